@@ -1,0 +1,3 @@
+//! The turn: transcript + tools + model → events. Knows neither sockets nor SQL.
+
+pub mod tool;

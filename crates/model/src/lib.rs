@@ -1,0 +1,18 @@
+//! The nouns that every part speaks: clock, ids, session keys, messages, channel traffic.
+//! No I/O happens here, and nothing here knows the wire protocol or the database.
+
+mod clock;
+mod ids;
+mod message;
+mod session_key;
+mod traffic;
+
+pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
+pub use ids::{new_id, random_token};
+pub use message::{
+    AssistantMessage, Block, Content, Message, NoteMessage, Part, StopReason, ToolResultMessage, Usage,
+    UserMessage,
+};
+pub use secrecy::{ExposeSecret, SecretString};
+pub use session_key::{SessionKey, SessionKeyError};
+pub use traffic::{Chat, ChatKind, Inbound, Outbound, Sender};

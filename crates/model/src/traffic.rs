@@ -1,0 +1,84 @@
+//! What comes in from a chat platform and what goes out to one.
+
+use crate::Part;
+use serde::{Deserialize, Serialize};
+
+/// A message from a chat platform, as the channel read it. Nothing about it is decided yet: who may speak and which
+/// session hears it is the gateway's business.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inbound {
+    /// The channel's id, such as `telegram`.
+    pub channel: String,
+    /// The account of that channel, `default` where there is one alone.
+    pub account: String,
+    /// The platform's id of the message: unique within channel, account and chat, and the same on redelivery.
+    pub message_id: String,
+    /// Where it was said.
+    pub chat: Chat,
+    /// Who said it.
+    pub sender: Sender,
+    /// Its text (a caption, where it came with an image).
+    pub text: String,
+    /// Images that came with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Part>,
+    /// Whether the bot was named or replied to. Always true in direct chats.
+    pub addressed: bool,
+    /// When the platform says it was sent, in ms since the epoch.
+    pub sent_at_ms: i64,
+}
+
+/// A conversation on a platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Chat {
+    /// The platform's id, with the thread or topic behind it where there is one (`-100123:topic:7`).
+    pub id: String,
+    /// One person, or many.
+    pub kind: ChatKind,
+    /// The group's title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+/// One person, or many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChatKind {
+    /// A direct chat.
+    Direct,
+    /// A group, channel or thread.
+    Group,
+}
+
+/// A person (or bot) on a platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sender {
+    /// The platform's id: what allow-lists and pairings are about.
+    pub id: String,
+    /// The name to show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The handle, without `@`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+}
+
+/// One message to a platform. It is one send there: long texts are split before they become outbounds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outbound {
+    /// The channel's id.
+    pub channel: String,
+    /// The account of that channel.
+    pub account: String,
+    /// [`Chat::id`] of where it goes.
+    pub to: String,
+    /// Markdown.
+    pub text: String,
+    /// The platform's id of the message that it answers, where it should be shown as a reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+}

@@ -1,0 +1,4 @@
+//! Fakes of what is not ours, for tests and benchmarks: model APIs and chat platforms, spoken on the wire.
+
+pub mod fake_model;
+pub mod fake_telegram;
