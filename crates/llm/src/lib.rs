@@ -1,8 +1,27 @@
 //! Speaking with model providers: one request shape, one stream of events, one file per provider API.
 //! This crate makes a single call; retries, tools and transcripts are the agent's business.
+//!
+//! How a call goes: `openai` or `anthropic` write the request, `endpoint` sends it and bounds the answer in time and
+//! size, `stream` cuts it into events (`sse`), the API's decoder builds the message, and `fault` says what a refusal means.
 
+mod anthropic;
+mod answer;
+mod demo;
+mod endpoint;
+mod fault;
+mod history;
+mod http;
+mod openai;
+mod provider;
+mod sse;
+mod stream;
 mod types;
 
+pub use anthropic::AnthropicModel;
+pub use demo::DemoModel;
+pub use http::{Http, Limits};
+pub use openai::OpenAiModel;
+pub use provider::{Api, ProviderConfig, Setup, build, build_with, detect_ollama, well_known};
 pub use types::{
-    Completion, ErrorKind, EventSink, Model, ModelError, ModelInfo, ModelFuture, Price, Request, StreamEvent, ToolSpec,
+    Completion, ErrorKind, EventSink, Model, ModelError, ModelFuture, ModelInfo, Price, Request, StreamEvent, ToolSpec,
 };

@@ -1,0 +1,123 @@
+//! The one place that builds the HTTP client for model providers, and the bounds that every call keeps.
+//!
+//! Trusted are Mozilla's roots, compiled in (no file is read, and it works in an empty container), and the certificates
+//! of the file that `SSL_CERT_FILE` names, for servers of one's own. Proxies are taken from `HTTP_PROXY`, `HTTPS_PROXY`,
+//! `ALL_PROXY` and `NO_PROXY`.
+
+use crate::fault::Fault;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// The bounds of one call to a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a connection may take to open.
+    pub connect: Duration,
+    /// How long the provider may think before the first byte of its answer's body.
+    pub first_byte: Duration,
+    /// How long the answer may stand still after that.
+    pub idle: Duration,
+    /// Bytes that one answer may have.
+    pub max_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            // A long prompt on a local machine takes minutes before the first token.
+            first_byte: Duration::from_secs(180),
+            idle: Duration::from_secs(120),
+            max_bytes: 64 << 20,
+        }
+    }
+}
+
+/// The HTTP client with its [`Limits`]. Nothing is built before the first call. Models that share one share its
+/// connections.
+#[derive(Debug, Default)]
+pub struct Http {
+    limits: Limits,
+    client: OnceLock<reqwest::Client>,
+}
+
+impl Http {
+    /// A client with these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, client: OnceLock::new() }
+    }
+
+    /// The bounds of its calls.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The client, built at the first call.
+    pub(crate) fn client(&self) -> Result<&reqwest::Client, Fault> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = build(self.limits.connect)?;
+        Ok(self.client.get_or_init(|| client))
+    }
+}
+
+/// Builds a client: rustls with ring, no redirects (they would carry the key elsewhere), few idle connections.
+fn build(connect: Duration) -> Result<reqwest::Client, Fault> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls()?)
+        .connect_timeout(connect)
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_idle_timeout(Duration::from_secs(60))
+        // A turn makes one call after another; four idle connections serve the sub-agents too.
+        .pool_max_idle_per_host(4)
+        .user_agent(concat!("openclaw/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|e| Fault::refused(format!("cannot build the HTTP client: {e}; check the proxy variables (HTTPS_PROXY)")))
+}
+
+fn tls() -> Result<rustls::ClientConfig, Fault> {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(file) = std::env::var_os("SSL_CERT_FILE") {
+        add_file(&mut roots, Path::new(&file))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Fault::refused(format!("cannot set up TLS: {e}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Adds the certificates of a PEM file. What cannot be parsed within it is left out, as other TLS clients do.
+fn add_file(roots: &mut rustls::RootCertStore, file: &Path) -> Result<(), Fault> {
+    let certificates = CertificateDer::pem_file_iter(file).map_err(|e| {
+        Fault::refused(format!("cannot read the certificates of SSL_CERT_FILE={}: {e}; correct or unset it", file.display()))
+    })?;
+    roots.add_parsable_certificates(certificates.filter_map(Result::ok));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_is_built_once_and_only_when_asked_for() {
+        let http = Http::default();
+        assert!(http.client.get().is_none());
+        assert!(http.client().is_ok());
+        assert!(http.client.get().is_some());
+    }
+
+    #[test]
+    fn a_certificate_file_that_cannot_be_read_is_named() {
+        let mut roots = rustls::RootCertStore::empty();
+        let fault = add_file(&mut roots, Path::new("/no/such.pem")).unwrap_err();
+        assert!(fault.said.contains("/no/such.pem"), "{}", fault.said);
+    }
+}

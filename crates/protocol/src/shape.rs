@@ -1,0 +1,163 @@
+//! What parameters must look like, as data: one description serves the check at run time and the reference docs.
+//! The wording of a problem is the one that OpenClaw's clients know.
+
+use serde_json::{Map, Value};
+
+/// The parameters of a method, or an object within them.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// The properties that mean something here.
+    pub fields: &'static [Field],
+    /// Properties that OpenClaw's clients may send and that change nothing here.
+    pub ignored: &'static [&'static str],
+}
+
+/// A property.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What it must be.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+/// What a value must be.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Any JSON.
+    Any,
+    /// Any text.
+    Text,
+    /// A text that is not empty.
+    Name,
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
+    /// A whole number, at least this.
+    Int(i64),
+    /// True or false.
+    Bool,
+    /// A list of non-empty texts.
+    Names,
+    /// A list of anything.
+    List,
+    /// An object with any properties.
+    Map,
+    /// An object of this shape.
+    Object(&'static Shape),
+}
+
+/// No parameters at all.
+pub const EMPTY: Shape = Shape { fields: &[], ignored: &[] };
+
+/// A required property.
+pub const fn req(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, required: true }
+}
+
+/// An optional property.
+pub const fn opt(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, required: false }
+}
+
+impl Shape {
+    /// Checks a value.
+    ///
+    /// # Errors
+    /// The first problem: `must have required property 'y'`, `at /client/id: must be equal to one of the allowed
+    /// values`, `at root: unexpected property 'zzz'` …
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        match value {
+            Value::Object(map) => self.check_map(map, ""),
+            _ => Err("at root: must be object".into()),
+        }
+    }
+
+    fn check_map(&self, map: &Map<String, Value>, at: &str) -> Result<(), String> {
+        for field in self.fields {
+            match map.get(field.name) {
+                None if field.required => {
+                    let place = if at.is_empty() { String::new() } else { format!("at {at}: ") };
+                    return Err(format!("{place}must have required property '{}'", field.name));
+                }
+                None => {}
+                Some(value) => field.kind.check(value, &format!("{at}/{}", field.name))?,
+            }
+        }
+        let known = |name: &str| self.fields.iter().any(|f| f.name == name) || self.ignored.contains(&name);
+        match map.keys().find(|name| !known(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let name: String = name.chars().take(80).collect();
+                Err(format!("at {}: unexpected property '{name}'", if at.is_empty() { "root" } else { at }))
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn check(self, value: &Value, at: &str) -> Result<(), String> {
+        let must_be = |what: &str| Err(format!("at {at}: must be {what}"));
+        match (self, value) {
+            (Kind::Any, _)
+            | (Kind::Text, Value::String(_))
+            | (Kind::Bool, Value::Bool(_))
+            | (Kind::List, Value::Array(_))
+            | (Kind::Map, Value::Object(_)) => Ok(()),
+            (Kind::Text, _) => must_be("string"),
+            (Kind::Name, Value::String(s)) if s.is_empty() => {
+                Err(format!("at {at}: must not have fewer than 1 characters"))
+            }
+            (Kind::Name, Value::String(_)) => Ok(()),
+            (Kind::Name, _) => must_be("string"),
+            (Kind::OneOf(allowed), Value::String(s)) if allowed.contains(&s.as_str()) => Ok(()),
+            (Kind::OneOf(_), _) => must_be("equal to one of the allowed values"),
+            (Kind::Int(min), Value::Number(n)) => match n.as_i64() {
+                None => must_be("integer"),
+                Some(i) if i < min => must_be(&format!(">= {min}")),
+                Some(_) => Ok(()),
+            },
+            (Kind::Int(_), _) => must_be("integer"),
+            (Kind::Bool, _) => must_be("boolean"),
+            (Kind::Names, Value::Array(items)) => items
+                .iter()
+                .enumerate()
+                .try_for_each(|(i, item)| Kind::Name.check(item, &format!("{at}/{i}"))),
+            (Kind::Names | Kind::List, _) => must_be("array"),
+            (Kind::Object(shape), Value::Object(map)) => shape.check_map(map, at),
+            (Kind::Map | Kind::Object(_), _) => must_be("object"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const INNER: Shape = Shape { fields: &[req("n", Kind::Name)], ignored: &[] };
+    const OUTER: Shape = Shape {
+        fields: &[req("key", Kind::Name), opt("limit", Kind::Int(1)), opt("inner", Kind::Object(&INNER))],
+        ignored: &["legacy"],
+    };
+
+    #[test]
+    fn problems_are_worded_as_clients_know_them() {
+        let cases = [
+            (json!({"key":"a","legacy":1}), None),
+            (json!({}), Some("must have required property 'key'")),
+            (json!({"key":""}), Some("at /key: must not have fewer than 1 characters")),
+            (json!({"key":1}), Some("at /key: must be string")),
+            (json!({"key":"a","limit":0}), Some("at /limit: must be >= 1")),
+            (json!({"key":"a","limit":"x"}), Some("at /limit: must be integer")),
+            (json!({"key":"a","inner":{}}), Some("at /inner: must have required property 'n'")),
+            (json!({"key":"a","inner":{"n":"x","z":1}}), Some("at /inner: unexpected property 'z'")),
+            (json!({"key":"a","zzz":1}), Some("at root: unexpected property 'zzz'")),
+            (json!([]), Some("at root: must be object")),
+        ];
+        for (value, problem) in cases {
+            assert_eq!(OUTER.check(&value).err().as_deref(), problem, "{value}");
+        }
+    }
+}
