@@ -1,1 +1,32 @@
-//! TODO
+//! `openclaw.json`: where it is, what it says, and what is wrong with it.
+//!
+//! The file is JSON5. Every wrong value is reported at once, with file, line, column, key and what is allowed.
+//! Keys that this version does not use stay in [`Loaded::source`] untouched and earn a warning. Secrets are
+//! references until someone asks for them ([`SecretInput::resolve`]).
+//!
+//! Nothing here reads the process environment by itself: an [`Env`] is passed in. Editing the file and watching
+//! it for changes are not here yet.
+
+mod auth;
+mod choice;
+mod doc;
+mod env;
+mod error;
+mod paths;
+mod port;
+mod read;
+mod redact;
+mod secret;
+mod sections;
+mod token;
+
+pub use auth::{AuthError, CredentialOrigin, ServerAuth, server_auth};
+pub use env::Env;
+pub use error::{ConfigError, Diagnostic, Level};
+pub use paths::Paths;
+pub use port::gateway_port;
+pub use read::{Loaded, load, parse};
+pub use redact::{REDACTED, redact};
+pub use secret::{SecretError, SecretInput};
+pub use sections::*;
+pub use token::{TokenError, ensure_gateway_token, read_gateway_token};

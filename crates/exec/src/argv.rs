@@ -46,7 +46,10 @@ pub fn which(bin: &str, path: &str) -> Option<PathBuf> {
     if bin.contains('/') {
         return Some(PathBuf::from(bin)).filter(|p| is_executable(p));
     }
-    path.split(':').filter(|dir| !dir.is_empty()).map(|dir| Path::new(dir).join(bin)).find(|p| is_executable(p))
+    path.split(':')
+        .filter(|dir| !dir.is_empty())
+        .map(|dir| Path::new(dir).join(bin))
+        .find(|p| is_executable(p))
 }
 
 fn is_executable(path: &Path) -> bool {

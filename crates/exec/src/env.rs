@@ -4,7 +4,7 @@
 use crate::ExecError;
 
 /// Names of which any beginning counts.
-const PREFIXES: &[&str] = &["LD_", "DYLD_", "BASH_FUNC_", "NPM_CONFIG_", "GIT_CONFIG_"];
+const PREFIXES: &[&str] = &["LD_", "DYLD_", "BASH_FUNC_", "GIT_CONFIG_"];
 
 /// Names that loaders, shells and interpreters obey.
 const LOADERS: &[&str] = &[
@@ -140,9 +140,7 @@ fn refusal(name: &str) -> Option<&'static str> {
 
 /// The environment of this process, scrubbed. Variables that are not UTF-8 are left out.
 pub(crate) fn inherited() -> Vec<(String, String)> {
-    scrub_env(
-        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
-    )
+    scrub_env(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))))
 }
 
 #[cfg(test)]
@@ -150,10 +148,32 @@ mod tests {
     use super::*;
 
     const REFUSED: &[&str] = &[
-        "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "NODE_OPTIONS", "PYTHONPATH", "PYTHONHOME",
-        "PYTHONSTARTUP", "PERL5LIB", "PERL5OPT", "RUBYOPT", "RUBYLIB", "BASH_ENV", "ENV", "BASH_FUNC_ls%%",
-        "GCONV_PATH", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "GIT_SSH_COMMAND", "PROMPT_COMMAND", "PS4", "SHELLOPTS",
-        "IFS", "OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD", "OPENAI_API_KEY", "ANTHROPIC_API_KEY",
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "DYLD_INSERT_LIBRARIES",
+        "NODE_OPTIONS",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PYTHONSTARTUP",
+        "PERL5LIB",
+        "PERL5OPT",
+        "RUBYOPT",
+        "RUBYLIB",
+        "BASH_ENV",
+        "ENV",
+        "BASH_FUNC_ls%%",
+        "GCONV_PATH",
+        "JAVA_TOOL_OPTIONS",
+        "_JAVA_OPTIONS",
+        "GIT_SSH_COMMAND",
+        "PROMPT_COMMAND",
+        "PS4",
+        "SHELLOPTS",
+        "IFS",
+        "OPENCLAW_GATEWAY_TOKEN",
+        "OPENCLAW_GATEWAY_PASSWORD",
+        "OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
         "ld_preload",
     ];
     const KEPT: &[&str] = &["HOME", "LANG", "TERM", "OPENCLAW_STATE_DIR", "MY_API_KEY", "LDX", "ENVIRONMENT"];

@@ -45,7 +45,9 @@ pub enum ExecError {
         source: std::io::Error,
     },
     /// It was started and its end could not be learned.
-    #[error("{program} was started and the system did not say how it ended: {source}; look whether it is still running")]
+    #[error(
+        "{program} was started and the system did not say how it ended: {source}; look whether it is still running"
+    )]
     Wait {
         /// The program.
         program: String,

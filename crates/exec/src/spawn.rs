@@ -18,7 +18,8 @@ pub(crate) struct Started {
 
 /// Starts the command. With `input` its stdin is a pipe, otherwise it is empty.
 pub(crate) async fn start(spec: &CommandSpec, input: bool) -> Result<Started, ExecError> {
-    let (program, arguments) = spec.argv.split_first().filter(|(p, _)| !p.is_empty()).ok_or(ExecError::Empty)?;
+    let (program, arguments) =
+        spec.argv.split_first().filter(|(p, _)| !p.is_empty()).ok_or(ExecError::Empty)?;
     if let Some(cwd) = &spec.cwd {
         check_cwd(program, cwd).await?;
     }

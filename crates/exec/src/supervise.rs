@@ -1,6 +1,7 @@
 //! Following a child to its end: by itself, at its deadline, or because somebody stopped it.
 
 use crate::group::Group;
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::process::ExitStatus;
@@ -35,41 +36,42 @@ pub(crate) struct End {
 }
 
 /// Waits for the child while `pump` moves its pipes. After the deadline or `stop` the whole group gets SIGTERM and 2 s
-/// later SIGKILL; what a child leaves behind when it ends by itself lives on. Dropping the future kills the group.
+/// later SIGKILL; what a child leaves behind when it ends by itself lives on. Dropping the future kills the group, as
+/// long as the caller drops `group` with it.
 ///
 /// # Errors
 /// The system does not say how the child ended.
 pub(crate) async fn supervise(
     child: &mut Child,
-    group: &mut Group,
-    pump: impl Future<Output = ()>,
+    group: &Group,
+    pump: impl Future<Output = ()> + Send,
     deadline: Option<Instant>,
     stop: &CancellationToken,
 ) -> io::Result<End> {
-    let mut pump = std::pin::pin!(Pump { future: pump, done: false });
+    let mut pump = Pump { future: Box::pin(pump), done: false };
     let why = tokio::select! {
         // A child that has ended is never called stopped.
         biased;
         status = child.wait() => {
             let status = status?;
             group.release();
-            drain(pump).await;
+            pump.drain().await;
             return Ok(End { status, why: Why::Ended });
         }
         () = stop.cancelled() => Why::Stopped,
         () = at(deadline) => Why::TimedOut,
-        never = idle(pump.as_mut()) => match never {},
+        never = pump.run() => match never {},
     };
     let status = tokio::select! {
         status = end(child, group) => status?,
-        never = idle(pump.as_mut()) => match never {},
+        never = pump.run() => match never {},
     };
-    drain(pump).await;
+    pump.drain().await;
     Ok(End { status, why })
 }
 
 /// SIGTERM, up to 2 s for all of the group, SIGKILL.
-async fn end(child: &mut Child, group: &mut Group) -> io::Result<ExitStatus> {
+async fn end(child: &mut Child, group: &Group) -> io::Result<ExitStatus> {
     group.terminate();
     let gone = async {
         let status = child.wait().await;
@@ -79,11 +81,13 @@ async fn end(child: &mut Child, group: &mut Group) -> io::Result<ExitStatus> {
         status
     };
     let ended = timeout(GRACE, gone).await;
-    group.kill();
     let status = match ended {
         Ok(status) => status,
-        // SIGKILL cannot be held off, and `wait` gives the same answer again where the child was waited for before.
-        Err(_) => child.wait().await,
+        Err(_) => {
+            group.kill();
+            // SIGKILL cannot be held off; a child that was waited for before gives the same answer again.
+            child.wait().await
+        }
     };
     group.release();
     status
@@ -96,20 +100,37 @@ async fn at(deadline: Option<Instant>) {
     }
 }
 
-/// The pipes' future, which may be polled again after its end.
-struct Pump<F> {
-    future: F,
+/// The future that moves the pipes, and whether it has ended: it is polled beside several others in turn.
+struct Pump<'a> {
+    future: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
     done: bool,
 }
 
-impl<F: Future<Output = ()>> Pump<F> {
-    /// The future, unless it has ended.
-    fn pending(self: Pin<&mut Self>) -> Option<(Pin<&mut F>, &mut bool)> {
-        pump_project(self)
+impl Pump<'_> {
+    /// Moves the pipes and never ends, so that the others decide.
+    async fn run(&mut self) -> Infallible {
+        self.finish().await;
+        std::future::pending().await
+    }
+
+    /// Reads what is left. What is still unread after a second belongs to a process that outlived the command.
+    async fn drain(&mut self) {
+        let _ = timeout(DRAIN, self.finish()).await;
+    }
+
+    async fn finish(&mut self) {
+        if !self.done {
+            self.future.as_mut().await;
+            self.done = true;
+        }
     }
 }
 
-async fn drain<F: Future<Output = ()>>(pump: Pin<&mut Pump<F>>) {
-    // What is still unread after that second belongs to a process that outlived the command.
-    let _ = timeout(DRAIN, step(pump)).await;
+/// Hands everything that a pipe gives to `sink`, until its end or an error, which is the same to us.
+pub(crate) async fn read_all(pipe: Option<impl AsyncRead + Unpin>, mut sink: impl FnMut(&[u8])) {
+    let Some(mut pipe) = pipe else { return };
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
+        sink(buffer.get(..n).unwrap_or_default());
+    }
 }

@@ -1,1 +1,22 @@
-//! TODO
+//! The gateway: one process that owns state, sessions and channels, runs the agent, and serves operators and nodes over
+//! one WebSocket. This is the one place where all the server's parts meet.
+
+mod auth;
+mod connection;
+mod delivery;
+mod health;
+mod http;
+mod hub;
+mod idempotency;
+mod identity;
+mod lifecycle;
+mod listener;
+mod methods;
+mod models;
+mod pairing;
+mod runs;
+mod settings;
+mod shared;
+mod start;
+
+pub use start::{Gateway, GatewayOptions, StartError};

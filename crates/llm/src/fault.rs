@@ -50,7 +50,11 @@ pub(crate) fn from_value(value: &Value) -> Fault {
     let details = Details::of(value);
     let text = if details.message.is_empty() { value.to_string() } else { details.message.clone() };
     let status = details.status.unwrap_or(0);
-    Fault { kind: kind_of(status, &details, &text), said: format!("broke off with an error: {text}"), retry_after: None }
+    Fault {
+        kind: kind_of(status, &details, &text),
+        said: format!("broke off with an error: {text}"),
+        retry_after: None,
+    }
 }
 
 /// The parts of an error body that providers agree on, more or less.
@@ -73,7 +77,8 @@ impl Details {
             _ => outer,
         };
         let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
-        let message = [text("message"), text("detail")].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
+        let message =
+            [text("message"), text("detail")].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
         // OpenRouter wraps what the provider behind it said.
         let raw = error.pointer("/metadata/raw").and_then(Value::as_str).unwrap_or_default();
         let message = if raw.is_empty() { message.to_owned() } else { format!("{message}: {raw}") };
@@ -114,8 +119,12 @@ const TOO_LONG: &[&str] = &[
 ];
 
 /// Words by which they say that there is no money left: waiting does not help.
-const NO_CREDIT: &[&str] =
-    &["insufficient_quota", "exceeded your current quota", "credit balance is too low", "insufficient balance"];
+const NO_CREDIT: &[&str] = &[
+    "insufficient_quota",
+    "exceeded your current quota",
+    "credit balance is too low",
+    "insufficient balance",
+];
 
 fn kind_of(status: u16, details: &Details, text: &str) -> ErrorKind {
     let text = text.to_lowercase();
@@ -123,12 +132,17 @@ fn kind_of(status: u16, details: &Details, text: &str) -> ErrorKind {
     if details.has("insufficient_quota") || details.has("billing") || status == 402 || says(NO_CREDIT) {
         return ErrorKind::Refused;
     }
-    let may_be_too_long = matches!(status, 0 | 400 | 413 | 422 | 429 | 500);
+    let may_be_too_long = match status {
+        // Elsewhere these words speak of tokens per minute.
+        429 => text.contains("request too large for"),
+        0 | 400 | 413 | 422 | 500 => says(TOO_LONG),
+        _ => false,
+    };
     if status == 413
         || details.has("context_length_exceeded")
         || details.has("exceed_context_size")
         || details.has("request_too_large")
-        || (may_be_too_long && says(TOO_LONG))
+        || may_be_too_long
     {
         return ErrorKind::ContextOverflow;
     }
@@ -149,7 +163,14 @@ fn kind_of_type(details: &Details) -> ErrorKind {
     let any = |tags: &[&str]| tags.iter().any(|t| details.has(t));
     if any(&["authentication", "permission", "invalid_api_key"]) {
         ErrorKind::Auth
-    } else if any(&["invalid_request", "not_found", "badrequest", "bad_request", "content_filter", "model_not"]) {
+    } else if any(&[
+        "invalid_request",
+        "not_found",
+        "badrequest",
+        "bad_request",
+        "content_filter",
+        "model_not",
+    ]) {
         ErrorKind::Refused
     } else {
         ErrorKind::Transient
@@ -161,7 +182,8 @@ fn kind_of_type(details: &Details) -> ErrorKind {
 pub(crate) fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
     // Longer than a day is no wait but a refusal; it is cut so that nobody sleeps for a year on a wrong unit.
     const MAX_SECONDS: f64 = 86_400.0;
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|n| n.is_finite());
+    let number =
+        |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|n| n.is_finite());
     let seconds = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
     Some(Duration::from_secs_f64(seconds.clamp(0.0, MAX_SECONDS)))
 }
@@ -178,18 +200,59 @@ mod tests {
             (403, "forbidden", Auth),
             (402, r#"{"error":{"message":"Insufficient credits","code":402}}"#, Refused),
             (404, r#"{"error":{"message":"model \"x\" not found, try pulling it first"}}"#, Refused),
-            (400, r#"{"error":{"message":"This model's maximum context length is 8192 tokens"}}"#, ContextOverflow),
+            (
+                400,
+                r#"{"error":{"message":"This model's maximum context length is 8192 tokens"}}"#,
+                ContextOverflow,
+            ),
             (400, r#"{"error":{"message":"too long","code":"context_length_exceeded"}}"#, ContextOverflow),
-            (400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#, ContextOverflow),
-            (400, r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#, ContextOverflow),
-            (400, r#"[{"error":{"code":400,"message":"The input token count (2000000) exceeds the maximum"}}]"#, ContextOverflow),
-            (413, r#"{"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}"#, ContextOverflow),
-            (429, r#"{"error":{"message":"Request too large for gpt-x on tokens per min","code":"rate_limit_exceeded"}}"#, ContextOverflow),
-            (400, r#"{"error":{"message":"messages.0: unexpected role","type":"invalid_request_error"}}"#, Refused),
-            (400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#, Refused),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#,
+                ContextOverflow,
+            ),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#,
+                ContextOverflow,
+            ),
+            (
+                400,
+                r#"[{"error":{"code":400,"message":"The input token count (2000000) exceeds the maximum"}}]"#,
+                ContextOverflow,
+            ),
+            (
+                413,
+                r#"{"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}"#,
+                ContextOverflow,
+            ),
+            (
+                429,
+                r#"{"error":{"message":"Request too large for gpt-x on tokens per min","code":"rate_limit_exceeded"}}"#,
+                ContextOverflow,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"messages.0: unexpected role","type":"invalid_request_error"}}"#,
+                Refused,
+            ),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#,
+                Refused,
+            ),
             (429, r#"{"error":{"message":"slow down"}}"#, RateLimited),
-            (429, r#"{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}"#, Refused),
-            (529, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, RateLimited),
+            (429, r#"{"message":"Too many tokens, please wait before trying again"}"#, RateLimited),
+            (
+                429,
+                r#"{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}"#,
+                Refused,
+            ),
+            (
+                529,
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+                RateLimited,
+            ),
             (503, r#"{"error":{"message":"The model is overloaded"}}"#, RateLimited),
             (503, "Service Unavailable", Transient),
             (500, "", Transient),
@@ -212,10 +275,16 @@ mod tests {
             (r#"{"type":"error","error":{"type":"api_error","message":"Internal"}}"#, Transient),
             (r#"{"type":"error","error":{"type":"authentication_error","message":"no"}}"#, Auth),
             (r#"{"error":{"code":502,"message":"Provider returned error"}}"#, Transient),
-            (r#"{"error":{"code":429,"message":"Provider returned error","metadata":{"raw":"busy"}}}"#, RateLimited),
+            (
+                r#"{"error":{"code":429,"message":"Provider returned error","metadata":{"raw":"busy"}}}"#,
+                RateLimited,
+            ),
             (r#"{"error":{"message":"bad","type":"invalid_request_error"}}"#, Refused),
             (r#"{"error":"something went wrong"}"#, Transient),
-            (r#"{"object":"error","message":"prompt is too long","type":"BadRequestError"}"#, ContextOverflow),
+            (
+                r#"{"object":"error","message":"prompt is too long","type":"BadRequestError"}"#,
+                ContextOverflow,
+            ),
         ];
         for (body, want) in cases {
             assert_eq!(from_value(&serde_json::from_str(body).unwrap()).kind, *want, "{body}");

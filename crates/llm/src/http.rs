@@ -2,10 +2,12 @@
 //!
 //! Trusted are Mozilla's roots, compiled in (no file is read, and it works in an empty container), and the certificates
 //! of the file that `SSL_CERT_FILE` names, for servers of one's own. Proxies are taken from `HTTP_PROXY`, `HTTPS_PROXY`,
-//! `ALL_PROXY` and `NO_PROXY`.
+//! `ALL_PROXY` and `NO_PROXY`, except for addresses of this machine, which no proxy can reach.
 
 use crate::fault::Fault;
+use reqwest::Url;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -40,13 +42,14 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 pub struct Http {
     limits: Limits,
-    client: OnceLock<reqwest::Client>,
+    far: OnceLock<reqwest::Client>,
+    near: OnceLock<reqwest::Client>,
 }
 
 impl Http {
     /// A client with these limits.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, client: OnceLock::new() }
+        Self { limits, ..Self::default() }
     }
 
     /// The bounds of its calls.
@@ -54,19 +57,30 @@ impl Http {
         &self.limits
     }
 
-    /// The client, built at the first call.
-    pub(crate) fn client(&self) -> Result<&reqwest::Client, Fault> {
-        if let Some(client) = self.client.get() {
+    /// The client for an address, built at the first call.
+    pub(crate) fn client(&self, url: &Url) -> Result<&reqwest::Client, Fault> {
+        let local = is_local(url);
+        let client = if local { &self.near } else { &self.far };
+        if let Some(client) = client.get() {
             return Ok(client);
         }
-        let client = build(self.limits.connect)?;
-        Ok(self.client.get_or_init(|| client))
+        let built = build(self.limits.connect, local)?;
+        Ok(client.get_or_init(|| built))
     }
 }
 
+/// Whether an address is on this machine.
+fn is_local(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
 /// Builds a client: rustls with ring, no redirects (they would carry the key elsewhere), few idle connections.
-fn build(connect: Duration) -> Result<reqwest::Client, Fault> {
-    reqwest::Client::builder()
+fn build(connect: Duration, local: bool) -> Result<reqwest::Client, Fault> {
+    let builder = reqwest::Client::builder();
+    let builder = if local { builder.no_proxy() } else { builder };
+    builder
         .tls_backend_preconfigured(tls()?)
         .connect_timeout(connect)
         .redirect(reqwest::redirect::Policy::none())
@@ -75,7 +89,11 @@ fn build(connect: Duration) -> Result<reqwest::Client, Fault> {
         .pool_max_idle_per_host(4)
         .user_agent(concat!("openclaw/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|e| Fault::refused(format!("cannot build the HTTP client: {e}; check the proxy variables (HTTPS_PROXY)")))
+        .map_err(|e| {
+            Fault::refused(format!(
+                "cannot build the HTTP client: {e}; check the proxy variables (HTTPS_PROXY)"
+            ))
+        })
 }
 
 fn tls() -> Result<rustls::ClientConfig, Fault> {
@@ -96,7 +114,10 @@ fn tls() -> Result<rustls::ClientConfig, Fault> {
 /// Adds the certificates of a PEM file. What cannot be parsed within it is left out, as other TLS clients do.
 fn add_file(roots: &mut rustls::RootCertStore, file: &Path) -> Result<(), Fault> {
     let certificates = CertificateDer::pem_file_iter(file).map_err(|e| {
-        Fault::refused(format!("cannot read the certificates of SSL_CERT_FILE={}: {e}; correct or unset it", file.display()))
+        Fault::refused(format!(
+            "cannot read the certificates of SSL_CERT_FILE={}: {e}; correct or unset it",
+            file.display()
+        ))
     })?;
     roots.add_parsable_certificates(certificates.filter_map(Result::ok));
     Ok(())
@@ -109,9 +130,25 @@ mod tests {
     #[test]
     fn the_client_is_built_once_and_only_when_asked_for() {
         let http = Http::default();
-        assert!(http.client.get().is_none());
-        assert!(http.client().is_ok());
-        assert!(http.client.get().is_some());
+        let (far, near) = (Url::parse("https://h/v1").unwrap(), Url::parse("http://[::1]:1/v1").unwrap());
+        assert!(http.far.get().is_none());
+        assert!(http.client(&far).is_ok());
+        assert!(http.far.get().is_some() && http.near.get().is_none());
+        assert!(http.client(&near).is_ok());
+        assert!(http.near.get().is_some());
+    }
+
+    #[test]
+    fn addresses_of_this_machine_are_known() {
+        for (url, local) in [
+            ("http://127.0.0.1:11434/v1", true),
+            ("http://localhost/v1", true),
+            ("http://[::1]:1/", true),
+            ("http://192.168.1.2/", false),
+            ("https://localhost.example.com/", false),
+        ] {
+            assert_eq!(is_local(&Url::parse(url).unwrap()), local, "{url}");
+        }
     }
 
     #[test]

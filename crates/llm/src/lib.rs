@@ -4,8 +4,8 @@
 //! How a call goes: `openai` or `anthropic` write the request, `endpoint` sends it and bounds the answer in time and
 //! size, `stream` cuts it into events (`sse`), the API's decoder builds the message, and `fault` says what a refusal means.
 
-mod anthropic;
 mod answer;
+mod anthropic;
 mod demo;
 mod endpoint;
 mod fault;
@@ -23,5 +23,6 @@ pub use http::{Http, Limits};
 pub use openai::OpenAiModel;
 pub use provider::{Api, ProviderConfig, Setup, build, build_with, detect_ollama, well_known};
 pub use types::{
-    Completion, ErrorKind, EventSink, Model, ModelError, ModelFuture, ModelInfo, Price, Request, StreamEvent, ToolSpec,
+    Completion, ErrorKind, EventSink, Model, ModelError, ModelFuture, ModelInfo, Price, Request, StreamEvent,
+    ToolSpec,
 };

@@ -15,4 +15,4 @@ pub use message::{
 };
 pub use secrecy::{ExposeSecret, SecretString};
 pub use session_key::{SessionKey, SessionKeyError};
-pub use traffic::{Chat, ChatKind, Inbound, Outbound, Sender};
+pub use traffic::{Chat, ChatKind, Directives, Inbound, Outbound, Sender};

@@ -27,6 +27,27 @@ pub struct Inbound {
     pub addressed: bool,
     /// When the platform says it was sent, in ms since the epoch.
     pub sent_at_ms: i64,
+    /// What a program that submitted it by RPC asked for beside it; `None` for what came from a platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directives: Option<Directives>,
+}
+
+/// What a program may ask for beside its message. Stored with the message, so that it still holds after a crash.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Directives {
+    /// What to do while a turn runs: `steer`, `followup`, `collect` or `interrupt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_mode: Option<String>,
+    /// The turn's deadline, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// Where the answer goes beside the caller: channel, account and chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deliver_to: Option<(String, String, String)>,
+    /// More for the system prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_system: Option<String>,
 }
 
 /// A conversation on a platform.

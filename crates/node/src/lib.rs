@@ -1,1 +1,65 @@
-//! TODO
+//! The headless node host: connects to a gateway with a key of its own and runs what the gateway sends.
+//!
+//! Whether a command may be sent here is decided by the gateway (pairing of the device, then approval of its commands).
+//! The node refuses what it could not do as asked: another policy than its own, variables that would run other code.
+
+mod commands;
+mod hooks;
+mod host;
+mod invoke;
+mod notice;
+mod options;
+mod replay;
+mod session;
+mod stats;
+
+pub use notice::{Notice, Notices};
+pub use options::{NodeError, NodeIdentity, NodeOptions};
+
+use client::{ClientDescription, ConnectOptions, Identity, Supervisor, TokenStore};
+use std::path::Path;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Runs the node until `cancel`: connects, serves, and connects again. Commands that still run when the connection
+/// ends are ended with it.
+///
+/// # Errors
+/// The identity cannot be had, or the gateway refuses this node for good.
+pub async fn run(
+    options: NodeOptions,
+    notices: &dyn Notices,
+    cancel: &CancellationToken,
+) -> Result<(), NodeError> {
+    let identity = Arc::new(Identity::load_or_create(&options::identity_file(&options.state_dir))?);
+    let tokens = TokenStore::new(options::token_file(&options.state_dir));
+    let host = Arc::new(host::Host::new(&options, identity.device_id()));
+    let connect = connect_options(&options, &host, identity);
+    let hooks = hooks::NodeHooks::new(host, notices, options.url.clone(), options.stats_interval);
+    Supervisor::new(connect).with_tokens(tokens).run(&hooks, cancel).await?;
+    Ok(())
+}
+
+/// Who this node is; the key is made if there is none yet.
+///
+/// # Errors
+/// The identity cannot be read, made or understood.
+pub fn identity(state_dir: &Path) -> Result<NodeIdentity, NodeError> {
+    let identity = Identity::load_or_create(&options::identity_file(state_dir))?;
+    Ok(NodeIdentity { device_id: identity.device_id().to_owned(), public_key: identity.public_key() })
+}
+
+fn connect_options(options: &NodeOptions, host: &host::Host, identity: Arc<Identity>) -> ConnectOptions {
+    let mut client = ClientDescription::new("node-host", "node", &options.version);
+    client.display_name.clone_from(&options.display_name);
+    let mut connect = ConnectOptions::new(&options.url, client);
+    connect.token.clone_from(&options.token);
+    connect.password.clone_from(&options.password);
+    connect.identity = Some(identity);
+    connect.role = "node".to_owned();
+    connect.caps = vec!["system".to_owned()];
+    connect.commands = commands::DECLARED.iter().map(|c| (*c).to_owned()).collect();
+    connect.path_env = Some(host.path.clone()).filter(|p| !p.is_empty());
+    connect.min_protocol = protocol::limits::MIN_NODE_PROTOCOL;
+    connect
+}

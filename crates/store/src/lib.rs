@@ -1,5 +1,39 @@
-//! State on SQLite: one writer that groups commits and answers after them, readers of their own. SQL never leaves this crate.
+//! State on SQLite: one writer that groups commits and answers after them, readers of their own. SQL never leaves
+//! this crate.
+//!
+//! What a method has answered is on disk (WAL, `synchronous=FULL`): neither `kill -9` nor a power cut takes it back.
+//! A method whose future is dropped may still have its effect, since its job is with the writer by then; whoever
+//! needs to know asks again by id.
 
+mod access;
+mod check;
+mod devices;
+mod error;
+mod handle;
+mod inbound;
+mod ledger;
+mod lock;
+mod nodes;
+mod open;
+mod outbox;
+mod readers;
+mod runs;
+mod schema;
+mod sessions;
+mod settings;
+mod sql;
+mod tokens;
+mod transcript;
 mod types;
+mod upkeep;
+mod writer;
 
+pub use error::StoreError;
+pub use handle::Store;
+pub use lock::{LockError, LockInfo, StateLock};
+pub use open::Opened;
+pub use sessions::SessionFilter;
 pub use types::*;
+
+/// What every method of [`Store`] gives.
+type R<T> = Result<T, StoreError>;

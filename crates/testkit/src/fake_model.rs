@@ -1,1 +1,253 @@
-//! Placeholder.
+//! A model provider on the wire, OpenAI's chat completions and Anthropic's messages both, streaming. It is quick enough
+//! to stand behind benchmarks, and scripted where a test wants it to fail.
+
+mod wire;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::post;
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use wire::{Dialect, Reply};
+
+/// What the fake does once, instead of its rules.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Answers with this text.
+    Text(String),
+    /// Asks for these tools: (name, arguments).
+    ToolCalls(Vec<(String, Value)>),
+    /// Answers with this status, headers and body.
+    Status(u16, Vec<(String, String)>, String),
+    /// Streams its usual answer, and breaks the connection after so many bytes.
+    CutStream(usize),
+    /// Takes the request and never answers.
+    Hang,
+    /// Answers 200 with what is no model's answer.
+    Garbage,
+}
+
+/// A provider on 127.0.0.1. It ends when it is dropped.
+///
+/// Without a [`Step`], it answers `TOOL:<name> {json}` in the last user text (several are several calls) with that tool
+/// call, a tool's result with `tool said: <text>`, and all else with `echo: <last user text>`.
+#[derive(Debug)]
+pub struct FakeModel {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+/// So many requests are kept; the oldest go first.
+const MAX_RECORDED: usize = 10_000;
+/// And so many bytes of them: a benchmark with long transcripts must not eat the machine.
+const MAX_RECORDED_BYTES: usize = 64 << 20;
+/// A test that waits longer than this waits in vain.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Default)]
+struct Shared {
+    log: Mutex<Log>,
+    seen: watch::Sender<usize>,
+    hung_up: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    steps: VecDeque<Step>,
+    /// Unparsed: a tree would take many times the memory.
+    requests: VecDeque<Bytes>,
+    bytes: usize,
+    /// Dropped: connections that are still open get nothing more.
+    down: bool,
+}
+
+impl Shared {
+    fn log(&self) -> MutexGuard<'_, Log> {
+        // What another thread left behind is still a list of requests.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records a request and takes the step that it gets.
+    fn take(&self, request: Bytes) -> Option<Step> {
+        let mut log = self.log();
+        log.bytes += request.len();
+        log.requests.push_back(request);
+        while log.requests.len() > MAX_RECORDED || log.bytes > MAX_RECORDED_BYTES {
+            let Some(oldest) = log.requests.pop_front() else { break };
+            log.bytes -= oldest.len();
+        }
+        let step = log.steps.pop_front();
+        drop(log);
+        self.seen.send_modify(|n| *n += 1);
+        step
+    }
+}
+
+impl FakeModel {
+    /// Starts on a free port.
+    ///
+    /// # Panics
+    /// No port can be had: there is no test without one.
+    #[allow(clippy::expect_used)]
+    pub async fn start() -> FakeModel {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port on 127.0.0.1");
+        let address = listener.local_addr().expect("the address of a bound socket");
+        let shared = Arc::new(Shared::default());
+        let openai = |State(shared): State<Arc<Shared>>, body: Bytes| answer(shared, Dialect::OpenAi, body);
+        let anthropic =
+            |State(shared): State<Arc<Shared>>, body: Bytes| answer(shared, Dialect::Anthropic, body);
+        let app = Router::new()
+            .route("/v1/chat/completions", post(openai))
+            .route("/v1/messages", post(anthropic))
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(shared.clone());
+        // Owned: the handle is aborted in Drop.
+        #[allow(clippy::disallowed_methods)]
+        let server = tokio::spawn(async move {
+            // Ends with the fake; an error of the listener shows as a refused connection in the test.
+            let _ = axum::serve(axum::serve::ListenerExt::tap_io(listener, no_delay), app).await;
+        });
+        FakeModel { address, shared, server }
+    }
+
+    /// The base URL, ending in `/v1`; both APIs accept it.
+    pub fn url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Adds steps; each is used for one request, before the rules.
+    pub fn script(&self, steps: Vec<Step>) {
+        self.shared.log().steps.extend(steps);
+    }
+
+    /// The bodies of the requests so far, oldest first: the last 10,000, and no more than 64 MiB of them.
+    pub fn requests(&self) -> Vec<Value> {
+        let requests: Vec<Bytes> = self.shared.log().requests.iter().cloned().collect();
+        requests.iter().filter_map(|body| serde_json::from_slice(body).ok()).collect()
+    }
+
+    /// How many requests have come.
+    pub fn request_count(&self) -> usize {
+        *self.shared.seen.borrow()
+    }
+
+    /// Waits until so many requests have come.
+    ///
+    /// # Panics
+    /// They have not within 10 s.
+    pub async fn wait_for_requests(&self, count: usize) {
+        wait(&self.shared.seen, count, "requests to the fake model").await;
+    }
+
+    /// Waits until so many callers have hung up on [`Step::Hang`].
+    ///
+    /// # Panics
+    /// They have not within 10 s.
+    pub async fn wait_for_hang_ups(&self, count: usize) {
+        wait(&self.shared.hung_up, count, "callers that hang up on the fake model").await;
+    }
+}
+
+impl Drop for FakeModel {
+    fn drop(&mut self) {
+        self.shared.log().down = true;
+        self.server.abort();
+    }
+}
+
+#[allow(clippy::panic)]
+async fn wait(counter: &watch::Sender<usize>, count: usize, what: &str) {
+    let mut seen = counter.subscribe();
+    let waited = tokio::time::timeout(PATIENCE, seen.wait_for(|n| *n >= count)).await.is_ok();
+    let now = *counter.borrow();
+    assert!(waited, "waited {} s for {count} {what}, saw {now}", PATIENCE.as_secs());
+}
+
+fn no_delay(socket: &mut tokio::net::TcpStream) {
+    // Without it answers are slower and still right.
+    let _ = socket.set_nodelay(true);
+}
+
+async fn answer(shared: Arc<Shared>, dialect: Dialect, body: Bytes) -> Response {
+    if shared.log().down {
+        return streamed(Body::from_stream(cut(Bytes::new())));
+    }
+    let request: Value = match serde_json::from_slice(&body) {
+        Ok(request) => request,
+        Err(e) => return with_status(400, &[], format!("{{\"error\":{{\"message\":\"no JSON: {e}\"}}}}")),
+    };
+    let reply = match shared.take(body) {
+        None => wire::rule(dialect, &request),
+        Some(Step::Text(text)) => Reply::Text(text),
+        Some(Step::ToolCalls(calls)) => Reply::Calls(calls),
+        Some(Step::Status(status, headers, body)) => return with_status(status, &headers, body),
+        Some(Step::CutStream(after)) => {
+            let mut events =
+                wire::render(dialect, &request, &wire::rule(dialect, &request)).concat().into_bytes();
+            events.truncate(after);
+            return streamed(Body::from_stream(cut(Bytes::from(events))));
+        }
+        Some(Step::Hang) => {
+            let _hung_up = CountOnDrop(&shared.hung_up);
+            std::future::pending().await
+        }
+        Some(Step::Garbage) => return streamed(Body::from("<html>\u{1}\u{2} this is no model\n\n")),
+    };
+    let events = wire::render(dialect, &request, &reply);
+    streamed(Body::from_stream(stream::iter(events.into_iter().map(|e| Ok::<_, io::Error>(Bytes::from(e))))))
+}
+
+/// These bytes, then a broken connection. The pause between them lets the server send what it has; it would drop it.
+fn cut(bytes: Bytes) -> impl stream::Stream<Item = io::Result<Bytes>> + Send {
+    let broken = async {
+        tokio::task::yield_now().await;
+        Err(io::Error::other("cut as scripted"))
+    };
+    stream::iter([Ok(bytes)]).chain(stream::once(broken))
+}
+
+/// The server drops the handler when the caller hangs up.
+struct CountOnDrop<'a>(&'a watch::Sender<usize>);
+
+impl Drop for CountOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n += 1);
+    }
+}
+
+fn streamed(body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response
+}
+
+fn with_status(status: u16, headers: &[(String, String)], body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;

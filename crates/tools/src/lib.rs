@@ -1,1 +1,108 @@
-//! TODO
+//! The built-in tools, one file each, and [`Egress`], the one client for fetches on somebody's behalf.
+//!
+//! Paths are the operator's: relative ones are taken in the workspace, absolute ones anywhere that this process may go.
+//! A model that has these tools can do on this host what the user who runs the gateway can do.
+
+mod args;
+mod edit;
+mod egress;
+mod exec_node;
+mod exec_tool;
+mod files;
+mod host;
+mod html;
+mod ls;
+mod message;
+mod node_choice;
+mod nodes;
+mod process;
+mod read;
+mod session_status;
+mod sessions_history;
+mod sessions_list;
+mod text;
+mod tool;
+mod wait;
+mod web_fetch;
+mod write;
+
+pub use egress::{Egress, EgressError, EgressPolicy, Fetched, Resolver, SystemResolver};
+pub use host::{BoxFuture, Host, HostError, NodeCall, NodeInfo, OutgoingMessage, SessionInfo};
+
+use agent::tool::{Tool, Tools};
+use model::SharedClock;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the tools work with.
+#[derive(Clone)]
+pub struct ToolEnv {
+    /// Where relative paths start and commands run.
+    pub workspace: PathBuf,
+    /// The gateway.
+    pub host: Arc<dyn Host>,
+    /// Where background commands live.
+    pub processes: Arc<exec::Processes>,
+    /// Who fetches.
+    pub egress: Arc<Egress>,
+    /// What `exec` does when it is not told.
+    pub exec: ExecDefaults,
+    /// Tells the time.
+    pub clock: SharedClock,
+}
+
+/// Where a command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecHost {
+    /// Beside the gateway.
+    Gateway,
+    /// On a node.
+    Node,
+}
+
+/// What `exec` does when it is not told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecDefaults {
+    /// Where commands run.
+    pub host: ExecHost,
+    /// How long they may.
+    pub timeout: Duration,
+    /// Which node they run on.
+    pub node: Option<String>,
+}
+
+impl Default for ExecDefaults {
+    fn default() -> Self {
+        Self { host: ExecHost::Gateway, timeout: Duration::from_secs(1800), node: None }
+    }
+}
+
+/// All built-in tools.
+pub fn builtin(env: ToolEnv) -> Tools {
+    let locks = files::FileLock::default();
+    let mut tools: Tools = vec![
+        Arc::new(read::Read::new(&env)),
+        Arc::new(write::Write::new(&env, locks.clone())),
+        Arc::new(edit::Edit::new(&env, locks)),
+        Arc::new(ls::Ls::new(&env)),
+        Arc::new(exec_tool::Exec::new(&env)),
+        Arc::new(process::Process::new(&env)),
+        Arc::new(nodes::Nodes::new(&env)),
+        Arc::new(message::SendMessage::new(&env)),
+    ];
+    let more: [Arc<dyn Tool>; 4] = [
+        Arc::new(sessions_list::SessionsList::new(&env)),
+        Arc::new(sessions_history::SessionsHistory::new(&env)),
+        Arc::new(session_status::SessionStatus::new(&env)),
+        Arc::new(web_fetch::WebFetch::new(&env)),
+    ];
+    tools.extend(more);
+    tools
+}
+
+#[cfg(test)]
+mod fakes;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+mod compacting;
+mod cutting;
+mod failing;
+mod talking;
+mod tooling;

@@ -1,0 +1,71 @@
+//! The one place where HTTP clients for chat platforms are built: deadlines on everything, no redirects (an API that
+//! redirects would be handed the token again), HTTPS with the roots that come with the program.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than any healthy network takes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Builds a client for the API at `root`, whose calls end after `timeout` unless a call asks for another. A proxy that
+/// the environment names is used, but not to reach this machine itself.
+pub(crate) fn client(root: &str, timeout: Duration) -> Result<reqwest::Client, String> {
+    let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    // The provider is named here, so that it does not matter whether the program has installed a default.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let builder = reqwest::Client::builder();
+    let builder = if is_local(root) { builder.no_proxy() } else { builder };
+    builder
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("openclaw/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|e| describe(&e))
+}
+
+fn is_local(root: &str) -> bool {
+    let url = reqwest::Url::parse(root).ok();
+    let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|ip| ip.is_loopback())
+}
+
+/// What went wrong, cause included and URL excluded: URLs of the Bot API carry the token.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_local;
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for (root, local) in [
+            ("http://127.0.0.1:81", true),
+            ("http://[::1]:81/x", true),
+            ("http://localhost", true),
+            ("https://api.telegram.org", false),
+            ("http://10.0.0.1", false),
+        ] {
+            assert_eq!(is_local(root), local, "{root}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Telegram, by its Bot API: long polling in, `sendMessage` out.
+
+mod api;
+mod backoff;
+mod chunk;
+mod content;
+mod format;
+mod html;
+mod media;
+mod outline;
+mod poll;
+mod send;
+mod table;
+mod target;
+mod types;
+mod update;
+
+#[cfg(test)]
+mod format_tests;
+#[cfg(test)]
+mod split_tests;
+#[cfg(test)]
+mod update_tests;
+
+use crate::status::StatusBoard;
+use crate::{ChannelStatus, Inbox, SendError};
+use model::{ExposeSecret, Outbound, SecretString, SharedClock};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Telegram's bound for one message, in UTF-16 units of visible text.
+const MAX_TEXT: usize = 4096;
+/// Telegram's own bound for a long poll.
+const MAX_POLL: Duration = Duration::from_secs(50);
+/// Shorter ones would be a flood of calls.
+const MIN_POLL: Duration = Duration::from_secs(1);
+
+/// What one Telegram account needs.
+#[derive(Debug, Clone)]
+pub struct TelegramConfig {
+    /// The account's name here, `default` where there is one alone.
+    pub account: String,
+    /// The token from @BotFather.
+    pub token: SecretString,
+    /// Where the Bot API is: `https://api.telegram.org`, or a server of one's own; without the `/bot…` behind it.
+    pub api_root: String,
+    /// How long one call for messages may wait for some (Telegram allows 50 s).
+    pub poll_timeout: Duration,
+    /// Images beyond this many bytes are not downloaded.
+    pub media_max_bytes: u64,
+}
+
+/// Why an account cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum TelegramError {
+    /// The token is empty or has characters that no token has.
+    #[error(
+        "the bot token of Telegram account {account:?} does not look like one (123456:ABC…); \
+         put the token that @BotFather gave you into channels.telegram.botToken"
+    )]
+    Token {
+        /// The account.
+        account: String,
+    },
+    /// The API root is no HTTP address.
+    #[error(
+        "{api_root:?} is no address of a Bot API for Telegram account {account:?} ({why}); \
+         set channels.telegram.apiRoot to something like https://api.telegram.org"
+    )]
+    ApiRoot {
+        /// The account.
+        account: String,
+        /// What stands in the configuration.
+        api_root: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The HTTP client could not be built.
+    #[error("no HTTP client for Telegram account {account:?}: {why}; this is a fault of the installation")]
+    Client {
+        /// The account.
+        account: String,
+        /// What the HTTP library says.
+        why: String,
+    },
+}
+
+/// One Telegram account. Clones are cheap and are the same account.
+#[derive(Clone)]
+pub struct Telegram {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    account: String,
+    api: api::Api,
+    media_max_bytes: u64,
+    status: StatusBoard,
+}
+
+impl Telegram {
+    /// Prepares an account; nothing is sent yet.
+    ///
+    /// # Errors
+    /// The token or the API root cannot be right, or there is no HTTP client to be had.
+    pub fn new(config: TelegramConfig, clock: SharedClock) -> Result<Self, TelegramError> {
+        let TelegramConfig { account, token, api_root, poll_timeout, media_max_bytes } = config;
+        if !looks_like_token(token.expose_secret()) {
+            return Err(TelegramError::Token { account });
+        }
+        let root = match read_root(&api_root) {
+            Ok(root) => root,
+            Err(why) => return Err(TelegramError::ApiRoot { account, api_root, why }),
+        };
+        let api = match api::Api::new(root, token, poll_timeout.clamp(MIN_POLL, MAX_POLL)) {
+            Ok(api) => api,
+            Err(why) => return Err(TelegramError::Client { account, why }),
+        };
+        let status = StatusBoard::new(account.clone(), clock);
+        Ok(Self { inner: Arc::new(Inner { account, api, media_max_bytes, status }) })
+    }
+
+    /// Receives messages until `cancel`. Each batch is accepted by `inbox` before the next call moves Telegram's offset
+    /// past it. Trouble of any kind ends in the status and in another try, after 1 to 60 s with jitter. `start` is the
+    /// cursor that the inbox stored last. An account has one poll at a time. May be dropped at any point: what was not
+    /// accepted comes again.
+    pub async fn poll(&self, inbox: &dyn Inbox, start: Option<String>, cancel: &CancellationToken) {
+        poll::run(&self.inner, inbox, start, cancel).await;
+    }
+
+    /// Sends one message, which must fit (see [`Telegram::split`]), and gives Telegram's id for it. Markup that
+    /// Telegram cannot parse goes out as plain text. Ends within a minute and a half. Dropping it leaves open whether
+    /// the message went out.
+    ///
+    /// # Errors
+    /// As [`crate::SendErrorKind`] says.
+    pub async fn send(&self, out: &Outbound) -> Result<String, SendError> {
+        send::send(&self.inner, out).await
+    }
+
+    /// Shows "typing…" in a chat for about 5 s.
+    ///
+    /// # Errors
+    /// As for [`Telegram::send`].
+    pub async fn typing(&self, to: &str) -> Result<(), SendError> {
+        send::typing(&self.inner, to).await
+    }
+
+    /// Splits Markdown into messages that Telegram accepts: each is at most 4,096 UTF-16 units of visible text. It
+    /// cuts between paragraphs where it can, else between lines, sentences, words; never within a character.
+    /// Code that is cut is closed and opened again, a table's head is repeated. Nothing but white space is lost.
+    pub fn split(text: &str) -> Vec<String> {
+        chunk::split(text)
+    }
+
+    /// How the account is doing.
+    pub fn status(&self) -> ChannelStatus {
+        self.inner.status.read()
+    }
+
+    /// As [`Telegram::status`], for waiting on changes.
+    pub fn watch(&self) -> watch::Receiver<ChannelStatus> {
+        self.inner.status.watch()
+    }
+}
+
+/// The token becomes part of every URL, so nothing may stand in it that means something there.
+fn looks_like_token(token: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-');
+    !token.is_empty() && token.len() <= 256 && token.chars().all(plain)
+}
+
+fn read_root(text: &str) -> Result<String, String> {
+    let root = text.trim().trim_end_matches('/');
+    let url = reqwest::Url::parse(root).map_err(|e| e.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{} is neither http nor https", url.scheme()));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it has a query or a fragment".to_owned());
+    }
+    Ok(root.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::ManualClock;
+
+    fn new(token: &str, api_root: &str) -> Result<Telegram, TelegramError> {
+        let config = TelegramConfig {
+            account: "default".into(),
+            token: token.to_owned().into(),
+            api_root: api_root.into(),
+            poll_timeout: Duration::from_secs(30),
+            media_max_bytes: 1,
+        };
+        Telegram::new(config, Arc::new(ManualClock::at(0)))
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_one_is_refused_without_being_shown() {
+        for token in ["", "123:a/../b", "123:abc def", "tok?en"] {
+            let error = new(token, "https://api.telegram.org").err().unwrap().to_string();
+            assert!(error.contains("channels.telegram.botToken"), "{error}");
+            assert!(token.is_empty() || !error.contains(token), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_api_root_that_cannot_be_one_is_refused_by_name() {
+        for root in ["", "api.telegram.org", "ftp://x", "https://x/?a=1"] {
+            let error = new("123:abc", root).err().unwrap().to_string();
+            assert!(error.contains("channels.telegram.apiRoot"), "{error}");
+        }
+        assert!(new("123:abc", "https://api.telegram.org/").is_ok());
+    }
+}

@@ -1,0 +1,159 @@
+//! The Bot API's objects, as far as they are read. Fields that are not named here are skipped.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct UpdateId {
+    pub(crate) update_id: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Update {
+    pub(crate) message: Option<Message>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct User {
+    pub(crate) id: i64,
+    #[serde(default)]
+    pub(crate) is_bot: bool,
+    #[serde(default)]
+    pub(crate) first_name: String,
+    pub(crate) last_name: Option<String>,
+    pub(crate) username: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Chat {
+    pub(crate) id: i64,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) title: Option<String>,
+    pub(crate) username: Option<String>,
+    #[serde(default)]
+    pub(crate) is_forum: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Entity {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) offset: usize,
+    pub(crate) length: usize,
+    pub(crate) user: Option<User>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Message {
+    pub(crate) message_id: i64,
+    pub(crate) date: i64,
+    pub(crate) chat: Chat,
+    pub(crate) from: Option<User>,
+    pub(crate) sender_chat: Option<Chat>,
+    pub(crate) message_thread_id: Option<i64>,
+    #[serde(default)]
+    pub(crate) is_topic_message: bool,
+    pub(crate) reply_to_message: Option<RepliedTo>,
+    pub(crate) text: Option<String>,
+    #[serde(default)]
+    pub(crate) entities: Vec<Entity>,
+    pub(crate) caption: Option<String>,
+    #[serde(default)]
+    pub(crate) caption_entities: Vec<Entity>,
+    #[serde(flatten)]
+    pub(crate) media: Media,
+}
+
+/// The message that is replied to. In a topic, each message formally replies to the one that opened it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RepliedTo {
+    pub(crate) from: Option<User>,
+    pub(crate) forum_topic_created: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Media {
+    #[serde(default)]
+    pub(crate) photo: Vec<PhotoSize>,
+    pub(crate) document: Option<FileInfo>,
+    pub(crate) animation: Option<FileInfo>,
+    pub(crate) audio: Option<FileInfo>,
+    pub(crate) video: Option<FileInfo>,
+    pub(crate) video_note: Option<FileInfo>,
+    pub(crate) voice: Option<FileInfo>,
+    pub(crate) sticker: Option<Sticker>,
+    pub(crate) location: Option<Location>,
+    pub(crate) venue: Option<Venue>,
+    pub(crate) contact: Option<Contact>,
+    pub(crate) poll: Option<IgnoredAny>,
+    pub(crate) dice: Option<Dice>,
+    pub(crate) story: Option<IgnoredAny>,
+    pub(crate) paid_media: Option<IgnoredAny>,
+    pub(crate) game: Option<IgnoredAny>,
+    pub(crate) invoice: Option<IgnoredAny>,
+    pub(crate) checklist: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct PhotoSize {
+    pub(crate) file_id: String,
+    pub(crate) file_size: Option<u64>,
+    #[serde(default)]
+    pub(crate) width: u64,
+    #[serde(default)]
+    pub(crate) height: u64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct FileInfo {
+    pub(crate) file_id: String,
+    pub(crate) file_name: Option<String>,
+    pub(crate) file_size: Option<u64>,
+    pub(crate) mime_type: Option<String>,
+    pub(crate) duration: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Sticker {
+    pub(crate) emoji: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Location {
+    pub(crate) latitude: f64,
+    pub(crate) longitude: f64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Venue {
+    pub(crate) title: String,
+    pub(crate) address: String,
+    pub(crate) location: Location,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Contact {
+    pub(crate) phone_number: String,
+    pub(crate) first_name: String,
+    pub(crate) last_name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dice {
+    pub(crate) emoji: String,
+    pub(crate) value: i64,
+}
+
+/// What `getFile` gives.
+#[derive(Debug, Deserialize)]
+pub(crate) struct File {
+    pub(crate) file_path: Option<String>,
+    pub(crate) file_size: Option<u64>,
+}
+
+/// What `sendMessage` gives.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Sent {
+    pub(crate) message_id: i64,
+}

@@ -1,0 +1,43 @@
+//! The commands, one file each, and which one runs.
+
+pub(crate) mod agent;
+pub(crate) mod config_cmd;
+pub(crate) mod demo;
+pub(crate) mod devices;
+pub(crate) mod exit_codes;
+pub(crate) mod gateway;
+pub(crate) mod health;
+pub(crate) mod logs;
+pub(crate) mod message;
+pub(crate) mod node;
+pub(crate) mod nodes;
+pub(crate) mod pairing;
+pub(crate) mod sessions;
+pub(crate) mod status;
+
+use crate::args::Command;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Runs one command.
+///
+/// # Errors
+/// Whatever the command failed of, with its exit code and hints.
+pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> {
+    match command {
+        Command::Gateway(args) => gateway::run(args, ctx).await,
+        Command::Health(args) => health::run(args, ctx).await,
+        Command::Status(args) => status::run(args, ctx).await,
+        Command::Agent(args) => agent::run(args, ctx).await,
+        Command::Sessions(args) => sessions::run(args, ctx).await,
+        Command::Message(args) => message::run(args, ctx).await,
+        Command::Nodes(args) => nodes::run(args, ctx).await,
+        Command::Devices(args) => devices::run(args, ctx).await,
+        Command::Pairing(args) => pairing::run(args, ctx).await,
+        Command::Node(args) => node::run(args, ctx).await,
+        Command::Config(args) => config_cmd::run(args, ctx),
+        Command::Logs(args) => logs::run(args, ctx).await,
+        Command::Demo(args) => demo::run(args, ctx).await,
+        Command::ExitCodes(_) => exit_codes::run(ctx),
+    }
+}

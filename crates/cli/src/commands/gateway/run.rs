@@ -1,0 +1,230 @@
+//! `openclaw gateway run`: the gateway in the foreground, until a signal ends it.
+
+use super::announce;
+use crate::args::{LogLevel, secret};
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::logging::{self, LogOptions, Logging, Place};
+use clap::{Args, ValueEnum};
+use config::{AuthMode, Bind, Loaded, SecretInput};
+use gateway::{Gateway, GatewayOptions};
+use model::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What goes over the configuration for this run.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Listen on this port; 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Listen where: on this host alone, or on all its addresses
+    #[arg(long, value_enum, value_name = "WHERE")]
+    bind: Option<BindArg>,
+    /// What callers must prove
+    #[arg(long, value_enum, value_name = "MODE")]
+    auth: Option<AuthArg>,
+    /// The token that callers must prove; other users of this host may see it in the list of processes
+    #[arg(long, value_name = "TOKEN", value_parser = secret)]
+    token: Option<SecretString>,
+    /// The password that callers must prove; other users of this host may see it, too
+    #[arg(long, value_name = "PASSWORD", value_parser = secret)]
+    password: Option<SecretString>,
+    /// Log more on standard error
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BindArg {
+    /// This host alone.
+    Loopback,
+    /// All addresses.
+    Lan,
+    /// The Tailscale address.
+    Tailnet,
+    /// Loopback where that works.
+    Auto,
+    /// gateway.customBindHost.
+    Custom,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AuthArg {
+    /// Nothing; on loopback alone.
+    None,
+    /// A token.
+    Token,
+    /// A password.
+    Password,
+}
+
+/// What is under way gets this long to end.
+const SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let mut loaded = ctx.load()?;
+    local_mode(&loaded)?;
+    override_config(&args, &mut loaded)?;
+    let logging = start_logging(&args, ctx, &loaded)?;
+    for warning in &loaded.warnings {
+        tracing::warn!(target: "config", "{warning}");
+    }
+    let outcome = serve(&args, ctx, loaded, &logging, &mut signals).await;
+    logging.finish();
+    outcome
+}
+
+async fn serve(
+    args: &RunArgs,
+    ctx: &Context,
+    loaded: Loaded,
+    logging: &Logging,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    // Providers and platforms are reached over TLS; two providers of it in one program do not get along.
+    client::install_crypto();
+    let facts = announce::Facts::of(ctx, &loaded, logging.path());
+    let options = GatewayOptions {
+        paths: ctx.paths.clone(),
+        model_override: demo_model(ctx, &loaded),
+        loaded,
+        env: ctx.env.clone(),
+        port: args.port,
+        clock: ctx.clock.clone(),
+        port_fallback: false,
+        log_file: Some(logging.path().clone()),
+    };
+    let gateway = tokio::select! {
+        started = Gateway::start(options) => started.map_err(|e| {
+            Failure::new(Exit::from_number(i32::from(e.exit_code())), "START_REFUSED", e.to_string())
+        })?,
+        () = signals.next() => return Ok(()),
+    };
+    announce::print(ctx, &facts, &gateway.url())?;
+    tokio::select! {
+        () = gateway.finished() => {
+            return Err(Failure::new(Exit::Failed, "STOPPED", "the gateway stopped by itself")
+                .hint(format!("the reason is at the end of {}", logging.path().display())));
+        }
+        () = signals.next() => {}
+    }
+    ctx.out.remark("stopping; once more ends it at once");
+    tokio::select! {
+        done = tokio::time::timeout(SHUTDOWN_WITHIN, gateway.shutdown()) => {
+            if done.is_err() {
+                tracing::warn!("some of what was under way did not end within {} s", SHUTDOWN_WITHIN.as_secs());
+            }
+            Ok(())
+        }
+        () = signals.next() => Err(Failure::new(Exit::Interrupted, "INTERRUPTED", "stopped at once; what was under way is taken up at the next start")),
+    }
+}
+
+/// A host whose commands go elsewhere hardly means to run a gateway of its own.
+fn local_mode(loaded: &Loaded) -> Result<(), Failure> {
+    if !loaded.config.gateway.is_remote() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Config, "REMOTE_MODE", "gateway.mode is \"remote\": commands on this host go to a gateway elsewhere")
+        .hint("to run one here, set gateway.mode to \"local\", or use another profile: openclaw --profile NAME gateway run"))
+}
+
+/// The flags go over the configuration; the file stays as it is.
+fn override_config(args: &RunArgs, loaded: &mut Loaded) -> Result<(), Failure> {
+    let gateway = &mut loaded.config.gateway;
+    if let Some(bind) = args.bind {
+        gateway.bind = match bind {
+            BindArg::Loopback => Bind::Loopback,
+            BindArg::Lan => Bind::Lan,
+            BindArg::Tailnet => Bind::Tailnet,
+            BindArg::Auto => Bind::Auto,
+            BindArg::Custom => Bind::Custom,
+        };
+        if gateway.bind == Bind::Custom && gateway.custom_bind_host.is_none() {
+            return Err(Failure::usage(
+                "--bind custom needs gateway.customBindHost in the config: one IPv4 address",
+            ));
+        }
+    }
+    let auth = &mut gateway.auth;
+    for (flag, secret) in [("--token", &args.token), ("--password", &args.password)] {
+        if secret.as_ref().is_some_and(|s| s.expose_secret().trim().is_empty()) {
+            return Err(Failure::usage(format!("{flag} is empty; leave it out instead")));
+        }
+    }
+    if let Some(token) = &args.token {
+        auth.token = Some(SecretInput::literal("--token", token.expose_secret()));
+    }
+    if let Some(password) = &args.password {
+        auth.password = Some(SecretInput::literal("--password", password.expose_secret()));
+    }
+    auth.mode = match (args.auth, &args.token, &args.password) {
+        (Some(AuthArg::None), None, None) => Some(AuthMode::None),
+        (Some(AuthArg::Token), _, None) | (None, Some(_), None) => Some(AuthMode::Token),
+        (Some(AuthArg::Password), None, _) | (None, None, Some(_)) => Some(AuthMode::Password),
+        (None, None, None) => auth.mode,
+        _ => {
+            return Err(Failure::usage(
+                "--auth, --token and --password do not fit together; give the secret of one mode",
+            ));
+        }
+    };
+    Ok(())
+}
+
+fn start_logging(args: &RunArgs, ctx: &Context, loaded: &Loaded) -> Result<Logging, Failure> {
+    let configured = &loaded.config.logging;
+    let named = ctx.global.log_level;
+    let console = if args.verbose { LogLevel::Debug } else { configured.console_level.into() };
+    let place = match &configured.file {
+        Some(file) => Place::File(file.clone()),
+        None => Place::Dir(ctx.paths.log_dir()),
+    };
+    logging::start(LogOptions {
+        console: named.unwrap_or(console),
+        file: named.unwrap_or_else(|| configured.level.into()),
+        place,
+        clock: ctx.clock.clone(),
+        colour: !ctx.global.no_color,
+    })
+}
+
+/// In the development profile, a gateway without a model gets the rule-based one.
+fn demo_model(ctx: &Context, loaded: &Loaded) -> Option<Arc<dyn llm::Model>> {
+    let agents = &loaded.config.agents;
+    let without = agents.model(agents.default_id()).primary.is_none();
+    if ctx.paths.dev && without {
+        return Some(Arc::new(llm::DemoModel::with_clock(ctx.clock.clone())));
+    }
+    None
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let open = |kind| {
+            signal(kind)
+                .map_err(|e| Failure::new(Exit::Failed, "SIGNALS", format!("cannot listen to signals: {e}")))
+        };
+        Ok(Self { interrupt: open(SignalKind::interrupt())?, terminate: open(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

@@ -1,0 +1,131 @@
+//! `openclaw health`: whether the gateway is well.
+
+use crate::args::ConnectArgs;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::link::Link;
+use crate::output::{Output, Tone, ago, span};
+use crate::view::{flag, list, number, text};
+use clap::Args;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// Which gateway, and how thoroughly.
+#[derive(Debug, Default, Args)]
+pub(crate) struct HealthArgs {
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    /// Ask the channels themselves, and show every account
+    #[arg(long, visible_alias = "debug")]
+    pub(crate) verbose: bool,
+}
+
+/// Asks and prints.
+///
+/// # Errors
+/// The gateway cannot be reached, or says that it is not well.
+pub(crate) async fn run(args: HealthArgs, ctx: &Context) -> Result<(), Failure> {
+    let params = if args.verbose { json!({"probe": true}) } else { json!({}) };
+    let link = Link::dial_for(ctx, &args.connect, "health").await?;
+    let health = link.call("health", params).await?;
+    let url = link.target().url.clone();
+    link.leave().await;
+    ctx.out.show(&health, || {
+        let mut page = describe(&ctx.out, &health, ctx.now_ms());
+        if args.verbose {
+            // Writing to a string cannot fail.
+            let _ = write!(page, "\nurl       {url}");
+        }
+        page
+    })?;
+    if flag(&health, "/ok") {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Failed, "UNHEALTHY", "the gateway answers, but says that it is not well")
+        .hint("see what it logs: openclaw logs"))
+}
+
+/// The health as a few lines.
+pub(crate) fn describe(out: &Output, health: &Value, now_ms: i64) -> String {
+    let verdict =
+        if flag(health, "/ok") { out.paint(Tone::Good, "ok") } else { out.paint(Tone::Bad, "not well") };
+    let took = number(health, "/durationMs").map_or(String::new(), |ms| format!(" ({})", span(ms)));
+    let mut page = format!("gateway   {verdict}{took}\n");
+    page.push_str(&channels(out, health, now_ms));
+    for agent in list(health, "/agents") {
+        let id = text(agent, "/agentId").unwrap_or("?");
+        let count = number(agent, "/sessions/count").unwrap_or_default();
+        let last = number(agent, "/sessions/recent/0/updatedAt");
+        // Writing to a string cannot fail.
+        let _ = writeln!(page, "agent     {id}: {count} sessions, last active {}", ago(now_ms, last));
+    }
+    page.trim_end().to_owned()
+}
+
+/// One line for each channel, in the gateway's order.
+pub(crate) fn channels(out: &Output, payload: &Value, now_ms: i64) -> String {
+    let Some(channels) = payload.get("channels").and_then(Value::as_object) else { return String::new() };
+    let mut lines = String::new();
+    for (id, channel) in channels {
+        let label = payload.pointer(&format!("/channelLabels/{id}")).and_then(Value::as_str).unwrap_or(id);
+        let (tone, state) = channel_state(channel);
+        let mode = text(channel, "/mode").map_or(String::new(), |m| format!(", {m}"));
+        let heard = match number(channel, "/lastInboundAt") {
+            Some(at) if at > 0 => format!(", last message {}", ago(now_ms, Some(at))),
+            _ => String::new(),
+        };
+        let error = text(channel, "/lastError").map_or(String::new(), |e| format!(": {e}"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            lines,
+            "channel   {label}: {}{}",
+            out.paint(tone, state),
+            crate::output::printable(&format!("{mode}{heard}{error}"))
+        );
+    }
+    lines
+}
+
+/// A channel's state in a word.
+fn channel_state(channel: &Value) -> (Tone, &'static str) {
+    let failed = text(channel, "/lastError").is_some_and(|e| !e.is_empty());
+    match () {
+        () if channel.get("enabled") == Some(&Value::Bool(false)) => (Tone::Dim, "disabled"),
+        () if !flag(channel, "/configured") => (Tone::Dim, "not configured"),
+        () if flag(channel, "/connected") && !failed => (Tone::Good, "connected"),
+        () if flag(channel, "/running") && failed => (Tone::Warn, "in trouble"),
+        () if flag(channel, "/running") => (Tone::Good, "running"),
+        () => (Tone::Bad, "stopped"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_reads_as_a_few_lines() {
+        let health = json!({"ok":true,"durationMs":3,"channelLabels":{"telegram":"Telegram"},
+            "channels":{"telegram":{"configured":true,"running":true,"connected":true,"mode":"polling","lastInboundAt":40_000}},
+            "agents":[{"agentId":"main","sessions":{"count":2,"recent":[{"updatedAt":40_000}]}}]});
+        assert_eq!(
+            describe(&Output::plain(), &health, 100_000),
+            "gateway   ok (3ms)\nchannel   Telegram: connected, polling, last message 1m ago\n\
+             agent     main: 2 sessions, last active 1m ago"
+        );
+    }
+
+    #[test]
+    fn a_channels_state_is_one_word() {
+        for (channel, state) in [
+            (json!({"enabled":false,"configured":true}), "disabled"),
+            (json!({"configured":false}), "not configured"),
+            (json!({"configured":true,"running":true,"connected":true}), "connected"),
+            (json!({"configured":true,"running":true,"connected":true,"lastError":"401"}), "in trouble"),
+            (json!({"configured":true,"running":true}), "running"),
+            (json!({"configured":true,"lastError":"401"}), "stopped"),
+        ] {
+            assert_eq!(channel_state(&channel).1, state, "{channel}");
+        }
+    }
+}

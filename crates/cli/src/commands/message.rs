@@ -1,0 +1,73 @@
+//! `openclaw message send`: a message through a channel, without the agent.
+
+use crate::args::ConnectArgs;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::link::one_call;
+use crate::output::printable;
+use crate::view::cell;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+/// `message` and its subcommand.
+#[derive(Debug, Args)]
+pub(crate) struct MessageArgs {
+    #[command(subcommand)]
+    command: MessageCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum MessageCommand {
+    /// Send a text
+    Send(SendArgs),
+}
+
+/// What goes where.
+#[derive(Debug, Args)]
+struct SendArgs {
+    #[command(flatten)]
+    connect: ConnectArgs,
+    /// The channel; may be left out where one alone is configured
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// The chat's id on that channel
+    #[arg(short, long, value_name = "ID", allow_hyphen_values = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    target: String,
+    /// The text, in Markdown
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    message: String,
+    /// The channel's account
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Show it as a reply to this message
+    #[arg(long, value_name = "ID")]
+    reply_to: Option<String>,
+    /// The thread or topic
+    #[arg(long, value_name = "ID")]
+    thread_id: Option<String>,
+}
+
+/// Sends it.
+///
+/// # Errors
+/// The gateway cannot be reached, or the channel refuses.
+pub(crate) async fn run(args: MessageArgs, ctx: &Context) -> Result<(), Failure> {
+    let MessageCommand::Send(args) = args.command;
+    let mut params = json!({"to": args.target, "message": args.message, "idempotencyKey": model::new_id()});
+    let optional = [
+        ("channel", args.channel),
+        ("accountId", args.account),
+        ("replyToId", args.reply_to),
+        ("threadId", args.thread_id),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            params[name] = value.into();
+        }
+    }
+    let payload = one_call(ctx, &args.connect, "send", params).await?;
+    ctx.out.show(&payload, || {
+        let (channel, id) = (cell(&payload, "/channel"), cell(&payload, "/messageId"));
+        printable(&format!("sent over {channel} as message {id}"))
+    })
+}

@@ -1,0 +1,176 @@
+//! `openclaw node`: this computer as a node of a gateway.
+
+mod notices;
+
+use crate::args::{LogLevel, TargetArgs, secret};
+use crate::context::Context;
+use crate::failure::local::of_node;
+use crate::failure::{Exit, Failure};
+use crate::link::{config_for, host_of, is_loopback};
+use crate::logging;
+use clap::{Args, Subcommand};
+use config::Loaded;
+use model::SecretString;
+use node::NodeOptions;
+use remote::{Target, TargetFlags};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+/// `node` and its subcommands.
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    #[command(subcommand)]
+    command: NodeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum NodeCommand {
+    /// Connect to a gateway and do what it asks for, within what was approved there
+    Run(RunArgs),
+    /// Who this node is: its device id and public key
+    Identity,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The gateway's host
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// The gateway's port [default: 18789]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// The gateway's address in one piece; needs --token or --password beside it
+    #[arg(long, value_name = "URL", conflicts_with_all = ["host", "port", "tls"])]
+    url: Option<String>,
+    /// Use TLS (wss://)
+    #[arg(long, requires = "host")]
+    tls: bool,
+    /// The name that the gateway shows for this node
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// The gateway's token; OPENCLAW_GATEWAY_TOKEN keeps it out of the list of processes
+    #[arg(long, value_name = "TOKEN", value_parser = secret)]
+    token: Option<SecretString>,
+    /// The gateway's password; OPENCLAW_GATEWAY_PASSWORD keeps it out of the list of processes
+    #[arg(long, value_name = "PASSWORD", value_parser = secret)]
+    password: Option<SecretString>,
+}
+
+impl NodeArgs {
+    /// Whether this stays up.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.command, NodeCommand::Run(_))
+    }
+}
+
+/// Runs the node, or says who it is.
+///
+/// # Errors
+/// The gateway refuses for good, or the identity cannot be read or made.
+pub(crate) async fn run(args: NodeArgs, ctx: &Context) -> Result<(), Failure> {
+    match args.command {
+        NodeCommand::Run(args) => serve(args, ctx).await,
+        NodeCommand::Identity => {
+            let identity = match node::identity(&ctx.paths.state_dir) {
+                Ok(identity) => identity,
+                Err(error) => return Err(Failure::new(Exit::Failed, "IDENTITY", error.to_string())),
+            };
+            let report = json!({"deviceId": identity.device_id, "publicKey": identity.public_key});
+            ctx.out
+                .show(&report, || format!("device  {}\nkey     {}", identity.device_id, identity.public_key))
+        }
+    }
+}
+
+async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
+    logging::start_console(ctx.global.log_level.unwrap_or(LogLevel::Warn), !ctx.global.no_color)?;
+    let target = target(&args, ctx)?;
+    let options = options(args, ctx, &target);
+    let cancel = CancellationToken::new();
+    let notices = notices::Printed::new(ctx.out);
+    let work = node::run(options, &notices, &cancel);
+    tokio::pin!(work);
+    let outcome = tokio::select! {
+        outcome = &mut work => outcome,
+        stopped = stop_signal() => {
+            stopped?;
+            ctx.out.remark("stopping; once more ends it at once");
+            cancel.cancel();
+            tokio::select! {
+                outcome = &mut work => outcome,
+                again = stop_signal() => {
+                    again?;
+                    return Err(Failure::new(Exit::Interrupted, "INTERRUPTED", "stopped at once"));
+                }
+            }
+        }
+    };
+    outcome.map_err(|e| of_node(e, &target, &ctx.paths.profile_flags()))
+}
+
+async fn stop_signal() -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed =
+        |e: std::io::Error| Failure::new(Exit::Failed, "SIGNALS", format!("cannot listen to signals: {e}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done.map_err(failed),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn options(args: RunArgs, ctx: &Context, target: &Target) -> NodeOptions {
+    let mut options =
+        NodeOptions::new(target.url.clone(), ctx.paths.state_dir.clone(), env!("CARGO_PKG_VERSION"));
+    options.token.clone_from(&target.token);
+    options.password.clone_from(&target.password);
+    options.display_name = args.display_name;
+    options
+}
+
+/// Where to: `--url` or `--host`, else where the other commands go.
+fn target(args: &RunArgs, ctx: &Context) -> Result<Target, Failure> {
+    let flags = |url| TargetFlags {
+        url,
+        token: args.token.clone(),
+        password: args.password.clone(),
+        port: args.port,
+    };
+    let connect = crate::args::ConnectArgs {
+        target: TargetArgs { url: args.url.clone(), ..TargetArgs::default() },
+        timeout: None,
+    };
+    let loaded = config_for(ctx, &connect)?;
+    let Some(host) = &args.host else {
+        return Ok(remote::resolve(&flags(args.url.clone()), &loaded, &ctx.env, &ctx.paths)?);
+    };
+    let port = args.port.unwrap_or(protocol::limits::DEFAULT_PORT);
+    let scheme = if args.tls { "wss" } else { "ws" };
+    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.clone() };
+    let url = remote::check_url(&format!("{scheme}://{host}:{port}"))
+        .map_err(|e| Failure::usage(format!("--host: {e}")))?;
+    let (token, password) = credentials(args, ctx, &loaded, &url)?;
+    Ok(Target { url, token, password, via: "--host", local: false })
+}
+
+/// Flags, then the environment, then the credentials of the gateway that the other commands use, if it is that one: a
+/// secret goes nowhere that it was not meant for.
+fn credentials(
+    args: &RunArgs,
+    ctx: &Context,
+    loaded: &Loaded,
+    url: &str,
+) -> Result<(Option<SecretString>, Option<SecretString>), Failure> {
+    if args.token.is_some() || args.password.is_some() {
+        return Ok((args.token.clone(), args.password.clone()));
+    }
+    let variable = |name| ctx.env.get_filled(name).map(SecretString::from);
+    let named = (variable("OPENCLAW_GATEWAY_TOKEN"), variable("OPENCLAW_GATEWAY_PASSWORD"));
+    if named.0.is_some() || named.1.is_some() {
+        return Ok(named);
+    }
+    let own = remote::resolve(&TargetFlags::default(), loaded, &ctx.env, &ctx.paths)?;
+    let same = host_of(&own.url).eq_ignore_ascii_case(host_of(url));
+    let both_here = is_loopback(&own.url) && is_loopback(url);
+    Ok(if same || both_here { (own.token, own.password) } else { (None, None) })
+}

@@ -1,0 +1,119 @@
+//! The status as people read it.
+
+use crate::commands::health::channels;
+use crate::context::Context;
+use crate::output::{Tone, printable, span};
+use crate::view::{cell, joined, list, number, text};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// Where no model is configured, the keys that configure one.
+const NO_MODEL: &str =
+    "none; set models.providers.NAME and agents.defaults.model.primary to NAME/MODEL in the config";
+
+/// The whole page; `all` adds the places.
+pub(super) fn render(ctx: &Context, report: &Value, all: bool) -> String {
+    let mut page = String::new();
+    let mut row = |name: &str, value: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(page, "{name:<10}{value}");
+    };
+    let up = number(report, "/gateway/uptimeMs").map_or("-".into(), span);
+    let version = printable(&cell(report, "/gateway/version"));
+    row(
+        "gateway",
+        format!(
+            "{} {version}, up {up}, auth {}",
+            ctx.out.paint(Tone::Good, "running"),
+            cell(report, "/gateway/authMode")
+        ),
+    );
+    row("url", format!("{} ({})", cell(report, "/gateway/url"), cell(report, "/gateway/via")));
+    row("model", text(report, "/model").map_or_else(|| ctx.out.paint(Tone::Warn, NO_MODEL), printable));
+    row("agents", printable(&agents(report)));
+    row("sessions", cell(report, "/sessions/count"));
+    row("nodes", printable(&nodes(report)));
+    page.push_str(&channel_lines(ctx, report));
+    if let Some(waiting) = report.get("waiting") {
+        page.push_str(&waiting_line(ctx, waiting));
+    }
+    if let Some(health) = report.get("health") {
+        let took = number(health, "/durationMs").map_or("-".into(), span);
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            page,
+            "health    {} ({took})",
+            if cell(health, "/ok") == "true" { "ok" } else { "not well" }
+        );
+    }
+    if all {
+        let _ = write!(page, "\n{}", places(report.get("local").unwrap_or(&Value::Null)));
+    }
+    page.trim_end().to_owned()
+}
+
+fn agents(report: &Value) -> String {
+    let ids: Vec<&str> = list(report, "/agents/agents").iter().filter_map(|a| text(a, "/id")).collect();
+    if ids.is_empty() { "-".into() } else { ids.join(", ") }
+}
+
+fn nodes(report: &Value) -> String {
+    let (known, connected) = (cell(report, "/nodes/known"), joined(report, "/nodes/connected"));
+    if connected == "-" {
+        format!("{known} known, none connected")
+    } else {
+        format!("{known} known; connected: {connected}")
+    }
+}
+
+fn channel_lines(ctx: &Context, report: &Value) -> String {
+    let asked = report.get("health").filter(|h| h.get("channels").is_some());
+    let lines = channels(&ctx.out, asked.or(report.get("channels")).unwrap_or(&Value::Null), ctx.now_ms());
+    if lines.is_empty() { "channels  none\n".into() } else { lines }
+}
+
+fn waiting_line(ctx: &Context, waiting: &Value) -> String {
+    let mut parts = Vec::new();
+    for (key, words, command) in [
+        ("/devices", "devices", "openclaw devices list"),
+        ("/nodes", "nodes", "openclaw nodes pending"),
+        ("/people", "people", "openclaw pairing list"),
+    ] {
+        if let Some(count) = number(waiting, key).filter(|n| *n > 0) {
+            parts.push(format!("{count} {words} ({command})"));
+        }
+    }
+    let text = if parts.is_empty() { "nobody".into() } else { ctx.out.paint(Tone::Warn, &parts.join(", ")) };
+    format!("waiting   {text}\n")
+}
+
+/// What is known while the gateway does not answer.
+pub(super) fn without_gateway(ctx: &Context, local: &Value) -> String {
+    format!(
+        "gateway   {}\nurl       {} ({})\n{}",
+        ctx.out.paint(Tone::Bad, "does not answer"),
+        cell(local, "/url"),
+        cell(local, "/via"),
+        places(local)
+    )
+}
+
+fn places(local: &Value) -> String {
+    let missing = if cell(local, "/configExists") == "true" { "" } else { " (not there yet)" };
+    let rows = [
+        ("config", format!("{}{missing}", cell(local, "/configFile"))),
+        ("state", cell(local, "/stateDir")),
+        ("model", format!("{} (configured)", cell(local, "/model"))),
+        ("channels", format!("{} (configured)", joined(local, "/channels"))),
+        ("version", format!("{} (this program)", cell(local, "/version"))),
+    ];
+    let mut lines: Vec<String> =
+        rows.iter().map(|(name, value)| format!("{name:<10}{}", printable(value))).collect();
+    lines.extend(
+        list(local, "/remarks")
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|r| format!("remark    {}", printable(r))),
+    );
+    lines.join("\n")
+}

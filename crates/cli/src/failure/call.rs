@@ -1,0 +1,144 @@
+//! What a call can fail of, in words, with the next step.
+
+use super::{Exit, Failure};
+use client::CallError;
+use protocol::{ErrorCode, ErrorShape};
+use serde_json::{Value, json};
+
+/// Turns an error of calling `method` into a failure.
+pub(crate) fn explain(error: CallError, method: &str) -> Failure {
+    match error {
+        CallError::Server(shape) => refused(&shape, method),
+        CallError::Timeout { .. } => Failure::new(Exit::Timeout, "TIMEOUT", error.to_string())
+            .details(json!({"method": method}))
+            .hint("give it longer with --timeout; what was asked for may still happen"),
+        CallError::Closed(_) => Failure::new(Exit::Unreachable, "CONNECTION_LOST", error.to_string())
+            .hint("the gateway may be restarting: openclaw health"),
+        CallError::Busy { .. } | CallError::TooLarge { .. } => {
+            Failure::new(Exit::Failed, "TOO_MUCH", error.to_string())
+        }
+    }
+}
+
+fn refused(shape: &ErrorShape, method: &str) -> Failure {
+    let code = match (shape.detail_code(), shape.code) {
+        (Some("MISSING_SCOPE"), _) => "MISSING_SCOPE",
+        (_, other) => other.as_str(),
+    };
+    let exit = match shape.code {
+        ErrorCode::Forbidden | ErrorCode::NotPaired => Exit::Refused,
+        ErrorCode::AgentTimeout => Exit::Timeout,
+        _ => Exit::Failed,
+    };
+    let mut failure = Failure::new(exit, code, shape.message.clone());
+    failure.details = shape.details.clone().map(Box::new);
+    match hint(shape, method) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// The next step, where the gateway's message does not name it already.
+fn hint(shape: &ErrorShape, method: &str) -> Option<String> {
+    if shape.message.contains("openclaw ") {
+        return None;
+    }
+    let detail = |name: &str| shape.details.as_ref().and_then(|d| d.get(name)).and_then(Value::as_str);
+    let message = shape.message.as_str();
+    Some(match detail("code") {
+        Some("NOT_CONNECTED") => {
+            "on that computer: openclaw node run; see which nodes are there: openclaw nodes status".into()
+        }
+        Some("MISSING_SCOPE") => format!(
+            "this device was not granted {}: approve its new request on the gateway's host, openclaw devices list",
+            detail("missingScope").unwrap_or("that")
+        ),
+        _ if message.starts_with("unknown method") => {
+            "the gateway does not have it: compare versions with openclaw status".into()
+        }
+        _ if message.contains("idempotencyKey") => {
+            "it changes something: add \"idempotencyKey\":\"SOMETHING-UNIQUE\" to --params".into()
+        }
+        _ if method == "node.invoke" && detail("reason").is_some() => {
+            "if its approval is missing: openclaw nodes pending, then openclaw nodes approve REQUEST".into()
+        }
+        _ if shape.code == ErrorCode::AgentTimeout => "give it longer with --timeout SECONDS".into(),
+        _ if shape.retryable == Some(true) => "the same again may work in a moment".into(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use client::CloseInfo;
+    use std::time::Duration;
+
+    fn server(code: ErrorCode, message: &str, details: Value) -> CallError {
+        CallError::Server(Box::new(ErrorShape::new(code, message).with_details(details)))
+    }
+
+    #[test]
+    fn every_refusal_has_an_exit_code_and_a_next_step() {
+        let late = CallError::Timeout { method: "health".into(), after: Duration::ZERO };
+        let cases = [
+            (late, "health", Exit::Timeout, "--timeout"),
+            (CallError::Closed(CloseInfo::new(1012, "x")), "health", Exit::Unreachable, "openclaw health"),
+            (
+                server(
+                    ErrorCode::Forbidden,
+                    "missing scope: operator.admin",
+                    json!({"code":"MISSING_SCOPE","missingScope":"operator.admin"}),
+                ),
+                "node.pair.approve",
+                Exit::Refused,
+                "operator.admin",
+            ),
+            (
+                server(ErrorCode::Unavailable, "node not connected", json!({"code":"NOT_CONNECTED"})),
+                "node.invoke",
+                Exit::Failed,
+                "openclaw node run",
+            ),
+            (
+                server(
+                    ErrorCode::InvalidRequest,
+                    "node command not allowed",
+                    json!({"reason":"not-approved"}),
+                ),
+                "node.invoke",
+                Exit::Failed,
+                "openclaw nodes approve",
+            ),
+            (
+                server(ErrorCode::InvalidRequest, "unknown method: x", json!({})),
+                "x",
+                Exit::Failed,
+                "openclaw status",
+            ),
+            (
+                server(ErrorCode::InvalidRequest, "must have required property 'idempotencyKey'", json!({})),
+                "send",
+                Exit::Failed,
+                "--params",
+            ),
+            (server(ErrorCode::AgentTimeout, "late", json!({})), "agent", Exit::Timeout, "--timeout"),
+        ];
+        for (error, method, exit, hint) in cases {
+            let text = error.to_string();
+            let failure = explain(error, method);
+            assert_eq!(failure.exit, exit, "{text}");
+            assert!(failure.hints.iter().any(|h| h.contains(hint)), "{text}: {:?}", failure.hints);
+        }
+    }
+
+    #[test]
+    fn a_message_that_names_the_next_step_gets_no_other() {
+        let said = "awaiting approval; run `openclaw nodes approve r1`";
+        assert!(
+            explain(server(ErrorCode::Unavailable, said, json!({"reason":"x"})), "node.invoke")
+                .hints
+                .is_empty()
+        );
+    }
+}

@@ -1,0 +1,244 @@
+//! A command's connection to a gateway: target and credentials from `remote`, no more scopes than the command needs,
+//! and one deadline for everything.
+
+mod device;
+
+use crate::args::ConnectArgs;
+use crate::context::Context;
+use crate::failure::{Failure, call, connect};
+use crate::view::list;
+use client::Connection;
+use config::Loaded;
+use protocol::{Access, Scope};
+use remote::{Target, TargetFlags};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A call has at least this long, even where connecting took nearly all the time.
+const SHORTEST_CALL: Duration = Duration::from_millis(50);
+
+/// An open connection, the target it goes to, and until when the command may take.
+#[derive(Debug)]
+pub(crate) struct Link {
+    connection: Connection,
+    target: Target,
+    deadline: Instant,
+    connected_in: Duration,
+}
+
+impl Link {
+    /// Connects with these scopes.
+    ///
+    /// # Errors
+    /// No target, no way there, or refused; with hints.
+    pub(crate) async fn dial(ctx: &Context, args: &ConnectArgs, scopes: &[String]) -> Result<Self, Failure> {
+        let loaded = config_for(ctx, args)?;
+        Self::dial_target(ctx, args, scopes, target(ctx, args, &loaded)?).await
+    }
+
+    /// Connects with the scope that one method needs.
+    ///
+    /// # Errors
+    /// As [`Link::dial`].
+    pub(crate) async fn dial_for(ctx: &Context, args: &ConnectArgs, method: &str) -> Result<Self, Failure> {
+        Self::dial(ctx, args, &scopes_of(method)).await
+    }
+
+    /// Connects to a target that is known already.
+    ///
+    /// # Errors
+    /// As [`Link::dial`].
+    pub(crate) async fn dial_target(
+        ctx: &Context,
+        args: &ConnectArgs,
+        scopes: &[String],
+        target: Target,
+    ) -> Result<Self, Failure> {
+        let begun = Instant::now();
+        let deadline = begun + args.timeout();
+        let flags = ctx.paths.profile_flags();
+        let opened = device::open(ctx, &target, scopes, args.timeout()).await?;
+        let connection = opened.map_err(|error| connect::explain(error, &target, &flags))?;
+        Ok(Self { connection, target, deadline, connected_in: begun.elapsed() })
+    }
+
+    /// The payload of `hello-ok`.
+    pub(crate) fn hello(&self) -> &Value {
+        self.connection.hello()
+    }
+
+    /// Where it goes.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// How long connecting took.
+    pub(crate) fn connected_in(&self) -> Duration {
+        self.connected_in
+    }
+
+    /// Calls a method within what is left of the command's time.
+    ///
+    /// # Errors
+    /// The gateway refuses, does not answer in time, or hangs up.
+    pub(crate) async fn call(&self, method: &str, params: Value) -> Result<Value, Failure> {
+        let left = self.deadline.saturating_duration_since(Instant::now()).max(SHORTEST_CALL);
+        self.call_within(method, params, left).await
+    }
+
+    /// Calls a method that has a time of its own.
+    ///
+    /// # Errors
+    /// As [`Link::call`].
+    pub(crate) async fn call_within(
+        &self,
+        method: &str,
+        params: Value,
+        time: Duration,
+    ) -> Result<Value, Failure> {
+        self.connection.call(method, params, time).await.map_err(|e| call::explain(e, method))
+    }
+
+    /// Calls a method that first accepts and then answers.
+    ///
+    /// # Errors
+    /// As [`Link::call`].
+    pub(crate) async fn call_two_phase(
+        &self,
+        method: &str,
+        params: Value,
+        time: Duration,
+        on_accepted: impl FnOnce(&Value),
+    ) -> Result<Value, Failure> {
+        let answer = self.connection.call_two_phase(method, params, time, on_accepted).await;
+        answer.map_err(|e| call::explain(e, method))
+    }
+
+    /// This connection if it holds these scopes, else a second one that asks for them.
+    ///
+    /// # Errors
+    /// As [`Link::dial`].
+    pub(crate) async fn widen(
+        self,
+        ctx: &Context,
+        args: &ConnectArgs,
+        scopes: &[String],
+    ) -> Result<Self, Failure> {
+        let granted: Vec<&str> =
+            list(self.hello(), "/auth/scopes").iter().filter_map(Value::as_str).collect();
+        if scopes.iter().all(|s| protocol::scope::covers_name(&granted, s)) {
+            return Ok(self);
+        }
+        let target = self.target.clone();
+        self.leave().await;
+        Self::dial_target(ctx, args, scopes, target).await
+    }
+
+    /// Hangs up in good order.
+    pub(crate) async fn leave(self) {
+        self.connection.close().await;
+    }
+}
+
+/// Connects, calls one method, hangs up.
+///
+/// # Errors
+/// As [`Link::dial`] and [`Link::call`].
+pub(crate) async fn one_call(
+    ctx: &Context,
+    args: &ConnectArgs,
+    method: &str,
+    params: Value,
+) -> Result<Value, Failure> {
+    let link = Link::dial_for(ctx, args, method).await?;
+    let payload = link.call(method, params).await?;
+    link.leave().await;
+    Ok(payload)
+}
+
+/// The configuration for reaching a gateway: with `--url` the file is not looked at, not even when it is broken.
+///
+/// # Errors
+/// It cannot be read or is wrong.
+pub(crate) fn config_for(ctx: &Context, args: &ConnectArgs) -> Result<Loaded, Failure> {
+    if args.target.url.is_some() { ctx.without_config() } else { ctx.load() }
+}
+
+/// Where to connect and with what.
+///
+/// # Errors
+/// The flags contradict themselves, a secret cannot be resolved, or the address is not allowed.
+pub(crate) fn target(ctx: &Context, args: &ConnectArgs, loaded: &Loaded) -> Result<Target, Failure> {
+    let flags = TargetFlags {
+        url: args.target.url.clone(),
+        token: args.target.token.clone(),
+        password: args.target.password.clone(),
+        port: args.target.port,
+    };
+    Ok(remote::resolve(&flags, loaded, &ctx.env, &ctx.paths)?)
+}
+
+/// The host in a URL, without brackets.
+pub(crate) fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+    }
+}
+
+/// Whether a URL leads to this host.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    let host = host_of(url);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback())
+}
+
+/// The scopes' names.
+pub(crate) fn scope_names(scopes: &[Scope]) -> Vec<String> {
+    scopes.iter().map(|s| s.as_str().to_owned()).collect()
+}
+
+/// The scope that a method needs. One that is not known here may be another gateway's: that takes all there is.
+pub(crate) fn scopes_of(method: &str) -> Vec<String> {
+    match protocol::methods::find(method).map(|m| m.access) {
+        // Reading is what any operator may do.
+        Some(Access::Anyone | Access::Node) => scope_names(&[Scope::Read]),
+        Some(Access::Operator(scope)) => scope_names(&[scope]),
+        None => scope_names(&[Scope::Admin]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_a_url_tells_whether_it_is_this_one() {
+        for (url, host, here) in [
+            ("ws://127.0.0.1:18789", "127.0.0.1", true),
+            ("ws://localhost", "localhost", true),
+            ("ws://[::1]:5/x", "::1", true),
+            ("wss://gw.example.com/path?x=1:2", "gw.example.com", false),
+            ("ws://192.168.0.2:1", "192.168.0.2", false),
+        ] {
+            assert_eq!((host_of(url), is_loopback(url)), (host, here), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_command_asks_for_the_scope_that_its_method_needs() {
+        for (method, scope) in [
+            ("health", "operator.read"),
+            ("status", "operator.read"),
+            ("agent", "operator.write"),
+            ("node.invoke", "operator.write"),
+            ("device.pair.list", "operator.pairing"),
+            ("sessions.reset", "operator.admin"),
+            ("some.other.gateways.method", "operator.admin"),
+        ] {
+            assert_eq!(scopes_of(method), [scope], "{method}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Opening the connection: with the shared secret alone where that will do, else as this installation's device.
+
+use super::is_loopback;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::view::text;
+use client::{ClientDescription, ConnectError, ConnectOptions, Connection, Identity, TokenStore};
+use model::SecretString;
+use remote::Target;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The role of every command but `node run`.
+const ROLE: &str = "operator";
+
+/// Connects; the inner result is the gateway's.
+///
+/// # Errors
+/// The device's key or tokens cannot be read or made.
+pub(super) async fn open(
+    ctx: &Context,
+    target: &Target,
+    scopes: &[String],
+    timeout: Duration,
+) -> Result<Result<Connection, ConnectError>, Failure> {
+    // Over loopback the shared secret alone will do, and a device of its own would only have to be paired.
+    let secretless = target.token.is_none() && target.password.is_none();
+    if is_loopback(&target.url) && !secretless {
+        match Connection::open(&options(target, scopes, None, timeout)).await {
+            // Something between makes it not loopback for the gateway.
+            Err(error) if error.detail_code() == Some("DEVICE_IDENTITY_REQUIRED") => {}
+            done => return Ok(done),
+        }
+    }
+    let device = Device::open(ctx, target)?;
+    let opened = attempt(&options(target, scopes, Some(&device), timeout)).await;
+    if let Ok(connection) = &opened {
+        device.remember(ctx, target, connection.hello());
+    }
+    Ok(opened)
+}
+
+/// This installation as a device: for gateways that are elsewhere.
+struct Device {
+    identity: Arc<Identity>,
+    tokens: TokenStore,
+    token: Option<SecretString>,
+}
+
+impl Device {
+    fn open(ctx: &Context, target: &Target) -> Result<Self, Failure> {
+        let dir = ctx.paths.identity_dir();
+        let identity = Arc::new(Identity::load_or_create(&dir.join("device.json"))?);
+        let tokens = TokenStore::new(dir.join("device-tokens.json"));
+        let token = tokens.get(&target.url, ROLE)?;
+        Ok(Self { identity, tokens, token })
+    }
+
+    /// Keeps the token that the pairing gave.
+    fn remember(&self, ctx: &Context, target: &Target, hello: &Value) {
+        let Some(token) = text(hello, "/auth/deviceToken") else { return };
+        if let Err(error) = self.tokens.put(&target.url, ROLE, &SecretString::from(token)) {
+            ctx.out.remark(&format!("note: {error}"));
+        }
+    }
+}
+
+fn options(target: &Target, scopes: &[String], device: Option<&Device>, timeout: Duration) -> ConnectOptions {
+    let client = ClientDescription::new("cli", "cli", env!("CARGO_PKG_VERSION"));
+    let mut options = ConnectOptions::new(target.url.clone(), client);
+    options.token.clone_from(&target.token);
+    options.password.clone_from(&target.password);
+    options.scopes = scopes.to_vec();
+    options.connect_timeout = timeout;
+    if let Some(device) = device {
+        options.identity = Some(device.identity.clone());
+        options.device_token.clone_from(&device.token);
+    }
+    options
+}
+
+/// Opens; where the gateway advises the device's own token, tries once more with that.
+async fn attempt(options: &ConnectOptions) -> Result<Connection, ConnectError> {
+    let error = match Connection::open(options).await {
+        Ok(connection) => return Ok(connection),
+        Err(error) => error,
+    };
+    let advised = error.recommended_next_step() == Some("retry_with_device_token");
+    let with_secret = options.token.is_some() || options.password.is_some();
+    if options.device_token.is_none() || !advised || !with_secret {
+        return Err(error);
+    }
+    let mut again = options.clone();
+    (again.token, again.password) = (None, None);
+    Connection::open(&again).await
+}

@@ -1,0 +1,131 @@
+//! Where log lines go: to standard error for people, and as JSON lines to a file that `openclaw logs` reads. The file
+//! is written by one thread behind a bounded queue, so that a slow disk never holds the gateway up.
+
+mod civil;
+mod files;
+mod json_lines;
+mod writer;
+
+use crate::args::LogLevel;
+use crate::failure::{Exit, Failure};
+use model::SharedClock;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+use writer::Writer;
+
+/// Libraries that say much and mean little below `warn`.
+const QUIET: &[&str] = &["hyper", "h2", "reqwest", "rustls", "tungstenite", "tokio_tungstenite", "mio"];
+
+/// What to log where.
+pub(crate) struct LogOptions {
+    /// On standard error.
+    pub(crate) console: LogLevel,
+    /// In the file.
+    pub(crate) file: LogLevel,
+    /// Where the file goes.
+    pub(crate) place: Place,
+    /// The time of day.
+    pub(crate) clock: SharedClock,
+    /// Whether standard error may be coloured.
+    pub(crate) colour: bool,
+}
+
+/// Where the file goes.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// One file a day in this directory.
+    Dir(PathBuf),
+    /// This file.
+    File(PathBuf),
+}
+
+/// The running log. Dropping it writes out what waits, a second at most.
+pub(crate) struct Logging {
+    writer: Writer,
+    path: PathBuf,
+}
+
+impl Logging {
+    /// Where the newest lines are: for `logs.tail`. The path stays the same over rotations.
+    pub(crate) fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
+    /// Writes out what waits, a second at most.
+    pub(crate) fn finish(self) {
+        drop(self.writer);
+    }
+}
+
+/// Starts logging for a program that stays up.
+///
+/// # Errors
+/// The log file cannot be made.
+pub(crate) fn start(options: LogOptions) -> Result<Logging, Failure> {
+    let (files, path) = files::Files::open(options.place, options.clock.now_ms())?;
+    let (writer, sink) = Writer::start(files, options.clock.clone())?;
+    let file = json_lines::JsonLines::new(sink, options.clock).with_filter(filter(options.file));
+    let console = console(options.colour).with_filter(filter(options.console));
+    init(tracing_subscriber::registry().with(console).with(file))?;
+    Ok(Logging { writer, path })
+}
+
+/// Starts logging to standard error alone: for a command, where that was asked for, and for a node.
+///
+/// # Errors
+/// Logging was started before.
+pub(crate) fn start_console(level: LogLevel, colour: bool) -> Result<(), Failure> {
+    init(tracing_subscriber::registry().with(console(colour).with_filter(filter(level))))
+}
+
+fn console(colour: bool) -> impl Layer<Registry> {
+    let ansi = colour && std::io::stderr().is_terminal();
+    tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi)
+}
+
+fn init(subscriber: impl SubscriberInitExt) -> Result<(), Failure> {
+    subscriber
+        .try_init()
+        .map_err(|e| Failure::new(Exit::Failed, "LOGGING", format!("cannot start logging: {e}")))
+}
+
+fn filter(level: LogLevel) -> EnvFilter {
+    EnvFilter::new(directives(level))
+}
+
+fn directives(level: LogLevel) -> String {
+    let own = level.directive();
+    let quiet =
+        if matches!(level, LogLevel::Silent | LogLevel::Error | LogLevel::Trace) { own } else { "warn" };
+    let rest: Vec<String> = QUIET.iter().map(|name| format!(",{name}={quiet}")).collect();
+    format!("{own}{}", rest.concat())
+}
+
+impl From<config::LogLevel> for LogLevel {
+    fn from(level: config::LogLevel) -> LogLevel {
+        match level {
+            config::LogLevel::Silent => LogLevel::Silent,
+            config::LogLevel::Fatal | config::LogLevel::Error => LogLevel::Error,
+            config::LogLevel::Warn => LogLevel::Warn,
+            config::LogLevel::Info => LogLevel::Info,
+            config::LogLevel::Debug => LogLevel::Debug,
+            config::LogLevel::Trace => LogLevel::Trace,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_quieter_than_the_program() {
+        assert!(directives(LogLevel::Debug).starts_with("debug,hyper=warn"));
+        assert!(directives(LogLevel::Error).starts_with("error,hyper=error"));
+        assert!(directives(LogLevel::Silent).starts_with("off,hyper=off"));
+    }
+}

@@ -1,0 +1,104 @@
+//! What a connection is opened with.
+
+use crate::Identity;
+use model::SecretString;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// TCP, TLS, upgrade and handshake together take no longer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Which program connects; `connect.client` on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientDescription {
+    /// One of [`protocol::connect::CLIENT_IDS`].
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// One of [`protocol::connect::CLIENT_MODES`].
+    pub mode: String,
+    /// Such as `linux`.
+    pub platform: String,
+    /// Such as `Linux`.
+    pub device_family: Option<String>,
+    /// The name to show.
+    pub display_name: Option<String>,
+    /// Tells runs of the same program apart.
+    pub instance_id: Option<String>,
+}
+
+impl ClientDescription {
+    /// A program on this machine, with a new instance id.
+    pub fn new(id: impl Into<String>, mode: impl Into<String>, version: impl Into<String>) -> Self {
+        let (platform, family) = match std::env::consts::OS {
+            "macos" => ("darwin", Some("Mac")),
+            "windows" => ("win32", Some("Windows")),
+            "linux" => ("linux", Some("Linux")),
+            other => (other, None),
+        };
+        Self {
+            id: id.into(),
+            version: version.into(),
+            mode: mode.into(),
+            platform: platform.to_owned(),
+            device_family: family.map(str::to_owned),
+            display_name: None,
+            instance_id: Some(model::new_id()),
+        }
+    }
+}
+
+/// What a connection is opened with. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    /// `ws://HOST:PORT` or `wss://HOST:PORT`.
+    pub url: String,
+    /// The shared secret, or a device token in its place.
+    pub token: Option<SecretString>,
+    /// The shared secret of a gateway in password mode.
+    pub password: Option<SecretString>,
+    /// The token that the pairing of this device gave. Sent where there is neither `token` nor `password`.
+    pub device_token: Option<SecretString>,
+    /// The device's key; without it only a shared secret can prove anything.
+    pub identity: Option<Arc<Identity>>,
+    /// Which program connects.
+    pub client: ClientDescription,
+    /// `operator` or `node`.
+    pub role: String,
+    /// The scopes asked for.
+    pub scopes: Vec<String>,
+    /// What a node can do, in large.
+    pub caps: Vec<String>,
+    /// The commands that a node offers.
+    pub commands: Vec<String>,
+    /// A node's PATH.
+    pub path_env: Option<String>,
+    /// The oldest protocol accepted.
+    pub min_protocol: u32,
+    /// The newest.
+    pub max_protocol: u32,
+    /// TCP, TLS, upgrade and handshake together; 10 s unless said otherwise.
+    pub connect_timeout: Duration,
+}
+
+impl ConnectOptions {
+    /// An operator without a credential, an identity or a scope: fill in what there is.
+    pub fn new(url: impl Into<String>, client: ClientDescription) -> Self {
+        Self {
+            url: url.into(),
+            token: None,
+            password: None,
+            device_token: None,
+            identity: None,
+            client,
+            role: "operator".to_owned(),
+            scopes: Vec::new(),
+            caps: Vec::new(),
+            commands: Vec::new(),
+            path_env: None,
+            min_protocol: protocol::limits::PROTOCOL,
+            max_protocol: protocol::limits::PROTOCOL,
+            connect_timeout: CONNECT_TIMEOUT,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What stands where a secret is expected, and how it becomes one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::file;
+use crate::Env;
+use crate::doc::{has_reference, substitute};
+
+const ALLOWED: &str = "a string, \"${NAME}\" or {source: \"env\" or \"file\", provider, id}";
+
+/// A secret as the config names it. It is looked up when asked for; `Debug` shows where it stands, never what it is.
+#[derive(Clone)]
+pub struct SecretInput {
+    place: String,
+    kind: Kind,
+    /// `env.vars` of the same document, behind the environment.
+    vars: Arc<BTreeMap<String, SecretString>>,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Literal(SecretString),
+    /// A string with `${NAME}` in it.
+    Template(SecretString),
+    Env(String),
+    File {
+        provider: FileProvider,
+        id: String,
+    },
+    /// A reference that this version cannot follow, with the reason.
+    Unusable(String),
+}
+
+/// A `secrets.providers` entry with `source: "file"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileProvider {
+    pub(crate) path: PathBuf,
+    /// The whole file is the secret, instead of JSON that an id points into.
+    pub(crate) single_value: bool,
+}
+
+/// A `secrets.providers` entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Provider {
+    /// Variables, all or only those listed.
+    Env {
+        allowlist: Option<Vec<String>>,
+    },
+    File(FileProvider),
+    /// Another kind, by its name.
+    Other(String),
+}
+
+/// What the references of one document are looked up in.
+#[derive(Default)]
+pub(crate) struct SecretSources {
+    pub(crate) vars: Arc<BTreeMap<String, SecretString>>,
+    pub(crate) providers: BTreeMap<String, Provider>,
+    /// The provider that is meant when a reference names none, by source.
+    pub(crate) defaults: BTreeMap<String, String>,
+}
+
+/// Why a configured secret cannot be had. Each names the key; none holds the secret.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum SecretError {
+    /// The variable is unset or empty.
+    #[error("{place} refers to the environment variable {name}, which is not set; set it or change {place}")]
+    Variable {
+        /// The config key.
+        place: String,
+        /// The variable.
+        name: String,
+    },
+    /// The file is missing, unreadable or does not hold the secret.
+    #[error("{place} refers to the file {}, but {reason}", file.display())]
+    File {
+        /// The config key.
+        place: String,
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// The kind of reference, or the provider that it names, cannot be used.
+    #[error("{place}: {reason}")]
+    Unusable {
+        /// The config key.
+        place: String,
+        /// Why, and what to use instead.
+        reason: String,
+    },
+}
+
+impl SecretInput {
+    /// A secret that is written out; `place` names where it stands, for messages.
+    pub fn literal(place: &str, secret: impl Into<String>) -> Self {
+        let kind = Kind::Literal(SecretString::from(secret.into()));
+        Self { place: place.to_owned(), kind, vars: Arc::default() }
+    }
+
+    /// A secret whose whole content is the file `path`; `place` names where that stands, for messages.
+    pub(crate) fn whole_file(place: &str, path: PathBuf) -> Self {
+        let provider = FileProvider { path, single_value: true };
+        let kind = Kind::File { provider, id: "value".to_owned() };
+        Self { place: place.to_owned(), kind, vars: Arc::default() }
+    }
+
+    /// Reads what stands at `place`; the error is a message that says what is allowed.
+    pub(crate) fn read(place: &str, value: &Value, sources: &SecretSources) -> Result<Self, String> {
+        let kind = match value {
+            Value::String(text) if has_reference(text) => Kind::Template(text.clone().into()),
+            Value::String(text) => Kind::Literal(text.clone().into()),
+            Value::Object(_) => reference(value, sources)?,
+            Value::Number(_) => return Err(format!("a number is not allowed; use {ALLOWED}")),
+            Value::Bool(_) => return Err(format!("true or false is not allowed; use {ALLOWED}")),
+            Value::Null => return Err(format!("null is not allowed; use {ALLOWED}, or remove the key")),
+            Value::Array(_) => return Err(format!("an array is not allowed; use {ALLOWED}")),
+        };
+        Ok(Self { place: place.to_owned(), kind, vars: Arc::clone(&sources.vars) })
+    }
+
+    /// The key that this secret stands at, like `gateway.auth.token`.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Looks the secret up. `None` is an empty string: no secret is configured.
+    ///
+    /// Files are read here, at most 64 KiB, so call it once at the start and not per request.
+    ///
+    /// # Errors
+    /// A reference that leads nowhere. That is never a reason to try another credential.
+    pub fn resolve(&self, env: &Env) -> Result<Option<SecretString>, SecretError> {
+        let place = || self.place.clone();
+        match &self.kind {
+            Kind::Literal(secret) => Ok(filled(secret.expose_secret())),
+            Kind::Template(template) => substitute(template.expose_secret(), |name| self.variable(name, env))
+                .map(|text| filled(&text))
+                .map_err(|name| SecretError::Variable { place: place(), name }),
+            Kind::Env(name) => match self.variable(name, env) {
+                Some(value) => Ok(Some(value.into())),
+                None => Err(SecretError::Variable { place: place(), name: name.clone() }),
+            },
+            Kind::File { provider, id } => file::read(provider, id)
+                .map(Some)
+                .map_err(|reason| SecretError::File { place: place(), file: provider.path.clone(), reason }),
+            Kind::Unusable(reason) => Err(SecretError::Unusable { place: place(), reason: reason.clone() }),
+        }
+    }
+
+    /// The variable's value, from the environment or else from `env.vars`; never empty.
+    fn variable(&self, name: &str, env: &Env) -> Option<String> {
+        let own = || self.vars.get(name).map(|value| value.expose_secret().trim()).filter(|v| !v.is_empty());
+        env.get_filled(name).or_else(own).map(str::to_owned)
+    }
+}
+
+impl fmt::Debug for SecretInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.kind {
+            Kind::Literal(_) => "written out".to_owned(),
+            Kind::Template(_) => "with references".to_owned(),
+            Kind::Env(name) => format!("variable {name}"),
+            Kind::File { provider, .. } => format!("file {}", provider.path.display()),
+            Kind::Unusable(reason) => reason.clone(),
+        };
+        write!(f, "SecretInput({}, {kind})", self.place)
+    }
+}
+
+fn filled(text: &str) -> Option<SecretString> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned().into())
+}
+
+/// `{source, provider, id}`.
+fn reference(value: &Value, sources: &SecretSources) -> Result<Kind, String> {
+    let field = |name: &str| value.get(name).and_then(Value::as_str);
+    let source = match field("source") {
+        Some(source @ ("env" | "file" | "exec" | "store")) => source,
+        _ => return Err("a reference needs source: one of env, file".to_owned()),
+    };
+    let id = field("id").filter(|id| !id.is_empty()).ok_or("a reference needs id: a string")?.to_owned();
+    let named = field("provider").or_else(|| sources.defaults.get(source).map(String::as_str));
+    let provider = named.unwrap_or("default");
+    let unusable = |reason: String| Ok(Kind::Unusable(reason));
+    match (source, sources.providers.get(provider)) {
+        ("exec" | "store", _) => unusable(format!(
+            "secrets with source \"{source}\" are not supported by this version yet; use source \"env\" or \"file\""
+        )),
+        ("env", Some(Provider::Env { allowlist: Some(names) })) if !names.contains(&id) => unusable(format!(
+            "the variable {id} is not in secrets.providers.{provider}.allowlist; add it there"
+        )),
+        ("env", Some(Provider::Env { .. }) | None) if valid_name(&id) => Ok(Kind::Env(id)),
+        ("env", Some(Provider::Env { .. }) | None) => {
+            Err(format!("{id:?} is no variable name; use capitals, digits and _"))
+        }
+        ("file", Some(Provider::File(file))) => Ok(Kind::File { provider: file.clone(), id }),
+        ("file", None) => unusable(format!(
+            "the provider {provider:?} is not configured; add secrets.providers.{provider} with source \"file\" and a path"
+        )),
+        (_, Some(_)) => unusable(format!("secrets.providers.{provider} is not of source \"{source}\"")),
+        (_, None) => unusable(format!("source \"{source}\" is not supported")),
+    }
+}
+
+fn valid_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.len() <= 128
+        && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}

@@ -1,0 +1,34 @@
+//! The sections of the config, one file each, and the whole.
+
+mod agents;
+mod channels;
+mod gateway;
+mod gateway_auth;
+mod logging;
+mod messages;
+mod models;
+mod remote;
+mod root;
+mod secrets;
+mod session;
+mod telegram;
+mod tools;
+
+pub use agents::{
+    AgentConfig, AgentDefaults, AgentIdentity, AgentsConfig, CompactionConfig, MAIN_AGENT, ModelChoice,
+};
+pub use channels::ChannelsConfig;
+pub use gateway::{
+    Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeCommands, NodePairing, NodesConfig,
+};
+pub use gateway_auth::{AuthConfig, AuthMode, RateLimit};
+pub use logging::{LogLevel, LoggingConfig};
+pub use messages::{MessagesConfig, QueueConfig, QueueMode};
+pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};
+pub use remote::{RemoteConfig, RemoteTransport};
+pub use root::Config;
+pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
+pub use telegram::{DmPolicy, GroupConfig, GroupPolicy, TelegramConfig};
+pub use tools::{ExecAsk, ExecConfig, ExecHost, ExecMode, ExecSecurity, ToolsConfig, WebFetchConfig};
+
+pub(crate) use secrets::sources;

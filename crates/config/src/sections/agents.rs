@@ -1,0 +1,221 @@
+//! `agents`: the agents and what they share.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::doc::Section;
+
+/// The agent that there is when none is configured.
+pub const MAIN_AGENT: &str = "main";
+
+/// `agents`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AgentsConfig {
+    /// `defaults`.
+    pub defaults: AgentDefaults,
+    /// `entries` by name, or the older `list`, in the order of the file.
+    pub list: Vec<AgentConfig>,
+}
+
+/// A model and what to try when it fails, each as `provider/model`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelChoice {
+    /// `primary`.
+    pub primary: Option<String>,
+    /// `fallbacks`, in order.
+    pub fallbacks: Vec<String>,
+}
+
+/// `agents.defaults`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentDefaults {
+    /// `model`.
+    pub model: ModelChoice,
+    /// `workspace`; see [`crate::Paths::workspace`].
+    pub workspace: Option<PathBuf>,
+    /// `timeoutSeconds`: longest turn, in seconds, two days by default; 0 means no limit of its own.
+    pub timeout_seconds: u64,
+    /// `contextTokens`: caps the context window, in tokens.
+    pub context_tokens: Option<u64>,
+    /// `userTimezone`: an IANA name.
+    pub user_timezone: Option<String>,
+    /// `maxConcurrent`: most turns at once over all sessions; see [`AgentDefaults::max_concurrent`].
+    pub max_concurrent: Option<usize>,
+    /// `compaction`.
+    pub compaction: CompactionConfig,
+}
+
+/// `agents.defaults.compaction`: shortening a transcript before the window is full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompactionConfig {
+    /// `enabled`, true by default.
+    pub enabled: bool,
+    /// `reserveTokens` (also `reserveTokensFloor`): tokens kept free for the answer.
+    pub reserve_tokens: Option<u64>,
+    /// `keepRecentTokens`: tokens of the newest messages that stay word for word.
+    pub keep_recent_tokens: Option<u64>,
+}
+
+/// `agents.entries.<id>`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AgentConfig {
+    /// The id: the name of the entry.
+    pub id: String,
+    /// `default`: gets what is addressed to nobody.
+    pub default: bool,
+    /// `name`.
+    pub name: Option<String>,
+    /// `workspace`.
+    pub workspace: Option<PathBuf>,
+    /// `model`, instead of that in the defaults.
+    pub model: Option<ModelChoice>,
+    /// `identity`.
+    pub identity: AgentIdentity,
+    /// `groupChat.mentionPatterns`, instead of those in `messages`.
+    pub mention_patterns: Option<Vec<String>>,
+}
+
+/// `agents.entries.<id>.identity`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentIdentity {
+    /// `name`.
+    pub name: Option<String>,
+    /// `emoji`.
+    pub emoji: Option<String>,
+    /// `theme`: how it speaks.
+    pub theme: Option<String>,
+}
+
+impl Default for AgentDefaults {
+    fn default() -> Self {
+        Self {
+            model: ModelChoice::default(),
+            workspace: None,
+            timeout_seconds: 172_800,
+            context_tokens: None,
+            user_timezone: None,
+            max_concurrent: None,
+            compaction: CompactionConfig::default(),
+        }
+    }
+}
+
+impl Default for CompactionConfig {
+    fn default() -> Self {
+        Self { enabled: true, reserve_tokens: None, keep_recent_tokens: None }
+    }
+}
+
+impl AgentsConfig {
+    pub(crate) fn read(s: &Section<'_>) -> Self {
+        s.raw("ownership");
+        let mut list = s.entries("entries", |id, agent| AgentConfig::read(id.to_owned(), agent));
+        list.extend(s.items("list", Some("agents.entries.*"), |agent| {
+            let id = agent.text("id").unwrap_or_default();
+            AgentConfig::read(id, agent)
+        }));
+        for (index, agent) in list.iter().enumerate() {
+            if list.iter().take(index).any(|earlier| earlier.id == agent.id) {
+                s.error(
+                    "list",
+                    format!("the agent id {:?} is given twice; each agent needs its own", agent.id),
+                );
+            }
+        }
+        Self { defaults: s.section("defaults", AgentDefaults::read), list }
+    }
+
+    /// The id of the agent that gets what is addressed to nobody: the one marked `default`, else the first, else `main`.
+    pub fn default_id(&self) -> &str {
+        let marked = self.list.iter().find(|agent| agent.default);
+        marked.or(self.list.first()).map_or(MAIN_AGENT, |agent| agent.id.as_str())
+    }
+
+    /// The entry of one agent.
+    pub fn get(&self, id: &str) -> Option<&AgentConfig> {
+        self.list.iter().find(|agent| agent.id == id)
+    }
+
+    /// The model of one agent: its own, else that of the defaults.
+    pub fn model(&self, id: &str) -> &ModelChoice {
+        let own = self.get(id).and_then(|agent| agent.model.as_ref());
+        own.filter(|model| model.primary.is_some()).unwrap_or(&self.defaults.model)
+    }
+}
+
+impl AgentDefaults {
+    fn read(s: &Section<'_>) -> Self {
+        let default = Self::default();
+        s.unsupported_mode("sandbox", "commands run without a sandbox");
+        let concurrent = s.integer("maxConcurrent", 1..=10_000).and_then(|n| usize::try_from(n).ok());
+        Self {
+            model: model_choice(s).unwrap_or_default(),
+            workspace: s.path("workspace"),
+            timeout_seconds: s.integer("timeoutSeconds", 0..=u64::MAX).unwrap_or(default.timeout_seconds),
+            context_tokens: s.integer("contextTokens", 1..=u64::MAX),
+            user_timezone: s.text("userTimezone"),
+            max_concurrent: concurrent,
+            compaction: s.section("compaction", CompactionConfig::read),
+        }
+    }
+
+    /// Most turns at once: as configured, else four per processor and at least 8.
+    pub fn max_concurrent(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        self.max_concurrent.unwrap_or_else(|| (processors * 4).max(8))
+    }
+}
+
+impl CompactionConfig {
+    fn read(s: &Section<'_>) -> Self {
+        let floor = s.integer("reserveTokensFloor", 0..=u64::MAX);
+        Self {
+            enabled: s.boolean("enabled").unwrap_or(true),
+            reserve_tokens: s.integer("reserveTokens", 0..=u64::MAX).or(floor),
+            keep_recent_tokens: s.integer("keepRecentTokens", 0..=u64::MAX),
+        }
+    }
+}
+
+impl AgentConfig {
+    fn read(id: String, s: &Section<'_>) -> Self {
+        if !valid_id(&id) && s.exists() {
+            s.error(
+                "id",
+                format!("the agent id {id:?} is not allowed; use small letters, digits, - and _, 64 at most"),
+            );
+        }
+        s.unsupported_mode("sandbox", "its commands run without a sandbox");
+        s.unsupported("tools", "it has the tools that all agents have");
+        Self {
+            id,
+            default: s.boolean("default").unwrap_or(false),
+            name: s.text("name"),
+            workspace: s.path("workspace"),
+            model: model_choice(s),
+            identity: s.section("identity", |identity| AgentIdentity {
+                name: identity.text("name"),
+                emoji: identity.text("emoji"),
+                theme: identity.text("theme"),
+            }),
+            mention_patterns: s.section("groupChat", |group| group.texts("mentionPatterns")),
+        }
+    }
+}
+
+/// `model` is a string or an object with `primary` and `fallbacks`.
+fn model_choice(s: &Section<'_>) -> Option<ModelChoice> {
+    match s.raw("model")? {
+        Value::String(_) => Some(ModelChoice { primary: s.text("model"), fallbacks: Vec::new() }),
+        _ => Some(s.section("model", |model| ModelChoice {
+            primary: model.text("primary"),
+            fallbacks: model.texts("fallbacks").unwrap_or_default(),
+        })),
+    }
+}
+
+fn valid_id(id: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    id.starts_with(plain) && id.len() <= 64 && id.chars().all(|c| plain(c) || c == '-')
+}

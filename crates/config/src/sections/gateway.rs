@@ -1,0 +1,214 @@
+//! `gateway`: where it listens and who may come in.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{AuthConfig, AuthMode, RemoteConfig};
+use crate::choice::choice;
+use crate::doc::Section;
+
+choice! {
+    /// What this installation is.
+    GatewayMode {
+        /// The gateway runs here.
+        Local => "local",
+        /// The gateway runs elsewhere; commands go to `gateway.remote.url`.
+        Remote => "remote",
+    }
+}
+
+choice! {
+    /// Which addresses the gateway listens on (S6).
+    Bind {
+        /// This host only.
+        Loopback => "loopback",
+        /// All IPv4 addresses.
+        Lan => "lan",
+        /// The Tailscale address; not supported yet, loopback until then.
+        Tailnet => "tailnet",
+        /// `gateway.customBindHost`.
+        Custom => "custom",
+        /// Loopback, which always works on the hosts we support.
+        Auto => "auto",
+    }
+}
+
+/// `gateway`.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// `mode`; unset means local.
+    pub mode: Option<GatewayMode>,
+    /// `port`; see [`crate::gateway_port`] for what goes before and after it.
+    pub port: Option<u16>,
+    /// `bind`, loopback by default.
+    pub bind: Bind,
+    /// `customBindHost`, set whenever `bind` is custom.
+    pub custom_bind_host: Option<Ipv4Addr>,
+    /// `auth`: how callers prove themselves.
+    pub auth: AuthConfig,
+    /// `controlUi`: the browser interface.
+    pub control_ui: ControlUiConfig,
+    /// `trustedProxies`: addresses or CIDR ranges whose forwarding headers are believed.
+    pub trusted_proxies: Vec<String>,
+    /// `nodes`: pairing and commands of nodes.
+    pub nodes: NodesConfig,
+    /// `remote`: where commands go, and with what; never used to let anyone in (S9).
+    pub remote: RemoteConfig,
+}
+
+/// `gateway.controlUi`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ControlUiConfig {
+    /// `allowedOrigins`: further origins that browsers may come from.
+    pub allowed_origins: Vec<String>,
+}
+
+/// `gateway.nodes`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodesConfig {
+    /// `pairing`: which devices are let in without being asked about.
+    pub pairing: NodePairing,
+    /// `commands`: which commands may be called.
+    pub commands: NodeCommands,
+}
+
+/// `gateway.nodes.pairing`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodePairing {
+    /// `autoApproveLocal`: pair devices on this host silently once they proved the shared secret. True by default.
+    pub auto_approve_local: bool,
+}
+
+/// `gateway.nodes.commands`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeCommands {
+    /// `allow`: commands allowed beyond the defaults.
+    pub allow: Vec<String>,
+    /// `deny`: commands that are never called, whatever else allows them.
+    pub deny: Vec<String>,
+}
+
+impl Default for NodePairing {
+    fn default() -> Self {
+        Self { auto_approve_local: true }
+    }
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            mode: None,
+            port: None,
+            bind: Bind::Loopback,
+            custom_bind_host: None,
+            auth: AuthConfig::default(),
+            control_ui: ControlUiConfig::default(),
+            trusted_proxies: Vec::new(),
+            nodes: NodesConfig::default(),
+            remote: RemoteConfig::default(),
+        }
+    }
+}
+
+impl GatewayConfig {
+    pub(crate) fn read(s: &Section<'_>) -> Self {
+        s.section("tls", |tls| {
+            if tls.boolean("enabled") == Some(true) {
+                tls.error("enabled", "TLS is not supported by this version yet; set it to false and keep the gateway on loopback behind a tunnel or a proxy that has TLS");
+            }
+        });
+        s.unsupported("roles", "everyone who is let in has the scopes of their pairing");
+        s.unsupported_mode("tailscale", "no route is published and no identity header is believed");
+        let bind = s.choice("bind").unwrap_or(Bind::Loopback);
+        if bind == Bind::Tailnet {
+            s.warn(
+                "bind",
+                "\"tailnet\" is not supported by this version yet; the gateway listens on loopback",
+            );
+        }
+        let config = Self {
+            mode: s.choice("mode"),
+            port: s.integer("port", 1..=65535).and_then(|port| u16::try_from(port).ok()),
+            bind,
+            custom_bind_host: custom_host(s, bind),
+            auth: s.section("auth", AuthConfig::read),
+            control_ui: s.section("controlUi", |ui| ControlUiConfig {
+                allowed_origins: ui.texts("allowedOrigins").unwrap_or_default(),
+            }),
+            trusted_proxies: trusted_proxies(s),
+            nodes: s.section("nodes", NodesConfig::read),
+            remote: s.section("remote", RemoteConfig::read),
+        };
+        if config.auth.mode == Some(AuthMode::None) && !config.bind_host().is_loopback() {
+            s.error_at("auth.mode", "\"none\" is allowed on loopback only, and gateway.bind opens the gateway to others; use token or password, or set gateway.bind to \"loopback\"".to_owned());
+        }
+        config
+    }
+
+    /// The address that `bind` stands for.
+    pub fn bind_host(&self) -> IpAddr {
+        let host = match self.bind {
+            Bind::Loopback | Bind::Tailnet | Bind::Auto => Ipv4Addr::LOCALHOST,
+            Bind::Lan => Ipv4Addr::UNSPECIFIED,
+            Bind::Custom => self.custom_bind_host.unwrap_or(Ipv4Addr::LOCALHOST),
+        };
+        IpAddr::V4(host)
+    }
+
+    /// Whether commands on this host go to a gateway elsewhere.
+    pub fn is_remote(&self) -> bool {
+        self.mode == Some(GatewayMode::Remote)
+    }
+}
+
+impl NodesConfig {
+    fn read(s: &Section<'_>) -> Self {
+        let pairing = s.section("pairing", |pairing| {
+            let auto_approve_local = pairing.boolean("autoApproveLocal").unwrap_or(true);
+            NodePairing { auto_approve_local }
+        });
+        let commands = s.section("commands", |commands| NodeCommands {
+            allow: commands.texts("allow").unwrap_or_default(),
+            deny: commands.texts("deny").unwrap_or_default(),
+        });
+        Self { pairing, commands }
+    }
+}
+
+fn custom_host(s: &Section<'_>, bind: Bind) -> Option<Ipv4Addr> {
+    let text = s.text("customBindHost");
+    let host = text.as_deref().map(|text| text.trim().parse::<Ipv4Addr>());
+    match host {
+        Some(Ok(host)) => Some(host),
+        Some(Err(_)) => {
+            s.error("customBindHost", "use one IPv4 address, like \"192.168.1.10\"");
+            None
+        }
+        None => {
+            if bind == Bind::Custom {
+                s.error("bind", "\"custom\" needs gateway.customBindHost: one IPv4 address");
+            }
+            None
+        }
+    }
+}
+
+fn trusted_proxies(s: &Section<'_>) -> Vec<String> {
+    let proxies = s.texts("trustedProxies").unwrap_or_default();
+    for (index, proxy) in proxies.iter().enumerate() {
+        if !is_address_or_range(proxy) {
+            let key = format!("trustedProxies[{index}]");
+            s.error_at(
+                &key,
+                format!("{proxy:?} is not allowed; use an IP address or a range like \"10.0.0.0/8\""),
+            );
+        }
+    }
+    proxies
+}
+
+fn is_address_or_range(text: &str) -> bool {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most))
+}

@@ -1,0 +1,73 @@
+//! `messages`: what happens to messages that arrive while the agent is busy, and which group messages are meant for it.
+
+use std::collections::BTreeMap;
+
+use crate::choice::choice;
+use crate::doc::Section;
+
+choice! {
+    /// What a message does that arrives during a turn.
+    QueueMode {
+        /// It goes into the running turn.
+        Steer => "steer",
+        /// It waits and gets a turn of its own.
+        Followup => "followup",
+        /// It waits and shares one turn with the others that waited.
+        Collect => "collect",
+        /// It ends the running turn and starts its own.
+        Interrupt => "interrupt",
+    }
+}
+
+/// `messages`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MessagesConfig {
+    /// `queue`.
+    pub queue: QueueConfig,
+    /// `groupChat.mentionPatterns`: regular expressions that mean the agent, beside its user name.
+    pub mention_patterns: Vec<String>,
+}
+
+/// `messages.queue`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// `mode`, steer by default.
+    pub mode: QueueMode,
+    /// `byChannel`: other modes for some channels, like `telegram`.
+    pub by_channel: BTreeMap<String, QueueMode>,
+    /// `cap`: most messages that wait in one session, 20 by default.
+    pub cap: usize,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self { mode: QueueMode::Steer, by_channel: BTreeMap::new(), cap: 20 }
+    }
+}
+
+impl QueueConfig {
+    /// The mode for messages of `channel`.
+    pub fn mode_for(&self, channel: &str) -> QueueMode {
+        self.by_channel.get(channel).copied().unwrap_or(self.mode)
+    }
+
+    fn read(s: &Section<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            mode: s.choice("mode").unwrap_or(default.mode),
+            by_channel: s.choice_entries("byChannel").into_iter().collect(),
+            cap: s
+                .integer("cap", 1..=10_000)
+                .and_then(|cap| usize::try_from(cap).ok())
+                .unwrap_or(default.cap),
+        }
+    }
+}
+
+impl MessagesConfig {
+    pub(crate) fn read(s: &Section<'_>) -> Self {
+        let mention_patterns =
+            s.section("groupChat", |group| group.texts("mentionPatterns").unwrap_or_default());
+        Self { queue: s.section("queue", QueueConfig::read), mention_patterns }
+    }
+}

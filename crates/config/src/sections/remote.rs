@@ -1,0 +1,53 @@
+//! `gateway.remote`: the gateway that commands of this host use (S7).
+
+use std::path::PathBuf;
+
+use crate::SecretInput;
+use crate::choice::choice;
+use crate::doc::Section;
+
+choice! {
+    /// How the far gateway is reached.
+    RemoteTransport {
+        /// Through a tunnel that ssh holds.
+        Ssh => "ssh",
+        /// Straight to the URL.
+        Direct => "direct",
+    }
+}
+
+/// `gateway.remote`. What a client sends; it never lets anyone in (S9).
+#[derive(Debug, Clone, Default)]
+pub struct RemoteConfig {
+    /// `url`: `ws://` or `wss://`.
+    pub url: Option<String>,
+    /// `token`.
+    pub token: Option<SecretInput>,
+    /// `password`.
+    pub password: Option<SecretInput>,
+    /// `tlsFingerprint`: SHA-256 of the certificate that must be shown.
+    pub tls_fingerprint: Option<String>,
+    /// `transport`.
+    pub transport: Option<RemoteTransport>,
+    /// `remotePort`: the gateway's port on the ssh host.
+    pub remote_port: Option<u16>,
+    /// `sshTarget`: `user@host` or an ssh alias.
+    pub ssh_target: Option<String>,
+    /// `sshIdentity`: the key file for ssh.
+    pub ssh_identity: Option<PathBuf>,
+}
+
+impl RemoteConfig {
+    pub(crate) fn read(s: &Section<'_>) -> Self {
+        Self {
+            url: s.text("url").filter(|url| !url.trim().is_empty()),
+            token: s.secret("token"),
+            password: s.secret("password"),
+            tls_fingerprint: s.text("tlsFingerprint").filter(|print| !print.trim().is_empty()),
+            transport: s.choice("transport"),
+            remote_port: s.integer("remotePort", 1..=65535).and_then(|port| u16::try_from(port).ok()),
+            ssh_target: s.text("sshTarget"),
+            ssh_identity: s.path("sshIdentity"),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The whole config.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{ExposeSecret, SecretString};
+
+use super::{
+    AgentsConfig, ChannelsConfig, GatewayConfig, LoggingConfig, MessagesConfig, ModelsConfig, SessionConfig,
+    ToolsConfig,
+};
+use crate::Env;
+use crate::doc::Section;
+
+/// What the config says, with defaults for what it does not say. `Config::default()` is the empty config.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// `gateway`: where it listens, who may come in, and where clients go.
+    pub gateway: GatewayConfig,
+    /// `models`: the providers of models.
+    pub models: ModelsConfig,
+    /// `agents`: the agents and what they share.
+    pub agents: AgentsConfig,
+    /// `channels`: the chat platforms.
+    pub channels: ChannelsConfig,
+    /// `messages`: how messages are queued and when a group message is meant for us.
+    pub messages: MessagesConfig,
+    /// `session`: which conversation belongs to which session.
+    pub session: SessionConfig,
+    /// `tools`: what tools may do.
+    pub tools: ToolsConfig,
+    /// `logging`: how much is logged, and where.
+    pub logging: LoggingConfig,
+    /// `env.vars`: variables that stand in where the environment has none.
+    pub env_vars: Arc<BTreeMap<String, SecretString>>,
+}
+
+impl Config {
+    pub(crate) fn read(s: &Section<'_>) -> Self {
+        s.section("env", |env| {
+            env.raw("vars");
+            env.unsupported("shellEnv", "the login shell's variables are not read");
+        });
+        s.section("secrets", |secrets| {
+            secrets.raw("providers");
+            secrets.raw("defaults");
+        });
+        Self {
+            gateway: s.section("gateway", GatewayConfig::read),
+            models: s.section("models", ModelsConfig::read),
+            agents: s.section("agents", AgentsConfig::read),
+            channels: s.section("channels", ChannelsConfig::read),
+            messages: s.section("messages", MessagesConfig::read),
+            session: s.section("session", SessionConfig::read),
+            tools: s.section("tools", ToolsConfig::read),
+            logging: s.section("logging", LoggingConfig::read),
+            env_vars: Arc::clone(&s.doc().sources.vars),
+        }
+    }
+
+    /// `env` with `env.vars` behind it: what code that looks for API keys by name should search.
+    pub fn environment(&self, env: &Env) -> Env {
+        let mut merged = env.clone();
+        self.env_vars.iter().for_each(|(name, value)| merged.add_missing(name, value.expose_secret()));
+        merged
+    }
+}

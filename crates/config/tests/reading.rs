@@ -1,0 +1,288 @@
+//! What a config means, and what is said about one that is wrong.
+// A helper that cannot do its part fails the test.
+#![allow(clippy::expect_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+
+use config::{
+    Bind, Config, ConfigError, DmPolicy, Env, ExecHost, GroupPolicy, InputKind, Level, Loaded, Paths,
+    ProviderApi, QueueMode, load, parse,
+};
+use model::ExposeSecret;
+
+/// The config that runs a Telegram bot with a local model.
+const BOTH: &str = r#"{ gateway: { mode: "local", port: 18789, bind: "loopback", auth: { mode: "token", token: "long-random" } },
+  models: { providers: { local: { baseUrl: "http://127.0.0.1:11434/v1", apiKey: "none", api: "openai-completions",
+    models: [ { id: "some-model", name: "Some", contextWindow: 128000, maxTokens: 8192 } ] } } },
+  agents: { defaults: { model: { primary: "local/some-model" } } },
+  channels: { telegram: { enabled: true, botToken: "123:abc", apiRoot: "https://api.telegram.org", dmPolicy: "pairing", allowFrom: [] } } }"#;
+
+fn env() -> Env {
+    Env::from([("HOME", "/home/user")])
+}
+
+fn read(text: &str) -> Result<Loaded, ConfigError> {
+    parse(text, Path::new("openclaw.json"), &env())
+}
+
+fn good(text: &str) -> Loaded {
+    read(text).unwrap_or_else(|error| panic!("{text}\n{error}"))
+}
+
+/// The errors as printed.
+fn errors(text: &str) -> Vec<String> {
+    match read(text) {
+        Err(ConfigError::Invalid(found)) => found.iter().map(ToString::to_string).collect(),
+        other => panic!("{text}\n{other:?}"),
+    }
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    good(text).warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_whole_config_is_read_without_a_word() {
+    let loaded = good(BOTH);
+    assert_eq!(loaded.warnings, []);
+    let config = &loaded.config;
+    assert_eq!((config.gateway.port, config.gateway.bind), (Some(18789), Bind::Loopback));
+    let local = config.models.providers.get("local").expect("the provider");
+    assert_eq!(
+        (local.base_url.as_str(), local.api),
+        ("http://127.0.0.1:11434/v1", ProviderApi::OpenaiCompletions)
+    );
+    let model = local.model("some-model").expect("the model");
+    assert_eq!((model.context_window, model.max_tokens), (Some(128_000), Some(8192)));
+    assert_eq!(model.input, [InputKind::Text]);
+    assert_eq!(config.agents.model("main").primary.as_deref(), Some("local/some-model"));
+    let telegram = config.channels.telegram.as_ref().expect("the channel");
+    assert_eq!((telegram.dm_policy, telegram.group_policy), (DmPolicy::Pairing, GroupPolicy::Allowlist));
+    let token = telegram.token(&env()).expect("a token").expect("a token");
+    assert_eq!(token.expose_secret(), "123:abc");
+}
+
+#[test]
+fn an_empty_config_has_the_defaults() {
+    let config = good("{}").config;
+    assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    assert!(
+        config.gateway.nodes.pairing.auto_approve_local && config.gateway.auth.rate_limit.exempt_loopback
+    );
+    assert_eq!(config.gateway.auth.rate_limit.lockout_ms, 300_000);
+    assert_eq!((config.messages.queue.mode, config.messages.queue.cap), (QueueMode::Steer, 20));
+    assert_eq!((config.tools.exec.host, config.tools.exec.timeout_seconds), (ExecHost::Auto, 1800));
+    assert_eq!((config.agents.default_id(), config.session.main_key.as_str()), ("main", "main"));
+    assert!(config.channels.telegram.is_none());
+}
+
+#[test]
+fn json5_is_read_as_people_write_it() {
+    let text = "\u{feff}// head\n{ 'gateway': { /* a */ \"port\": 0x4965, bind: 'lan', }, agents: { defaults: { model: 'a/b', timeoutSeconds: +6e2, workspace: '~/w' } },\n messages: { queue: { mode: 'co\\\nllect', byChannel: { telegram: 'steer' } } },\n channels: { telegram: { allowFrom: ['tg:1', 2, -3, '@n', 'telegram: 5 '], groups: { '*': { requireMention: false }, '-100': { enabled: false } } } } }\n";
+    let config = good(text).config;
+    assert_eq!(config.gateway.port, Some(18789));
+    assert_eq!(config.gateway.bind_host().to_string(), "0.0.0.0");
+    assert_eq!(config.agents.defaults.timeout_seconds, 600);
+    assert_eq!(config.agents.defaults.workspace, Some(PathBuf::from("/home/user/w")));
+    assert_eq!(config.messages.queue.mode_for("telegram"), QueueMode::Steer);
+    assert_eq!(config.messages.queue.mode_for("webchat"), QueueMode::Collect);
+    let telegram = config.channels.telegram.expect("the channel");
+    assert_eq!(telegram.allow_from, ["1", "2", "-3", "@n", "5"]);
+    let group = telegram.group("-100").expect("listed");
+    assert!(!group.is_enabled() && !group.requires_mention());
+    assert!(telegram.group("-7").expect("any").is_enabled());
+}
+
+#[test]
+fn agents_are_read_from_entries_and_from_the_older_list() {
+    let entries = "{ agents: { entries: { ops: { name: 'Ops' }, main: { default: true, model: { primary: 'a/b', fallbacks: ['c/d'] }, identity: { emoji: 'x' } } } } }";
+    let list = "{ agents: { list: [ { id: 'ops', name: 'Ops' }, { id: 'main', default: true, model: { primary: 'a/b', fallbacks: ['c/d'] }, identity: { emoji: 'x' } } ] } }";
+    let (entries, list) = (good(entries), good(list));
+    assert_eq!(entries.config.agents, list.config.agents);
+    assert_eq!((entries.warnings, list.warnings), (vec![], vec![]));
+    assert_eq!(entries.config.agents.default_id(), "main");
+    assert_eq!(entries.config.agents.model("main").fallbacks, ["c/d"]);
+}
+
+#[test]
+fn every_wrong_value_is_named_at_once_with_its_place_and_what_is_allowed() {
+    let text = r#"{
+  gateway: {
+    port: 70000,
+    auth: { mode: "tokn", token: 5 },
+    bind: "custom",
+  },
+  channels: { telegram: { dmPolicy: "open", allowFrom: [1, true], apiRoot: "ftp://x" } },
+  models: { providers: { a: { models: [{ name: "no id" }] } } },
+  agents: { defaults: null, entries: { "Bad Id": {} } },
+}"#;
+    let want = [
+        "openclaw.json:3:11: gateway.port: 70000 is not allowed; use a whole number from 1 to 65535",
+        "openclaw.json:4:19: gateway.auth.mode: \"tokn\" is not allowed; use one of none, token, password",
+        "openclaw.json:4:34: gateway.auth.token: a number is not allowed; use a string, \"${NAME}\" or {source: \"env\" or \"file\", provider, id}",
+        "openclaw.json:5:11: gateway.bind: \"custom\" needs gateway.customBindHost: one IPv4 address",
+        "openclaw.json:7:37: channels.telegram.dmPolicy: \"open\" lets everyone write to the bot and needs allowFrom: [\"*\"] to say so",
+        "openclaw.json:7:60: channels.telegram.allowFrom[1]: true is not allowed; use a string or a whole number",
+        "openclaw.json:7:76: channels.telegram.apiRoot: \"ftp://x\" is not allowed; use an http:// or https:// URL without /bot<token>",
+        "openclaw.json:8:29: models.providers.a.baseUrl: is missing; use the URL of the provider's API, like \"http://127.0.0.1:11434/v1\"",
+        "openclaw.json:8:40: models.providers.a.models[0].id: is missing; use the model's id at the provider",
+        "openclaw.json:9:23: agents.defaults: null is not allowed; use an object",
+        "openclaw.json:9:50: agents.entries[\"Bad Id\"].id: the agent id \"Bad Id\" is not allowed; use small letters, digits, - and _, 64 at most",
+    ];
+    let mut got = errors(text);
+    got.sort();
+    let mut want = want.map(str::to_owned);
+    want.sort();
+    assert_eq!(got, want);
+}
+
+#[test]
+fn what_would_weaken_the_gateway_if_it_were_passed_over_is_an_error() {
+    let rows = [
+        (
+            "{ gateway: { auth: { mode: 'trusted-proxy' } } }",
+            "\"trusted-proxy\" is not supported by this version yet",
+        ),
+        ("{ gateway: { auth: { token: 'a', password: 'b' } } }", "gateway.auth.mode must say which counts"),
+        ("{ gateway: { tls: { enabled: true } } }", "TLS is not supported by this version yet"),
+        (
+            "{ gateway: { auth: { $include: './auth.json5' } } }",
+            "$include is not supported by this version yet",
+        ),
+        ("{ $include: './all.json5' }", "$include is not supported by this version yet"),
+        ("{ gateway: { trustedProxies: ['10.0.0.0/40'] } }", "use an IP address or a range"),
+        ("{ tools: { exec: { host: 'sandbox' } } }", "use one of auto, gateway, node"),
+        ("{ gateway: { auth: { mode: 'none' }, bind: 'lan' } }", "\"none\" is allowed on loopback only"),
+        ("[]", "the config must be an object"),
+    ];
+    for (text, want) in rows {
+        let got = errors(text);
+        assert!(got.len() == 1 && got.iter().all(|error| error.contains(want)), "{text}: {got:?}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_kept_and_told_with_the_nearest_known_one() {
+    let text = "{\n  gatway: { a: 1 },\n  gateway: { auth: { tokn: 'x' }, zebra: 1 },\n  channels: { telegram: { dmpolicy: 'open' } },\n}";
+    assert_eq!(
+        warnings(text),
+        [
+            "openclaw.json:2:3: gatway: unknown key; did you mean `gateway`?",
+            "openclaw.json:3:22: gateway.auth.tokn: unknown key; did you mean `token`?",
+            "openclaw.json:3:35: gateway.zebra: unknown key",
+            "openclaw.json:4:27: channels.telegram.dmpolicy: unknown key; did you mean `dmPolicy`?",
+        ]
+    );
+    assert_eq!(good(text).source["gatway"]["a"], 1);
+}
+
+#[test]
+fn a_section_that_this_version_does_not_use_gets_one_quiet_note() {
+    let text = "{ $schema: 'x', meta: { a: 1 }, cron: { enabled: true, jobs: [] }, gateway: { reload: { mode: 'off' }, http: {} }, channels: { discord: { token: 'x' } } }";
+    let loaded = good(text);
+    assert!(loaded.warnings.iter().all(|warning| warning.level == Level::Note));
+    let kept = "not supported by this version yet; kept as it is";
+    assert_eq!(
+        warnings(text),
+        [
+            format!("openclaw.json:1:33: cron: {kept}"),
+            format!("openclaw.json:1:79: gateway: {kept}: reload, http"),
+            format!("openclaw.json:1:128: channels: {kept}: discord"),
+        ]
+    );
+}
+
+#[test]
+fn what_restricts_and_is_not_used_is_warned_about_unless_it_is_off() {
+    let loud = "{ agents: { defaults: { sandbox: { mode: 'all' } } }, gateway: { tailscale: { mode: 'serve' } }, tools: { profile: 'minimal' } }";
+    let quiet =
+        "{ agents: { defaults: { sandbox: { mode: 'off' } } }, gateway: { tailscale: { mode: 'off' } } }";
+    let levels = |text: &str| good(text).warnings.iter().map(|warning| warning.level).collect::<Vec<_>>();
+    assert_eq!(levels(loud), [Level::Warning; 3]);
+    assert_eq!(levels(quiet), [Level::Note; 2]);
+}
+
+#[test]
+fn a_provider_whose_api_is_not_spoken_is_left_out_with_a_warning() {
+    let text = "{ models: { providers: { g: { api: 'google-vertex', models: [] }, anthropic: { apiKey: '${KEY}' }, b: { baseUrl: 'http://b/', headers: { 'X-K': 'v' } } } } }";
+    let loaded = good(text);
+    let names: Vec<&str> = loaded.config.models.providers.keys().map(String::as_str).collect();
+    assert_eq!(names, ["anthropic", "b"]);
+    let anthropic = loaded.config.models.providers.get("anthropic").expect("well known");
+    assert_eq!(
+        (anthropic.base_url.as_str(), anthropic.api),
+        ("https://api.anthropic.com", ProviderApi::AnthropicMessages)
+    );
+    assert_eq!(loaded.warnings.len(), 1);
+    assert!(
+        errors("{ models: { providers: { g: { baseUrl: 'http://g', api: 'nonsense' } } } }")[0]
+            .contains("use one of openai-completions, anthropic-messages")
+    );
+}
+
+#[test]
+fn variables_fill_strings_from_the_environment_and_then_from_the_config() {
+    let text = "{ env: { vars: { HOST: 'h', HOME: '/other' } }, models: { providers: { a: { baseUrl: 'http://${HOST}${HOME}' } } }, logging: { file: '${NOPE}/x' } }";
+    let loaded = good(text);
+    let provider = loaded.config.models.providers.get("a").expect("the provider");
+    assert_eq!(provider.base_url, "http://h/home/user");
+    assert_eq!(loaded.config.environment(&env()).get("HOST"), Some("h"));
+    assert_eq!(loaded.config.environment(&env()).get("HOME"), Some("/home/user"));
+    assert!(
+        loaded.warnings.iter().any(|w| w.path == "logging.file" && w.message.contains("NOPE is not set"))
+    );
+}
+
+#[test]
+fn text_that_is_not_json5_is_refused_with_its_place() {
+    let rows = [
+        ("", 1, "empty"),
+        ("{\n  a: 1\n  b: 2 }", 3, ""),
+        ("{ a: }", 1, ""),
+        ("{ a: 'x\n' }", 1, ""),
+        ("{} {}", 1, ""),
+        ("{ /* ", 1, ""),
+    ];
+    for (text, at, part) in rows {
+        match read(text) {
+            Err(ConfigError::Syntax { line, message, .. }) => {
+                assert_eq!(line, at, "{text:?}: {message}");
+                assert!(message.contains(part), "{message}");
+            }
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn depth_and_size_are_bounded_before_anything_is_parsed() {
+    let deep = |text: String| match read(&text) {
+        Err(ConfigError::Syntax { message, column, .. }) => (message, column),
+        other => panic!("{other:?}"),
+    };
+    for bomb in ["[".repeat(1_000_000), "{a:".repeat(1_000_000), "// x\r[".repeat(100_000)] {
+        assert!(deep(bomb).0.contains("deeper than 64"));
+    }
+    assert!(deep(format!("{{ a: '{}' }}", "x".repeat(4 * 1024 * 1024))).0.contains("larger"));
+    assert!(read(&format!("{{ a: {}{} }}", "[".repeat(63), "]".repeat(63))).is_ok());
+}
+
+#[test]
+fn a_file_that_is_missing_is_empty_and_one_that_cannot_be_read_is_an_error() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let env = Env::from([("OPENCLAW_STATE_DIR", dir.path().to_str().expect("a UTF-8 path"))]);
+    let paths = Paths::resolve(&env, None, false).expect("paths");
+    let missing = load(&paths, &env).expect("an empty config");
+    assert!(!missing.exists && missing.raw.is_empty() && missing.source == serde_json::json!({}));
+    assert_eq!(missing.hash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+
+    std::fs::write(&paths.config_file, BOTH).expect("a file");
+    let there = load(&paths, &env).expect("a config");
+    assert!(there.exists && there.raw == BOTH && there.hash.len() == 64);
+
+    std::fs::write(&paths.config_file, b"{ a: '\xff' }").expect("a file");
+    assert!(load(&paths, &env).expect_err("not UTF-8").to_string().contains("byte 6 is not UTF-8"));
+    std::fs::remove_file(&paths.config_file).expect("the file");
+    std::fs::create_dir(&paths.config_file).expect("a directory");
+    assert!(load(&paths, &env).expect_err("a directory").to_string().contains("not a regular file"));
+}

@@ -1,0 +1,133 @@
+//! Secrets: how they are named, looked up, and kept out of sight.
+// A helper that cannot do its part fails the test.
+#![allow(clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+
+use config::{Env, Loaded, SecretError, ServerAuth, parse, server_auth};
+use model::ExposeSecret;
+
+fn read(text: &str, dir: &Path) -> Loaded {
+    let env = Env::from([("HOME", dir.to_str().expect("a UTF-8 path"))]);
+    parse(text, &dir.join("openclaw.json"), &env).unwrap_or_else(|error| panic!("{text}\n{error}"))
+}
+
+/// What `gateway.auth.token` resolves to, with `rest` beside `gateway` in the config.
+fn token(dir: &Path, token: &str, rest: &str, env: &Env) -> Result<Option<String>, SecretError> {
+    let loaded = read(&format!("{{ gateway: {{ auth: {{ token: {token} }} }}, {rest} }}"), dir);
+    let input = loaded.config.gateway.auth.token.expect("a secret");
+    Ok(input.resolve(env)?.map(|secret| secret.expose_secret().to_owned()))
+}
+
+#[test]
+fn a_secret_is_written_out_or_comes_from_a_variable() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let env = Env::from([("A", "one"), ("EMPTY", " ")]);
+    let vars = "env: { vars: { B: 'two', A: 'never' } }";
+    let rows = [
+        ("'plain'", Some("plain")),
+        ("'  '", None),
+        ("'${A}'", Some("one")),
+        ("'x-${A}-${B}'", Some("x-one-two")),
+        ("'$${A}'", Some("${A}")),
+        ("{ source: 'env', id: 'A' }", Some("one")),
+        ("{ source: 'env', provider: 'default', id: 'B' }", Some("two")),
+    ];
+    for (text, want) in rows {
+        assert_eq!(token(dir.path(), text, vars, &env), Ok(want.map(str::to_owned)), "{text}");
+    }
+    for text in ["'${EMPTY}'", "'${C}'", "{ source: 'env', id: 'C' }"] {
+        let error = token(dir.path(), text, vars, &env).expect_err(text).to_string();
+        assert!(error.starts_with("gateway.auth.token refers to the environment variable "), "{error}");
+    }
+}
+
+#[test]
+fn a_secret_comes_from_a_file_that_a_provider_names() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("all.json"), r#"{"a":{"b":"deep"},"empty":""}"#).expect("a file");
+    std::fs::write(dir.path().join("one"), "alone\n").expect("a file");
+    let providers = "secrets: { providers: { all: { source: 'file', path: '~/all.json', mode: 'json' }, one: { source: 'file', path: 'one', mode: 'singleValue' }, gone: { source: 'file', path: '/nowhere' }, few: { source: 'env', allowlist: ['A'] } }, defaults: { file: 'all' } }";
+    let get = |text: &str| token(dir.path(), text, providers, &Env::from([("A", "x"), ("B", "y")]));
+    assert_eq!(get("{ source: 'file', provider: 'all', id: '/a/b' }"), Ok(Some("deep".to_owned())));
+    assert_eq!(get("{ source: 'file', id: '/a/b' }"), Ok(Some("deep".to_owned())));
+    assert_eq!(get("{ source: 'file', provider: 'one', id: 'value' }"), Ok(Some("alone".to_owned())));
+    assert_eq!(get("{ source: 'env', provider: 'few', id: 'A' }"), Ok(Some("x".to_owned())));
+    let refused = [
+        ("{ source: 'file', id: '/a' }", "there is no string at /a"),
+        ("{ source: 'file', id: '/empty' }", "is empty"),
+        ("{ source: 'file', provider: 'one', id: 'x' }", "must be \"value\""),
+        ("{ source: 'file', provider: 'gone', id: 'x' }", "cannot be read"),
+        ("{ source: 'file', provider: 'who', id: 'x' }", "\"who\" is not configured"),
+        ("{ source: 'env', provider: 'few', id: 'B' }", "not in secrets.providers.few.allowlist"),
+        ("{ source: 'exec', id: 'x' }", "source \"exec\" are not supported by this version yet"),
+    ];
+    for (text, want) in refused {
+        let error = get(text).expect_err(text).to_string();
+        assert!(error.starts_with("gateway.auth.token") && error.contains(want), "{error}");
+    }
+}
+
+#[test]
+fn nothing_that_is_printed_holds_a_secret() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let text = "{ gateway: { auth: { mode: 'token', token: 'hush1', password: 'hush2' }, remote: { token: 'hush3' } }, env: { vars: { X: 'hush4' } }, channels: { telegram: { botToken: 'hush5' }, discord: { token: 'hush6' } }, models: { providers: { a: { baseUrl: 'http://a', apiKey: 'hush7', headers: { 'X-A': 'hush8' } } } } }";
+    let loaded = read(text, dir.path());
+    for shown in
+        [format!("{loaded:?}"), format!("{loaded:#?}"), loaded.redacted().to_string(), loaded.redacted_raw()]
+    {
+        assert!(!shown.contains("hush"), "{shown}");
+    }
+    assert!(loaded.raw.contains("hush1") && loaded.source.to_string().contains("hush6"));
+    assert!(!format!("{:?}", Env::from([("X", "hush")])).contains("hush"));
+    let wrong = "{ gateway: { auth: { token: ['hush'], mode: 5 } }, env: { vars: { A: 4711 } } }";
+    let error = parse(wrong, Path::new("f"), &Env::default()).expect_err("wrong types").to_string();
+    assert!(!error.contains("hush") && !error.contains("4711"), "{error}");
+}
+
+#[test]
+fn the_server_asks_for_what_mode_config_and_environment_say() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let state = Env::from([("OPENCLAW_STATE_DIR", dir.path().to_str().expect("a UTF-8 path"))]);
+    let paths = config::Paths::resolve(&state, None, false).expect("paths");
+    let both = [("OPENCLAW_GATEWAY_TOKEN", "env-t"), ("OPENCLAW_GATEWAY_PASSWORD", "env-p")];
+    let (some, none) = (Env::from(both), Env::default());
+    let rows = [
+        ("", &some, "password env-p"),
+        ("mode: 'none', token: 't'", &some, "none"),
+        ("mode: 'token'", &some, "token env-t"),
+        ("mode: 'password'", &some, "password env-p"),
+        ("token: 't'", &none, "token t"),
+        ("password: 'p'", &none, "password p"),
+        ("mode: 'token', token: 't', password: 'p'", &some, "token t"),
+        ("mode: 'token', token: 't', password: '${NOPE}'", &none, "token t"),
+        (
+            "mode: 'password'",
+            &none,
+            "gateway.auth.mode is \"password\" and there is no password; set gateway.auth.password or OPENCLAW_GATEWAY_PASSWORD",
+        ),
+        (
+            "token: '${NOPE}'",
+            &some,
+            "gateway.auth.token refers to the environment variable NOPE, which is not set; set it or change gateway.auth.token",
+        ),
+        (
+            "mode: 'token', token: '${NOPE}'",
+            &some,
+            "gateway.auth.token refers to the environment variable NOPE, which is not set; set it or change gateway.auth.token",
+        ),
+    ];
+    for (auth, env, want) in rows {
+        let loaded = read(&format!("{{ gateway: {{ auth: {{ {auth} }} }} }}"), dir.path());
+        let got = match server_auth(&loaded.config.gateway.auth, env, &paths) {
+            Ok(ServerAuth::None) => "none".to_owned(),
+            Ok(ServerAuth::Token(secret, _)) => format!("token {}", secret.expose_secret()),
+            Ok(ServerAuth::Password(secret, _)) => format!("password {}", secret.expose_secret()),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(got, want, "{auth}");
+    }
+    assert!(!paths.gateway_token_file().exists());
+    let made = server_auth(&config::AuthConfig::default(), &none, &paths).expect("a token");
+    assert!(matches!(made, ServerAuth::Token(..)) && paths.gateway_token_file().exists());
+}

@@ -1,0 +1,127 @@
+//! `hello-ok`: what a client is told once it is in (`samples/hello-ok.json`, schema `HelloOk`).
+
+use crate::shared::Shared;
+use protocol::limits::{
+    MAX_ATTACHMENT_BYTES, MAX_BUFFERED_BYTES, MAX_IMAGE_BYTES, MAX_PAYLOAD, PROTOCOL, TICK_INTERVAL,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// What the handshake found out.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Granted {
+    /// `none`, `token`, `password` or `device-token`.
+    pub(crate) method: &'static str,
+    /// The role.
+    pub(crate) role: String,
+    /// What this socket may do.
+    pub(crate) scopes: Vec<String>,
+    /// The device's token and when it was issued, where there is a device.
+    pub(crate) device_token: Option<(String, i64)>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Hello<'a> {
+    r#type: &'static str,
+    protocol: u32,
+    server: Value,
+    features: &'a RawValue,
+    snapshot: Snapshot<'a>,
+    auth: Value,
+    policy: &'a RawValue,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Snapshot<'a> {
+    suspension: Value,
+    presence: &'a RawValue,
+    health: &'a RawValue,
+    state_version: Value,
+    uptime_ms: u64,
+    session_defaults: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config_path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_dir: Option<String>,
+    auth_mode: &'static str,
+}
+
+/// The payload. Paths are shown to administrators alone.
+pub(crate) async fn payload(shared: &Shared, conn_id: &str, granted: &Granted) -> Box<RawValue> {
+    let health = shared.health.current(shared).await;
+    let presence = shared.hub.presence.list_raw();
+    let is_admin = protocol::scope::covers(&granted.scopes, protocol::Scope::Admin);
+    let path = |p: &std::path::Path| is_admin.then(|| p.display().to_string());
+    let hello = Hello {
+        r#type: "hello-ok",
+        protocol: PROTOCOL,
+        server: json!({"version": shared.version, "bootId": shared.boot_id, "connId": conn_id}),
+        features: &shared.fixed.features,
+        snapshot: Snapshot {
+            suspension: json!({"phase": "accepting"}),
+            presence: &presence,
+            health: &health,
+            state_version: shared.hub.state_versions(),
+            uptime_ms: shared.uptime_ms(),
+            session_defaults: session_defaults(shared),
+            config_path: path(&shared.paths.config_file),
+            state_dir: path(&shared.paths.state_dir),
+            auth_mode: shared.settings.auth.as_str(),
+        },
+        auth: auth_part(granted),
+        policy: &shared.fixed.policy,
+    };
+    to_raw(&hello)
+}
+
+fn auth_part(granted: &Granted) -> Value {
+    let mut auth = json!({"method": granted.method, "role": granted.role, "scopes": granted.scopes});
+    if let Some((token, issued_at)) = &granted.device_token {
+        auth["deviceToken"] = json!(token);
+        auth["issuedAtMs"] = json!(issued_at);
+    }
+    auth
+}
+
+fn session_defaults(shared: &Shared) -> Value {
+    let agent = &shared.settings.default_agent;
+    json!({
+        "defaultAgentId": agent,
+        "modelConfigured": shared.models.is_configured(),
+        "mainKey": "main",
+        "mainSessionKey": format!("agent:{agent}:main"),
+        "scope": "per-sender",
+    })
+}
+
+/// The parts of `hello-ok` that never change while the gateway runs.
+pub(crate) struct Fixed {
+    features: Box<RawValue>,
+    policy: Box<RawValue>,
+}
+
+impl Fixed {
+    pub(crate) fn new() -> Self {
+        let methods: Vec<&str> =
+            protocol::methods::METHODS.iter().map(|m| m.name).filter(|name| *name != "connect").collect();
+        Self {
+            features: to_raw(&json!({
+                "methods": methods, "events": protocol::events::EVENTS, "capabilities": [],
+            })),
+            policy: to_raw(&json!({
+                "maxPayload": MAX_PAYLOAD,
+                "maxBufferedBytes": MAX_BUFFERED_BYTES,
+                "tickIntervalMs": TICK_INTERVAL.as_millis() as u64,
+                "attachments": {"maxBytes": MAX_ATTACHMENT_BYTES, "maxImageBytes": MAX_IMAGE_BYTES},
+            })),
+        }
+    }
+}
+
+/// Serialises plain data, which cannot fail.
+pub(crate) fn to_raw(value: &impl Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}

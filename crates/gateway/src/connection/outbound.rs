@@ -1,0 +1,204 @@
+//! The way out to one client: a bounded queue, and a handle that anyone may hold.
+
+use protocol::frame;
+use protocol::limits::{CloseCode, MAX_BUFFERED_BYTES};
+use protocol::{ErrorShape, Scope};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Frames that may wait for one client. Bytes are bounded too ([`MAX_BUFFERED_BYTES`]); this bounds the many small
+/// ones: a client that is 4,096 events behind will not catch up.
+const MAX_QUEUED_FRAMES: usize = 4096;
+
+/// Something on its way out.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// A finished frame.
+    Text(String),
+    /// An event; the connection adds its own `seq` where it is a broadcast.
+    Event(Arc<Event>),
+}
+
+/// An event, serialised once and shared by all who get it.
+#[derive(Debug)]
+pub(crate) struct Event {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Its payload.
+    pub(crate) payload: Box<RawValue>,
+    /// `stateVersion`, where it belongs.
+    pub(crate) versions: Option<Box<RawValue>>,
+    /// Whether it counts in the connection's `seq`.
+    pub(crate) broadcast: bool,
+}
+
+impl Outgoing {
+    fn len(&self) -> usize {
+        match self {
+            Outgoing::Text(text) => text.len(),
+            // The frame around the payload is about this long.
+            Outgoing::Event(event) => event.payload.get().len() + 96,
+        }
+    }
+}
+
+/// Who is at the other end, as the gateway verified it.
+#[derive(Debug, Clone)]
+pub(crate) struct Principal {
+    /// `operator` or `node`.
+    pub(crate) role: String,
+    /// What an operator may do.
+    pub(crate) scopes: Vec<String>,
+    /// The proven device.
+    pub(crate) device_id: Option<String>,
+    /// `client.id`.
+    pub(crate) client_id: String,
+    /// `client.mode`.
+    pub(crate) client_mode: String,
+}
+
+impl Principal {
+    /// Whether it is a node.
+    pub(crate) fn is_node(&self) -> bool {
+        self.role == "node"
+    }
+
+    /// Whether it is an operator with this scope.
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        !self.is_node() && protocol::scope::covers(&self.scopes, scope)
+    }
+
+    /// Who idempotency keys belong to: the device, or the holders of the shared secret.
+    pub(crate) fn key_owner(&self) -> &str {
+        self.device_id.as_deref().unwrap_or("shared-secret")
+    }
+}
+
+/// A handle on a connection. Cloning is cheap; holding one keeps nothing open.
+#[derive(Debug, Clone)]
+pub(crate) struct ConnHandle(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    id: String,
+    principal: Principal,
+    queue: mpsc::Sender<Outgoing>,
+    queued_bytes: AtomicUsize,
+    closing: CancellationToken,
+    close: OnceLock<(CloseCode, String)>,
+}
+
+impl ConnHandle {
+    /// A handle and the end of the queue that the connection's task empties.
+    pub(crate) fn new(id: String, principal: Principal) -> (Self, mpsc::Receiver<Outgoing>) {
+        let (queue, receiver) = mpsc::channel(MAX_QUEUED_FRAMES);
+        let inner = Inner {
+            id,
+            principal,
+            queue,
+            queued_bytes: AtomicUsize::new(0),
+            closing: CancellationToken::new(),
+            close: OnceLock::new(),
+        };
+        (Self(Arc::new(inner)), receiver)
+    }
+
+    /// The connection's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// Who is at the other end.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.0.principal
+    }
+
+    /// Answers a request.
+    pub(crate) fn respond(&self, request_id: &str, answer: Result<&RawValue, &ErrorShape>) {
+        self.push(Outgoing::Text(match answer {
+            Ok(payload) => frame::encode_ok(request_id, payload),
+            Err(error) => frame::encode_error(request_id, error),
+        }));
+    }
+
+    /// Sends an event.
+    pub(crate) fn send_event(&self, event: &Arc<Event>) {
+        self.push(Outgoing::Event(event.clone()));
+    }
+
+    /// Puts a frame into the queue. A client that does not keep up is closed; nobody waits for it.
+    fn push(&self, frame: Outgoing) {
+        let len = frame.len();
+        let queued = self.0.queued_bytes.fetch_add(len, Ordering::Relaxed) + len;
+        if queued > MAX_BUFFERED_BYTES || self.0.queue.try_send(frame).is_err() {
+            self.0.queued_bytes.fetch_sub(len, Ordering::Relaxed);
+            self.close(CloseCode::Policy, "slow consumer");
+        }
+    }
+
+    /// Takes a frame that left the queue off the count.
+    pub(crate) fn sent(&self, frame: &Outgoing) {
+        self.0.queued_bytes.fetch_sub(frame.len(), Ordering::Relaxed);
+    }
+
+    /// Asks the connection's task to close. The first reason stands.
+    pub(crate) fn close(&self, code: CloseCode, reason: &str) {
+        // A second reason changes nothing: `set` then returns what it was given, which nobody needs.
+        let _ = self.0.close.set((code, reason.to_owned()));
+        self.0.closing.cancel();
+    }
+
+    /// Cancelled when the connection should close.
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.0.closing
+    }
+
+    /// Why it should close.
+    pub(crate) fn close_reason(&self) -> Option<(CloseCode, String)> {
+        self.0.close.get().cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handle() -> (ConnHandle, mpsc::Receiver<Outgoing>) {
+        let principal = Principal {
+            role: "operator".into(),
+            scopes: vec![],
+            device_id: None,
+            client_id: "cli".into(),
+            client_mode: "cli".into(),
+        };
+        ConnHandle::new("c".into(), principal)
+    }
+
+    #[test]
+    fn a_client_that_never_reads_is_closed_by_count_and_by_bytes() {
+        let raw = |len: usize| RawValue::from_string(format!("\"{}\"", "x".repeat(len))).unwrap();
+        for (frames, size) in [(MAX_QUEUED_FRAMES + 1, 1), (3, MAX_BUFFERED_BYTES / 2)] {
+            let (handle, _receiver) = handle();
+            let payload = raw(size);
+            for _ in 0..frames {
+                handle.respond("1", Ok(&payload));
+            }
+            assert_eq!(handle.close_reason(), Some((CloseCode::Policy, "slow consumer".into())));
+        }
+    }
+
+    #[test]
+    fn what_was_sent_no_longer_counts() {
+        let (handle, mut receiver) = handle();
+        let payload = RawValue::from_string(format!("\"{}\"", "x".repeat(MAX_BUFFERED_BYTES / 2))).unwrap();
+        for _ in 0..5 {
+            handle.respond("1", Ok(&payload));
+            handle.sent(&receiver.try_recv().unwrap());
+        }
+        assert_eq!(handle.close_reason(), None);
+    }
+}

@@ -1,0 +1,5 @@
+//! Messages from and to chat platforms: durable in, durable out (B5).
+
+pub(crate) mod channels;
+pub(crate) mod inbox;
+pub(crate) mod outbox;

@@ -1,0 +1,193 @@
+//! Out: every message is a row before it is sent and is marked after. kill -9 between the platform's acceptance and the
+//! mark sends it again: a second message beats a lost one, and nobody can know (B5).
+
+use crate::methods::store_error;
+use crate::shared::Shared;
+use channels::{SendErrorKind, Telegram};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use model::Outbound;
+use protocol::ErrorShape;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{OutboxRow, OutboxState, StoreError};
+use tokio::sync::{Notify, watch};
+
+/// Chats that are served at the same time.
+const MAX_PARALLEL: usize = 16;
+/// A message that could not be sent for this long is given up and kept for the operator to see.
+const GIVE_UP_AFTER_MS: i64 = 24 * 3600 * 1000;
+/// The longest pause between two tries.
+const MAX_BACKOFF: Duration = Duration::from_secs(300);
+/// With nothing to do, the rows are looked at this often.
+const SWEEP: Duration = Duration::from_secs(30);
+/// How long `send` waits for the platform before it answers that the message is on its way.
+const SEND_WAIT: Duration = Duration::from_secs(10);
+
+/// Wakes the sender, and tells those who wait for a message that something was sent.
+#[derive(Debug)]
+pub(crate) struct OutboxSignal {
+    wake: Notify,
+    done: watch::Sender<u64>,
+}
+
+impl Default for OutboxSignal {
+    fn default() -> Self {
+        Self { wake: Notify::new(), done: watch::channel(0).0 }
+    }
+}
+
+impl OutboxSignal {
+    /// There are new rows.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+}
+
+/// Rows of one chat go out in order, so one row a chat is on its way at a time.
+type Chat = (String, String, String);
+
+fn chat_of(out: &Outbound) -> Chat {
+    (out.channel.clone(), out.account.clone(), out.to.clone())
+}
+
+/// Sends rows until shutdown. Supervised: when it dies, what was not marked is sent by the next.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut sending = FuturesUnordered::new();
+    let mut busy: HashSet<Chat> = HashSet::new();
+    let soft = shared.lifecycle.soft().clone();
+    loop {
+        let wait = match next_rows(&shared, &busy).await {
+            Ok((rows, wait)) => {
+                for row in rows.into_iter().take(MAX_PARALLEL.saturating_sub(sending.len())) {
+                    busy.insert(chat_of(&row.outbound));
+                    sending.push(deliver(&shared, row));
+                }
+                wait
+            }
+            Err(error) => {
+                tracing::error!(%error, "the outbox could not be read");
+                Duration::from_secs(2)
+            }
+        };
+        tokio::select! {
+            () = soft.cancelled() => return,
+            Some(chat) = sending.next() => { busy.remove(&chat); }
+            () = shared.outbox.wake.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+/// The first row of each chat that is not being served and is due, and how long until the next is.
+async fn next_rows(shared: &Shared, busy: &HashSet<Chat>) -> Result<(Vec<OutboxRow>, Duration), StoreError> {
+    let now = shared.clock.now_ms();
+    let mut seen = busy.clone();
+    let (mut due, mut wait) = (Vec::new(), SWEEP);
+    for row in shared.store.pending_outbox().await? {
+        if !seen.insert(chat_of(&row.outbound)) {
+            continue;
+        }
+        let left = row.not_before_ms.saturating_sub(now);
+        if left <= 0 {
+            due.push(row);
+        } else {
+            wait = wait.min(Duration::from_millis(left.unsigned_abs()));
+        }
+    }
+    Ok((due, wait))
+}
+
+/// Sends one row and records what became of it. Gives back the chat, for the next row.
+async fn deliver(shared: &Shared, row: OutboxRow) -> Chat {
+    let chat = chat_of(&row.outbound);
+    let outcome = match shared.channels.send(&row.outbound).await {
+        Ok(platform_id) => shared.store.mark_sent(row.id, &platform_id).await,
+        Err(error) => {
+            let age = shared.clock.now_ms().saturating_sub(row.created_at_ms);
+            let wait = match error.kind {
+                SendErrorKind::Permanent => None,
+                _ if age > GIVE_UP_AFTER_MS => None,
+                SendErrorKind::RetryAfter(wait) => Some(wait),
+                SendErrorKind::Transient | SendErrorKind::Auth => Some(backoff(row.attempts)),
+            };
+            tracing::warn!(row = row.id, channel = %row.outbound.channel, error = %error.message,
+                retry_in_ms = wait.map(|w| w.as_millis() as u64), "a message was not sent");
+            match wait {
+                Some(wait) => {
+                    let at = shared.clock.now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+                    shared.store.retry_outbox(row.id, at, &error.message).await
+                }
+                None => shared.store.bury_outbox(row.id, &error.message).await,
+            }
+        }
+    };
+    if let Err(error) = outcome {
+        // The row stays as it was and is sent again: rather twice than lost. Not at once, though.
+        tracing::error!(row = row.id, %error, "what became of a message could not be recorded");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    shared.outbox.done.send_modify(|n| *n += 1);
+    chat
+}
+
+/// 1 s, 2 s, 4 s … [`MAX_BACKOFF`].
+fn backoff(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(0, 16)).unwrap_or(16);
+    Duration::from_secs(1).saturating_mul(1 << doublings).min(MAX_BACKOFF)
+}
+
+/// Puts a message into the outbox and waits a moment for the platform. The same key again sends nothing and gives the
+/// first message's id.
+///
+/// # Errors
+/// The channel is unknown, the platform refused the message for good, or the store failed.
+pub(crate) async fn send(shared: &Shared, out: Outbound, key: &str) -> Result<String, ErrorShape> {
+    if !shared.channels.has(&out.channel) {
+        let there_are = shared.channels.names().join(", ");
+        let there_are = if there_are.is_empty() { "none".into() } else { there_are };
+        return Err(ErrorShape::invalid(format!("no channel {:?} is configured; there are: {there_are}", out.channel)));
+    }
+    let pieces: Vec<Outbound> = Telegram::split(&out.text)
+        .into_iter()
+        .map(|text| Outbound { text, ..out.clone() })
+        .collect();
+    if pieces.is_empty() {
+        return Err(ErrorShape::invalid("the message is empty; nothing was sent"));
+    }
+    let mut done = shared.outbox.done.subscribe();
+    let (rows, _) = shared.store.enqueue(pieces, Some(key)).await.map_err(store_error)?;
+    shared.outbox.wake();
+    let Some(last) = rows.last().map(|r| r.id) else {
+        return Err(ErrorShape::unavailable("the message could not be queued; try again").retryable());
+    };
+    let sent = async {
+        loop {
+            match shared.store.outbox_state(last).await.map_err(store_error)? {
+                Some(OutboxState::Sent(id)) => return Ok(id),
+                Some(OutboxState::Dead(reason)) => return Err(ErrorShape::unavailable(reason)),
+                Some(OutboxState::Pending) | None => {}
+            }
+            if done.changed().await.is_err() {
+                return Ok(format!("queued:{last}"));
+            }
+        }
+    };
+    match tokio::time::timeout(SEND_WAIT, sent).await {
+        Ok(result) => result,
+        // It is durable and will be sent; the platform is only slow.
+        Err(_) => Ok(format!("queued:{last}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_five_minutes() {
+        let secs: Vec<u64> = [0, 1, 2, 8, 9, i64::MAX].into_iter().map(|n| backoff(n).as_secs()).collect();
+        assert_eq!(secs, [1, 2, 4, 256, 300, 300]);
+    }
+}

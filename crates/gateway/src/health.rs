@@ -1,0 +1,160 @@
+//! What `health` answers: rendered when something changed or a second has passed, and shared by all who ask.
+
+use crate::connection::hello::to_raw;
+use crate::hub::Audience;
+use crate::methods::sessions_list;
+use crate::shared::Shared;
+use channels::ChannelStatus;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A rendering is good for this long: ages and counters in it may be as old.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+/// Sessions that are shown.
+const RECENT: usize = 5;
+/// A `health` event goes out at least this often, and at most once per [`EVENT_GAP`].
+const EVENT_INTERVAL: Duration = Duration::from_secs(60);
+const EVENT_GAP: Duration = Duration::from_secs(2);
+
+#[derive(Default)]
+pub(crate) struct Health {
+    rendered: Mutex<Option<(Instant, Arc<RawValue>)>>,
+    dirty: AtomicBool,
+    wake: Notify,
+}
+
+impl Health {
+    /// The answer.
+    pub(crate) async fn current(&self, shared: &Shared) -> Arc<RawValue> {
+        if let Some(rendered) = self.fresh() {
+            return rendered;
+        }
+        self.dirty.store(false, Ordering::Relaxed);
+        let rendered: Arc<RawValue> = Arc::from(to_raw(&render(shared).await));
+        *self.rendered.lock().unwrap_or_else(|e| e.into_inner()) = Some((Instant::now(), rendered.clone()));
+        rendered
+    }
+
+    /// The last rendering, while it is good. What changes with every turn may be a second old; so even a busy gateway
+    /// renders once a second.
+    pub(crate) fn fresh(&self) -> Option<Arc<RawValue>> {
+        let rendered = self.rendered.lock().unwrap_or_else(|e| e.into_inner());
+        rendered.as_ref().filter(|(at, _)| at.elapsed() < FRESH_FOR).map(|(_, raw)| raw.clone())
+    }
+
+    /// Something that health shows has changed.
+    pub(crate) fn changed(&self, shared: &Shared) {
+        if !self.dirty.swap(true, Ordering::Relaxed) {
+            shared.hub.health_changed();
+            self.wake.notify_one();
+        }
+    }
+}
+
+/// Sends `health` events until shutdown.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    loop {
+        tokio::select! {
+            () = shared.lifecycle.soft().cancelled() => return,
+            () = shared.health.wake.notified() => {}
+            () = tokio::time::sleep(EVENT_INTERVAL) => {}
+        }
+        let health = shared.health.current(&shared).await;
+        shared.hub.broadcast_versioned(Audience::All, "health", &health);
+        tokio::select! {
+            () = shared.lifecycle.soft().cancelled() => return,
+            () = tokio::time::sleep(EVENT_GAP) => {}
+        }
+    }
+}
+
+async fn render(shared: &Shared) -> Value {
+    let started = Instant::now();
+    let agent = &shared.settings.default_agent;
+    let (sessions, stored) = match sessions(shared).await {
+        Ok(sessions) => (sessions, Ok(())),
+        Err(error) => (json!({"count": 0, "recent": []}), Err(error.to_string())),
+    };
+    let statuses = shared.channels.statuses();
+    let mut channels = Map::new();
+    for (name, status, source) in &statuses {
+        channels.insert((*name).to_owned(), channel_json(status, source, true));
+    }
+    for (name, problem) in &shared.channels.broken {
+        let broken = json!({"configured": false, "running": false, "connected": false, "lastError": problem});
+        channels.insert((*name).to_owned(), broken);
+    }
+    let mut out = json!({
+        "ok": stored.is_ok(),
+        "ts": shared.clock.now_ms(),
+        "durationMs": started.elapsed().as_millis() as u64,
+        "channels": channels,
+        "channelOrder": channels.keys().collect::<Vec<_>>(),
+        "channelLabels": labels(channels.keys()),
+        "defaultAgentId": agent,
+        "agents": shared.settings.agents.iter().map(|a| json!({
+            "agentId": a.id, "isDefault": &a.id == agent,
+        })).collect::<Vec<_>>(),
+        "sessions": sessions,
+        "modelRuntime": {"degraded": !shared.models.is_configured(), "pendingAgents": []},
+    });
+    if let Err(error) = stored {
+        out["store"] = json!({"ok": false, "error": error});
+    }
+    out
+}
+
+fn labels<'a>(names: impl Iterator<Item = &'a String>) -> Value {
+    let label = |name: &String| if name == "telegram" { "Telegram".to_owned() } else { name.clone() };
+    Value::Object(names.map(|name| (name.clone(), json!(label(name)))).collect())
+}
+
+async fn sessions(shared: &Shared) -> Result<Value, store::StoreError> {
+    let filter = store::SessionFilter { agent_id: None, limit: RECENT, offset: 0, search: None };
+    let recent = shared.store.sessions(filter).await?;
+    let now = shared.clock.now_ms();
+    let brief = |s: &store::Session| {
+        json!({"key": s.key, "updatedAt": s.updated_at_ms, "age": now.saturating_sub(s.updated_at_ms)})
+    };
+    Ok(json!({
+        "path": sessions_list::store_path(shared),
+        "count": shared.store.session_count(None).await?,
+        "recent": recent.iter().map(brief).collect::<Vec<_>>(),
+    }))
+}
+
+/// A channel's account, as `health` and `channels.status` show it.
+pub(crate) fn channel_json(status: &ChannelStatus, token_source: &str, nested: bool) -> Value {
+    let account = json!({
+        "accountId": status.account,
+        "enabled": true,
+        "lastStartAt": status.last_start_at,
+        "lastStopAt": status.last_stop_at,
+        "restartPending": false,
+        "reconnectAttempts": status.reconnect_attempts,
+        "lastConnectedAt": status.last_connected_at,
+        "lastEventAt": status.last_event_at,
+        "lastTransportActivityAt": status.last_transport_activity_at,
+        "lifecycle": status.lifecycle,
+        "lastInboundAt": status.last_inbound_at,
+        "lastOutboundAt": status.last_outbound_at,
+        "tokenSource": token_source,
+        "tokenStatus": "available",
+        "mode": status.mode,
+        "configured": status.configured,
+        "running": status.running,
+        "connected": status.connected,
+        "lastError": status.last_error,
+    });
+    if !nested {
+        return account;
+    }
+    let mut out = account.clone();
+    out["accounts"] = json!({status.account.clone(): account});
+    out
+}

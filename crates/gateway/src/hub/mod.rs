@@ -1,0 +1,196 @@
+//! Who is connected and who listens to what. Broadcasting serialises an event once and shares the bytes.
+
+pub(crate) mod nodes;
+pub(crate) mod policy;
+pub(crate) mod presence;
+
+use crate::connection::handshake::Admitted;
+use crate::connection::hello::to_raw;
+use crate::connection::outbound::{ConnHandle, Event};
+use crate::shared::Shared;
+use model::SessionKey;
+use nodes::Nodes;
+use presence::Presence;
+use protocol::{ErrorShape, Scope};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Sessions that one connection may listen to: more than any list on a screen, few enough to cost nothing.
+const MAX_SUBSCRIPTIONS: usize = 1000;
+
+/// Who gets an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Audience<'a> {
+    /// Everybody, nodes included.
+    All,
+    /// Operators with this scope.
+    Operators(Scope),
+    /// Those who asked for changes of sessions.
+    SessionList,
+    /// Those who asked for the messages of this session.
+    SessionMessages(&'a SessionKey),
+    /// One node's or device's connections.
+    Device(&'a str),
+}
+
+#[derive(Debug)]
+struct Member {
+    handle: ConnHandle,
+    session_list: bool,
+    messages: HashSet<SessionKey>,
+}
+
+impl Member {
+    fn hears(&self, audience: Audience<'_>) -> bool {
+        match audience {
+            Audience::All => true,
+            Audience::Operators(scope) => self.handle.principal().may(scope),
+            Audience::SessionList => self.session_list,
+            Audience::SessionMessages(key) => self.messages.contains(key),
+            Audience::Device(id) => self.handle.principal().device_id.as_deref() == Some(id),
+        }
+    }
+}
+
+/// The hub.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    members: Mutex<HashMap<String, Member>>,
+    /// Nodes and the calls to them.
+    pub(crate) nodes: Nodes,
+    /// Who was seen lately.
+    pub(crate) presence: Presence,
+    health_version: AtomicU64,
+}
+
+impl Hub {
+    pub(crate) fn new(presence: Presence) -> Self {
+        Self { members: Mutex::default(), nodes: Nodes::default(), presence, health_version: AtomicU64::new(1) }
+    }
+
+    fn members(&self) -> MutexGuard<'_, HashMap<String, Member>> {
+        // The lock is held for plain map work alone; a panic in it leaves the map usable.
+        self.members.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Takes a connection in. Dropping the guard takes it out again.
+    pub(crate) async fn join(
+        &self,
+        shared: &Arc<Shared>,
+        handle: &ConnHandle,
+        admitted: &Admitted,
+    ) -> Result<Joined, ErrorShape> {
+        let member = Member { handle: handle.clone(), session_list: false, messages: HashSet::new() };
+        self.members().insert(handle.id().to_owned(), member);
+        // The guard exists before the first await: whatever happens from here on, the connection is taken out again.
+        let joined = Joined { shared: shared.clone(), handle: handle.clone() };
+        if handle.principal().is_node() {
+            nodes::join(shared, handle, admitted).await?;
+        }
+        if self.presence.connected(handle, &admitted.params, shared.clock.now_ms()) {
+            self.broadcast_presence();
+        }
+        Ok(joined)
+    }
+
+    /// How many connections there are.
+    pub(crate) fn len(&self) -> usize {
+        self.members().len()
+    }
+
+    /// Whether a device has a connection.
+    pub(crate) fn is_device_connected(&self, device_id: &str) -> bool {
+        self.members().values().any(|m| m.hears(Audience::Device(device_id)))
+    }
+
+    /// Closes the connections of a device that was removed or lost its token.
+    pub(crate) fn close_device(&self, device_id: &str, reason: &str) {
+        for member in self.members().values().filter(|m| m.hears(Audience::Device(device_id))) {
+            member.handle.close(protocol::limits::CloseCode::Policy, reason);
+        }
+    }
+
+    /// Sends an event. With `counted` it takes part in each connection's `seq`.
+    pub(crate) fn broadcast(&self, to: Audience<'_>, name: &'static str, payload: &impl Serialize, counted: bool) {
+        self.send(to, Event { name, payload: to_raw(payload), versions: None, broadcast: counted });
+    }
+
+    /// Sends an event that carries the versions of presence and health.
+    pub(crate) fn broadcast_versioned(&self, to: Audience<'_>, name: &'static str, payload: &impl Serialize) {
+        let versions = Some(to_raw(&self.state_versions()));
+        self.send(to, Event { name, payload: to_raw(payload), versions, broadcast: true });
+    }
+
+    fn send(&self, to: Audience<'_>, event: Event) {
+        let event = Arc::new(event);
+        for member in self.members().values().filter(|m| m.hears(to)) {
+            member.handle.send_event(&event);
+        }
+    }
+
+    /// Whether anybody would hear it: spares the work of making an event that nobody gets.
+    pub(crate) fn has_audience(&self, to: Audience<'_>) -> bool {
+        self.members().values().any(|m| m.hears(to))
+    }
+
+    fn broadcast_presence(&self) {
+        let payload = json!({"presence": &*self.presence.list_raw()});
+        self.broadcast_versioned(Audience::Operators(Scope::Read), "presence", &payload);
+    }
+
+    /// `stateVersion`.
+    pub(crate) fn state_versions(&self) -> Value {
+        json!({"presence": self.presence.version(), "health": self.health_version.load(Ordering::Relaxed)})
+    }
+
+    /// Counts a change of health.
+    pub(crate) fn health_changed(&self) {
+        self.health_version.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Listens to changes of sessions, or stops to.
+    pub(crate) fn subscribe_sessions(&self, conn_id: &str, on: bool) {
+        if let Some(member) = self.members().get_mut(conn_id) {
+            member.session_list = on;
+        }
+    }
+
+    /// Listens to a session's messages, or stops to.
+    pub(crate) fn subscribe_messages(&self, conn_id: &str, key: &SessionKey, on: bool) -> Result<(), ErrorShape> {
+        let mut members = self.members();
+        let Some(member) = members.get_mut(conn_id) else { return Ok(()) };
+        if !on {
+            member.messages.remove(key);
+        } else if member.messages.len() >= MAX_SUBSCRIPTIONS && !member.messages.contains(key) {
+            return Err(ErrorShape::invalid(format!(
+                "too many subscriptions: this connection listens to {MAX_SUBSCRIPTIONS} sessions already; unsubscribe from some first"
+            )));
+        } else {
+            member.messages.insert(key.clone());
+        }
+        Ok(())
+    }
+
+    fn leave(&self, shared: &Shared, handle: &ConnHandle) {
+        self.members().remove(handle.id());
+        nodes::leave(shared, handle);
+        if self.presence.disconnected(handle, shared.clock.now_ms()) {
+            self.broadcast_presence();
+        }
+    }
+}
+
+/// Keeps a connection known to the hub until it is dropped, so that no path forgets to take it out.
+pub(crate) struct Joined {
+    shared: Arc<Shared>,
+    handle: ConnHandle,
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        self.shared.hub.leave(&self.shared, &self.handle);
+    }
+}

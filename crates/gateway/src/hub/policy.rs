@@ -1,0 +1,155 @@
+//! Which node commands may be used at all, and who may approve them.
+
+use protocol::Scope;
+
+/// Commands that need `gateway.nodes.commands.allow`, because they watch, record, or act in a person's name.
+const DANGEROUS: &[&str] = &[
+    "camera.snap",
+    "camera.clip",
+    "camera.ptz.control",
+    "screen.record",
+    "contacts.add",
+    "calendar.add",
+    "reminders.add",
+    "health.summary",
+    "sms.send",
+    "sms.search",
+];
+
+/// Commands of desktop hosts and apps that an operator may approve without an entry in the configuration. Entries that
+/// end in `.` stand for all commands below.
+const KNOWN: &[&str] = &[
+    "system.run",
+    "system.run.prepare",
+    "system.which",
+    "system.notify",
+    "system.execApprovals.get",
+    "system.execApprovals.set",
+    "node.host.stats",
+    "browser.proxy",
+    "browser.proxy.upload.v1",
+    "fs.listDir",
+    "mcp.tools.call.v1",
+    "screen.snapshot",
+    "desktop.stream",
+    "terminal.upload",
+    "ollama.chat",
+    "ollama.models",
+    "anthropic.claude.sessions.list.v1",
+    "anthropic.claude.sessions.read.v1",
+    "computer.act",
+    "camera.list",
+    "camera.ptz.status",
+    "location.get",
+    "device.info",
+    "device.status",
+    "device.permissions",
+    "device.health",
+    "device.apps",
+    "contacts.search",
+    "calendar.events",
+    "callLog.search",
+    "reminders.list",
+    "photos.latest",
+    "motion.activity",
+    "motion.pedometer",
+    "notifications.list",
+    "notifications.actions",
+    "mobile.ui.observe",
+    "mobile.ui.act",
+    "canvas.present",
+    "canvas.hide",
+    "canvas.navigate",
+    "talk.ptt.",
+];
+
+/// Approving one of these takes `operator.admin`: they run programs or drive a browser.
+const ADMIN: &[&str] =
+    &["system.run", "system.run.prepare", "system.which", "fs.listDir", "browser.proxy", "system.execApprovals."];
+
+/// `gateway.nodes.commands`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CommandPolicy {
+    /// Allowed beyond the defaults.
+    pub(crate) allow: Vec<String>,
+    /// Never allowed; wins over everything.
+    pub(crate) deny: Vec<String>,
+}
+
+impl CommandPolicy {
+    /// Whether the command may be declared, approved and called.
+    pub(crate) fn allows(&self, command: &str) -> bool {
+        let named = |list: &[String]| list.iter().any(|c| c == command);
+        if named(&self.deny) {
+            return false;
+        }
+        named(&self.allow) || (!DANGEROUS.contains(&command) && KNOWN.iter().any(|k| matches(k, command)))
+    }
+
+    /// The commands of a declaration that may be used, in the order declared, each once.
+    pub(crate) fn filter(&self, declared: &[String]) -> Vec<String> {
+        let mut kept: Vec<String> = Vec::new();
+        for command in declared {
+            if self.allows(command) && !kept.contains(command) {
+                kept.push(command.clone());
+            }
+        }
+        kept
+    }
+}
+
+fn matches(pattern: &str, command: &str) -> bool {
+    match pattern.strip_suffix('.') {
+        Some(_) => command.starts_with(pattern),
+        None => command == pattern,
+    }
+}
+
+/// The scopes that approving these commands takes: pairing always, and admin or write by what they can do.
+pub(crate) fn approval_scopes(commands: &[String]) -> Vec<Scope> {
+    let needs_admin = |c: &String| ADMIN.iter().any(|a| matches(a, c)) || c.starts_with("browser.proxy");
+    if commands.iter().any(needs_admin) {
+        vec![Scope::Pairing, Scope::Admin]
+    } else if commands.is_empty() {
+        vec![Scope::Pairing]
+    } else {
+        vec![Scope::Pairing, Scope::Write]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dangerous_and_unknown_commands_need_to_be_allowed_and_denied_ones_never_are() {
+        let policy = CommandPolicy { allow: vec!["camera.snap".into(), "my.tool".into()], deny: vec![] };
+        let default = CommandPolicy::default();
+        for (command, by_default, allowed) in [
+            ("system.run", true, true),
+            ("camera.list", true, true),
+            ("camera.snap", false, true),
+            ("my.tool", false, true),
+            ("system.runner", false, false),
+            ("talk.ptt.start", true, true),
+            ("file.write", false, false),
+        ] {
+            assert_eq!(default.allows(command), by_default, "{command}");
+            assert_eq!(policy.allows(command), allowed, "{command}");
+        }
+        let denying = CommandPolicy { allow: vec!["system.run".into()], deny: vec!["system.run".into()] };
+        assert!(!denying.allows("system.run"));
+    }
+
+    #[test]
+    fn what_an_approval_takes_depends_on_the_commands() {
+        let scopes = |commands: &[&str]| {
+            approval_scopes(&commands.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(scopes(&[]), [Scope::Pairing]);
+        assert_eq!(scopes(&["camera.list"]), [Scope::Pairing, Scope::Write]);
+        for command in ["system.run", "system.which", "browser.proxy.upload.v1", "system.execApprovals.set"] {
+            assert_eq!(scopes(&["camera.list", command]), [Scope::Pairing, Scope::Admin], "{command}");
+        }
+    }
+}

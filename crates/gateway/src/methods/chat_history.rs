@@ -1,0 +1,99 @@
+//! `chat.history` and `chat.startup`: the transcript of a session, newest last.
+
+use super::{Answer, Call, sessions_list, store_error, submit};
+use crate::runs::events::entry_json;
+use protocol::ErrorShape;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const DEFAULT_LIMIT: usize = 200;
+const MAX_LIMIT: usize = 1000;
+/// An answer stays below this, whatever is asked: the oldest messages are left out first.
+const MAX_BYTES: usize = 6 * 1024 * 1024;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    session_key: String,
+    agent_id: Option<String>,
+    limit: Option<usize>,
+    #[serde(default)]
+    offset: usize,
+    max_bytes: Option<usize>,
+    max_chars: Option<usize>,
+}
+
+pub(super) async fn handle(mut call: Call) -> Answer {
+    let p: Params = call.params()?;
+    Ok(history(&call, &p).await?.into())
+}
+
+/// As `chat.history`, with the models that a chat page wants to show.
+pub(super) async fn startup(mut call: Call) -> Answer {
+    let p: Params = call.params()?;
+    let mut out = history(&call, &p).await?;
+    out["metadata"] = json!({"models": super::models_list::models(&call.shared)});
+    Ok(out.into())
+}
+
+async fn history(call: &Call, p: &Params) -> Result<Value, ErrorShape> {
+    let shared = &call.shared;
+    let key = submit::session_key(call, Some(&p.session_key), p.agent_id.as_deref())?;
+    let limit = p.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+    let wanted = limit.saturating_add(p.offset).min(100_000);
+    let (mut entries, total) = shared.store.history(&key, wanted, None).await.map_err(store_error)?;
+    // `offset` counts from the newest.
+    entries.truncate(entries.len().saturating_sub(p.offset));
+    let skip = entries.len().saturating_sub(limit);
+    let shown: Vec<Value> = entries.iter().skip(skip).map(entry_json).collect();
+    let budget = p.max_bytes.or(p.max_chars).unwrap_or(MAX_BYTES).min(MAX_BYTES);
+    let messages = within(shown, budget);
+    let next = p.offset + messages.len();
+    let has_more = i64::try_from(next).is_ok_and(|n| n < total);
+    let session = shared.store.session(&key).await.map_err(store_error)?;
+    let mut out = json!({
+        "sessionKey": key,
+        "sessionId": session.as_ref().map(|s| s.session_id.as_str()),
+        "messages": messages,
+        "hasMore": has_more,
+        "totalMessages": total,
+        "defaults": sessions_list::defaults(shared),
+        "thinkingLevel": "off",
+    });
+    if has_more {
+        out["nextOffset"] = json!(next);
+    }
+    if let Some(session) = session {
+        out["sessionInfo"] = sessions_list::row(shared, &session);
+    }
+    Ok(out)
+}
+
+/// The newest messages that fit.
+fn within(messages: Vec<Value>, budget: usize) -> Vec<Value> {
+    let mut left = budget;
+    let mut kept: Vec<Value> = Vec::new();
+    for message in messages.into_iter().rev() {
+        let size = message.to_string().len();
+        if size > left && !kept.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(size);
+        kept.push(message);
+    }
+    kept.reverse();
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_messages_win_and_one_is_always_shown() {
+        let messages: Vec<Value> = (0..10).map(|i| json!(format!("message {i}"))).collect();
+        assert_eq!(within(messages.clone(), 24), [json!("message 8"), json!("message 9")]);
+        assert_eq!(within(messages, 1), [json!("message 9")]);
+        assert!(within(vec![], 5).is_empty());
+    }
+}

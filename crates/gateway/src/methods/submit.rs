@@ -1,0 +1,132 @@
+//! A message that came by RPC, on its way to a session: stored first, so that what was accepted is answered even after
+//! a crash, then queued. Used by `agent` and `chat.send`.
+
+use super::{Call, store_error};
+use crate::runs::dispatch::{self, Dispatched, RPC};
+use crate::runs::{RunResult, finish};
+use model::{Chat, ChatKind, Directives, Inbound, Part, Sender, SessionKey};
+use protocol::limits::{MAX_ATTACHMENT_BYTES, MAX_IMAGE_BYTES};
+use protocol::{ErrorCode, ErrorShape};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A message to submit.
+pub(super) struct Submit {
+    pub(super) key: SessionKey,
+    pub(super) run_id: String,
+    pub(super) message: String,
+    pub(super) attachments: Vec<Value>,
+    pub(super) directives: Directives,
+}
+
+/// A submitted message.
+pub(super) struct Submitted {
+    /// Hears of the run's end.
+    pub(super) result: watch::Receiver<Option<Arc<RunResult>>>,
+}
+
+/// Stores and queues the message. The same run id again gives the first run.
+pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, ErrorShape> {
+    let shared = &call.shared;
+    let images = images(&submit.attachments)?;
+    // Listening begins before anything runs: the end cannot be missed.
+    let result = shared.runs.watch(&submit.run_id);
+    if let Some(run) = shared.store.run(&submit.run_id).await.map_err(store_error)? {
+        if run.session_key != submit.key {
+            return Err(ErrorShape::invalid(format!(
+                "idempotencyKey {} was used for another session ({}); use a new one",
+                submit.run_id, run.session_key
+            )));
+        }
+        finish::resolve_stored(shared, &run);
+        return Ok(Submitted { result });
+    }
+    let inbound = Inbound {
+        channel: RPC.into(),
+        account: String::new(),
+        message_id: submit.run_id,
+        chat: Chat { id: submit.key.to_string(), kind: ChatKind::Direct, title: None },
+        sender: Sender {
+            id: call.conn.principal().key_owner().to_owned(),
+            name: Some(call.conn.principal().client_id.clone()),
+            username: None,
+        },
+        text: submit.message,
+        images,
+        addressed: true,
+        sent_at_ms: shared.clock.now_ms(),
+        directives: Some(submit.directives),
+    };
+    // Guards against a crash after "accepted": from here on the message is on disk and will be answered.
+    let rows = shared.store.accept_inbound(RPC, "", vec![inbound], "").await.map_err(store_error)?;
+    for row in rows {
+        let id = row.id;
+        if dispatch::one(shared, row).await.map_err(store_error)? == Dispatched::Full {
+            shared.store.close_inbound(vec![id], "refused: the session's queue is full", vec![]).await.map_err(store_error)?;
+            return Err(ErrorShape::unavailable(
+                "the session has too many messages waiting (messages.queue.cap); try again when some are answered",
+            )
+            .retryable());
+        }
+    }
+    Ok(Submitted { result })
+}
+
+impl Submitted {
+    /// Waits for the run's end; `None` when the time is over first.
+    pub(super) async fn wait(mut self, at_most: Duration) -> Option<Arc<RunResult>> {
+        let ended = self.result.wait_for(Option::is_some);
+        match tokio::time::timeout(at_most, ended).await {
+            Ok(Ok(result)) => result.clone(),
+            _ => None,
+        }
+    }
+}
+
+/// Images among the attachments (`{mimeType, content: base64}`). Others are refused, so that nothing is lost silently.
+fn images(attachments: &[Value]) -> Result<Vec<Part>, ErrorShape> {
+    let mut parts = Vec::new();
+    let mut total = 0usize;
+    for (i, attachment) in attachments.iter().enumerate() {
+        let mime = attachment["mimeType"].as_str().unwrap_or_default();
+        let Some(content) = attachment["content"].as_str().filter(|_| mime.starts_with("image/")) else {
+            return Err(ErrorShape::invalid(format!(
+                "at /attachments/{i}: only images with a base64 content are taken for now (mimeType image/…)"
+            )));
+        };
+        // A data URL is taken too; what counts is behind the comma.
+        let data = content.rsplit_once("base64,").map_or(content, |(_, data)| data);
+        let bytes = data.len() / 4 * 3;
+        total += bytes;
+        if bytes > MAX_IMAGE_BYTES || total > MAX_ATTACHMENT_BYTES {
+            return Err(ErrorShape::invalid(format!(
+                "at /attachments/{i}: too large; an image may have {MAX_IMAGE_BYTES} bytes, all together {MAX_ATTACHMENT_BYTES}"
+            )));
+        }
+        parts.push(Part::Image { data: data.to_owned(), mime_type: mime.to_owned() });
+    }
+    Ok(parts)
+}
+
+/// The session that a call means: a full key, a bare name within the agent, or the agent's main session.
+pub(super) fn session_key(call: &Call, key: Option<&str>, agent_id: Option<&str>) -> Result<SessionKey, ErrorShape> {
+    let settings = &call.shared.settings;
+    let agent = agent_id.unwrap_or(&settings.default_agent);
+    if !settings.has_agent(agent) {
+        let known: Vec<&str> = settings.agents.iter().map(|a| a.id.as_str()).collect();
+        return Err(ErrorShape::invalid(format!("unknown agent {agent:?}; there are: {}", known.join(", "))));
+    }
+    match key.filter(|k| !k.trim().is_empty()) {
+        None => Ok(SessionKey::main(agent)),
+        Some(text) => SessionKey::resolve(text.trim(), agent).map_err(|e| ErrorShape::invalid(e.to_string())),
+    }
+}
+
+/// The error response of a run that did not end well.
+pub(super) fn failure(run_id: &str, result: &RunResult) -> Option<ErrorShape> {
+    let error = result.error.clone()?;
+    let code = if result.timed_out { ErrorCode::AgentTimeout } else { ErrorCode::Unavailable };
+    Some(ErrorShape::new(code, error).with_details(serde_json::json!({"runId": run_id})))
+}

@@ -1,0 +1,253 @@
+//! The end of a run: transcript, ledger, run status and outbox in one commit, and then the news of it.
+
+use super::RunResult;
+use super::events::RunEvents;
+use super::transcript::ledger_call;
+use super::turn::Begin;
+use crate::shared::Shared;
+use agent::turn::{TurnEnd, TurnErrorKind, TurnOutcome};
+use channels::Telegram;
+use model::{Outbound, SessionKey};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{FinishRun, Route, Run, RunStatus};
+
+/// When the store cannot take the end of a run (a full disk), it is tried again after this time, and again: the answer
+/// exists, and must not be lost while the gateway lives. After a crash the run is resumed instead.
+const COMMIT_RETRY: Duration = Duration::from_secs(2);
+
+/// Ends a run with what the turn gave.
+pub(crate) async fn finish(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    begun: &Begin,
+    outcome: TurnOutcome,
+    events: &RunEvents,
+) {
+    let run = &begun.run;
+    let (status, error, timed_out) = match &outcome.end {
+        TurnEnd::Done => (RunStatus::Done, None, false),
+        TurnEnd::Aborted => (RunStatus::Aborted, None, false),
+        TurnEnd::Failed(e) => (RunStatus::Failed, Some(e.message.clone()), e.kind == TurnErrorKind::Deadline),
+    };
+    let stop_reason = stop_reason(status);
+    events.lifecycle(json!({"phase": "finishing", "stopReason": stop_reason, "aborted": status == RunStatus::Aborted,
+        "endedAt": shared.clock.now_ms()}));
+    let finish = FinishRun {
+        run_id: run.run_id.clone(),
+        status,
+        messages: outcome.messages.clone(),
+        calls: outcome.calls.iter().cloned().map(ledger_call).collect(),
+        reply: Some(outcome.reply.clone()).filter(|r| !r.is_empty()),
+        error: error.clone(),
+        outbox: outbox(run.route.as_ref(), status, &outcome.reply, error.as_deref()),
+    };
+    if !commit(shared, key, finish).await {
+        return;
+    }
+    let ended_at_ms = shared.clock.now_ms();
+    let payload = payload(shared, key, begun, &outcome, status, ended_at_ms);
+    announce(shared, key, begun, events, (status, error.as_deref(), &outcome.reply), ended_at_ms).await;
+    let result = RunResult {
+        status,
+        error,
+        timed_out,
+        payload: Arc::new(payload),
+        started_at_ms: run.started_at_ms,
+        ended_at_ms,
+    };
+    shared.runs.resolve(&run.run_id, Arc::new(result));
+}
+
+/// Commits the end; `false` where the run is over already or the gateway is stopping.
+async fn commit(shared: &Arc<Shared>, key: &SessionKey, finish: FinishRun) -> bool {
+    loop {
+        match shared.store.finish_run(finish.clone()).await {
+            Ok((entries, rows)) => {
+                super::events::session_messages(shared, key, &entries);
+                if !rows.is_empty() {
+                    shared.outbox.wake();
+                }
+                return true;
+            }
+            Err(error @ store::StoreError::Full { .. }) => {
+                tracing::error!(run = %finish.run_id, %error, "the end of a run waits for space");
+                tokio::time::sleep(COMMIT_RETRY).await;
+            }
+            Err(error) => {
+                tracing::error!(run = %finish.run_id, %error, "the end of a run could not be stored");
+                return false;
+            }
+        }
+    }
+}
+
+/// What goes out to the chat: the reply in pieces, or one line about what went wrong. An aborted run says nothing.
+fn outbox(route: Option<&Route>, status: RunStatus, reply: &str, error: Option<&str>) -> Vec<Outbound> {
+    let Some(route) = route else { return vec![] };
+    let pieces = match (status, error) {
+        (RunStatus::Aborted, _) => vec![],
+        (_, Some(error)) => vec![format!("⚠️ {error}")],
+        _ => Telegram::split(reply),
+    };
+    let first_reply_to = |i: usize| if i == 0 { route.reply_to.clone() } else { None };
+    pieces
+        .into_iter()
+        .filter(|text| !text.trim().is_empty())
+        .enumerate()
+        .map(|(i, text)| Outbound {
+            channel: route.channel.clone(),
+            account: route.account.clone(),
+            to: route.to.clone(),
+            text,
+            reply_to: first_reply_to(i),
+        })
+        .collect()
+}
+
+fn stop_reason(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Aborted => "aborted",
+        RunStatus::Failed => "error",
+        RunStatus::Done | RunStatus::Running => "stop",
+    }
+}
+
+async fn announce(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    begun: &Begin,
+    events: &RunEvents,
+    (status, error, reply): (RunStatus, Option<&str>, &str),
+    ended_at_ms: i64,
+) {
+    let stop = stop_reason(status);
+    let mut end = json!({
+        "phase": if status == RunStatus::Failed { "error" } else { "end" },
+        "startedAt": begun.run.started_at_ms, "endedAt": ended_at_ms, "aborted": status == RunStatus::Aborted,
+        "stopReason": stop,
+    });
+    if let Some(error) = error {
+        end["error"] = json!(error);
+    }
+    events.lifecycle(end);
+    match status {
+        RunStatus::Failed => events.chat_end("error", json!({"errorMessage": error})),
+        RunStatus::Aborted => events.chat_end("aborted", json!({"stopReason": "rpc"})),
+        _ => {
+            let message = super::events::assistant_text(reply, ended_at_ms);
+            events.chat_end("final", json!({"stopReason": stop, "message": message}));
+        }
+    }
+    shared.health.changed(shared);
+    super::events::session_changed(shared, key, "run").await;
+}
+
+/// The final response of `agent` (`samples/flow-agent-turn.jsonl`).
+fn payload(
+    shared: &Shared,
+    key: &SessionKey,
+    begun: &Begin,
+    outcome: &TurnOutcome,
+    status: RunStatus,
+    ended_at_ms: i64,
+) -> Value {
+    let (run, usage) = (&begun.run, &outcome.usage);
+    let payloads = if outcome.reply.is_empty() {
+        json!([])
+    } else {
+        json!([{"text": outcome.reply, "mediaUrl": null}])
+    };
+    let model = shared.models.for_agent(key.agent_id()).ok();
+    let info = model.as_ref().map(|m| m.info());
+    let (word, summary) = match status {
+        RunStatus::Done | RunStatus::Running => ("ok", "completed"),
+        RunStatus::Failed => ("error", "failed"),
+        RunStatus::Aborted => ("aborted", "aborted"),
+    };
+    json!({
+        "runId": run.run_id, "status": word, "summary": summary,
+        "result": {
+            "payloads": payloads,
+            "meta": {
+                "durationMs": ended_at_ms.saturating_sub(run.started_at_ms),
+                "agentMeta": {
+                    "sessionId": run.session_id,
+                    "provider": info.map(|i| i.provider.as_str()),
+                    "model": info.map(|i| i.id.as_str()),
+                    "contextTokens": info.map(|i| i.context_window),
+                    "usage": usage_json(usage),
+                    "lastCallUsage": usage_json(&outcome.last_call),
+                    "promptTokens": outcome.last_call.prompt(),
+                    "costUsd": usage.cost,
+                },
+                "aborted": status == RunStatus::Aborted,
+                "stopReason": stop_reason(status),
+                "toolSummary": {
+                    "calls": outcome.tool_names.len(), "tools": outcome.tool_names, "failures": outcome.tool_failures,
+                },
+            },
+        },
+    })
+}
+
+fn usage_json(usage: &model::Usage) -> Value {
+    json!({
+        "input": usage.input, "output": usage.output, "cacheRead": usage.cache_read, "cacheWrite": usage.cache_write,
+        "total": usage.total(), "cost": {"total": usage.cost},
+    })
+}
+
+/// Gives those who wait the end of a run that is in the store already.
+pub(crate) fn resolve_stored(shared: &Shared, run: &Run) {
+    if let Some(result) = stored(run) {
+        shared.runs.resolve(&run.run_id, Arc::new(result));
+    }
+}
+
+/// The end of a run, from its row; `None` while it runs.
+pub(crate) fn stored(run: &Run) -> Option<RunResult> {
+    let ended_at_ms = run.ended_at_ms?;
+    let (word, summary) = match run.status {
+        RunStatus::Running => return None,
+        RunStatus::Done => ("ok", "completed"),
+        RunStatus::Failed => ("error", "failed"),
+        RunStatus::Aborted => ("aborted", "aborted"),
+    };
+    let payloads = match &run.reply {
+        Some(reply) => json!([{"text": reply, "mediaUrl": null}]),
+        None => json!([]),
+    };
+    let payload = json!({
+        "runId": run.run_id, "status": word, "summary": summary,
+        "result": {"payloads": payloads, "meta": {
+            "durationMs": ended_at_ms.saturating_sub(run.started_at_ms),
+            "agentMeta": {"sessionId": run.session_id, "usage": usage_json(&run.usage)},
+            "aborted": run.status == RunStatus::Aborted,
+            "stopReason": stop_reason(run.status),
+        }},
+    });
+    Some(RunResult {
+        status: run.status,
+        error: run.error.clone(),
+        timed_out: false,
+        payload: Arc::new(payload),
+        started_at_ms: run.started_at_ms,
+        ended_at_ms,
+    })
+}
+
+/// Ends the run of a turn that panicked, so that it is answered and not resumed into the same panic.
+pub(crate) async fn after_panic(shared: &Arc<Shared>, key: &SessionKey, run_id: &str) {
+    let run = match shared.store.run(run_id).await {
+        Ok(Some(run)) if run.status == RunStatus::Running => run,
+        Ok(_) => return,
+        Err(error) => return tracing::error!(run = %run_id, %error, "a run that panicked could not be ended"),
+    };
+    let message = "something went wrong inside the gateway; its log says more (openclaw logs)".to_owned();
+    let begun = Begin { run, entries: vec![], first: None };
+    let events =
+        RunEvents::new(shared.clone(), key.clone(), begun.run.session_id.clone(), begun.run.run_id.clone());
+    finish(shared, key, &begun, super::turn::failed(message), &events).await;
+}

@@ -1,0 +1,157 @@
+//! The gateway, as the agent's tools see it.
+
+use crate::hub::nodes::Invoke;
+use crate::shared::Shared;
+use model::{Message, Outbound, SessionKey};
+use protocol::ErrorShape;
+use serde_json::{Value, json};
+use std::sync::{Arc, Weak};
+use tools::{BoxFuture, Host, HostError, NodeCall, NodeInfo, OutgoingMessage, SessionInfo};
+
+/// A way back to the gateway that does not keep it alive.
+pub(crate) struct GatewayHost(pub(crate) Weak<Shared>);
+
+impl GatewayHost {
+    fn shared(&self) -> Result<Arc<Shared>, HostError> {
+        self.0
+            .upgrade()
+            .ok_or_else(|| HostError { code: "UNAVAILABLE".into(), message: "the gateway is stopping".into() })
+    }
+}
+
+fn host_error(error: ErrorShape) -> HostError {
+    HostError { code: error.code.as_str().to_owned(), message: error.message }
+}
+
+fn store_error(error: store::StoreError) -> HostError {
+    HostError { code: "UNAVAILABLE".into(), message: error.to_string() }
+}
+
+impl Host for GatewayHost {
+    fn nodes<'a>(&'a self) -> BoxFuture<'a, Vec<NodeInfo>> {
+        Box::pin(async move {
+            let Ok(shared) = self.shared() else { return vec![] };
+            let approved = shared.store.nodes().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the list of nodes is incomplete");
+                vec![]
+            });
+            let mut nodes: Vec<NodeInfo> = shared
+                .hub
+                .nodes
+                .all()
+                .into_iter()
+                .map(|n| NodeInfo {
+                    connected: true,
+                    approved: n.approved.is_some(),
+                    commands: n.commands(),
+                    node_id: n.declared.node_id,
+                    display_name: n.declared.display_name,
+                    platform: n.declared.platform.unwrap_or_default(),
+                    caps: n.declared.caps,
+                })
+                .collect();
+            for surface in approved {
+                let d = surface.declaration;
+                if !nodes.iter().any(|n| n.node_id == d.node_id) {
+                    nodes.push(NodeInfo {
+                        node_id: d.node_id,
+                        display_name: d.display_name,
+                        platform: d.platform.unwrap_or_default(),
+                        connected: false,
+                        approved: true,
+                        caps: d.caps,
+                        commands: d.commands,
+                    });
+                }
+            }
+            nodes
+        })
+    }
+
+    fn invoke_node<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>> {
+        Box::pin(async move {
+            let shared = self.shared()?;
+            let invoke = Invoke {
+                node_id: call.node_id,
+                command: call.command,
+                params: Some(call.params),
+                timeout: call.timeout,
+                idempotency_key: call.idempotency_key,
+            };
+            let answer = tokio::select! {
+                answer = shared.hub.nodes.invoke(&shared, invoke) => answer.map_err(host_error)?,
+                () = call.cancel.cancelled() => {
+                    return Err(HostError { code: "ABORTED".into(), message: "the run was aborted".into() });
+                }
+            };
+            match answer {
+                None => Ok(Value::Null),
+                Some(text) => serde_json::from_str(&text).map_err(|e| HostError {
+                    code: "UNAVAILABLE".into(),
+                    message: format!("the node's answer is no JSON: {e}"),
+                }),
+            }
+        })
+    }
+
+    fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>> {
+        Box::pin(async move {
+            let shared = self.shared()?;
+            let OutgoingMessage { channel, account, to, text, idempotency_key } = message;
+            let outbound = Outbound {
+                account: account.unwrap_or_else(|| "default".into()),
+                to,
+                text,
+                reply_to: None,
+                channel,
+            };
+            let id = crate::delivery::outbox::send(&shared, outbound, &idempotency_key).await;
+            id.map_err(host_error)
+        })
+    }
+
+    fn sessions<'a>(&'a self, limit: usize) -> BoxFuture<'a, Result<Vec<SessionInfo>, HostError>> {
+        Box::pin(async move {
+            let shared = self.shared()?;
+            let filter = store::SessionFilter { agent_id: None, limit, offset: 0, search: None };
+            let sessions = shared.store.sessions(filter).await.map_err(store_error)?;
+            let info = |s: store::Session| SessionInfo {
+                active: !shared.runs.running(&s.key).is_empty(),
+                updated_at_ms: s.updated_at_ms,
+                title: s.title,
+                model: [s.provider, s.model].into_iter().flatten().collect::<Vec<_>>().join("/"),
+                total_tokens: s.context_tokens,
+                key: s.key,
+            };
+            Ok(sessions.into_iter().map(info).collect())
+        })
+    }
+
+    fn history<'a>(&'a self, key: SessionKey, limit: usize) -> BoxFuture<'a, Result<Vec<Message>, HostError>> {
+        Box::pin(async move {
+            let shared = self.shared()?;
+            let (entries, _) = shared.store.history(&key, limit, None).await.map_err(store_error)?;
+            Ok(entries.into_iter().map(|e| e.message).collect())
+        })
+    }
+
+    fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>> {
+        Box::pin(async move {
+            let shared = self.shared()?;
+            let session = shared.store.session(&key).await.map_err(store_error)?.ok_or_else(|| HostError {
+                code: "INVALID_REQUEST".into(),
+                message: format!("no session {key}; sessions_list names those that there are"),
+            })?;
+            let model = shared.models.for_agent(key.agent_id()).ok();
+            let window = model.as_ref().map(|m| m.info().context_window);
+            Ok(json!({
+                "key": key, "model": model.as_ref().map(|m| format!("{}/{}", m.info().provider, m.info().id)),
+                "contextTokens": session.context_tokens, "contextWindow": window,
+                "inputTokens": session.usage.input, "outputTokens": session.usage.output,
+                "costUsd": session.usage.cost, "messages": session.message_count,
+                "compactions": session.compactions, "startedAtMs": session.started_at_ms,
+                "updatedAtMs": session.updated_at_ms, "nodesConnected": shared.hub.nodes.all().len(),
+            }))
+        })
+    }
+}

@@ -1,0 +1,233 @@
+//! Runs of the agent: which sessions have work, one turn at a time each, and who waits for an answer.
+//!
+//! Everything that is to be answered is an inbound row in the store before it gets here, so that a crash loses nothing:
+//! what is queued in memory is only the order of work.
+
+pub(crate) mod dispatch;
+pub(crate) mod events;
+pub(crate) mod finish;
+pub(crate) mod host;
+pub(crate) mod resume;
+pub(crate) mod transcript;
+pub(crate) mod turn;
+
+use crate::shared::Shared;
+use agent::queue::{QueueMode, SessionQueue, Submission, Submitted};
+use futures_util::FutureExt;
+use model::SessionKey;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard};
+use store::{InboundRow, Run, RunStatus};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Something to answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    /// A message.
+    Message(Box<InboundRow>),
+    /// A run that a crash cut.
+    Resume(Box<Run>),
+}
+
+/// How a run ended, for those who wait for it.
+#[derive(Debug, Clone)]
+pub(crate) struct RunResult {
+    /// How it ended.
+    pub(crate) status: RunStatus,
+    /// What went wrong.
+    pub(crate) error: Option<String>,
+    /// Whether it was too slow.
+    pub(crate) timed_out: bool,
+    /// The final response's payload (`agent`).
+    pub(crate) payload: Arc<Value>,
+    /// When it began and ended.
+    pub(crate) started_at_ms: i64,
+    pub(crate) ended_at_ms: i64,
+}
+
+struct Slot {
+    queue: SessionQueue<Work>,
+    /// Aborts the running turn.
+    cancel: CancellationToken,
+    /// From the first submission until the queue is empty; the slot goes with its worker.
+    has_worker: bool,
+}
+
+/// All sessions that have work, and all who wait.
+pub(crate) struct Runs {
+    slots: Mutex<HashMap<SessionKey, Slot>>,
+    waiters: Mutex<HashMap<String, watch::Sender<Option<Arc<RunResult>>>>>,
+    /// Inbound rows that are in a queue already, so that nothing takes one twice.
+    claimed: Mutex<HashSet<i64>>,
+    /// Turns that may run at the same time, over all sessions.
+    permits: Semaphore,
+    queue_cap: usize,
+}
+
+/// A turn to run: what it answers, and what aborts it.
+pub(crate) struct Turn {
+    pub(crate) work: Vec<Submission<Work>>,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Runs {
+    pub(crate) fn new(max_concurrent: usize, queue_cap: usize) -> Self {
+        Self {
+            slots: Mutex::default(),
+            waiters: Mutex::default(),
+            claimed: Mutex::default(),
+            permits: Semaphore::new(max_concurrent),
+            queue_cap,
+        }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<SessionKey, Slot>> {
+        self.slots.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn waiters(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Option<Arc<RunResult>>>>> {
+        self.waiters.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Marks a row as taken; `false` where it was.
+    pub(crate) fn claim(&self, row: i64) -> bool {
+        self.claimed.lock().unwrap_or_else(|e| e.into_inner()).insert(row)
+    }
+
+    /// Gives a row back: closed, or to be tried again.
+    pub(crate) fn release(&self, row: i64) {
+        self.claimed.lock().unwrap_or_else(|e| e.into_inner()).remove(&row);
+    }
+
+    /// Queues work for a session and starts its worker where none runs. `Refused`: too much waits already.
+    pub(crate) fn submit(
+        &self,
+        shared: &Arc<Shared>,
+        key: &SessionKey,
+        submission: Submission<Work>,
+        mode: QueueMode,
+    ) -> Submitted {
+        let mut slots = self.slots();
+        let slot = slots.entry(key.clone()).or_insert_with(|| Slot {
+            queue: SessionQueue::new(self.queue_cap),
+            cancel: CancellationToken::new(),
+            has_worker: false,
+        });
+        let submitted = slot.queue.submit(submission, mode);
+        if submitted == Submitted::Interrupts {
+            slot.cancel.cancel();
+        }
+        if !slot.has_worker {
+            slot.has_worker = true;
+            let (shared, key) = (shared.clone(), key.clone());
+            let lifecycle = shared.lifecycle.clone();
+            lifecycle.spawn(async move { work_off(&shared, &key).await });
+        }
+        submitted
+    }
+
+    /// The next turn of a session; `None` ends its worker.
+    fn next(&self, key: &SessionKey) -> Option<Turn> {
+        let mut slots = self.slots();
+        let slot = slots.get_mut(key)?;
+        let Some(work) = slot.queue.start_next() else {
+            slots.remove(key);
+            return None;
+        };
+        slot.cancel = CancellationToken::new();
+        Some(Turn { work, cancel: slot.cancel.clone() })
+    }
+
+    fn finished(&self, key: &SessionKey) {
+        if let Some(slot) = self.slots().get_mut(key) {
+            slot.queue.finished();
+        }
+    }
+
+    /// What arrived to steer the running turn of a session.
+    pub(crate) fn take_steering(&self, key: &SessionKey) -> Vec<Submission<Work>> {
+        self.slots().get_mut(key).map(|slot| slot.queue.take_steering()).unwrap_or_default()
+    }
+
+    /// The runs that a session is working on now.
+    pub(crate) fn running(&self, key: &SessionKey) -> Vec<String> {
+        self.slots().get(key).map(|slot| slot.queue.running_run_ids().to_vec()).unwrap_or_default()
+    }
+
+    /// How many sessions have work.
+    pub(crate) fn active_sessions(&self) -> usize {
+        self.slots().len()
+    }
+
+    /// Aborts a session's running turn, or what waits under `run_id`. Gives the running runs that were aborted and the
+    /// waiting work that was taken out.
+    pub(crate) fn abort(&self, key: &SessionKey, run_id: Option<&str>) -> (Vec<String>, Vec<Submission<Work>>) {
+        let mut slots = self.slots();
+        let Some(slot) = slots.get_mut(key) else { return (Vec::new(), Vec::new()) };
+        let running = slot.queue.running_run_ids().to_vec();
+        match run_id {
+            Some(id) if !running.iter().any(|r| r == id) => {
+                (Vec::new(), slot.queue.remove(id).into_iter().collect())
+            }
+            _ => {
+                slot.cancel.cancel();
+                (running, Vec::new())
+            }
+        }
+    }
+
+    /// Whoever calls this before the run ends hears of its end.
+    pub(crate) fn watch(&self, run_id: &str) -> watch::Receiver<Option<Arc<RunResult>>> {
+        let mut waiters = self.waiters();
+        // Those who gave up leave a sender without receivers behind; it goes when the next one comes.
+        waiters.retain(|id, sender| id == run_id || sender.receiver_count() > 0);
+        waiters.entry(run_id.to_owned()).or_insert_with(|| watch::channel(None).0).subscribe()
+    }
+
+    /// Tells everybody who waits.
+    pub(crate) fn resolve(&self, run_id: &str, result: Arc<RunResult>) {
+        if let Some(sender) = self.waiters().remove(run_id) {
+            sender.send_replace(Some(result));
+        }
+    }
+}
+
+/// A session's worker: turn after turn until nothing waits. A turn that panics is ended as failed, and the next begins.
+async fn work_off(shared: &Arc<Shared>, key: &SessionKey) {
+    while let Some(turn) = shared.runs.next(key) {
+        let rows: Vec<i64> = turn.work.iter().filter_map(|s| row_id(&s.payload)).collect();
+        let run_id = turn.work.first().map(|s| s.run_id.clone()).unwrap_or_default();
+        // Shutdown drops the turn where it is: the run stays `running` in the store and is resumed at the next start.
+        tokio::select! {
+            () = shared.lifecycle.soft().cancelled() => return,
+            outcome = AssertUnwindSafe(guarded(shared, key, turn)).catch_unwind() => {
+                if outcome.is_err() {
+                    tracing::error!(session = %key, run = %run_id, "a turn panicked; the run is ended as failed");
+                    finish::after_panic(shared, key, &run_id).await;
+                }
+            }
+        }
+        for row in rows {
+            shared.runs.release(row);
+        }
+        shared.runs.finished(key);
+        // A message that found the queue full is still an open row.
+        shared.inbox.wake();
+    }
+}
+
+async fn guarded(shared: &Arc<Shared>, key: &SessionKey, turn: Turn) {
+    // Only closed at shutdown, and then there is nothing left to run.
+    let Ok(_permit) = shared.runs.permits.acquire().await else { return };
+    turn::run(shared, key, turn).await;
+}
+
+fn row_id(work: &Work) -> Option<i64> {
+    match work {
+        Work::Message(row) => Some(row.id),
+        Work::Resume(_) => None,
+    }
+}

@@ -1,0 +1,58 @@
+//! After a crash: runs that were cut go on before anything new begins.
+
+use super::Work;
+use super::finish;
+use super::turn::{Begin, failed};
+use crate::shared::Shared;
+use agent::queue::{QueueMode, Submission, Submitted};
+use agent::resume::plan_resume;
+use model::SessionKey;
+use std::sync::Arc;
+use store::{Run, RunStatus, StoreError};
+
+/// A run that was cut this often is ended with an apology: it may be what brings the gateway down.
+const MAX_RESUMES: i64 = 5;
+
+/// Queues every run that was running when the gateway died. Called once, before inbound rows are looked at, so that
+/// the order within each session is kept.
+pub(crate) async fn all(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    for run in shared.store.unfinished_runs().await? {
+        tracing::info!(run = %run.run_id, session = %run.session_key, "a run was cut; it goes on");
+        let key = run.session_key.clone();
+        let route = run.route.as_ref().map(|r| format!("{}:{}:{}", r.channel, r.account, r.to));
+        let run_id = run.run_id.clone();
+        let submission = Submission { run_id: run_id.clone(), route, payload: Work::Resume(Box::new(run)) };
+        if shared.runs.submit(shared, &key, submission, QueueMode::FollowUp) == Submitted::Refused {
+            tracing::error!(run = %run_id, "too many runs were cut in one session; this one waits for the next start");
+        }
+    }
+    Ok(())
+}
+
+/// Begins a cut run again: the cut is marked in its transcript, calls that may have had effects are not repeated.
+pub(super) async fn begin(shared: &Arc<Shared>, key: &SessionKey, run: Run) -> Result<Option<Begin>, StoreError> {
+    let Some((run, mut entries)) = shared.store.resume_run(&run.run_id).await? else { return Ok(None) };
+    if run.status != RunStatus::Running {
+        finish::resolve_stored(shared, &run);
+        return Ok(None);
+    }
+    if run.resumes > MAX_RESUMES {
+        let begun = Begin { run, entries: vec![], first: None };
+        let events = super::events::RunEvents::new(
+            shared.clone(),
+            key.clone(),
+            begun.run.session_id.clone(),
+            begun.run.run_id.clone(),
+        );
+        let message = "this was interrupted too often and is given up; please ask again".to_owned();
+        finish::finish(shared, key, &begun, failed(message), &events).await;
+        return Ok(None);
+    }
+    let messages: Vec<_> = entries.iter().map(|e| e.message.clone()).collect();
+    let tools = shared.tools_for(key.agent_id());
+    let plan = plan_resume(&messages, &tools, shared.clock.now_ms());
+    if !plan.append.is_empty() {
+        entries.extend(shared.store.append(&run.run_id, plan.append, vec![], vec![]).await?);
+    }
+    Ok(Some(Begin { run, entries, first: None }))
+}

@@ -1,0 +1,132 @@
+//! A session's transcript, as the agent sees it, over the store.
+
+use super::{Work, dispatch};
+use crate::shared::Shared;
+use agent::turn::{ModelCall, Transcript, TranscriptError, TranscriptFuture};
+use model::{Content, Inbound, Message, NoteMessage, Part, SessionKey, UserMessage};
+use std::sync::{Arc, Mutex};
+use store::{Entry, LedgerCall, StoreError};
+
+/// The transcript of one run.
+pub(crate) struct RunTranscript {
+    shared: Arc<Shared>,
+    key: SessionKey,
+    run_id: String,
+    /// The place of each current message in the store, so that a compaction can name the first that stays.
+    seqs: Mutex<Vec<i64>>,
+}
+
+impl RunTranscript {
+    pub(crate) fn new(shared: Arc<Shared>, key: SessionKey, run_id: String, entries: &[Entry]) -> Self {
+        let seqs = Mutex::new(entries.iter().map(|e| e.seq).collect());
+        Self { shared, key, run_id, seqs }
+    }
+
+    fn note(&self, entries: &[Entry]) {
+        self.seqs.lock().unwrap_or_else(|e| e.into_inner()).extend(entries.iter().map(|e| e.seq));
+    }
+
+    async fn commit(
+        &self,
+        messages: Vec<Message>,
+        calls: Vec<ModelCall>,
+        rows: Vec<i64>,
+    ) -> Result<(), TranscriptError> {
+        let calls = calls.into_iter().map(ledger_call).collect();
+        let entries = self.shared.store.append(&self.run_id, messages, calls, rows).await.map_err(failed)?;
+        self.note(&entries);
+        super::events::session_messages(&self.shared, &self.key, &entries);
+        Ok(())
+    }
+}
+
+impl Transcript for RunTranscript {
+    fn append<'a>(&'a self, messages: Vec<Message>, calls: Vec<ModelCall>) -> TranscriptFuture<'a, ()> {
+        Box::pin(self.commit(messages, calls, vec![]))
+    }
+
+    fn take_steering<'a>(&'a self) -> TranscriptFuture<'a, Vec<Message>> {
+        Box::pin(async move {
+            let steering = self.shared.runs.take_steering(&self.key);
+            let rows: Vec<_> = steering
+                .into_iter()
+                .filter_map(|s| match s.payload {
+                    Work::Message(row) => Some(row),
+                    Work::Resume(_) => None,
+                })
+                .collect();
+            if rows.is_empty() {
+                return Ok(Vec::new());
+            }
+            let messages: Vec<Message> = rows.iter().map(|row| user_message(&row.inbound)).collect();
+            let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+            let committed = self.commit(messages.clone(), vec![], ids.clone()).await;
+            // Closed rows need no claim; rows that could not be committed stay open and are taken again.
+            for id in ids {
+                self.shared.runs.release(id);
+            }
+            committed.map(|()| messages)
+        })
+    }
+
+    fn compact<'a>(&'a self, note: NoteMessage, kept_from: usize, calls: Vec<ModelCall>) -> TranscriptFuture<'a, ()> {
+        Box::pin(async move {
+            let keep_from = {
+                let seqs = self.seqs.lock().unwrap_or_else(|e| e.into_inner());
+                // Nothing kept: everything so far is replaced.
+                seqs.get(kept_from).copied().unwrap_or_else(|| seqs.last().map_or(0, |last| last + 1))
+            };
+            let calls = calls.into_iter().map(ledger_call).collect();
+            let entries = self.shared.store.compact(&self.run_id, note, keep_from, calls).await.map_err(failed)?;
+            *self.seqs.lock().unwrap_or_else(|e| e.into_inner()) = entries.iter().map(|e| e.seq).collect();
+            Ok(())
+        })
+    }
+}
+
+fn failed(error: StoreError) -> TranscriptError {
+    TranscriptError(error.to_string())
+}
+
+/// A call as the ledger keeps it.
+pub(crate) fn ledger_call(call: ModelCall) -> LedgerCall {
+    LedgerCall {
+        provider: call.provider,
+        model: call.model,
+        kind: call.kind.as_str().to_owned(),
+        usage: call.usage,
+        duration_ms: i64::try_from(call.duration_ms).unwrap_or(i64::MAX),
+        error: call.error,
+    }
+}
+
+/// A message as the model reads it. In groups the speaker is named, because many speak.
+pub(crate) fn user_message(inbound: &Inbound) -> Message {
+    let text = match inbound.chat.kind {
+        model::ChatKind::Group => format!("[{}] {}", speaker(inbound), inbound.text),
+        model::ChatKind::Direct => inbound.text.clone(),
+    };
+    let content = if inbound.images.is_empty() {
+        Content::Text(text)
+    } else {
+        let mut parts = vec![Part::Text { text }];
+        parts.extend(inbound.images.iter().cloned());
+        Content::Parts(parts)
+    };
+    Message::User(UserMessage {
+        content,
+        timestamp: inbound.sent_at_ms,
+        idempotency_key: Some(format!("{}:user", dispatch::run_id(inbound))),
+    })
+}
+
+/// The name to show for a sender.
+pub(crate) fn speaker(inbound: &Inbound) -> String {
+    let sender = &inbound.sender;
+    match (&sender.name, &sender.username) {
+        (Some(name), Some(user)) => format!("{name} (@{user})"),
+        (Some(name), None) => name.clone(),
+        (None, Some(user)) => format!("@{user}"),
+        (None, None) => sender.id.clone(),
+    }
+}

@@ -1,0 +1,183 @@
+//! One turn, from its submissions to its end: begin (durable), run, finish (durable), tell.
+
+use super::events::{COALESCE, RunEvents};
+use super::transcript::{RunTranscript, speaker, user_message};
+use super::{Turn, Work, dispatch, finish};
+use crate::shared::Shared;
+use agent::prompt::{PromptInput, system_prompt};
+use agent::queue::Submission;
+use agent::turn::{Limits, TurnEnd, TurnError, TurnErrorKind, TurnOutcome, TurnSetup, run_turn};
+use model::{ChatKind, Inbound, Message, SessionKey, Usage};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{BeginRun, Begun, Entry, InboundRow, Run};
+use tokio_util::sync::CancellationToken;
+
+/// How often a chat is told that an answer is being written; platforms forget after five seconds or so.
+const TYPING_INTERVAL: Duration = Duration::from_secs(4);
+
+/// A run that has begun.
+pub(crate) struct Begin {
+    pub(crate) run: Run,
+    pub(crate) entries: Vec<Entry>,
+    /// The message that it answers; `None` where it is resumed.
+    pub(crate) first: Option<Inbound>,
+}
+
+/// Runs one turn of a session.
+pub(crate) async fn run(shared: &Arc<Shared>, key: &SessionKey, turn: Turn) {
+    let Turn { work, cancel } = turn;
+    let begun = match begin(shared, key, work).await {
+        Ok(Some(begun)) => begun,
+        Ok(None) => return,
+        // Nothing was changed: the rows are open still and are taken again.
+        Err(error) => return tracing::error!(session = %key, %error, "a turn could not begin"),
+    };
+    let run = &begun.run;
+    let events = RunEvents::new(shared.clone(), key.clone(), run.session_id.clone(), run.run_id.clone());
+    events.lifecycle(json!({"phase": "start", "startedAt": run.started_at_ms}));
+    super::events::session_changed(shared, key, "send").await;
+    let outcome = answer(shared, key, &begun, &events, &cancel).await;
+    finish::finish(shared, key, &begun, outcome, &events).await;
+}
+
+/// Begins the run: its row, its messages and the end of its inbound rows are one commit. `None`: there is nothing to run.
+async fn begin(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    work: Vec<Submission<Work>>,
+) -> Result<Option<Begin>, store::StoreError> {
+    let mut rows: Vec<InboundRow> = Vec::new();
+    for submission in work {
+        match submission.payload {
+            Work::Message(row) => rows.push(*row),
+            Work::Resume(run) => return super::resume::begin(shared, key, *run).await,
+        }
+    }
+    let Some(first) = rows.first().map(|row| row.inbound.clone()) else { return Ok(None) };
+    let is_rpc = first.channel == dispatch::RPC;
+    let begin = BeginRun {
+        run_id: dispatch::run_id(&first),
+        session_key: key.clone(),
+        route: dispatch::route_of(&first),
+        messages: rows.iter().map(|row| user_message(&row.inbound)).collect(),
+        inbound_ids: rows.iter().map(|row| row.id).collect(),
+        created_via: if is_rpc { "run" } else { "channel" }.into(),
+        title: (!is_rpc).then(|| first.chat.title.clone().unwrap_or_else(|| speaker(&first))),
+        chat_type: (!is_rpc).then(|| if first.chat.kind == ChatKind::Group { "group" } else { "direct" }.into()),
+    };
+    match shared.store.begin_run(begin).await? {
+        Begun::Started { run, transcript } => {
+            let new = transcript.len().saturating_sub(rows.len());
+            super::events::session_messages(shared, key, transcript.get(new..).unwrap_or_default());
+            Ok(Some(Begin { run, entries: transcript, first: Some(first) }))
+        }
+        Begun::Existing(run) => {
+            // The same message once more: its row only needs closing; whoever waits gets the first answer.
+            let ids = rows.iter().map(|row| row.id).collect();
+            shared.store.close_inbound(ids, "answered by an earlier run", vec![]).await?;
+            finish::resolve_stored(shared, &run);
+            Ok(None)
+        }
+    }
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    begun: &Begin,
+    events: &RunEvents,
+    cancel: &CancellationToken,
+) -> TurnOutcome {
+    let model = match shared.models.for_agent(key.agent_id()) {
+        Ok(model) => model,
+        Err(message) => return failed(message),
+    };
+    let directives = begun.first.as_ref().and_then(|i| i.directives.clone()).unwrap_or_default();
+    let tools = shared.tools_for(key.agent_id());
+    let mut system = prompt(shared, key, begun, &tools).await;
+    if let Some(extra) = &directives.extra_system {
+        system.push_str("\n\n");
+        system.push_str(extra);
+    }
+    let mut limits = Limits { turn_deadline: shared.settings.turn_deadline, ..Limits::default() };
+    if let Some(ms) = directives.timeout_ms.filter(|ms| *ms > 0) {
+        limits.turn_deadline = limits.turn_deadline.min(Duration::from_millis(ms));
+    }
+    if let Some(reserve) = shared.settings.reserve_tokens {
+        limits.reserve_tokens = reserve;
+    }
+    let setup = TurnSetup {
+        agent_id: key.agent_id().to_owned(),
+        session_key: key.clone(),
+        run_id: begun.run.run_id.clone(),
+        system,
+        model,
+        tools,
+        clock: shared.clock.clone(),
+        limits,
+    };
+    let messages: Vec<Message> = begun.entries.iter().map(|e| e.message.clone()).collect();
+    let transcript =
+        RunTranscript::new(shared.clone(), key.clone(), begun.run.run_id.clone(), &begun.entries);
+    let mut turn = std::pin::pin!(run_turn(&setup, messages, &transcript, events, cancel));
+    let mut flush = tokio::time::interval(COALESCE);
+    let mut typing = tokio::time::interval(TYPING_INTERVAL);
+    loop {
+        tokio::select! {
+            outcome = &mut turn => return outcome,
+            _ = flush.tick() => events.flush(),
+            _ = typing.tick() => shared.channels.typing(shared, begun.run.route.as_ref()),
+        }
+    }
+}
+
+async fn prompt(shared: &Shared, key: &SessionKey, begun: &Begin, tools: &agent::tool::Tools) -> String {
+    let agent = shared.settings.agent(key.agent_id());
+    let workspace = agent::workspace::Workspace::new(agent.workspace.clone());
+    let channel = begun.run.route.as_ref().map(|r| r.channel.clone());
+    let group = begun.first.as_ref().filter(|i| i.chat.kind == ChatKind::Group);
+    system_prompt(&PromptInput {
+        agent_id: agent.id.clone(),
+        agent_name: agent.name.clone(),
+        session_key: key.to_string(),
+        channel,
+        group: group.map(|i| i.chat.title.clone().unwrap_or_else(|| i.chat.id.clone())),
+        now_ms: shared.clock.now_ms(),
+        time_zone: shared.settings.time_zone.clone(),
+        utc_offset_minutes: 0,
+        tools: tools.iter().map(|t| t.spec().name.clone()).collect(),
+        nodes: node_names(shared),
+        workspace: workspace.root().display().to_string(),
+        files: workspace.bootstrap().await,
+    })
+}
+
+fn node_names(shared: &Shared) -> Vec<String> {
+    let mut names: Vec<String> = shared
+        .hub
+        .nodes
+        .all()
+        .into_iter()
+        .map(|n| n.declared.display_name.unwrap_or(n.declared.node_id))
+        .collect();
+    names.sort();
+    names
+}
+
+/// A turn that could not even ask the model.
+pub(crate) fn failed(message: String) -> TurnOutcome {
+    TurnOutcome {
+        reply: String::new(),
+        silent: false,
+        messages: vec![],
+        calls: vec![],
+        usage: Usage::default(),
+        last_call: Usage::default(),
+        tool_names: vec![],
+        tool_failures: 0,
+        model_calls: 0,
+        end: TurnEnd::Failed(TurnError { kind: TurnErrorKind::Model(llm::ErrorKind::Refused), message }),
+    }
+}

@@ -1,0 +1,173 @@
+//! What the gateway takes from the configuration: plain values, resolved once at start. Nothing else in this crate reads
+//! `openclaw.json`, but for `config.get`, which shows it.
+
+use crate::auth::rate_limit::RateLimitSettings;
+use crate::auth::secret::AuthMode;
+use crate::hub::policy::CommandPolicy;
+use agent::queue::QueueMode;
+use config::{Config, Env, Loaded, Paths, ServerAuth};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The longest that a turn may take where the configuration says nothing shorter.
+const MAX_TURN: Duration = Duration::from_secs(48 * 3600);
+
+/// An agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AgentSettings {
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+    pub(crate) emoji: Option<String>,
+    pub(crate) workspace: PathBuf,
+}
+
+/// Everything.
+pub(crate) struct Settings {
+    pub(crate) bind: IpAddr,
+    pub(crate) auth: AuthMode,
+    /// Where the credential lives, for the log; never what it is.
+    pub(crate) auth_origin: Option<config::CredentialOrigin>,
+    pub(crate) rate_limit: RateLimitSettings,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) trusted_proxies: Vec<String>,
+    pub(crate) auto_approve_local: bool,
+    pub(crate) node_commands: CommandPolicy,
+    pub(crate) default_agent: String,
+    pub(crate) agents: Vec<AgentSettings>,
+    pub(crate) turn_deadline: Duration,
+    pub(crate) max_concurrent: usize,
+    pub(crate) reserve_tokens: Option<u64>,
+    pub(crate) time_zone: String,
+    pub(crate) exec: tools::ExecDefaults,
+    pub(crate) exec_allowed: bool,
+    pub(crate) tools_allow: Option<Vec<String>>,
+    pub(crate) tools_deny: Vec<String>,
+    pub(crate) fetch_private: bool,
+    pub(crate) queue_cap: usize,
+    queue_mode: QueueMode,
+    queue_by_channel: BTreeMap<String, QueueMode>,
+}
+
+impl Settings {
+    /// Reads what is needed and resolves the gateway's own secret.
+    pub(crate) fn from_config(loaded: &Loaded, env: &Env, paths: &Paths) -> Result<Self, config::AuthError> {
+        let config = &loaded.config;
+        let (auth, auth_origin) = match config::server_auth(&config.gateway.auth, env, paths)? {
+            ServerAuth::None => (AuthMode::None, None),
+            ServerAuth::Token(secret, origin) => (AuthMode::Token(secret), Some(origin)),
+            ServerAuth::Password(secret, origin) => (AuthMode::Password(secret), Some(origin)),
+        };
+        let defaults = &config.agents.defaults;
+        let seconds = defaults.timeout_seconds;
+        let turn_deadline = if seconds == 0 { MAX_TURN } else { Duration::from_secs(seconds).min(MAX_TURN) };
+        let by_channel = &config.messages.queue.by_channel;
+        Ok(Self {
+            bind: config.gateway.bind_host(),
+            auth,
+            auth_origin,
+            rate_limit: rate_limit(config),
+            allowed_origins: config.gateway.control_ui.allowed_origins.clone(),
+            trusted_proxies: config.gateway.trusted_proxies.clone(),
+            auto_approve_local: config.gateway.nodes.pairing.auto_approve_local,
+            node_commands: CommandPolicy {
+                allow: config.gateway.nodes.commands.allow.clone(),
+                deny: config.gateway.nodes.commands.deny.clone(),
+            },
+            default_agent: config.agents.default_id().to_owned(),
+            agents: agents(config, paths),
+            turn_deadline,
+            max_concurrent: defaults.max_concurrent(),
+            reserve_tokens: defaults.compaction.reserve_tokens,
+            time_zone: defaults.user_timezone.clone().unwrap_or_else(|| "UTC".into()),
+            exec: exec_defaults(config),
+            exec_allowed: exec_allowed(config),
+            tools_allow: config.tools.allow.clone(),
+            tools_deny: config.tools.deny.clone(),
+            fetch_private: config.tools.web_fetch.allow_private,
+            queue_cap: config.messages.queue.cap.max(1),
+            queue_mode: queue_mode(config.messages.queue.mode),
+            queue_by_channel: by_channel.iter().map(|(name, mode)| (name.clone(), queue_mode(*mode))).collect(),
+        })
+    }
+
+    /// What a message of this channel does while a turn runs.
+    pub(crate) fn queue_mode_for(&self, channel: &str) -> QueueMode {
+        self.queue_by_channel.get(channel).copied().unwrap_or(self.queue_mode)
+    }
+
+    /// The agent with this id; the default one where there is none, so that an old session still has a workspace.
+    pub(crate) fn agent(&self, id: &str) -> &AgentSettings {
+        let find = |id: &str| self.agents.iter().find(|a| a.id == id);
+        find(id).or_else(|| find(&self.default_agent)).unwrap_or(&self.agents[0])
+    }
+
+    /// Whether there is an agent with this id.
+    pub(crate) fn has_agent(&self, id: &str) -> bool {
+        self.agents.iter().any(|a| a.id == id)
+    }
+}
+
+fn rate_limit(config: &Config) -> RateLimitSettings {
+    let limit = &config.gateway.auth.rate_limit;
+    RateLimitSettings {
+        max_attempts: limit.max_attempts,
+        window: Duration::from_millis(limit.window_ms),
+        lockout: Duration::from_millis(limit.lockout_ms),
+        exempt_loopback: limit.exempt_loopback,
+    }
+}
+
+fn queue_mode(mode: config::QueueMode) -> QueueMode {
+    match mode {
+        config::QueueMode::Steer => QueueMode::Steer,
+        config::QueueMode::Followup => QueueMode::FollowUp,
+        config::QueueMode::Collect => QueueMode::Collect,
+        config::QueueMode::Interrupt => QueueMode::Interrupt,
+    }
+}
+
+/// All agents, the default one even if the configuration names none.
+fn agents(config: &Config, paths: &Paths) -> Vec<AgentSettings> {
+    let default_id = config.agents.default_id();
+    let shared = paths.workspace(config);
+    let mut agents: Vec<AgentSettings> = config
+        .agents
+        .list
+        .iter()
+        .map(|a| AgentSettings {
+            id: a.id.clone(),
+            name: a.name.clone().or_else(|| a.identity.name.clone()),
+            emoji: a.identity.emoji.clone(),
+            workspace: a.workspace.clone().unwrap_or_else(|| {
+                if a.id == default_id { shared.clone() } else { paths.state_dir.join(format!("workspace-{}", a.id)) }
+            }),
+        })
+        .collect();
+    if agents.is_empty() {
+        agents.push(AgentSettings { id: default_id.to_owned(), name: None, emoji: None, workspace: shared });
+    }
+    agents
+}
+
+fn exec_defaults(config: &Config) -> tools::ExecDefaults {
+    let exec = &config.tools.exec;
+    tools::ExecDefaults {
+        host: match exec.host {
+            config::ExecHost::Node => tools::ExecHost::Node,
+            config::ExecHost::Auto | config::ExecHost::Gateway => tools::ExecHost::Gateway,
+        },
+        timeout: Duration::from_secs(exec.timeout_seconds),
+        node: exec.node.clone(),
+    }
+}
+
+/// Commands run only where the configuration lets all of them run: lists and questions about commands are not here yet,
+/// and a stricter wish is honoured by running none.
+fn exec_allowed(config: &Config) -> bool {
+    let exec = &config.tools.exec;
+    let mode_allows = exec.mode.is_none_or(|m| matches!(m, config::ExecMode::Full | config::ExecMode::Auto));
+    let security_allows = exec.security.is_none_or(|s| s == config::ExecSecurity::Full);
+    mode_allows && security_allows && exec.ask.is_none_or(|a| a == config::ExecAsk::Off)
+}

@@ -1,0 +1,314 @@
+//! Starting and stopping: what is made in which order, and what ends when.
+//!
+//! lock → key → store → settings → port → parts → cut runs → tasks → listener. The port is taken early, so that a second
+//! gateway fails at once, and served last, so that whoever gets an answer has a gateway that works.
+
+mod bind;
+
+use crate::auth::rate_limit::RateLimit;
+use crate::connection::hello::Fixed;
+use crate::delivery::channels::Channels;
+use crate::delivery::{inbox, outbox};
+use crate::hub::presence::Presence;
+use crate::hub::{Audience, Hub};
+use crate::identity::GatewayIdentity;
+use crate::lifecycle::Lifecycle;
+use crate::models::Models;
+use crate::runs::Runs;
+use crate::settings::Settings;
+use crate::shared::{Shared, Toolbox};
+use crate::{health, listener, runs};
+use config::{Env, Loaded, Paths};
+use model::{SecretString, SharedClock};
+use protocol::limits::TICK_INTERVAL;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{LockInfo, StateLock, Store};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tools::{Egress, EgressPolicy};
+
+/// The program's version, as clients are told it.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Shutdown waits this long for tasks to end by themselves.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(4);
+/// Old rows are removed this often.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+
+/// What a gateway is started with.
+pub struct GatewayOptions {
+    /// Where its state is.
+    pub paths: Paths,
+    /// Its configuration.
+    pub loaded: Loaded,
+    /// The environment that secrets and keys may come from.
+    pub env: Env,
+    /// Wins over environment and configuration; 0 takes any free port.
+    pub port: Option<u16>,
+    /// Tells the time of day.
+    pub clock: SharedClock,
+    /// Answers for every agent, whatever the configuration says: the demo's model.
+    pub model_override: Option<Arc<dyn llm::Model>>,
+    /// Takes a free port where the wanted one is taken.
+    pub port_fallback: bool,
+    /// The log file that `logs.tail` reads.
+    pub log_file: Option<PathBuf>,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process holds the state directory, or it cannot be used.
+    #[error(transparent)]
+    Lock(#[from] store::LockError),
+    /// The state cannot be opened.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The credential cannot be had.
+    #[error(transparent)]
+    Auth(#[from] config::AuthError),
+    /// The gateway's key cannot be had.
+    #[error("{0}")]
+    Identity(String),
+    /// The configuration says something that cannot be done.
+    #[error(transparent)]
+    Config(#[from] config::ConfigError),
+    /// The port is taken.
+    #[error("port {port} on {host} is taken{}; stop that program, or choose another port with --port, OPENCLAW_GATEWAY_PORT or gateway.port", holder.as_deref().map(|h| format!(" by {h}")).unwrap_or_default())]
+    PortTaken {
+        /// The address.
+        host: std::net::IpAddr,
+        /// The port.
+        port: u16,
+        /// Who has it, where that can be told.
+        holder: Option<String>,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {source}; check gateway.bind and gateway.port")]
+    Bind {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// The exit code: 1, but 6 for what the configuration is to blame for.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            StartError::Config(_) | StartError::Auth(_) => 6,
+            _ => 1,
+        }
+    }
+}
+
+/// A running gateway. Dropping it without [`Gateway::shutdown`] leaves its tasks to the runtime.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    addr: SocketAddr,
+    notices: Vec<String>,
+    _lock: StateLock,
+}
+
+impl Gateway {
+    /// Starts a gateway; when this returns, it answers.
+    ///
+    /// # Errors
+    /// Nothing is left running where this fails; see [`StartError`].
+    pub async fn start(options: GatewayOptions) -> Result<Self, StartError> {
+        let GatewayOptions { paths, loaded, env, port, clock, model_override, port_fallback, log_file } = options;
+        let info = LockInfo {
+            pid: std::process::id(),
+            started_at_ms: clock.now_ms(),
+            port: None,
+            command: std::env::args().collect::<Vec<_>>().join(" "),
+        };
+        let lock = StateLock::acquire(&paths.state_dir, &info)?;
+        let identity =
+            GatewayIdentity::load_or_create(&paths.state_dir).map_err(|e| StartError::Identity(e.to_string()))?;
+        let settings = Settings::from_config(&loaded, &env, &paths)?;
+        let wanted = config::gateway_port(port, &env, &loaded.config.gateway, &paths)?;
+        let listeners = bind::listen(settings.bind, wanted, port_fallback).await?;
+        let addr = listeners.addr;
+        // Only for those who look at a held directory; the gateway works without it.
+        if let Err(error) = lock.note_port(addr.port()) {
+            tracing::warn!(%error, "the lock file does not name the port");
+        }
+        let opened = Store::open(&paths.state_dir, clock.clone())?;
+        let env = loaded.config.environment(&env);
+        let parts = Parts { paths, loaded, env, clock, model_override, log_file, settings, identity };
+        let shared = parts.assemble(opened.store);
+        runs::resume::all(&shared).await?;
+        spawn_tasks(&shared, listeners.all);
+        Ok(Self { shared, addr, notices: opened.notices, _lock: lock })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `ws://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        let host = if self.addr.ip().is_unspecified() { "127.0.0.1".to_owned() } else { self.addr.ip().to_string() };
+        format!("ws://{host}:{}", self.addr.port())
+    }
+
+    /// The token that clients need, where the mode is `token`.
+    pub fn token(&self) -> Option<&SecretString> {
+        match &self.shared.settings.auth {
+            crate::auth::secret::AuthMode::Token(token) => Some(token),
+            _ => None,
+        }
+    }
+
+    /// `none`, `token` or `password`.
+    pub fn auth_mode(&self) -> &'static str {
+        self.shared.settings.auth.as_str()
+    }
+
+    /// Where the credential lives.
+    pub fn auth_origin(&self) -> Option<&config::CredentialOrigin> {
+        self.shared.settings.auth_origin.as_ref()
+    }
+
+    /// `provider/model` of the default agent; `None` where none is configured.
+    pub fn model(&self) -> Option<String> {
+        self.shared.models.name_for(&self.shared.settings.default_agent)
+    }
+
+    /// The channels that work, and those that are configured and do not, with the reason.
+    pub fn channels(&self) -> (Vec<&'static str>, &[(&'static str, String)]) {
+        (self.shared.channels.names(), &self.shared.channels.broken)
+    }
+
+    /// What an operator should know about the start, such as a damaged file that was set aside.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Stops: clients are told, running turns are left to be resumed, what is in hand is finished, within seconds.
+    pub async fn shutdown(self) {
+        self.shared.hub.broadcast(Audience::All, "shutdown", &json!({"reason": "gateway shutting down"}), true);
+        self.shared.lifecycle.shutdown(SHUTDOWN_PATIENCE).await;
+        self.shared.store.clone().close().await;
+    }
+}
+
+/// What the parts are made from.
+struct Parts {
+    paths: Paths,
+    loaded: Loaded,
+    env: Env,
+    clock: SharedClock,
+    model_override: Option<Arc<dyn llm::Model>>,
+    log_file: Option<PathBuf>,
+    settings: Settings,
+    identity: GatewayIdentity,
+}
+
+impl Parts {
+    fn assemble(self, store: Store) -> Arc<Shared> {
+        let Self { paths, loaded, env, clock, model_override, log_file, settings, identity } = self;
+        let models =
+            Models::new(loaded.config.clone(), env.clone(), paths.clone(), clock.clone(), model_override);
+        let channels = Channels::from_config(&loaded.config, &env, &clock);
+        let egress = Egress::new(EgressPolicy { allow_private: settings.fetch_private });
+        let own = own_presence(&identity, clock.now_ms());
+        Arc::new_cyclic(|weak| Shared {
+            version: VERSION,
+            boot_id: model::new_id(),
+            started: Instant::now(),
+            started_at_ms: clock.now_ms(),
+            rate_limit: RateLimit::new(settings.rate_limit.clone()),
+            runs: Runs::new(settings.max_concurrent, settings.queue_cap),
+            toolbox: Toolbox::new(weak.clone(), egress),
+            hub: Hub::new(Presence::new(own)),
+            clock,
+            paths,
+            loaded,
+            settings,
+            log_file,
+            identity,
+            lifecycle: Lifecycle::default(),
+            store,
+            fixed: Fixed::new(),
+            health: health::Health::default(),
+            models,
+            channels,
+            inbox: inbox::InboxSignal::default(),
+            outbox: outbox::OutboxSignal::default(),
+            idempotency: crate::idempotency::Idempotency::default(),
+        })
+    }
+}
+
+fn own_presence(identity: &GatewayIdentity, now_ms: i64) -> Value {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "gateway" } else { host.trim() };
+    json!({
+        "host": host, "version": VERSION, "platform": std::env::consts::OS, "mode": "gateway", "reason": "self",
+        "instanceId": identity.device_id(), "text": format!("Gateway: {host} · app {VERSION} · mode gateway · reason self"),
+        "ts": now_ms,
+    })
+}
+
+/// The gateway's standing tasks. Each ends with the lifecycle; those that must not die are started again.
+fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<TcpListener>) {
+    let lifecycle = &shared.lifecycle;
+    let s = shared.clone();
+    lifecycle.supervise("inbox", move || inbox::run(s.clone()));
+    let s = shared.clone();
+    lifecycle.supervise("outbox", move || outbox::run(s.clone()));
+    let s = shared.clone();
+    lifecycle.supervise("health", move || health::run(s.clone()));
+    let s = shared.clone();
+    lifecycle.supervise("ticks", move || ticks(s.clone()));
+    let s = shared.clone();
+    lifecycle.supervise("upkeep", move || upkeep(s.clone()));
+    lifecycle.spawn(seed_workspaces(shared.clone()));
+    Channels::start(shared);
+    for listener in listeners {
+        lifecycle.spawn(listener::run(listener, shared.clone()));
+    }
+}
+
+async fn ticks(shared: Arc<Shared>) {
+    let mut interval = tokio::time::interval_at(Instant::now() + TICK_INTERVAL, TICK_INTERVAL);
+    loop {
+        tokio::select! {
+            () = shared.lifecycle.soft().cancelled() => return,
+            _ = interval.tick() => {
+                shared.hub.broadcast(Audience::All, "tick", &json!({"ts": shared.clock.now_ms()}), true);
+            }
+        }
+    }
+}
+
+async fn upkeep(shared: Arc<Shared>) {
+    loop {
+        tokio::select! {
+            () = shared.lifecycle.soft().cancelled() => return,
+            () = tokio::time::sleep(PRUNE_INTERVAL) => {}
+        }
+        if let Err(error) = shared.store.prune().await {
+            tracing::warn!(%error, "old rows were not removed");
+        }
+    }
+}
+
+/// First start: the files that make an agent its own. A workspace that cannot be written is reported and stops nothing.
+async fn seed_workspaces(shared: Arc<Shared>) {
+    for agent in &shared.settings.agents {
+        let workspace = agent::workspace::Workspace::new(agent.workspace.clone());
+        match workspace.seed().await {
+            Ok(made) if made.is_empty() => {}
+            Ok(made) => tracing::info!(agent = %agent.id, files = ?made, "workspace seeded"),
+            Err(error) => tracing::error!(agent = %agent.id, %error, "workspace"),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `system.run.prepare`: what exactly would run, and where. The plan comes back with `system.run`, so that what was
+//! approved is what runs.
+
+use super::params::{check_argv, check_policy};
+use crate::host::Host;
+use crate::invoke::Failure;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Params {
+    command: Vec<String>,
+    #[serde(default)]
+    raw_command: Option<String>,
+    #[serde(default)]
+    cwd: Option<String>,
+    #[serde(default)]
+    agent_id: Option<String>,
+    #[serde(default)]
+    session_key: Option<String>,
+    #[serde(default)]
+    security: Option<String>,
+    #[serde(default)]
+    ask: Option<String>,
+}
+
+/// The plan, with the policy of this node.
+pub(super) async fn prepare(host: &Host, params: Params) -> Result<Value, Failure> {
+    check_argv("system.run.prepare", &params.command)?;
+    check_policy(params.security.as_deref(), params.ask.as_deref())?;
+    let text = exec::display_argv(&params.command);
+    if let Some(raw) = &params.raw_command {
+        check_preview(raw, &params.command, &text)?;
+    }
+    let cwd = real_directory(&host.working_dir, params.cwd.as_deref()).await?;
+    Ok(json!({
+        "plan": {
+            "argv": params.command,
+            "cwd": cwd.to_string_lossy(),
+            "commandText": text,
+            "commandPreview": params.raw_command,
+            "agentId": params.agent_id,
+            "sessionKey": params.session_key,
+            "policySnapshot": {
+                "security": "full", "ask": "off", "askFallback": "deny", "autoAllowSkills": false, "allowlistRules": [],
+            },
+        },
+        "execPolicy": {"security": "full", "ask": "off"},
+        "allowAlwaysCoverage": {"complete": false, "patterns": []},
+    }))
+}
+
+/// People approve by the preview: it must be what runs.
+fn check_preview(raw: &str, argv: &[String], text: &str) -> Result<(), Failure> {
+    let by_shell = match argv {
+        [_, flag, command] if matches!(flag.as_str(), "-c" | "-lc") => command == raw,
+        _ => false,
+    };
+    if by_shell || raw == text || raw == argv.join(" ") {
+        return Ok(());
+    }
+    Err(Failure::invalid(format!("rawCommand does not match command; it must be the text of {text}")))
+}
+
+/// The directory itself, without links; relative ones are below the node's working directory.
+async fn real_directory(working_dir: &Path, named: Option<&str>) -> Result<PathBuf, Failure> {
+    let path =
+        named.filter(|n| !n.is_empty()).map_or_else(|| working_dir.to_owned(), |n| working_dir.join(n));
+    let wrong = |problem: String| {
+        Failure::invalid(format!(
+            "cannot run in {}: {problem}; create the directory on the node or name another cwd",
+            path.display()
+        ))
+    };
+    let real = tokio::fs::canonicalize(&path).await.map_err(|e| wrong(e.to_string()))?;
+    let metadata = tokio::fs::metadata(&real).await.map_err(|e| wrong(e.to_string()))?;
+    if metadata.is_dir() { Ok(real) } else { Err(wrong("it is not a directory".to_owned())) }
+}

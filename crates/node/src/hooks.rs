@@ -1,0 +1,113 @@
+//! What the node does as its connection comes and goes.
+
+use crate::host::Host;
+use crate::invoke::event_params;
+use crate::notice::{Notice, Notices};
+use crate::session::Session;
+use crate::stats;
+use client::{BoxFuture, CallError, Caller, ConnectError, Connection, Hooks, Waiting};
+use serde_json::Value;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How long the gateway may take for a report.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A report that was refused (the commands are not approved yet, say) is sent again after this.
+const REPORT_AGAIN: Duration = Duration::from_secs(5);
+/// What a gateway says while the commands wait for an operator.
+const AWAITING: &str = "awaiting operator approval";
+
+/// What the node does as its connection comes and goes.
+pub(crate) struct NodeHooks<'a> {
+    host: Arc<Host>,
+    notices: &'a dyn Notices,
+    url: String,
+    stats_interval: Duration,
+    /// The last thing told about not being connected, and about waiting for approval: told again when it changes.
+    told: Mutex<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    disconnected: String,
+    awaiting: String,
+}
+
+impl<'a> NodeHooks<'a> {
+    /// Hooks for one gateway.
+    pub(crate) fn new(
+        host: Arc<Host>,
+        notices: &'a dyn Notices,
+        url: String,
+        stats_interval: Duration,
+    ) -> Self {
+        Self { host, notices, url, stats_interval, told: Mutex::default() }
+    }
+
+    /// Whether `text` is news; it is not the next time.
+    fn is_news(&self, field: impl FnOnce(&mut Told) -> &mut String, text: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = field(&mut told);
+        let news = last != text;
+        text.clone_into(last);
+        news
+    }
+
+    async fn report(&self, caller: &Caller, decided: &Notify) -> Infallible {
+        loop {
+            let stats = stats::read(&self.host.state_dir).await;
+            let stats = serde_json::to_value(stats).unwrap_or_default();
+            let params = event_params("node.host.stats", &stats);
+            let sent = caller.call("node.event", params, REPORT_TIMEOUT).await;
+            let pause =
+                if sent.is_ok() { self.stats_interval } else { REPORT_AGAIN.min(self.stats_interval) };
+            if let Err(CallError::Server(error)) = &sent
+                && error.message.contains(AWAITING)
+                && self.is_news(|t| &mut t.awaiting, &error.message)
+            {
+                self.notices.notice(&Notice::ApprovalRequired { message: &error.message });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = decided.notified() => {}
+            }
+        }
+    }
+}
+
+impl Hooks for NodeHooks<'_> {
+    fn on_connected<'b>(&'b self, connection: &'b mut Connection) -> BoxFuture<'b, ()> {
+        Box::pin(async move {
+            self.is_news(|t| &mut t.disconnected, "");
+            let server = connection.hello().get("server");
+            let gateway_version = server.and_then(|s| s.get("version")).and_then(Value::as_str);
+            self.notices.notice(&Notice::Connected { url: &self.url, gateway_version });
+            let events = connection.take_events();
+            let caller = connection.caller();
+            let decided = Notify::new();
+            let session = Session::new(Arc::clone(&self.host), caller.clone(), self.notices, &decided);
+            tokio::select! {
+                () = session.serve(events) => {}
+                never = self.report(&caller, &decided) => match never {},
+            }
+        })
+    }
+
+    fn on_waiting(&self, why: &Waiting<'_>, delay: Duration) {
+        if matches!(why, Waiting::Failed(error) if error.is_pairing_required()) {
+            // Told by `on_pairing`, once.
+            return;
+        }
+        let reason = why.to_string();
+        if self.is_news(|t| &mut t.disconnected, &reason) {
+            self.notices.notice(&Notice::Disconnected { reason: &reason, retry_in: delay });
+        }
+    }
+
+    fn on_pairing(&self, request_id: &str, _error: &ConnectError) {
+        let command = format!("openclaw devices approve {request_id}");
+        self.notices.notice(&Notice::PairingRequired { request_id, command: &command });
+    }
+}

@@ -1,0 +1,45 @@
+//! What the commands of a node need to know of the machine, and what outlives a connection.
+
+use crate::NodeOptions;
+use crate::replay::Replay;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Commands that run at once; more are refused. Each may be a build that takes the whole machine.
+pub(crate) const MAX_RUNNING: usize = 16;
+
+/// The machine, and what outlives a connection.
+#[derive(Debug)]
+pub(crate) struct Host {
+    /// This node's id.
+    pub(crate) node_id: String,
+    /// Where programs are looked for.
+    pub(crate) path: String,
+    /// Where commands run that name no directory.
+    pub(crate) working_dir: PathBuf,
+    /// The disk that reports are about holds this directory.
+    pub(crate) state_dir: PathBuf,
+    /// Who asked for what before.
+    pub(crate) replay: Replay,
+    /// Places for commands.
+    pub(crate) places: Arc<Semaphore>,
+}
+
+impl Host {
+    /// The host of a node with this id.
+    pub(crate) fn new(options: &NodeOptions, node_id: &str) -> Self {
+        let path = options.path_env.clone().or_else(|| std::env::var("PATH").ok());
+        let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+        let working_dir = options.working_dir.clone();
+        let working_dir = working_dir.unwrap_or_else(|| std::env::current_dir().unwrap_or_else(|_| home()));
+        Self {
+            node_id: node_id.to_owned(),
+            path: path.unwrap_or_default(),
+            working_dir,
+            state_dir: options.state_dir.clone(),
+            replay: Replay::default(),
+            places: Arc::new(Semaphore::new(MAX_RUNNING)),
+        }
+    }
+}

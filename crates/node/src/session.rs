@@ -1,0 +1,200 @@
+//! One connection's work: requests come in as events, each becomes a job, each job answers once.
+
+use crate::commands;
+use crate::host::{Host, MAX_RUNNING};
+use crate::invoke::{Failure, InvokeRequest, Outcome, event_params, result_params};
+use crate::notice::{Notice, Notices};
+use crate::replay::Start;
+use client::{Caller, EventFrame};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Jobs of all kinds at once: those that run, those that wait for an earlier run of the same key, and refusals under
+/// way. A gateway that asks for more is not answered any more.
+const MAX_JOBS: usize = 256;
+/// How long the gateway may take to note an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long commands may take to end when the connection has: SIGTERM, and 2 s later SIGKILL.
+const END_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// One connection's work.
+pub(crate) struct Session<'a> {
+    host: Arc<Host>,
+    caller: Caller,
+    notices: &'a dyn Notices,
+    /// Told when an operator has decided about this node's commands.
+    decided: &'a Notify,
+    jobs: JoinSet<()>,
+    /// By invoke id; a token is cancelled once its job is over.
+    running: HashMap<String, CancellationToken>,
+}
+
+impl<'a> Session<'a> {
+    /// The work on one connection.
+    pub(crate) fn new(
+        host: Arc<Host>,
+        caller: Caller,
+        notices: &'a dyn Notices,
+        decided: &'a Notify,
+    ) -> Self {
+        Self { host, caller, notices, decided, jobs: JoinSet::new(), running: HashMap::new() }
+    }
+
+    /// Serves until the events end, and ends all commands then. Dropping the future kills them.
+    pub(crate) async fn serve(mut self, mut events: mpsc::Receiver<EventFrame>) {
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.on_event(&event),
+                    None => break,
+                },
+                Some(ended) = self.jobs.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a command's task failed");
+                    }
+                    self.running.retain(|_, token| !token.is_cancelled());
+                }
+            }
+        }
+        for token in self.running.values() {
+            token.cancel();
+        }
+        let all = async { while self.jobs.join_next().await.is_some() {} };
+        if tokio::time::timeout(END_TIMEOUT, all).await.is_err() {
+            self.jobs.shutdown().await;
+        }
+    }
+
+    fn on_event(&mut self, event: &EventFrame) {
+        match event.event.as_str() {
+            "node.invoke.request" => self.on_request(&event.payload),
+            "node.invoke.cancel" => self.on_cancel(&event.payload),
+            "node.pair.resolved" => self.on_decision(&event.payload),
+            _ => {}
+        }
+    }
+
+    fn on_request(&mut self, payload: &Value) {
+        let request: InvokeRequest = match serde::Deserialize::deserialize(payload) {
+            Ok(request) => request,
+            Err(error) => return self.refuse_unreadable(payload, &error.to_string()),
+        };
+        if self.running.contains_key(&request.id) {
+            tracing::debug!(id = request.id, "the same request came twice and is answered once");
+            return;
+        }
+        if self.is_flooded() {
+            return;
+        }
+        let token = CancellationToken::new();
+        self.running.insert(request.id.clone(), token.clone());
+        let (host, caller) = (Arc::clone(&self.host), self.caller.clone());
+        // Entered here rather than in the job: requests begin in the order they came.
+        let start = host.replay.begin(request.idempotency_key.as_deref());
+        self.jobs.spawn(async move {
+            let _over = token.clone().drop_guard();
+            serve_request(&host, &caller, request, start, &token).await;
+        });
+    }
+
+    /// A request that cannot be read but for its id is answered all the same.
+    fn refuse_unreadable(&mut self, payload: &Value, problem: &str) {
+        let Some(id) = payload.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()) else {
+            tracing::warn!(problem, "a node.invoke.request without an id was left aside");
+            return;
+        };
+        if self.is_flooded() {
+            return;
+        }
+        let outcome = Err(Failure::invalid(format!("invalid node.invoke.request: {problem}")));
+        let (caller, params) = (self.caller.clone(), result_params(id, &self.host.node_id, &outcome));
+        self.jobs.spawn(async move { answer(&caller, params).await });
+    }
+
+    fn is_flooded(&self) -> bool {
+        let flooded = self.jobs.len() >= MAX_JOBS;
+        if flooded {
+            tracing::warn!("{MAX_JOBS} requests are under way; one more was left aside");
+        }
+        flooded
+    }
+
+    fn on_cancel(&self, payload: &Value) {
+        let id = payload.get("invokeId").or_else(|| payload.get("id")).and_then(Value::as_str);
+        if let Some(token) = id.and_then(|id| self.running.get(id)) {
+            token.cancel();
+        }
+    }
+
+    fn on_decision(&self, payload: &Value) {
+        if payload.get("nodeId").and_then(Value::as_str) == Some(&self.host.node_id) {
+            let approved = payload.get("decision").and_then(Value::as_str) == Some("approved");
+            self.notices.notice(&Notice::Decided { approved });
+            self.decided.notify_one();
+        }
+    }
+}
+
+async fn serve_request(
+    host: &Host,
+    caller: &Caller,
+    request: InvokeRequest,
+    start: Start,
+    cancel: &CancellationToken,
+) {
+    let run = match start {
+        Start::Again(earlier) => {
+            let outcome = tokio::select! {
+                outcome = earlier.outcome() => outcome,
+                () = cancel.cancelled() => Arc::new(Err(Failure::cancelled())),
+            };
+            return answer(caller, result_params(&request.id, &host.node_id, &outcome)).await;
+        }
+        Start::First(run) => run,
+    };
+    let Ok(place) = host.places.try_acquire() else {
+        let busy = format!("node is busy: {MAX_RUNNING} commands run already; try again when one has ended");
+        let outcome = Arc::new(Err(Failure::unavailable(busy)));
+        // Whoever waits for this run is told the same; whoever asks later asks anew.
+        run.finish(Arc::clone(&outcome));
+        host.replay.forget(request.idempotency_key.as_deref());
+        return answer(caller, result_params(&request.id, &host.node_id, &outcome)).await;
+    };
+    let performed = commands::perform(host, &request, cancel).await;
+    drop(place);
+    let (outcome, finished): (Outcome, _) = match performed {
+        Ok(answer) => (Ok(answer.payload.to_string()), answer.finished),
+        Err(failure) => (Err(failure), None),
+    };
+    let result = result_params(&request.id, &host.node_id, &outcome);
+    run.finish(Arc::new(outcome));
+    // In this order on the wire; the result does not wait for the event's answer.
+    tokio::join!(
+        biased;
+        async {
+            if let Some(payload) = finished {
+                report_finished(caller, &payload).await;
+            }
+        },
+        answer(caller, result),
+    );
+}
+
+async fn report_finished(caller: &Caller, payload: &Value) {
+    let params = event_params("exec.finished", payload);
+    if let Err(error) = caller.call("node.event", params, ANSWER_TIMEOUT).await {
+        tracing::debug!(%error, "the gateway did not take exec.finished");
+    }
+}
+
+async fn answer(caller: &Caller, params: Value) {
+    // A gateway that is gone has failed the call itself; one that refuses the answer has given up waiting for it.
+    if let Err(error) = caller.call("node.invoke.result", params, ANSWER_TIMEOUT).await {
+        tracing::debug!(%error, "the gateway did not take a result");
+    }
+}

@@ -1,0 +1,215 @@
+//! What a node does with what it is sent.
+
+// The helpers of tests fail as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Bench, Peer, invoke, invoke_with_key, payload, read_pipe, result, shell};
+use tokio::join;
+
+const RECORDED: &str = include_str!("fixtures/run-on-node.json");
+
+async fn send_recorded(peer: &mut Peer, request: &Value) {
+    peer.event("node.invoke.request", request.clone()).await;
+}
+
+/// The recorded value with JSON text in it read, so that it can be compared.
+fn read(params: &Value) -> Value {
+    serde_json::from_str(params["payloadJSON"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn preparing_and_running_is_as_recorded() {
+    let bench = Bench::new().await;
+    let recorded = RECORDED.replace("/opt/peer", &bench.work().display().to_string());
+    let recorded: Value = serde_json::from_str(&recorded).unwrap();
+    bench
+        .during(async {
+            let (mut peer, _) = bench.gateway.welcome().await;
+            send_recorded(&mut peer, &recorded["prepareRequest"]).await;
+            let (prepared, events) = result(&mut peer).await;
+            assert_eq!(events, Vec::<Value>::new());
+            assert_eq!(read(&prepared), read(&recorded["prepareResult"]));
+            assert_eq!(prepared["id"], recorded["prepareResult"]["id"]);
+            assert_eq!(prepared["nodeId"], bench.node_id());
+
+            send_recorded(&mut peer, &recorded["runRequest"]).await;
+            let (ran, events) = result(&mut peer).await;
+            let mut ran = read(&ran);
+            let output = ran["stdout"].take();
+            let mut expected = read(&recorded["runResult"]);
+            expected["stdout"] = Value::Null;
+            assert_eq!(ran, expected);
+
+            let output = output.as_str().unwrap();
+            assert!(output.starts_with("Linux") && output.ends_with('\n'), "{output:?}");
+            assert_eq!(events.len(), 1);
+            assert_eq!(events[0]["event"], "exec.finished");
+            let mut expected = read(&recorded["finishedEvent"]);
+            expected["output"] = output.trim().into();
+            assert_eq!(read(&events[0]), expected);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn commands_say_how_they_ended() {
+    let bench = Bench::new().await;
+    bench
+        .during(async {
+            let (mut peer, _) = bench.gateway.welcome().await;
+            invoke(&mut peer, "1", "system.run", shell("echo out; echo err >&2; exit 3")).await;
+            let expected = json!({"exitCode":3,"timedOut":false,"success":false,"error":null,
+                "stdout":"out\n","stderr":"err\n"});
+            assert_eq!(payload(&mut peer).await, expected);
+
+            let mut params = shell("pwd; echo $GREETING; echo $PATH");
+            params["cwd"] = "/".into();
+            params["env"] = json!({"GREETING":"hello"});
+            invoke(&mut peer, "2", "system.run", params).await;
+            assert_eq!(payload(&mut peer).await["stdout"], "/\nhello\n/usr/bin:/bin\n");
+
+            let mut params = shell("sleep 300");
+            params["timeoutMs"] = 100.into();
+            invoke(&mut peer, "3", "system.run", params).await;
+            let ended = payload(&mut peer).await;
+            assert_eq!((&ended["timedOut"], &ended["success"]), (&json!(true), &json!(false)));
+            assert!(ended["error"].as_str().unwrap().contains("its time was over"), "{ended}");
+
+            invoke(&mut peer, "4", "system.which", json!({"bins":["sh","no-such-program"]})).await;
+            let found = payload(&mut peer).await;
+            assert_eq!(found["bins"].as_object().unwrap().keys().collect::<Vec<_>>(), ["sh"]);
+
+            invoke(&mut peer, "5", "node.host.stats", json!({})).await;
+            assert!(payload(&mut peer).await["cpuCount"].as_u64().unwrap() > 0);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_as_asked_is_refused_with_the_reason() {
+    let bench = Bench::new().await;
+    let sh = ["/bin/sh", "-lc", "true"];
+    let plan = json!({"argv":["/bin/sh","-lc","other"],"cwd":"/"});
+    let good_plan = json!({"argv":sh,"cwd":"/"});
+    let cases = [
+        ("camera.snap", json!({}), "unknown command: camera.snap"),
+        ("system.run", json!({}), "missing field `command`"),
+        ("system.run", json!({"command":[]}), "must name a program"),
+        ("system.run", json!({"command":"true"}), "invalid system.run params"),
+        ("system.run", json!({"command":["/no/such/program"]}), "/no/such/program"),
+        ("system.run", json!({"command":sh,"cwd":"/no/such/place"}), "/no/such/place"),
+        ("system.run", json!({"command":sh,"env":{"LD_PRELOAD":"/x.so"}}), "LD_PRELOAD"),
+        ("system.run", json!({"command":sh,"env":{"PATH":"/x"}}), "PATH"),
+        ("system.run", json!({"command":sh,"systemRunPlan":plan}), "is not the one of systemRunPlan"),
+        ("system.run", json!({"command":sh,"cwd":"/tmp","systemRunPlan":good_plan}), "cwd is not the one"),
+        ("system.run", json!({"command":sh,"security":"allowlist"}), "cannot hold to security"),
+        ("system.run.prepare", json!({"command":sh,"ask":"always"}), "cannot hold to ask"),
+        ("system.run.prepare", json!({"command":sh,"rawCommand":"false"}), "rawCommand does not match"),
+        ("system.run.prepare", json!({"command":sh,"cwd":"nowhere"}), "nowhere"),
+        ("system.run.prepare", json!({"command":sh,"cwd":"/etc/hostname"}), "not a directory"),
+        ("system.which", json!({}), "missing field `bins`"),
+        ("system.which", json!({"bins":vec!["x"; 300]}), "at most 256"),
+    ];
+    bench
+        .during(async {
+            let (mut peer, _) = bench.gateway.welcome().await;
+            for (n, (command, params, part)) in cases.into_iter().enumerate() {
+                invoke(&mut peer, &n.to_string(), command, params.clone()).await;
+                let (refused, events) = result(&mut peer).await;
+                assert_eq!(
+                    (&refused["ok"], &refused["error"]["code"]),
+                    (&json!(false), &json!("INVALID_REQUEST"))
+                );
+                let message = refused["error"]["message"].as_str().unwrap();
+                assert!(message.contains(part), "{command} {params}: {message}");
+                assert!(events.is_empty());
+            }
+            peer.event("node.invoke.request", json!({"id":"x","command":7})).await;
+            assert_eq!(result(&mut peer).await.0["id"], "x");
+            peer.event("node.invoke.request", json!("nonsense")).await;
+            peer.event("node.invoke.request", json!({"id":"y","command":"system.which","paramsJSON":"{"}))
+                .await;
+            assert_eq!(result(&mut peer).await.0["error"]["code"], "INVALID_REQUEST");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn cancelling_ends_the_command_and_its_children() {
+    let bench = Bench::new().await;
+    let (started, alive) = (bench.pipe("started"), bench.pipe("alive"));
+    bench
+        .during(async {
+            let (mut peer, _) = bench.gateway.welcome().await;
+            let command = format!("sleep 300 > {} & echo go > {}; wait", alive.display(), started.display());
+            invoke(&mut peer, "1", "system.run", shell(&command)).await;
+            let script = async {
+                assert_eq!(read_pipe(&started).await, "go\n");
+                peer.event("node.invoke.cancel", json!({"invokeId":"1","nodeId":"n"})).await;
+                let (cancelled, events) = result(&mut peer).await;
+                assert_eq!(cancelled["error"]["code"], "UNAVAILABLE");
+                assert!(events.is_empty(), "nobody waits for it any more");
+            };
+            join!(script, read_pipe(&alive));
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn more_than_sixteen_at_once_are_refused_and_may_be_asked_for_again() {
+    let bench = Bench::new().await;
+    bench
+        .during(async {
+            let (mut peer, _) = bench.gateway.welcome().await;
+            for n in 0..16 {
+                invoke(&mut peer, &n.to_string(), "system.run", shell("sleep 300")).await;
+            }
+            invoke_with_key(&mut peer, "17th", "system.run", shell("true"), "k").await;
+            let (busy, _) = result(&mut peer).await;
+            assert_eq!((&busy["id"], &busy["error"]["code"]), (&json!("17th"), &json!("UNAVAILABLE")));
+            assert!(busy["error"]["message"].as_str().unwrap().contains("node is busy"));
+            for n in 0..16 {
+                peer.event("node.invoke.cancel", json!({"invokeId":n.to_string()})).await;
+            }
+            for _ in 0..16 {
+                assert_eq!(result(&mut peer).await.0["ok"], false);
+            }
+            invoke_with_key(&mut peer, "again", "system.run", shell("true"), "k").await;
+            assert_eq!(payload(&mut peer).await["success"], true);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_same_key_runs_once_and_is_answered_each_time() {
+    let bench = Bench::new().await;
+    let gate = bench.pipe("gate");
+    let file = bench.work().join("ran");
+    bench
+        .during(async {
+            let (mut peer, _) = bench.gateway.welcome().await;
+            let command = format!("cat {}; echo once >> {}", gate.display(), file.display());
+            // The second comes while the first runs, the third when it is over; the id of the first comes twice too.
+            for id in ["first", "first", "second"] {
+                invoke_with_key(&mut peer, id, "system.run", shell(&command), "k").await;
+            }
+            tokio::fs::write(&gate, "open\n").await.unwrap();
+            let (one, events) = result(&mut peer).await;
+            let (two, _) = result(&mut peer).await;
+            invoke_with_key(&mut peer, "third", "system.run", shell(&command), "k").await;
+            let (three, again) = result(&mut peer).await;
+            assert_eq!((events.len(), again.len()), (1, 0), "finished once");
+            let mut ids = [&one["id"], &two["id"], &three["id"]].map(|id| id.as_str().unwrap().to_owned());
+            ids.sort();
+            assert_eq!(ids, ["first", "second", "third"]);
+            assert_eq!(
+                (&one["payloadJSON"], &two["payloadJSON"]),
+                (&three["payloadJSON"], &three["payloadJSON"])
+            );
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), "once\n");
+        })
+        .await;
+}

@@ -1,0 +1,88 @@
+//! Messages from platforms: on disk before the platform is told, once each, open until a run or a decision closes
+//! them.
+
+use crate::error::Sql;
+use crate::sql::{self, Json, json};
+use crate::{InboundRow, OutboxRow, R, Store, outbox};
+use model::{Inbound, Outbound};
+use rusqlite::{Connection, params};
+
+impl Store {
+    /// Takes in what a platform delivered up to `cursor`. Gives the new rows alone: a message that was delivered
+    /// before (same channel, account, chat and message id, in the last 30 days) makes no second one.
+    pub async fn accept_inbound(
+        &self,
+        channel: &str,
+        account: &str,
+        batch: Vec<Inbound>,
+        cursor: &str,
+    ) -> R<Vec<InboundRow>> {
+        let (channel, account, cursor) = (channel.to_owned(), account.to_owned(), cursor.to_owned());
+        // Rows and cursor in one transaction. A crash before it: the platform delivers again. After it: the rows are
+        // here, and a second delivery finds them.
+        self.write(move |c, now| {
+            let sql = "INSERT INTO inbound (channel, account, chat_id, message_id, body, received_at_ms)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+            let mut rows = Vec::with_capacity(batch.len());
+            for inbound in batch {
+                let body = json(&inbound)?;
+                let values = params![channel, account, inbound.chat.id, inbound.message_id, body, now];
+                if sql::run(c, sql, values)? > 0 {
+                    rows.push(InboundRow { id: c.last_insert_rowid(), inbound });
+                }
+            }
+            let sql = "INSERT INTO cursors (channel, account, cursor) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO UPDATE SET cursor = excluded.cursor";
+            sql::run(c, sql, params![channel, account, cursor])?;
+            Ok(rows)
+        })
+        .await
+    }
+
+    /// Up to where a platform's messages were taken in.
+    pub async fn cursor(&self, channel: &str, account: &str) -> R<Option<String>> {
+        let (channel, account) = (channel.to_owned(), account.to_owned());
+        self.read(move |c| {
+            let sql = "SELECT cursor FROM cursors WHERE channel = ?1 AND account = ?2";
+            sql::one(c, sql, [channel, account], |row| row.get(0))
+        })
+        .await
+    }
+
+    /// The messages that no run has consumed and no decision has closed, in order of arrival.
+    pub async fn open_inbound(&self) -> R<Vec<InboundRow>> {
+        self.read(|c| {
+            let sql = "SELECT id, body FROM inbound WHERE closed_at_ms IS NULL ORDER BY id";
+            sql::all(c, sql, [], |row| {
+                Ok(InboundRow { id: row.get(0)?, inbound: row.get::<_, Json<_>>(1)?.0 })
+            })
+        })
+        .await
+    }
+
+    /// Closes messages without a run and queues what answers them, such as a pairing code. `outcome` says why, for
+    /// whoever looks into the file.
+    pub async fn close_inbound(
+        &self,
+        ids: Vec<i64>,
+        outcome: &str,
+        outbox: Vec<Outbound>,
+    ) -> R<Vec<OutboxRow>> {
+        let outcome = outcome.to_owned();
+        // Guards against an answer without its message closed: after a crash it would be answered again.
+        self.write(move |c, now| {
+            close(c, &ids, &outcome, now)?;
+            outbox::put(c, outbox, None, None, now)
+        })
+        .await
+    }
+}
+
+/// Closes rows; those closed before stay as they are. The body goes: what is worth keeping is in a transcript.
+pub(crate) fn close(c: &Connection, ids: &[i64], outcome: &str, now: i64) -> Sql<()> {
+    let sql = "UPDATE inbound SET closed_at_ms = ?2, outcome = ?3, body = NULL WHERE id = ?1 AND closed_at_ms IS NULL";
+    for id in ids {
+        sql::run(c, sql, params![id, now, outcome])?;
+    }
+    Ok(())
+}

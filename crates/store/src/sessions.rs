@@ -1,0 +1,201 @@
+//! Sessions: a key, the transcript that it has now, and counters over it.
+
+use crate::error::Sql;
+use crate::sql;
+use crate::{Entry, R, Route, RunBrief, RunStatus, Session, Store, transcript};
+use model::SessionKey;
+use rusqlite::{Connection, Row, params};
+
+/// Which sessions to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Those of this agent alone.
+    pub agent_id: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// Leaving out so many at the beginning.
+    pub offset: usize,
+    /// Those whose key, title or preview holds this text; upper and lower case of ASCII letters are one.
+    pub search: Option<String>,
+}
+
+const SELECT: &str = "SELECT s.key, s.session_id, s.created_at_ms, t.started_at_ms, s.updated_at_ms, s.created_via,
+      s.title, s.chat_type, s.route_channel, s.route_account, s.route_to, s.route_reply_to, s.provider, s.model,
+      s.used_input, s.used_output, s.used_cache_read, s.used_cache_write, s.used_cost, s.context_tokens, t.last_seq,
+      s.compactions, s.preview, r.run_id, r.status, r.started_at_ms, r.ended_at_ms
+    FROM sessions s JOIN transcripts t USING (session_id) LEFT JOIN runs r ON r.run_id = s.last_run_id";
+
+impl Store {
+    /// One session.
+    pub async fn session(&self, key: &SessionKey) -> R<Option<Session>> {
+        let key = key.clone();
+        self.read(move |c| find(c, &key)).await
+    }
+
+    /// Sessions, the latest changed first.
+    pub async fn sessions(&self, filter: SessionFilter) -> R<Vec<Session>> {
+        self.read(move |c| {
+            let sql = format!(
+                "{SELECT} WHERE (?1 IS NULL OR s.agent_id = ?1)
+                 AND (?2 IS NULL OR s.key LIKE ?2 ESCAPE '\\' OR s.title LIKE ?2 ESCAPE '\\'
+                      OR s.preview LIKE ?2 ESCAPE '\\')
+                 ORDER BY s.updated_at_ms DESC, s.key LIMIT ?3 OFFSET ?4"
+            );
+            let search = filter.search.as_deref().map(like_pattern);
+            let (limit, offset) = (sql::int(filter.limit as u64), sql::int(filter.offset as u64));
+            sql::all(c, &sql, params![filter.agent_id, search, limit, offset], read)
+        })
+        .await
+    }
+
+    /// How many sessions there are, of one agent or of all.
+    pub async fn session_count(&self, agent: Option<&str>) -> R<i64> {
+        let agent = agent.map(str::to_owned);
+        self.read(move |c| {
+            let sql = "SELECT count(*) FROM sessions WHERE ?1 IS NULL OR agent_id = ?1";
+            Ok(c.prepare_cached(sql)?.query_row([agent], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    /// The session of this key, made if absent.
+    pub async fn ensure_session(&self, key: &SessionKey, created_via: &str) -> R<Session> {
+        let (key, created_via) = (key.clone(), created_via.to_owned());
+        self.write(move |c, now| ensure(c, &key, &created_via, now)).await
+    }
+
+    /// Begins a new, empty transcript; the old one stays in the file. Counters begin at 0, name and route stay. A run
+    /// under way goes on writing to the old transcript. `None` where there is no such session.
+    pub async fn reset_session(&self, key: &SessionKey) -> R<Option<Session>> {
+        let key = key.clone();
+        // One transaction: a session never points at a transcript that is not there.
+        self.write(move |c, now| {
+            if find(c, &key)?.is_none() {
+                return Ok(None);
+            }
+            let session_id = model::new_id();
+            transcript::begin(c, &session_id, key.as_str(), now)?;
+            let sql =
+                "UPDATE sessions SET session_id = ?2, updated_at_ms = ?3, used_input = 0, used_output = 0,
+                         used_cache_read = 0, used_cache_write = 0, used_cost = 0, context_tokens = 0,
+                         compactions = 0, preview = NULL, last_run_id = NULL WHERE key = ?1";
+            sql::run(c, sql, params![key.as_str(), session_id, now])?;
+            find(c, &key)
+        })
+        .await
+    }
+
+    /// What the model gets to read of a session: the last compaction's note, then what was kept and what came after.
+    /// Empty where there is no such session.
+    pub async fn context(&self, key: &SessionKey) -> R<Vec<Entry>> {
+        let key = key.clone();
+        self.read(move |c| match current_transcript(c, &key)? {
+            Some((transcript, _)) => transcript::context(c, transcript),
+            None => Ok(Vec::new()),
+        })
+        .await
+    }
+
+    /// The last `limit` entries of the current transcript (before `before_seq`, where given), the oldest first, and
+    /// how many there are in all. What was compacted away is among them.
+    pub async fn history(
+        &self,
+        key: &SessionKey,
+        limit: usize,
+        before_seq: Option<i64>,
+    ) -> R<(Vec<Entry>, i64)> {
+        let key = key.clone();
+        self.read(move |c| match current_transcript(c, &key)? {
+            Some((transcript, total)) => Ok((transcript::history(c, transcript, limit, before_seq)?, total)),
+            None => Ok((Vec::new(), 0)),
+        })
+        .await
+    }
+}
+
+pub(crate) fn find(c: &Connection, key: &SessionKey) -> Sql<Option<Session>> {
+    sql::one(c, &format!("{SELECT} WHERE s.key = ?1"), [key.as_str()], read)
+}
+
+pub(crate) fn ensure(c: &Connection, key: &SessionKey, created_via: &str, now: i64) -> Sql<Session> {
+    if let Some(session) = find(c, key)? {
+        return Ok(session);
+    }
+    let session_id = model::new_id();
+    transcript::begin(c, &session_id, key.as_str(), now)?;
+    let sql = "INSERT INTO sessions (key, agent_id, session_id, created_at_ms, updated_at_ms, created_via)
+               VALUES (?1, ?2, ?3, ?4, ?4, ?5)";
+    sql::run(c, sql, params![key.as_str(), key.agent_id(), session_id, now, created_via])?;
+    find(c, key)?.ok_or_else(|| crate::error::Fault::Job("a session just made is not there".into()))
+}
+
+/// The number and the last seq of a session's transcript.
+pub(crate) fn current_transcript(c: &Connection, key: &SessionKey) -> Sql<Option<(i64, i64)>> {
+    let sql = "SELECT t.transcript, t.last_seq FROM sessions s JOIN transcripts t USING (session_id) WHERE s.key = ?1";
+    sql::one(c, sql, [key.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// A pattern that finds `text` anywhere, its own wildcards taken as they are. SQLite refuses very long patterns; no
+/// title or preview that could match has more than some hundred characters.
+fn like_pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for ch in text.chars().take(1000) {
+        if matches!(ch, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(ch);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// The four columns of a route, beginning at column `at`.
+pub(crate) fn read_route(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Route>> {
+    let Some(channel) = row.get(at)? else { return Ok(None) };
+    let (account, to, reply_to) = (row.get(at + 1)?, row.get(at + 2)?, row.get(at + 3)?);
+    Ok(Some(Route { channel, account, to, reply_to }))
+}
+
+/// A session key from a column.
+pub(crate) fn read_key(row: &Row<'_>, at: usize) -> rusqlite::Result<SessionKey> {
+    let text: String = row.get(at)?;
+    SessionKey::parse(&text)
+        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, Box::new(e)))
+}
+
+pub(crate) fn status(text: &str) -> RunStatus {
+    match text {
+        "done" => RunStatus::Done,
+        "failed" => RunStatus::Failed,
+        "aborted" => RunStatus::Aborted,
+        _ => RunStatus::Running,
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        key: read_key(row, 0)?,
+        session_id: row.get(1)?,
+        created_at_ms: row.get(2)?,
+        started_at_ms: row.get(3)?,
+        updated_at_ms: row.get(4)?,
+        created_via: row.get(5)?,
+        title: row.get(6)?,
+        chat_type: row.get(7)?,
+        route: read_route(row, 8)?,
+        provider: row.get(12)?,
+        model: row.get(13)?,
+        usage: sql::usage(row, 14)?,
+        context_tokens: sql::count(row.get(19)?),
+        message_count: row.get(20)?,
+        compactions: row.get(21)?,
+        preview: row.get(22)?,
+        last_run: read_brief(row)?,
+    })
+}
+
+fn read_brief(row: &Row<'_>) -> rusqlite::Result<Option<RunBrief>> {
+    let Some(run_id) = row.get(23)? else { return Ok(None) };
+    let status = status(&row.get::<_, String>(24)?);
+    Ok(Some(RunBrief { run_id, status, started_at_ms: row.get(25)?, ended_at_ms: row.get(26)? }))
+}

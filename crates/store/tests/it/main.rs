@@ -1,0 +1,13 @@
+//! The store by its public door, on real files.
+// Helpers of tests may fail by panic, as tests do; clippy knows only the tests themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod channels;
+mod crash;
+mod devices;
+mod nodes;
+mod opening;
+mod pairing_property;
+mod runs;
+mod sessions;
+mod support;

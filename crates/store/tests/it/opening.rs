@@ -1,0 +1,164 @@
+//! Opening: new, sound, damaged, cut short, too new, not ours, closed.
+
+use crate::support::{START, begin, fixture, key};
+use model::ManualClock;
+use std::fs;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::{Opened, Store, StoreError};
+
+fn file(dir: &Path) -> PathBuf {
+    dir.join("state/openclaw.sqlite")
+}
+
+fn open(dir: &Path) -> Result<Opened, StoreError> {
+    Store::open(dir, Arc::new(ManualClock::at(START)))
+}
+
+/// A state directory with something in it, closed.
+async fn written() -> tempfile::TempDir {
+    let f = fixture();
+    for n in 0..40 {
+        let text = "words ".repeat(400);
+        f.store.begin_run(begin(&format!("r{n}"), "main", &[&text])).await.unwrap();
+    }
+    f.store.close().await;
+    f.dir
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir.join("state")).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_new_directory_is_the_owners_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("home");
+    let opened = open(&home).unwrap();
+    opened.store.set_setting("a", &1.into()).await.unwrap();
+    assert!(opened.notices.is_empty());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&home), mode(&home.join("state"))), (0o700, 0o700));
+    for name in names(&home) {
+        assert_eq!(mode(&home.join("state").join(&name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn closing_ends_every_handle_and_leaves_one_file() {
+    let f = fixture();
+    let other = f.store.clone();
+    f.store.set_setting("a", &1.into()).await.unwrap();
+    f.store.close().await;
+    assert!(matches!(other.set_setting("a", &2.into()).await, Err(StoreError::Closed { .. })));
+    assert!(matches!(other.setting("a").await, Err(StoreError::Closed { .. })));
+    other.close().await;
+    assert_eq!(names(f.dir.path()), ["openclaw.sqlite"]);
+}
+
+#[tokio::test]
+async fn a_damaged_page_sets_the_file_aside_unchanged_and_begins_a_new_one() {
+    let dir = written().await;
+    let damaged = fs::OpenOptions::new().write(true).open(file(dir.path())).unwrap();
+    let pages = damaged.metadata().unwrap().len() / 4096;
+    for page in 1..pages {
+        damaged.write_all_at(&[0xA5; 512], page * 4096).unwrap();
+    }
+    let before = fs::read(file(dir.path())).unwrap();
+    let opened = open(dir.path()).unwrap();
+    let aside = dir.path().join(format!("state/openclaw.sqlite.damaged-{START}"));
+    assert_eq!(opened.notices.len(), 1);
+    assert!(opened.notices[0].contains(aside.to_str().unwrap()), "{}", opened.notices[0]);
+    assert_eq!(fs::read(&aside).unwrap(), before);
+    assert!(opened.store.session(&key("main")).await.unwrap().is_none());
+    opened.store.begin_run(begin("r", "main", &["hi"])).await.unwrap();
+    opened.store.close().await;
+    assert!(open(dir.path()).unwrap().notices.is_empty());
+}
+
+#[tokio::test]
+async fn a_file_cut_short_or_overwritten_is_set_aside() {
+    for damage in ["cut", "text"] {
+        let dir = written().await;
+        let path = file(dir.path());
+        match damage {
+            "cut" => {
+                let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+                file.set_len(file.metadata().unwrap().len() / 2 + 100).unwrap();
+            }
+            _ => fs::write(&path, "this is no database, whatever its name says").unwrap(),
+        }
+        let opened = open(dir.path()).unwrap();
+        assert_eq!(opened.notices.len(), 1, "{damage}");
+        assert!(opened.notices[0].contains("set aside"), "{damage}");
+        assert!(names(dir.path()).contains(&format!("openclaw.sqlite.damaged-{START}")), "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_without_its_file_is_set_aside_and_not_thrown_away() {
+    let dir = written().await;
+    let path = file(dir.path());
+    let log = dir.path().join("state/openclaw.sqlite-wal");
+    fs::write(&log, [7; 5000]).unwrap();
+    fs::write(&path, "").unwrap();
+    let opened = open(dir.path()).unwrap();
+    assert!(opened.notices[0].contains("set aside"));
+    let kept = dir.path().join(format!("state/openclaw.sqlite.damaged-{START}-wal"));
+    assert_eq!(fs::read(kept).unwrap(), [7; 5000]);
+    drop(opened);
+    let empty = tempfile::tempdir().unwrap();
+    fs::create_dir(empty.path().join("state")).unwrap();
+    fs::write(file(empty.path()), "").unwrap();
+    assert!(open(empty.path()).unwrap().notices[0].contains("was empty"));
+}
+
+#[tokio::test]
+async fn a_newer_format_is_refused_and_the_file_stays_untouched() {
+    let dir = written().await;
+    let path = file(dir.path());
+    // The format's number, big-endian, in the file's header.
+    fs::OpenOptions::new().write(true).open(&path).unwrap().write_all_at(&99u32.to_be_bytes(), 60).unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = open(dir.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error:?}");
+    assert!(error.to_string().contains("--profile"));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_suspicion_that_proves_wrong_is_dropped() {
+    let dir = written().await;
+    fs::write(dir.path().join("state/openclaw.sqlite.suspect"), "found earlier").unwrap();
+    let opened = open(dir.path()).unwrap();
+    assert!(opened.notices.is_empty(), "it was sound after all");
+    opened.store.close().await;
+    assert_eq!(names(dir.path()), ["openclaw.sqlite"]);
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("state"), "in the way").unwrap();
+    let error = open(dir.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
+    assert!(error.to_string().contains("openclaw.sqlite"));
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_any_more_takes_effect_all_the_same() {
+    let f = fixture();
+    let value = serde_json::json!(1);
+    {
+        // Polled once, so that the job is queued, then left.
+        let mut left = Box::pin(f.store.set_setting("a", &value));
+        let waker = std::task::Waker::noop();
+        assert!(left.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+    }
+    assert_eq!(f.restarted().await.store.setting("a").await.unwrap(), Some(value));
+}

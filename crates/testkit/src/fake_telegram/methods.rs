@@ -1,0 +1,154 @@
+//! The Bot API's methods, as far as a gateway uses them.
+
+use crate::fake_telegram::html::visible_text;
+use crate::fake_telegram::state::{Draft, Inner, Look, Planned};
+use crate::fake_telegram::{BOT_ID, BOT_USERNAME};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+type App = (Arc<Inner>, CancellationToken);
+/// A result, or a status with a description.
+type Answer = Result<Value, (u16, String)>;
+
+/// Telegram's own bound, in UTF-16 units of visible text.
+const MAX_TEXT: usize = 4096;
+
+pub(super) async fn call(
+    State((inner, cancel)): State<App>,
+    Path((bot, method)): Path<(String, String)>,
+    Query(query): Query<HashMap<String, String>>,
+    body: Bytes,
+) -> Response {
+    let at = Instant::now();
+    if bot.strip_prefix("bot") != Some(inner.token.as_str()) {
+        return reply(Err((401, "Unauthorized".to_owned())));
+    }
+    let method = method.to_lowercase();
+    let params = match parameters(query, &body) {
+        Ok(params) => params,
+        Err(why) => return reply(Err((400, format!("Bad Request: {why}")))),
+    };
+    let planned = inner.enter(&method, &params);
+    if let Some(Planned::Instead { status, body }) = planned {
+        return raw(status, body);
+    }
+    let answer = match method.as_str() {
+        "getme" => Ok(json!({ "id": BOT_ID, "is_bot": true, "first_name": "Fake", "username": BOT_USERNAME,
+            "can_join_groups": true, "can_read_all_group_messages": false })),
+        "getupdates" => get_updates(&inner, &params, &cancel).await,
+        "sendmessage" => send_message(&inner, &params, at),
+        "sendchataction" => known_chat(&inner, &params).map(|_| json!(true)),
+        "getfile" => get_file(&inner, &params),
+        "setmycommands" | "deletewebhook" => Ok(json!(true)),
+        _ => Err((404, "Not Found".to_owned())),
+    };
+    match planned {
+        Some(Planned::After { status, body }) => raw(status, body),
+        _ => reply(answer),
+    }
+}
+
+pub(super) async fn download(
+    State((inner, _)): State<App>,
+    Path((bot, path)): Path<(String, String)>,
+) -> Response {
+    if bot.strip_prefix("bot") != Some(inner.token.as_str()) {
+        return reply(Err((401, "Unauthorized".to_owned())));
+    }
+    let bytes = path.strip_prefix("files/").and_then(|id| inner.file(id));
+    bytes.map_or_else(|| reply(Err((404, "Not Found".to_owned()))), IntoResponse::into_response)
+}
+
+fn parameters(query: HashMap<String, String>, body: &Bytes) -> Result<Value, String> {
+    if body.is_empty() {
+        return Ok(query.into_iter().map(|(k, v)| (k, Value::String(v))).collect());
+    }
+    serde_json::from_slice(body).map_err(|e| format!("can't parse the request's JSON: {e}"))
+}
+
+fn raw(status: u16, body: Value) -> Response {
+    (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(body)).into_response()
+}
+
+fn reply(answer: Answer) -> Response {
+    match answer {
+        Ok(result) => raw(200, json!({ "ok": true, "result": result })),
+        Err((status, description)) => {
+            raw(status, json!({ "ok": false, "error_code": status, "description": description }))
+        }
+    }
+}
+
+/// Numbers may come as numbers or as text, as in the original.
+fn integer(params: &Value, name: &str) -> Option<i64> {
+    let value = params.get(name)?;
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+async fn get_updates(inner: &Inner, params: &Value, cancel: &CancellationToken) -> Answer {
+    let limit = integer(params, "limit").and_then(|n| usize::try_from(n).ok()).unwrap_or(100).clamp(1, 100);
+    let seconds = integer(params, "timeout").and_then(|n| u64::try_from(n).ok()).unwrap_or(0).min(50);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let mut changed = inner.watch();
+    let poller = inner.begin_poll(integer(params, "offset").unwrap_or(0));
+    loop {
+        changed.mark_unchanged();
+        match inner.look(poller, limit) {
+            Look::Updates(updates) => return Ok(Value::Array(updates)),
+            Look::Superseded => {
+                let why = "Conflict: terminated by other getUpdates request; \
+                           make sure that only one bot instance is running";
+                return Err((409, why.to_owned()));
+            }
+            Look::Nothing => {}
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return Err((502, "Bad Gateway".to_owned())),
+            () = tokio::time::sleep_until(until) => return Ok(json!([])),
+            _ = changed.changed() => {}
+        }
+    }
+}
+
+fn known_chat(inner: &Inner, params: &Value) -> Result<i64, (u16, String)> {
+    let chat = integer(params, "chat_id").filter(|id| inner.knows_chat(*id));
+    chat.ok_or_else(|| (400, "Bad Request: chat not found".to_owned()))
+}
+
+fn send_message(inner: &Inner, params: &Value, at: Instant) -> Answer {
+    let bad = |why: String| (400, format!("Bad Request: {why}"));
+    let chat_id = known_chat(inner, params)?;
+    let text = params.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let parse_mode = params.get("parse_mode").and_then(Value::as_str).map(str::to_owned);
+    let plain = match parse_mode.as_deref() {
+        None => text.clone(),
+        Some("HTML") => visible_text(&text).map_err(|why| bad(format!("can't parse entities: {why}")))?,
+        Some(_) => return Err(bad("unsupported parse_mode".to_owned())),
+    };
+    if plain.trim().is_empty() {
+        return Err(bad("message text is empty".to_owned()));
+    }
+    if plain.encode_utf16().count() > MAX_TEXT {
+        return Err(bad("message is too long".to_owned()));
+    }
+    let reply_to = params.get("reply_parameters").and_then(|r| integer(r, "message_id"));
+    let thread_id = integer(params, "message_thread_id");
+    Ok(inner.accept(Draft { chat_id, thread_id, reply_to, text, plain, parse_mode, at }))
+}
+
+fn get_file(inner: &Inner, params: &Value) -> Answer {
+    let id = params.get("file_id").and_then(Value::as_str).unwrap_or_default();
+    let bytes = inner.file(id).ok_or_else(|| (400, "Bad Request: invalid file_id".to_owned()))?;
+    Ok(
+        json!({ "file_id": id, "file_unique_id": id, "file_size": bytes.len(), "file_path": format!("files/{id}") }),
+    )
+}

@@ -1,0 +1,266 @@
+//! What the fake platform knows: queued updates, accepted messages, planned failures, counters.
+
+use crate::fake_telegram::{BOT_ID, BOT_USERNAME};
+use model::Clock;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// More requests than this are counted and not kept.
+const KEPT_REQUESTS: usize = 10_000;
+
+/// A message that the platform accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sent {
+    /// Where it went.
+    pub chat_id: i64,
+    /// The forum topic, where one was named.
+    pub thread_id: Option<i64>,
+    /// The message that it answers, where one was named.
+    pub reply_to: Option<i64>,
+    /// The text as it was sent, markup and all.
+    pub text: String,
+    /// What a reader sees.
+    pub plain: String,
+    /// `HTML`, or nothing for plain text.
+    pub parse_mode: Option<String>,
+    /// The platform's id for it.
+    pub message_id: i64,
+    /// When the request came in.
+    pub at: Instant,
+    /// When it was accepted: before any byte of the answer was written.
+    pub accepted_at: Instant,
+    /// 0 for the first accepted message, then counting up.
+    pub seq: u64,
+}
+
+/// An answer that was planned by a test.
+#[derive(Debug, Clone)]
+pub(super) enum Planned {
+    /// Instead of doing anything.
+    Instead { status: u16, body: Value },
+    /// After the call took effect.
+    After { status: u16, body: Value },
+}
+
+#[derive(Default)]
+struct State {
+    updates: VecDeque<(i64, Value)>,
+    next_update: i64,
+    next_message: HashMap<i64, i64>,
+    chats: HashSet<i64>,
+    files: HashMap<String, Vec<u8>>,
+    sent: Vec<Sent>,
+    confirmed: i64,
+    planned: HashMap<String, VecDeque<Planned>>,
+    calls: BTreeMap<String, u64>,
+    requests: Vec<(String, Value)>,
+    poller: u64,
+}
+
+impl State {
+    fn message_id(&mut self, chat_id: i64) -> i64 {
+        let next = self.next_message.entry(chat_id).or_insert(1);
+        let id = *next;
+        *next += 1;
+        id
+    }
+}
+
+/// What one look for updates gave.
+pub(super) enum Look {
+    /// There are some.
+    Updates(Vec<Value>),
+    /// Nothing yet.
+    Nothing,
+    /// A newer poll has taken over.
+    Superseded,
+}
+
+/// What a sendMessage says, once validated.
+pub(super) struct Draft {
+    pub(super) chat_id: i64,
+    pub(super) thread_id: Option<i64>,
+    pub(super) reply_to: Option<i64>,
+    pub(super) text: String,
+    pub(super) plain: String,
+    pub(super) parse_mode: Option<String>,
+    pub(super) at: Instant,
+}
+
+pub(super) struct Inner {
+    pub(super) token: String,
+    state: Mutex<State>,
+    version: watch::Sender<u64>,
+}
+
+impl Inner {
+    pub(super) fn new(token: &str) -> Self {
+        let state = State { next_update: 1000, ..State::default() };
+        Self { token: token.to_owned(), state: Mutex::new(state), version: watch::Sender::new(0) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing under this lock can be left half done, so a panicking test elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        self.version.send_modify(|v| *v += 1);
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    pub(super) fn push_message(&self, chat_id: i64, from_id: i64, content: Value) -> i64 {
+        let message_id = self.lock().message_id(chat_id);
+        let chat = if chat_id > 0 {
+            json!({ "id": chat_id, "type": "private", "first_name": format!("User {chat_id}") })
+        } else {
+            json!({ "id": chat_id, "type": "supergroup", "title": format!("Group {chat_id}") })
+        };
+        let mut message = json!({
+            "message_id": message_id,
+            "date": model::SystemClock.now_ms() / 1000,
+            "chat": chat,
+            "from": { "id": from_id, "is_bot": false, "first_name": format!("User {from_id}"),
+                      "username": format!("user{from_id}") },
+        });
+        if let (Some(message), Value::Object(content)) = (message.as_object_mut(), content) {
+            message.extend(content);
+        }
+        self.push_update(json!({ "message": message }))
+    }
+
+    pub(super) fn push_update(&self, mut update: Value) -> i64 {
+        let id = {
+            let mut state = self.lock();
+            let id = update.get("update_id").and_then(Value::as_i64).unwrap_or(state.next_update);
+            state.next_update = state.next_update.max(id + 1);
+            if let Some(fields) = update.as_object_mut() {
+                fields.insert("update_id".to_owned(), json!(id));
+            }
+            if let Some(chat) = update.pointer("/message/chat/id").and_then(Value::as_i64) {
+                state.chats.insert(chat);
+            }
+            state.updates.push_back((id, update));
+            id
+        };
+        self.changed();
+        id
+    }
+
+    pub(super) fn know_chat(&self, chat_id: i64) {
+        self.lock().chats.insert(chat_id);
+    }
+
+    pub(super) fn put_file(&self, file_id: &str, bytes: Vec<u8>) {
+        self.lock().files.insert(file_id.to_owned(), bytes);
+    }
+
+    pub(super) fn file(&self, file_id: &str) -> Option<Vec<u8>> {
+        self.lock().files.get(file_id).cloned()
+    }
+
+    pub(super) fn sent(&self) -> Vec<Sent> {
+        self.lock().sent.clone()
+    }
+
+    pub(super) fn confirmed_offset(&self) -> i64 {
+        self.lock().confirmed
+    }
+
+    pub(super) fn pending_updates(&self) -> usize {
+        self.lock().updates.len()
+    }
+
+    pub(super) fn plan(&self, method: &str, planned: Planned) {
+        self.lock().planned.entry(method.to_lowercase()).or_default().push_back(planned);
+    }
+
+    pub(super) fn calls(&self, method: &str) -> u64 {
+        self.lock().calls.get(&method.to_lowercase()).copied().unwrap_or(0)
+    }
+
+    pub(super) fn requests(&self) -> Vec<(String, Value)> {
+        self.lock().requests.clone()
+    }
+
+    /// Counts a call and takes what is planned for it. `method` is in lower case.
+    pub(super) fn enter(&self, method: &str, params: &Value) -> Option<Planned> {
+        let planned = {
+            let mut state = self.lock();
+            *state.calls.entry(method.to_owned()).or_insert(0) += 1;
+            if method != "getupdates" && state.requests.len() < KEPT_REQUESTS {
+                state.requests.push((method.to_owned(), params.clone()));
+            }
+            state.planned.get_mut(method).and_then(VecDeque::pop_front)
+        };
+        self.changed();
+        planned
+    }
+
+    /// A poll begins: what is below `offset` is forgotten, and an older poll that still waits is to end.
+    pub(super) fn begin_poll(&self, offset: i64) -> u64 {
+        let poller = {
+            let mut state = self.lock();
+            if offset > 0 {
+                state.updates.retain(|(id, _)| *id >= offset);
+                state.confirmed = state.confirmed.max(offset);
+            }
+            state.poller += 1;
+            state.poller
+        };
+        self.changed();
+        poller
+    }
+
+    pub(super) fn look(&self, poller: u64, limit: usize) -> Look {
+        let state = self.lock();
+        if state.poller != poller {
+            return Look::Superseded;
+        }
+        if state.updates.is_empty() {
+            return Look::Nothing;
+        }
+        Look::Updates(state.updates.iter().take(limit).map(|(_, update)| update.clone()).collect())
+    }
+
+    pub(super) fn knows_chat(&self, chat_id: i64) -> bool {
+        self.lock().chats.contains(&chat_id)
+    }
+
+    /// Accepts a message: from here on it is out, whatever happens to the answer. Gives the Bot API's `Message`.
+    pub(super) fn accept(&self, draft: Draft) -> Value {
+        let message = {
+            let mut state = self.lock();
+            let message_id = state.message_id(draft.chat_id);
+            let message = json!({
+                "message_id": message_id,
+                "date": model::SystemClock.now_ms() / 1000,
+                "chat": { "id": draft.chat_id, "type": if draft.chat_id > 0 { "private" } else { "supergroup" } },
+                "from": { "id": BOT_ID, "is_bot": true, "first_name": "Fake", "username": BOT_USERNAME },
+                "text": draft.plain,
+            });
+            let seq = state.sent.len() as u64;
+            state.sent.push(Sent {
+                chat_id: draft.chat_id,
+                thread_id: draft.thread_id,
+                reply_to: draft.reply_to,
+                text: draft.text,
+                plain: draft.plain,
+                parse_mode: draft.parse_mode,
+                message_id,
+                at: draft.at,
+                accepted_at: Instant::now(),
+                seq,
+            });
+            message
+        };
+        self.changed();
+        message
+    }
+}

@@ -1,0 +1,199 @@
+//! A gateway and a workspace for the tests of tools.
+
+use crate::*;
+use agent::tool::{ToolContext, ToolOutput};
+use model::{
+    AssistantMessage, Block, Content, ManualClock, Message, Part, SessionKey, StopReason, ToolResultMessage,
+    Usage, UserMessage,
+};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+/// What the fake gateway was asked, and what it says.
+#[derive(Default)]
+pub(crate) struct FakeHost {
+    nodes: Vec<NodeInfo>,
+    calls: Mutex<Vec<NodeCall>>,
+    answers: Mutex<VecDeque<Result<Value, HostError>>>,
+    sent: Mutex<Vec<OutgoingMessage>>,
+}
+
+impl FakeHost {
+    pub(crate) fn answer(&self, answer: Result<Value, HostError>) {
+        self.answers.lock().unwrap().push_back(answer);
+    }
+    pub(crate) fn calls(&self) -> Vec<NodeCall> {
+        self.calls.lock().unwrap().clone()
+    }
+    pub(crate) fn sent(&self) -> Vec<OutgoingMessage> {
+        self.sent.lock().unwrap().clone()
+    }
+}
+
+impl Host for FakeHost {
+    fn nodes<'a>(&'a self) -> BoxFuture<'a, Vec<NodeInfo>> {
+        Box::pin(async { self.nodes.clone() })
+    }
+
+    /// Without an answer in store it waits until it is cancelled.
+    fn invoke_node<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>> {
+        Box::pin(async move {
+            let cancel = call.cancel.clone();
+            self.calls.lock().unwrap().push(call);
+            let answer = self.answers.lock().unwrap().pop_front();
+            match answer {
+                Some(answer) => answer,
+                None => {
+                    cancel.cancelled().await;
+                    Err(HostError { code: "CANCELLED".into(), message: "told the node".into() })
+                }
+            }
+        })
+    }
+
+    fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>> {
+        Box::pin(async move {
+            if message.channel != "telegram" {
+                return Err(HostError { code: "INVALID_REQUEST".into(), message: "no such channel".into() });
+            }
+            let mut sent = self.sent.lock().unwrap();
+            sent.push(message);
+            Ok(format!("m{}", sent.len()))
+        })
+    }
+
+    fn sessions<'a>(&'a self, _: usize) -> BoxFuture<'a, Result<Vec<SessionInfo>, HostError>> {
+        let session = |key: &str, updated_at_ms, title: Option<&str>, total_tokens, active| SessionInfo {
+            key: SessionKey::parse(key).unwrap(),
+            updated_at_ms,
+            title: title.map(str::to_owned),
+            model: "p/m".into(),
+            total_tokens,
+            active,
+        };
+        Box::pin(async move {
+            Ok(vec![
+                session("agent:main:main", NOW - 120_000, Some("Plans"), 10, true),
+                session("agent:other:main", NOW, None, 0, false),
+                session("agent:main:work", NOW - 3 * 86_400_000, None, 0, false),
+            ])
+        })
+    }
+
+    fn history<'a>(&'a self, _: SessionKey, _: usize) -> BoxFuture<'a, Result<Vec<Message>, HostError>> {
+        Box::pin(async { Ok(transcript()) })
+    }
+
+    fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>> {
+        Box::pin(async move { Ok(json!({"session": key})) })
+    }
+}
+
+fn transcript() -> Vec<Message> {
+    let call = Block::ToolCall { id: "c".into(), name: "exec".into(), arguments: json!({"command": "ls"}) };
+    vec![
+        Message::User(UserMessage {
+            content: Content::Text("hi".into()),
+            timestamp: 1,
+            idempotency_key: None,
+        }),
+        Message::Assistant(AssistantMessage {
+            content: vec![
+                Block::Thinking { thinking: "hm".into(), signature: None },
+                Block::Text { text: "hello".into() },
+                call,
+            ],
+            api: "a".into(),
+            provider: "p".into(),
+            model: "m".into(),
+            usage: Usage::default(),
+            stop_reason: StopReason::ToolUse,
+            timestamp: 2,
+            error_message: None,
+        }),
+        Message::ToolResult(ToolResultMessage {
+            tool_call_id: "c".into(),
+            tool_name: "exec".into(),
+            content: vec![Part::Text { text: "no".into() }],
+            is_error: true,
+            timestamp: 3,
+        }),
+    ]
+}
+
+const NOW: i64 = 1_800_000_000_000;
+
+/// All tools over a fake gateway and a fresh workspace.
+pub(crate) struct Bench {
+    directory: tempfile::TempDir,
+    pub(crate) host: Arc<FakeHost>,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) tools: Tools,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::with_nodes(Vec::new())
+    }
+
+    pub(crate) fn with_nodes(nodes: Vec<NodeInfo>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let host = Arc::new(FakeHost { nodes, ..FakeHost::default() });
+        let tools = builtin(ToolEnv {
+            workspace: directory.path().to_owned(),
+            host: host.clone(),
+            processes: Arc::new(exec::Processes::new()),
+            egress: Arc::new(Egress::new(EgressPolicy { allow_private: true })),
+            exec: ExecDefaults::default(),
+            clock: Arc::new(ManualClock::at(NOW)),
+        });
+        Self { directory, host, cancel: CancellationToken::new(), tools }
+    }
+
+    pub(crate) fn workspace(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn tool(&self, name: &str) -> Arc<dyn Tool> {
+        self.tools.iter().find(|t| t.spec().name == name).unwrap().clone()
+    }
+
+    pub(crate) fn context(&self) -> ToolContext {
+        ToolContext {
+            agent_id: "main".into(),
+            session_key: SessionKey::main("main"),
+            run_id: "run-1".into(),
+            tool_call_id: "call-1".into(),
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    pub(crate) async fn call(&self, name: &str, arguments: Value) -> ToolOutput {
+        self.tool(name).call(arguments, self.context()).await
+    }
+}
+
+/// A connected, approved node with everything for commands.
+pub(crate) fn node(id: &str, name: Option<&str>) -> NodeInfo {
+    NodeInfo {
+        node_id: id.into(),
+        display_name: name.map(str::to_owned),
+        platform: "linux".into(),
+        connected: true,
+        approved: true,
+        caps: vec!["system".into()],
+        commands: ["system.run", "system.run.prepare", "system.which"].map(str::to_owned).into(),
+    }
+}
+
+/// The text of an output.
+pub(crate) fn text(out: &ToolOutput) -> String {
+    let texts = out.content.iter().filter_map(|p| match p {
+        Part::Text { text } => Some(text.as_str()),
+        Part::Image { .. } => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,105 @@
+//! What tools need from the gateway.
+
+use model::{Message, SessionKey};
+use serde_json::Value;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// A future behind a pointer, so that [`Host`] can be one too.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The gateway, as tools see it.
+pub trait Host: Send + Sync + 'static {
+    /// All paired nodes, connected or not.
+    fn nodes<'a>(&'a self) -> BoxFuture<'a, Vec<NodeInfo>>;
+    /// Has a node do something and waits for what came of it: the payload of its result.
+    fn invoke_node<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>>;
+    /// Sends a message over a channel; the id of the message.
+    fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>>;
+    /// The sessions that were used last, at most `limit`.
+    fn sessions<'a>(&'a self, limit: usize) -> BoxFuture<'a, Result<Vec<SessionInfo>, HostError>>;
+    /// The last `limit` entries of a transcript, oldest first.
+    fn history<'a>(&'a self, key: SessionKey, limit: usize)
+    -> BoxFuture<'a, Result<Vec<Message>, HostError>>;
+    /// How a session stands: model, tokens, cost and the like; an object.
+    fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>>;
+}
+
+/// Why the gateway could not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct HostError {
+    /// The code of the protocol, such as `UNAVAILABLE`.
+    pub code: String,
+    /// What happened and what to do.
+    pub message: String,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// Its id, 64 hex digits.
+    pub node_id: String,
+    /// The name that people gave it.
+    pub display_name: Option<String>,
+    /// Such as `linux`.
+    pub platform: String,
+    /// Whether it is connected now.
+    pub connected: bool,
+    /// Whether its commands are approved.
+    pub approved: bool,
+    /// What it can do, in groups.
+    pub caps: Vec<String>,
+    /// What may be called on it.
+    pub commands: Vec<String>,
+}
+
+/// A call to a node.
+#[derive(Debug, Clone)]
+pub struct NodeCall {
+    /// The node's full id.
+    pub node_id: String,
+    /// Such as `system.run`.
+    pub command: String,
+    /// Its parameters.
+    pub params: Value,
+    /// How long the node has to answer.
+    pub timeout: Duration,
+    /// The same call is made once under the same key.
+    pub idempotency_key: String,
+    /// Cancelled when nobody wants the answer any more.
+    pub cancel: CancellationToken,
+}
+
+/// A message to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingMessage {
+    /// The channel's id, such as `telegram`.
+    pub channel: String,
+    /// The account of that channel; `None` is its default one.
+    pub account: Option<String>,
+    /// The platform's id of the chat.
+    pub to: String,
+    /// Markdown.
+    pub text: String,
+    /// The same message is sent once under the same key.
+    pub idempotency_key: String,
+}
+
+/// A session, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// Its key.
+    pub key: SessionKey,
+    /// When it was used last, in ms since the epoch.
+    pub updated_at_ms: i64,
+    /// What it is about.
+    pub title: Option<String>,
+    /// The model that it uses, `provider/model`.
+    pub model: String,
+    /// The size of its context, in tokens.
+    pub total_tokens: u64,
+    /// Whether a turn is under way.
+    pub active: bool,
+}

@@ -1,0 +1,169 @@
+//! The tools together: what models are told, what has effects, commands on nodes, cancellation.
+
+use crate::fakes::{Bench, node, text};
+use crate::{HostError, NodeInfo};
+use serde_json::{Value, json};
+
+#[test]
+fn the_twelve_tools_are_told_in_few_words() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _guard = runtime.enter();
+    let bench = Bench::new();
+    let specs: Vec<Value> = bench
+        .tools
+        .iter()
+        .map(|t| {
+            let s = t.spec();
+            json!({"name": s.name, "description": s.description, "parameters": s.parameters})
+        })
+        .collect();
+    let names: Vec<&str> = bench.tools.iter().map(|t| t.spec().name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "read",
+            "write",
+            "edit",
+            "ls",
+            "exec",
+            "process",
+            "nodes",
+            "message",
+            "sessions_list",
+            "sessions_history",
+            "session_status",
+            "web_fetch"
+        ]
+    );
+    let size = Value::from(specs).to_string().len();
+    println!("all specs: {size} bytes");
+    assert!(size < 6000, "{size} bytes");
+}
+
+#[test]
+fn what_changes_nothing_is_known_by_its_arguments() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _guard = runtime.enter();
+    let bench = Bench::new();
+    for (tool, arguments, effects) in [
+        ("read", json!({}), false),
+        ("ls", json!({}), false),
+        ("sessions_list", json!({}), false),
+        ("sessions_history", json!({}), false),
+        ("session_status", json!({}), false),
+        ("web_fetch", json!({}), false),
+        ("nodes", json!({"action": "status"}), false),
+        ("nodes", json!({"action": "describe"}), false),
+        ("nodes", json!({"action": "invoke"}), true),
+        ("nodes", json!("garbage"), true),
+        ("process", json!({"action": "list"}), false),
+        ("process", json!({"action": "poll"}), false),
+        ("process", json!({"action": "log"}), false),
+        ("process", json!({"action": "kill"}), true),
+        ("process", json!({}), true),
+        ("write", json!({}), true),
+        ("edit", json!({}), true),
+        ("exec", json!({}), true),
+        ("message", json!({}), true),
+    ] {
+        assert_eq!(bench.tool(tool).has_effects(&arguments), effects, "{tool} {arguments}");
+    }
+}
+
+const ID: &str = "413d238400aed70f7587d8ae16d01dab7011ac275448e57f9d952e86f2e2d3b8";
+
+/// The plan that a real node made for `uname -a`.
+fn plan() -> Value {
+    json!({"argv": ["/bin/sh", "-lc", "uname -a"], "cwd": "/opt/peer", "commandText": "/bin/sh -lc \"uname -a\"",
+        "commandPreview": "uname -a", "agentId": "main", "sessionKey": "agent:main:main",
+        "policySnapshot": {"security": "full", "ask": "off", "askFallback": "deny", "autoAllowSkills": false, "allowlistRules": []}})
+}
+
+fn ran(stdout: &str, code: i32) -> Value {
+    json!({"exitCode": code, "timedOut": false, "success": code == 0, "stdout": stdout, "stderr": "", "error": null})
+}
+
+#[tokio::test]
+async fn a_command_on_a_node_is_planned_and_then_run_as_planned() {
+    let bench = Bench::with_nodes(vec![node(ID, Some("capnode"))]);
+    bench.host.answer(Ok(json!({"plan": plan(), "execPolicy": {"security": "full", "ask": "off"}})));
+    bench.host.answer(Ok(ran("Linux vm\n", 0)));
+    let out = bench.call("exec", json!({"command": "uname -a", "host": "node", "node": "capnode"})).await;
+    assert_eq!((text(&out).as_str(), out.is_error), ("Node: capnode\n\nLinux vm", false));
+    let command = out.command.unwrap();
+    assert_eq!((command.output.as_str(), command.exit_code), ("Linux vm\n", Some(0)));
+
+    let calls = bench.host.calls();
+    assert_eq!(
+        (calls[0].command.as_str(), calls[0].params.to_string().as_str()),
+        (
+            "system.run.prepare",
+            r#"{"command":["/bin/sh","-lc","uname -a"],"security":"full","ask":"off","rawCommand":"uname -a","agentId":"main","sessionKey":"agent:main:main"}"#
+        )
+    );
+    assert_eq!(calls[0].timeout.as_millis(), 30_000);
+    let run = calls[1].params.as_object().unwrap();
+    assert_eq!(
+        run.keys().collect::<Vec<_>>(),
+        ["command", "rawCommand", "systemRunPlan", "cwd", "timeoutMs", "agentId", "sessionKey", "runId"]
+    );
+    assert_eq!((&run["rawCommand"], &run["systemRunPlan"]), (&json!("/bin/sh -lc \"uname -a\""), &plan()));
+    assert_eq!((&run["cwd"], &run["timeoutMs"]), (&json!("/opt/peer"), &json!(1_800_000)));
+    assert_eq!((calls[1].command.as_str(), calls[1].timeout.as_millis()), ("system.run", 1_805_000));
+    assert_ne!(calls[0].idempotency_key, calls[1].idempotency_key);
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_plan_is_asked_directly() {
+    let bare = NodeInfo { commands: vec!["system.run".into()], ..node(ID, None) };
+    let bench = Bench::with_nodes(vec![bare]);
+    bench.host.answer(Ok(ran("", 2)));
+    let call = json!({"command": "ls", "host": "node", "cwd": "/srv", "env": {"A": "b"}, "timeout": 9});
+    let out = bench.call("exec", call).await;
+    assert_eq!(text(&out), format!("Node: {ID}\n[exit code 2]"));
+    let calls = bench.host.calls();
+    let run = &calls[0].params;
+    assert_eq!(calls.len(), 1);
+    assert_eq!((&run["rawCommand"], &run["cwd"]), (&json!("ls"), &json!("/srv")));
+    assert_eq!((&run["env"], &run["timeoutMs"]), (&json!({"A": "b"}), &json!(9000)));
+}
+
+#[tokio::test]
+async fn what_goes_wrong_on_a_node_is_told_with_its_name() {
+    let run = json!({"command": "ls", "host": "node"});
+    let off = NodeInfo { connected: false, ..node("aa", Some("Desk")) };
+    let bare = NodeInfo { commands: vec!["system.which".into()], ..node("aa", Some("Desk")) };
+    for (nodes, says) in [(vec![], "No nodes"), (vec![off], "not connected"), (vec![bare], "not approved")] {
+        let out = Bench::with_nodes(nodes).call("exec", run.clone()).await;
+        assert!(out.is_error && text(&out).contains(says), "{out:?}");
+    }
+    let failed = HostError { code: "UNAVAILABLE".into(), message: "node not connected".into() };
+    let timed_out = json!({"exitCode": null, "timedOut": true, "success": false, "stdout": "x", "stderr": "", "error": null});
+    for (answers, says) in [
+        (vec![Err(failed)], "Desk, system.run.prepare: UNAVAILABLE: node not connected"),
+        (vec![Ok(json!({"plan": 1}))], "plan that cannot be read"),
+        (vec![Ok(json!({"plan": plan()})), Ok(json!("what"))], "answer that cannot be read"),
+        (
+            vec![Ok(json!({"plan": plan()})), Ok(timed_out)],
+            "Node: Desk\n\nx\n[stopped: not done within 1800 s]",
+        ),
+    ] {
+        let bench = Bench::with_nodes(vec![node("aa", Some("Desk"))]);
+        answers.into_iter().for_each(|a| bench.host.answer(a));
+        let out = bench.call("exec", run.clone()).await;
+        assert!(out.is_error && text(&out).contains(says), "{out:?}");
+    }
+}
+
+#[tokio::test]
+async fn cancelling_a_run_ends_its_calls() {
+    let bench = Bench::with_nodes(vec![node("aa", Some("Desk"))]);
+    let cancel = bench.cancel.clone();
+    cancel.cancel();
+    let here = bench.call("exec", json!({"command": "sleep 300"})).await;
+    assert!(here.is_error && text(&here).contains("cancelled"), "{here:?}");
+    let there = bench.call("exec", json!({"command": "sleep 300", "host": "node"})).await;
+    assert!(there.is_error && text(&there).contains("told the node"), "{there:?}");
+    let invoked = bench.call("nodes", json!({"action": "invoke", "command": "system.which"})).await;
+    assert!(invoked.is_error && text(&invoked).contains("told the node"), "{invoked:?}");
+}
