@@ -2,3 +2,4 @@
 
 pub mod fake_model;
 pub mod fake_telegram;
+pub mod gateway;

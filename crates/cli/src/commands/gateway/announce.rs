@@ -2,106 +2,98 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Tone, printable};
-use config::{CredentialOrigin, Loaded, ServerAuth};
-use serde_json::{Value, json};
+use crate::output::{Output, Tone, printable};
+use config::CredentialOrigin;
+use gateway::Gateway;
+use serde_json::json;
 use std::path::Path;
 
-/// What is known before the start.
+/// What the block says.
 pub(super) struct Facts {
+    url: String,
     state: String,
     config: String,
     auth: &'static str,
     origin: String,
     model: Option<String>,
-    channels: Vec<String>,
+    channels: Vec<&'static str>,
+    broken: Vec<String>,
+    notices: Vec<String>,
     log: String,
 }
 
 impl Facts {
-    /// Collects it. The credential itself is looked up only to say where it is kept.
-    pub(super) fn of(ctx: &Context, loaded: &Loaded, log: &Path) -> Self {
-        let (auth, origin) = credential(ctx, loaded);
-        let missing = if loaded.exists { "" } else { " (not there yet: everything has its default)" };
-        let agents = &loaded.config.agents;
+    /// Asks the gateway that has just started.
+    pub(super) fn of(gateway: &Gateway, ctx: &Context, config_exists: bool, log: &Path) -> Self {
+        let missing = if config_exists { "" } else { " (not there yet: everything has its default)" };
+        let (channels, broken) = gateway.channels();
         Self {
+            url: gateway.url(),
             state: ctx.paths.state_dir.display().to_string(),
             config: format!("{}{missing}", ctx.paths.config_file.display()),
-            auth,
-            origin,
-            model: agents.model(agents.default_id()).primary.clone().or_else(|| {
-                ctx.paths
-                    .dev
-                    .then(|| "demo (rule-based, no AI; development profile without a model)".to_owned())
-            }),
-            channels: channels(&loaded.source),
+            auth: gateway.auth_mode(),
+            origin: kept_in(gateway.auth_origin()),
+            model: gateway.model(),
+            channels,
+            broken: broken.iter().map(|(name, reason)| format!("{name}: {reason}")).collect(),
+            notices: gateway.notices().to_vec(),
             log: log.display().to_string(),
         }
     }
 }
 
-fn credential(ctx: &Context, loaded: &Loaded) -> (&'static str, String) {
-    let (mode, origin) = match config::server_auth(&loaded.config.gateway.auth, &ctx.env, &ctx.paths) {
-        Ok(ServerAuth::None) => return ("none", "anyone on this host may connect".into()),
-        Ok(ServerAuth::Token(_, origin)) => ("token", origin),
-        Ok(ServerAuth::Password(_, origin)) => ("password", origin),
-        // The start itself refuses with the reason.
-        Err(_) => return ("-", "-".into()),
-    };
-    let place = match origin {
-        CredentialOrigin::Config(key) => format!("from {key}"),
-        CredentialOrigin::Variable(name) => format!("from {name}"),
-        CredentialOrigin::Generated { file, created: true } => {
+/// Where the secret is kept; never what it is.
+fn kept_in(origin: Option<&CredentialOrigin>) -> String {
+    match origin {
+        None => "whoever can connect is let in".into(),
+        Some(CredentialOrigin::Config(key)) => format!("from {key}"),
+        Some(CredentialOrigin::Variable(name)) => format!("from {name}"),
+        Some(CredentialOrigin::Generated { file, created: true }) => {
             format!("made just now, kept in {}", file.display())
         }
-        CredentialOrigin::Generated { file, created: false } => format!("kept in {}", file.display()),
-    };
-    (mode, place)
+        Some(CredentialOrigin::Generated { file, created: false }) => format!("kept in {}", file.display()),
+    }
 }
 
-/// The channels that the configuration names and does not turn off.
-fn channels(source: &Value) -> Vec<String> {
-    let all = source.get("channels").and_then(Value::as_object);
-    let on = |(name, channel): (&String, &Value)| {
-        let off =
-            channel.get("enabled") == Some(&Value::Bool(false)) || !channel.is_object() || name == "defaults";
-        (!off).then(|| name.clone())
-    };
-    all.into_iter().flatten().filter_map(on).collect()
-}
-
-/// Prints the block; with `--json` one object on one line, as others follow in the log.
+/// Prints the block; with `--json` one object on one line.
 ///
 /// # Errors
 /// Standard output cannot be written to.
-pub(super) fn print(ctx: &Context, facts: &Facts, url: &str) -> Result<(), Failure> {
-    let Facts { state, config, auth, origin, model, channels, log } = facts;
+pub(super) fn print(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
     if ctx.out.json {
+        let Facts { url, state, config, auth, origin, model, channels, broken, notices, log } = facts;
         return ctx.out.json_line(&json!({
             "ok": true, "url": url, "stateDir": state, "config": config, "auth": auth, "credential": origin,
-            "model": model, "channels": channels, "log": log, "pid": std::process::id(),
+            "model": model, "channels": channels, "brokenChannels": broken, "notices": notices, "log": log,
+            "pid": std::process::id(),
         }));
     }
+    ctx.out.line(&block(&ctx.out, facts))
+}
+
+fn block(out: &Output, facts: &Facts) -> String {
+    let Facts { url, state, config, auth, origin, model, channels, broken, notices, log } = facts;
     let none = || {
-        ctx.out.paint(
+        out.paint(
             Tone::Warn,
             "none; set models.providers.NAME and agents.defaults.model.primary to NAME/MODEL",
         )
     };
-    let rows = [
-        ("url", url.to_owned()),
+    let mut rows = vec![
+        ("url", url.clone()),
         ("state", state.clone()),
         ("config", config.clone()),
         ("auth", format!("{auth} ({origin})")),
         ("model", model.as_deref().map_or_else(none, printable)),
-        ("channels", if channels.is_empty() { "none".into() } else { printable(&channels.join(", ")) }),
-        ("log", log.clone()),
+        ("channels", if channels.is_empty() { "none".into() } else { channels.join(", ") }),
     ];
-    let mut block = vec![
-        ctx.out.paint(Tone::Bold, &format!("OpenClaw gateway {} is running", env!("CARGO_PKG_VERSION"))),
-    ];
-    block.extend(rows.iter().map(|(name, value)| format!("  {name:<9} {value}")));
-    ctx.out.line(&block.join("\n"))
+    rows.extend(broken.iter().map(|b| ("broken", out.paint(Tone::Bad, &printable(b)))));
+    rows.extend(notices.iter().map(|n| ("note", out.paint(Tone::Warn, &printable(n)))));
+    rows.push(("log", log.clone()));
+    let mut lines =
+        vec![out.paint(Tone::Bold, &format!("OpenClaw gateway {} is running", env!("CARGO_PKG_VERSION")))];
+    lines.extend(rows.iter().map(|(name, value)| format!("  {name:<9} {value}")));
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -109,10 +101,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_channels_that_are_on_are_named() {
-        let source =
-            json!({"channels":{"telegram":{"botToken":"x"},"irc":{"enabled":false},"defaults":{},"x":1}});
-        assert_eq!(channels(&source), ["telegram"]);
-        assert!(channels(&json!({})).is_empty());
+    fn the_block_says_where_everything_is_and_no_secret() {
+        let origin =
+            CredentialOrigin::Generated { file: "/s/credentials/gateway-token".into(), created: true };
+        let facts = Facts {
+            url: "ws://127.0.0.1:1".into(),
+            state: "/s".into(),
+            config: "/s/openclaw.json".into(),
+            auth: "token",
+            origin: kept_in(Some(&origin)),
+            model: None,
+            channels: vec!["telegram"],
+            broken: vec!["irc: no nick".into()],
+            notices: Vec::new(),
+            log: "/s/logs/current.log".into(),
+        };
+        let text = block(&Output::plain(), &facts);
+        for line in [
+            "  url       ws://127.0.0.1:1",
+            "  auth      token (made just now, kept in /s/credentials/gateway-token)",
+            "  model     none; set models.providers.NAME",
+            "  channels  telegram",
+            "  broken    irc: no nick",
+            "  log       /s/logs/current.log",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
     }
 }

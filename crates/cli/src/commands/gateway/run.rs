@@ -86,7 +86,7 @@ async fn serve(
 ) -> Result<(), Failure> {
     // Providers and platforms are reached over TLS; two providers of it in one program do not get along.
     client::install_crypto();
-    let facts = announce::Facts::of(ctx, &loaded, logging.path());
+    let config_exists = loaded.exists;
     let options = GatewayOptions {
         paths: ctx.paths.clone(),
         model_override: demo_model(ctx, &loaded),
@@ -103,14 +103,8 @@ async fn serve(
         })?,
         () = signals.next() => return Ok(()),
     };
-    announce::print(ctx, &facts, &gateway.url())?;
-    tokio::select! {
-        () = gateway.finished() => {
-            return Err(Failure::new(Exit::Failed, "STOPPED", "the gateway stopped by itself")
-                .hint(format!("the reason is at the end of {}", logging.path().display())));
-        }
-        () = signals.next() => {}
-    }
+    announce::print(ctx, &announce::Facts::of(&gateway, ctx, config_exists, logging.path()))?;
+    signals.next().await;
     ctx.out.remark("stopping; once more ends it at once");
     tokio::select! {
         done = tokio::time::timeout(SHUTDOWN_WITHIN, gateway.shutdown()) => {
