@@ -47,6 +47,11 @@ impl Context {
         Ok(config::parse("{}", &self.paths.config_file, &self.env)?)
     }
 
+    /// A command line of this program for the same installation, to be pasted.
+    pub(crate) fn command(&self, rest: &str) -> String {
+        format!("openclaw{} {rest}", self.paths.profile_flags())
+    }
+
     /// Now, in milliseconds since the epoch.
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock.now_ms()

@@ -169,7 +169,7 @@ fn document() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn pieces_fit_and_show_together_what_the_whole_shows(text in document()) {
         let pieces = split(&text);

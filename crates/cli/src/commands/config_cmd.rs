@@ -19,7 +19,7 @@ pub(crate) struct ConfigArgs {
 enum ConfigCommand {
     /// Show a value, or the whole file
     Get {
-        /// The key, such as gateway.auth.mode or models.providers.local.models[0].id
+        /// The key, such as gateway.auth.mode or models.providers.local.models.0.id
         #[arg(value_name = "PATH")]
         path: Option<String>,
     },

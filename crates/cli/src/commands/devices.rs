@@ -116,10 +116,8 @@ fn page(ctx: &Context, payload: &Value) -> String {
     if pending.is_empty() {
         return paired;
     }
-    format!(
-        "Waiting\n{}\napprove: openclaw devices approve REQUEST\n\n{paired}",
-        pending.render(&ctx.out, "")
-    )
+    let approve = ctx.command("devices approve REQUEST");
+    format!("Waiting\n{}\napprove: {approve}\n\n{paired}", pending.render(&ctx.out, ""))
 }
 
 fn short(device: &Value) -> String {
@@ -132,7 +130,7 @@ async fn approve(args: ApproveArgs, ctx: &Context) -> Result<(), Failure> {
     let requests = list(&pending, "/pending");
     let Some(id) = args.request_id else {
         link.leave().await;
-        return Err(preview(requests));
+        return Err(preview(requests, &ctx.command("devices approve")));
     };
     let request = requests.iter().find(|r| text(r, "/requestId") == Some(&id)).ok_or_else(|| {
         Failure::not_found(format!("no device waits with the request {id}"))
@@ -165,7 +163,7 @@ fn joined_scopes(request: &Value) -> Vec<String> {
 }
 
 /// Without an exact id nothing is approved: another device may ask in the same moment.
-fn preview(requests: &[Value]) -> Failure {
+fn preview(requests: &[Value], command: &str) -> Failure {
     let newest = requests.iter().max_by_key(|r| number(r, "/ts").unwrap_or_default());
     let Some(request) = newest else {
         return Failure::not_found("no device is waiting").hint("see the paired ones: openclaw devices list");
@@ -179,7 +177,7 @@ fn preview(requests: &[Value]) -> Failure {
     );
     Failure::new(Exit::Failed, "APPROVAL_NEEDS_ID", wants)
         .details(request.clone())
-        .hint(format!("if you know it: openclaw devices approve {id}"))
+        .hint(format!("if you know it: {command} {id}"))
 }
 
 #[cfg(test)]
@@ -192,11 +190,11 @@ mod tests {
             json!({"requestId":"r1","deviceId":"d1","role":"node","scopes":[],"ts":1}),
             json!({"requestId":"r2","deviceId":"d2","displayName":"mac","role":"operator","scopes":["operator.read"],"ts":2}),
         ];
-        let failure = preview(&requests);
+        let failure = preview(&requests, "openclaw devices approve");
         assert_eq!(failure.exit, Exit::Failed);
         assert!(failure.message.starts_with("mac asks to be paired as operator (scopes: operator.read)"));
         assert_eq!(failure.hints, ["if you know it: openclaw devices approve r2"]);
-        assert_eq!(preview(&[]).code, "NOT_FOUND");
+        assert_eq!(preview(&[], "").code, "NOT_FOUND");
     }
 
     #[test]

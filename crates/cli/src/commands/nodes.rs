@@ -89,10 +89,8 @@ async fn listing(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
         if waiting.is_empty() {
             return paired;
         }
-        format!(
-            "Waiting\n{}\napprove: openclaw nodes approve REQUEST\n\n{paired}",
-            waiting.render(&ctx.out, "")
-        )
+        let approve = ctx.command("nodes approve REQUEST");
+        format!("Waiting\n{}\napprove: {approve}\n\n{paired}", waiting.render(&ctx.out, ""))
     })
 }
 
@@ -169,7 +167,7 @@ fn about(ctx: &Context, node: &Value) -> String {
     ];
     let mut page: Vec<String> = rows.iter().map(|(name, value)| format!("{name:<10}{value}")).collect();
     if text(node, "/approvalState").is_some_and(|s| s != "approved") {
-        page.push("approve its commands: openclaw nodes pending".into());
+        page.push(format!("approve its commands: {}", ctx.command("nodes pending")));
     }
     page.join("\n")
 }

@@ -83,7 +83,10 @@ fn table(ctx: &Context, payload: &Value) -> String {
         ]);
     }
     let shown = table.render(&ctx.out, "nobody is waiting");
-    if table.is_empty() { shown } else { format!("{shown}\n\nlet in: openclaw pairing approve CHANNEL CODE") }
+    if table.is_empty() {
+        return shown;
+    }
+    format!("{shown}\n\nlet in: {}", ctx.command("pairing approve CHANNEL CODE"))
 }
 
 async fn approve(args: ApproveArgs, ctx: &Context) -> Result<(), Failure> {

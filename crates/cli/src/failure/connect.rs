@@ -97,10 +97,7 @@ fn hints(code: &str, shape: &ErrorShape, target: &Target, flags: &str) -> Vec<St
 fn secrets(name: &str, variable: &str, target: &Target, flags: &str) -> [String; 2] {
     let key = if target.local { format!("gateway.auth.{name}") } else { format!("gateway.remote.{name}") };
     [
-        format!(
-            "credentials came from: {}; the {name} is taken from --{name}, {key} or {variable}",
-            target.via
-        ),
+        format!("the {name} is taken from --{name}, {key} or {variable}"),
         format!("on the gateway's host, see where it keeps its own: openclaw{flags} gateway status"),
     ]
 }

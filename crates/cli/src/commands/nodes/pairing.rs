@@ -42,7 +42,10 @@ pub(super) async fn pending(args: PendingArgs, ctx: &Context) -> Result<(), Fail
     ctx.out.show(&pending, || {
         let table = table(ctx, &payload);
         let shown = table.render(&ctx.out, "no node is waiting for approval");
-        if table.is_empty() { shown } else { format!("{shown}\n\napprove: openclaw nodes approve REQUEST") }
+        if table.is_empty() {
+            return shown;
+        }
+        format!("{shown}\n\napprove: {}", ctx.command("nodes approve REQUEST"))
     })
 }
 
