@@ -97,7 +97,8 @@ pub struct GroupRule {
 pub struct AccessPolicy {
     /// Direct chats.
     pub dm: DmPolicy,
-    /// Ids, `@usernames` or `*`; ids may carry the channel's name in front (`telegram:123`, `tg:123`).
+    /// Ids or `*`; ids may carry the channel's name in front (`telegram:123`, `tg:123`). An `@name` lets nobody in:
+    /// names change hands.
     pub allow_from: Vec<String>,
     /// Groups.
     pub group: GroupPolicy,
@@ -179,11 +180,7 @@ fn entry_fits(entry: &str, channel: &str, sender: &Sender) -> bool {
         return true;
     }
     let bare = without_channel(entry, channel);
-    match (bare.strip_prefix('@'), &sender.username) {
-        (Some(name), Some(username)) => !name.is_empty() && name.eq_ignore_ascii_case(username),
-        (Some(_), None) => false,
-        (None, _) => !bare.is_empty() && bare == sender.id,
-    }
+    !bare.is_empty() && bare == sender.id
 }
 
 /// `telegram:123` and `tg:123` mean `123`, in any case of letters.

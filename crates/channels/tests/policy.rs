@@ -48,7 +48,7 @@ fn a_direct_message_is_judged_by_dm_policy() {
         (Pairing, &["7"], false, "allow"),
         (Pairing, &["*"], false, "allow"),
         (Pairing, &["77", "@bob"], false, "pair"),
-        (Pairing, &["@ada"], false, "allow"),
+        (Pairing, &["@ada"], false, "pair"),
         (Pairing, &["@"], false, "pair"),
         (Pairing, &[""], false, "pair"),
         (Pairing, &[" TG:7 "], false, "allow"),

@@ -15,6 +15,9 @@ use tokio::time::Instant;
 
 /// A rendering is good for this long: ages and counters in it may be as old.
 const FRESH_FOR: Duration = Duration::from_secs(1);
+/// After something that it shows has changed, it is good for this long still: a busy gateway renders twenty times a
+/// second at most.
+const DIRTY_FOR: Duration = Duration::from_millis(50);
 /// Sessions that are shown.
 const RECENT: usize = 5;
 /// A `health` event goes out at least this often, and at most once per [`EVENT_GAP`].
@@ -40,11 +43,11 @@ impl Health {
         rendered
     }
 
-    /// The last rendering, while it is good. What changes with every turn may be a second old; so even a busy gateway
-    /// renders once a second.
+    /// The last rendering, while it is good.
     pub(crate) fn fresh(&self) -> Option<Arc<RawValue>> {
+        let good_for = if self.dirty.load(Ordering::Relaxed) { DIRTY_FOR } else { FRESH_FOR };
         let rendered = self.rendered.lock().unwrap_or_else(|e| e.into_inner());
-        rendered.as_ref().filter(|(at, _)| at.elapsed() < FRESH_FOR).map(|(_, raw)| raw.clone())
+        rendered.as_ref().filter(|(at, _)| at.elapsed() < good_for).map(|(_, raw)| raw.clone())
     }
 
     /// Something that health shows has changed.

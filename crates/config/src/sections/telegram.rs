@@ -47,7 +47,7 @@ pub struct TelegramConfig {
     pub api_root: String,
     /// `dmPolicy`, pairing by default.
     pub dm_policy: DmPolicy,
-    /// `allowFrom`: user ids, `@names` or `"*"`, without a `telegram:` or `tg:` before them.
+    /// `allowFrom`: user ids or `"*"`, without a `telegram:` or `tg:` before them.
     pub allow_from: Vec<String>,
     /// `groupPolicy`, allowlist by default.
     pub group_policy: GroupPolicy,
@@ -182,5 +182,9 @@ fn senders(s: &Section<'_>, key: &'static str) -> Option<Vec<String>> {
         let id = id.trim();
         id.strip_prefix("telegram:").or_else(|| id.strip_prefix("tg:")).unwrap_or(id).trim().to_owned()
     };
-    Some(s.ids(key)?.into_iter().map(bare).filter(|id| !id.is_empty()).collect())
+    let senders: Vec<String> = s.ids(key)?.into_iter().map(bare).filter(|id| !id.is_empty()).collect();
+    if let Some(name) = senders.iter().find(|sender| sender.starts_with('@')) {
+        s.warn(key, format!("{name} lets nobody in, because names change hands; use the numeric user id"));
+    }
+    Some(senders)
 }

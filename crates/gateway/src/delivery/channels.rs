@@ -5,7 +5,7 @@ use crate::shared::Shared;
 use channels::policy::{AccessPolicy, DmPolicy, GroupPolicy, GroupRule};
 use channels::{ChannelStatus, SendError, SendErrorKind, Telegram, TelegramConfig};
 use config::{Config, Env};
-use model::{Outbound, SharedClock};
+use model::{ExposeSecret, Outbound, SharedClock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,6 +20,8 @@ const POLL_TIMEOUT: Duration = Duration::from_secs(30);
 
 struct TelegramAccount {
     bot: Telegram,
+    /// The part of the token before the colon: which bot it is.
+    bot_id: String,
     policy: AccessPolicy,
     /// Where the token came from, for `channels.status`.
     token_source: &'static str,
@@ -114,8 +116,20 @@ async fn poll(shared: Arc<Shared>) {
         // Ends this task; the supervisor starts it again.
         Err(error) => return tracing::error!(%error, "telegram cannot start: its position is unknown"),
     };
-    let inbox = ChannelInbox { shared: shared.clone(), channel: TELEGRAM, account: DEFAULT_ACCOUNT.into() };
+    let cursor = cursor.and_then(|stored| own_cursor(&stored, &t.bot_id));
+    let inbox = ChannelInbox {
+        shared: shared.clone(),
+        channel: TELEGRAM,
+        account: DEFAULT_ACCOUNT.into(),
+        cursor_owner: t.bot_id.clone(),
+    };
     t.bot.poll(&inbox, cursor, shared.lifecycle.soft()).await;
+}
+
+/// The position of this bot. Another bot counts its messages from elsewhere: with its number some would be passed over.
+fn own_cursor(stored: &str, bot_id: &str) -> Option<String> {
+    let (owner, cursor) = stored.split_once(':')?;
+    (owner == bot_id).then(|| cursor.to_owned())
 }
 
 /// Tells clients when the channel goes up or down.
@@ -147,6 +161,7 @@ fn telegram_account(
          TELEGRAM_BOT_TOKEN, or set channels.telegram.enabled to false"
             .to_owned()
     })?;
+    let bot_id = token.expose_secret().split(':').next().unwrap_or_default().to_owned();
     let from_config = config.bot_token.is_some() || config.token_file.is_some();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a size in MB, checked by the configuration
     let media_max_bytes = (config.media_max_mb.clamp(0.0, 2000.0) * 1_000_000.0) as u64;
@@ -162,7 +177,7 @@ fn telegram_account(
     )
     .map_err(|e| e.to_string())?;
     let token_source = if from_config { "config" } else { "env" };
-    Ok(TelegramAccount { bot, policy: access_policy(config), token_source, typing: AtomicBool::new(false) })
+    Ok(TelegramAccount { bot, bot_id, policy: access_policy(config), token_source, typing: AtomicBool::new(false) })
 }
 
 fn access_policy(config: &config::TelegramConfig) -> AccessPolicy {

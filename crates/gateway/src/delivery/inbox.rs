@@ -28,6 +28,8 @@ pub(crate) struct ChannelInbox {
     pub(crate) shared: Arc<Shared>,
     pub(crate) channel: &'static str,
     pub(crate) account: String,
+    /// Whose position the cursor is; stored in front of it.
+    pub(crate) cursor_owner: String,
 }
 
 impl Inbox for ChannelInbox {
@@ -39,6 +41,7 @@ impl Inbox for ChannelInbox {
         cursor: String,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
         Box::pin(async move {
+            let cursor = format!("{}:{cursor}", self.cursor_owner);
             let rows = self.shared.store.accept_inbound(self.channel, &self.account, batch, &cursor).await;
             rows.map_err(|e| e.to_string())?;
             self.shared.inbox.wake();
