@@ -121,9 +121,7 @@ async fn sessions(shared: &Shared) -> Result<Value, store::StoreError> {
     let filter = store::SessionFilter { agent_id: None, limit: RECENT, offset: 0, search: None };
     let recent = shared.store.sessions(filter).await?;
     let now = shared.clock.now_ms();
-    let brief = |s: &store::Session| {
-        json!({"key": s.key, "updatedAt": s.updated_at_ms, "age": now.saturating_sub(s.updated_at_ms)})
-    };
+    let brief = |s: &store::Session| json!({"key": s.key, "updatedAt": s.updated_at_ms, "age": now.saturating_sub(s.updated_at_ms)});
     Ok(json!({
         "path": sessions_list::store_path(shared),
         "count": shared.store.session_count(None).await?,

@@ -64,7 +64,10 @@ async fn started() -> Response {
 }
 
 async fn missing() -> Response {
-    (StatusCode::NOT_FOUND, Json(json!({"error": {"code": "not_found", "message": "there is nothing here; try / or /healthz"}})))
+    (
+        StatusCode::NOT_FOUND,
+        Json(json!({"error": {"code": "not_found", "message": "there is nothing here; try / or /healthz"}})),
+    )
         .into_response()
 }
 

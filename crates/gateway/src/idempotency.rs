@@ -86,7 +86,8 @@ impl State {
 }
 
 fn gone() -> ErrorShape {
-    ErrorShape::unavailable("the first call with this idempotency key ended without an answer; try again").retryable()
+    ErrorShape::unavailable("the first call with this idempotency key ended without an answer; try again")
+        .retryable()
 }
 
 #[cfg(test)]

@@ -79,7 +79,10 @@ impl Models {
             ));
         };
         let (config, listed) = self.provider(provider, id)?;
-        let info = model_info(&config, id, listed.as_ref());
+        let mut info = model_info(&config, id, listed.as_ref());
+        if let Some(cap) = self.config.agents.defaults.context_tokens {
+            info.context_window = info.context_window.min(cap);
+        }
         llm::build_with(&config, info, &self.setup).map_err(|e| e.to_string())
     }
 

@@ -44,8 +44,11 @@ pub(crate) struct Settings {
     pub(crate) exec_allowed: bool,
     pub(crate) tools_allow: Option<Vec<String>>,
     pub(crate) tools_deny: Vec<String>,
+    pub(crate) fetch_allowed: bool,
     pub(crate) fetch_private: bool,
     pub(crate) queue_cap: usize,
+    pub(crate) dm_scope: config::DmScope,
+    pub(crate) group_scope: config::GroupScope,
     queue_mode: QueueMode,
     queue_by_channel: BTreeMap<String, QueueMode>,
 }
@@ -85,10 +88,16 @@ impl Settings {
             exec_allowed: exec_allowed(config),
             tools_allow: config.tools.allow.clone(),
             tools_deny: config.tools.deny.clone(),
+            fetch_allowed: config.tools.web_fetch.enabled,
             fetch_private: config.tools.web_fetch.allow_private,
             queue_cap: config.messages.queue.cap.max(1),
+            dm_scope: config.session.dm_scope,
+            group_scope: config.session.group_scope,
             queue_mode: queue_mode(config.messages.queue.mode),
-            queue_by_channel: by_channel.iter().map(|(name, mode)| (name.clone(), queue_mode(*mode))).collect(),
+            queue_by_channel: by_channel
+                .iter()
+                .map(|(name, mode)| (name.clone(), queue_mode(*mode)))
+                .collect(),
         })
     }
 
@@ -141,7 +150,11 @@ fn agents(config: &Config, paths: &Paths) -> Vec<AgentSettings> {
             name: a.name.clone().or_else(|| a.identity.name.clone()),
             emoji: a.identity.emoji.clone(),
             workspace: a.workspace.clone().unwrap_or_else(|| {
-                if a.id == default_id { shared.clone() } else { paths.state_dir.join(format!("workspace-{}", a.id)) }
+                if a.id == default_id {
+                    shared.clone()
+                } else {
+                    paths.state_dir.join(format!("workspace-{}", a.id))
+                }
             }),
         })
         .collect();

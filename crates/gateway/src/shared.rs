@@ -8,8 +8,8 @@ use crate::delivery::inbox::InboxSignal;
 use crate::delivery::outbox::OutboxSignal;
 use crate::health::Health;
 use crate::hub::Hub;
-use crate::identity::GatewayIdentity;
 use crate::idempotency::Idempotency;
+use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
 use crate::models::Models;
 use crate::runs::Runs;
@@ -98,11 +98,12 @@ impl Toolbox {
     }
 }
 
-/// `tools.allow`, `tools.deny`, and whether commands may run at all.
+/// `tools.allow`, `tools.deny`, and whether commands may run and pages be fetched at all.
 fn is_offered(settings: &Settings, name: &str) -> bool {
     let listed = |list: &[String]| list.iter().any(|n| n == name || n == "*");
     let runs_commands = matches!(name, "exec" | "process");
     settings.tools_allow.as_deref().is_none_or(listed)
         && !listed(&settings.tools_deny)
         && (settings.exec_allowed || !runs_commands)
+        && (settings.fetch_allowed || name != "web_fetch")
 }

@@ -120,7 +120,8 @@ impl Gateway {
     /// # Errors
     /// Nothing is left running where this fails; see [`StartError`].
     pub async fn start(options: GatewayOptions) -> Result<Self, StartError> {
-        let GatewayOptions { paths, loaded, env, port, clock, model_override, port_fallback, log_file } = options;
+        let GatewayOptions { paths, loaded, env, port, clock, model_override, port_fallback, log_file } =
+            options;
         let info = LockInfo {
             pid: std::process::id(),
             started_at_ms: clock.now_ms(),
@@ -128,8 +129,8 @@ impl Gateway {
             command: std::env::args().collect::<Vec<_>>().join(" "),
         };
         let lock = StateLock::acquire(&paths.state_dir, &info)?;
-        let identity =
-            GatewayIdentity::load_or_create(&paths.state_dir).map_err(|e| StartError::Identity(e.to_string()))?;
+        let identity = GatewayIdentity::load_or_create(&paths.state_dir)
+            .map_err(|e| StartError::Identity(e.to_string()))?;
         let settings = Settings::from_config(&loaded, &env, &paths)?;
         let wanted = config::gateway_port(port, &env, &loaded.config.gateway, &paths)?;
         let listeners = bind::listen(settings.bind, wanted, port_fallback).await?;
@@ -154,7 +155,8 @@ impl Gateway {
 
     /// `ws://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        let host = if self.addr.ip().is_unspecified() { "127.0.0.1".to_owned() } else { self.addr.ip().to_string() };
+        let host =
+            if self.addr.ip().is_unspecified() { "127.0.0.1".to_owned() } else { self.addr.ip().to_string() };
         format!("ws://{host}:{}", self.addr.port())
     }
 
@@ -193,7 +195,12 @@ impl Gateway {
 
     /// Stops: clients are told, running turns are left to be resumed, what is in hand is finished, within seconds.
     pub async fn shutdown(self) {
-        self.shared.hub.broadcast(Audience::All, "shutdown", &json!({"reason": "gateway shutting down"}), true);
+        self.shared.hub.broadcast(
+            Audience::All,
+            "shutdown",
+            &json!({"reason": "gateway shutting down"}),
+            true,
+        );
         self.shared.lifecycle.shutdown(SHUTDOWN_PATIENCE).await;
         self.shared.store.clone().close().await;
     }

@@ -34,6 +34,15 @@ impl SessionKey {
         Self(format!("agent:{agent_id}:{channel}:group:{chat_id}"))
     }
 
+    /// The session of one person's direct messages, where those do not share the main session. `within` narrows it
+    /// to a channel, or to a channel and one of its accounts (`telegram`, `telegram:work`).
+    pub fn direct(agent_id: &str, within: Option<&str>, sender_id: &str) -> Self {
+        match within {
+            Some(within) => Self(format!("agent:{agent_id}:{within}:direct:{sender_id}")),
+            None => Self(format!("agent:{agent_id}:direct:{sender_id}")),
+        }
+    }
+
     /// Reads a full key.
     ///
     /// # Errors
@@ -55,7 +64,11 @@ impl SessionKey {
     /// # Errors
     /// As [`SessionKey::parse`].
     pub fn resolve(text: &str, agent_id: &str) -> Result<Self, SessionKeyError> {
-        if text.starts_with("agent:") { Self::parse(text) } else { Self::parse(&format!("agent:{agent_id}:{text}")) }
+        if text.starts_with("agent:") {
+            Self::parse(text)
+        } else {
+            Self::parse(&format!("agent:{agent_id}:{text}"))
+        }
     }
 
     /// The agent that the session belongs to.

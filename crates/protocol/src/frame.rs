@@ -34,7 +34,9 @@ pub enum ClientFrame {
 
 /// Reads a text from a client. Never fails: what is wrong is part of the answer.
 pub fn read_client_frame(text: &str) -> ClientFrame {
-    let Ok(Value::Object(mut frame)) = serde_json::from_str::<Value>(text) else { return ClientFrame::NotJson };
+    let Ok(Value::Object(mut frame)) = serde_json::from_str::<Value>(text) else {
+        return ClientFrame::NotJson;
+    };
     let id = frame.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(problem) = problem_of(&frame) {
         return ClientFrame::Bad { id, problem };
@@ -147,7 +149,12 @@ pub fn encode_error(id: &str, error: &ErrorShape) -> String {
 }
 
 /// Writes an event. The payload is shared by all who get it; `seq` is the connection's own.
-pub fn encode_event(event: &str, payload: &RawValue, seq: Option<u64>, state_version: Option<&RawValue>) -> String {
+pub fn encode_event(
+    event: &str,
+    payload: &RawValue,
+    seq: Option<u64>,
+    state_version: Option<&RawValue>,
+) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Frame<'a> {

@@ -150,18 +150,18 @@ const SESSIONS_LIST: Shape = Shape {
         "archived",
     ],
 };
-const SESSIONS_DESCRIBE: Shape = Shape {
-    fields: &[req("key", Kind::Name)],
-    ignored: &["includeDerivedTitles", "includeLastMessage"],
-};
+const SESSIONS_DESCRIBE: Shape =
+    Shape { fields: &[req("key", Kind::Name)], ignored: &["includeDerivedTitles", "includeLastMessage"] };
 const SESSIONS_RESET: Shape = Shape {
-    fields: &[req("key", Kind::Name), opt("agentId", Kind::Name), opt("reason", Kind::OneOf(&["new", "reset"]))],
+    fields: &[
+        req("key", Kind::Name),
+        opt("agentId", Kind::Name),
+        opt("reason", Kind::OneOf(&["new", "reset"])),
+    ],
     ignored: &[],
 };
-const MESSAGES_SUBSCRIBE: Shape = Shape {
-    fields: &[req("key", Kind::Name), opt("agentId", Kind::Name)],
-    ignored: &["includeApprovals"],
-};
+const MESSAGES_SUBSCRIBE: Shape =
+    Shape { fields: &[req("key", Kind::Name), opt("agentId", Kind::Name)], ignored: &["includeApprovals"] };
 const CHAT_HISTORY: Shape = Shape {
     fields: &[
         req("sessionKey", Kind::Name),
@@ -288,7 +288,13 @@ const NODE_INVOKE: Shape = Shape {
         opt("timeoutMs", Kind::Int(0)),
         req("idempotencyKey", Kind::Name),
     ],
-    ignored: &["sessionKey", "turnSourceChannel", "turnSourceTo", "turnSourceAccountId", "turnSourceThreadId"],
+    ignored: &[
+        "sessionKey",
+        "turnSourceChannel",
+        "turnSourceTo",
+        "turnSourceAccountId",
+        "turnSourceThreadId",
+    ],
 };
 const NODE_INVOKE_RESULT: Shape = Shape {
     fields: &[
@@ -308,8 +314,10 @@ const NODE_EVENT: Shape = Shape {
 const NODE_SKILLS: Shape = Shape { fields: &[req("skills", Kind::List)], ignored: &[] };
 const NODE_PLUGIN_TOOLS: Shape = Shape { fields: &[req("tools", Kind::List)], ignored: &[] };
 const CHANNEL_PAIRING_LIST: Shape = Shape { fields: &[opt("channel", Kind::Text)], ignored: &["accountId"] };
-const CHANNEL_PAIRING_APPROVE: Shape =
-    Shape { fields: &[req("channel", Kind::Name), req("code", Kind::Name)], ignored: &["accountId", "notify"] };
+const CHANNEL_PAIRING_APPROVE: Shape = Shape {
+    fields: &[req("channel", Kind::Name), req("code", Kind::Name)],
+    ignored: &["accountId", "notify"],
+};
 const LOGS_TAIL: Shape = Shape {
     fields: &[opt("cursor", Kind::Int(0)), opt("limit", Kind::Int(1)), opt("maxBytes", Kind::Int(1))],
     ignored: &[],

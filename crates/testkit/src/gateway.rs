@@ -82,14 +82,18 @@ impl TestGateway {
     /// # Panics
     /// The configuration cannot be written or read.
     pub async fn try_with(options: TestOptions) -> Result<Self, StartError> {
-        let temporary = options.state_dir.is_none().then(|| TempDir::new().unwrap_or_else(|e| panic!("no directory: {e}")));
+        let temporary = options
+            .state_dir
+            .is_none()
+            .then(|| TempDir::new().unwrap_or_else(|e| panic!("no directory: {e}")));
         let state_dir = match (&options.state_dir, &temporary) {
             (Some(dir), _) => dir.clone(),
             (None, Some(temporary)) => temporary.path().to_owned(),
             (None, None) => unreachable!("one of them is there"),
         };
         let config_file = state_dir.join("openclaw.json");
-        std::fs::write(&config_file, &options.config).unwrap_or_else(|e| panic!("{}: {e}", config_file.display()));
+        std::fs::write(&config_file, &options.config)
+            .unwrap_or_else(|e| panic!("{}: {e}", config_file.display()));
         let paths = Paths { state_dir: state_dir.clone(), config_file, dev: false, profile: None };
         let loaded = config::load(&paths, &options.env).unwrap_or_else(|e| panic!("configuration: {e}"));
         let gateway = Gateway::start(GatewayOptions {

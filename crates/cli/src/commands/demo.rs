@@ -54,7 +54,8 @@ pub(crate) async fn run(args: DemoArgs, ctx: &Context) -> Result<(), Failure> {
     client::install_crypto();
     let home = Home::make(ctx).await?;
     if !ctx.out.json {
-        ctx.out.line(&ctx.out.paint(Tone::Bold, "OpenClaw demo: one message from a chat to a node and back"))?;
+        ctx.out
+            .line(&ctx.out.paint(Tone::Bold, "OpenClaw demo: one message from a chat to a node and back"))?;
         ctx.out.line(&format!("model: {}\n", home.model_text()))?;
     }
     let steps = Steps { ctx, begun: Instant::now(), taken: Mutex::default() };
@@ -111,7 +112,9 @@ async fn run_node(gateway: &Gateway, home: &Home, stop: &CancellationToken) -> F
     let quiet = |notice: &node::Notice<'_>| tracing::debug!(%notice, "demo node");
     match node::run(options, &quiet, stop).await {
         Ok(()) => Failure::new(Exit::Failed, "NODE", "the demo's node stopped"),
-        Err(error) => Failure::new(Exit::Failed, "NODE", format!("the demo's node could not connect: {error}")),
+        Err(error) => {
+            Failure::new(Exit::Failed, "NODE", format!("the demo's node could not connect: {error}"))
+        }
     }
 }
 
@@ -124,7 +127,10 @@ fn report(ctx: &Context, steps: &Steps<'_>, home: &Home, gateway: &Gateway) -> R
             "ok": true, "url": gateway.url(), "stateDir": home.paths.state_dir, "steps": steps, "commands": commands,
         }));
     }
-    ctx.out.line(&format!("\nIt stays up until Ctrl-C. State is in {} and goes with it.", home.paths.state_dir.display()))?;
+    ctx.out.line(&format!(
+        "\nIt stays up until Ctrl-C. State is in {} and goes with it.",
+        home.paths.state_dir.display()
+    ))?;
     ctx.out.line("Talk to it from another terminal:")?;
     for command in commands {
         ctx.out.line(&format!("  {command}"))?;
@@ -141,7 +147,8 @@ fn finish_check(ctx: &Context, steps: &Steps<'_>) -> Result<(), Failure> {
 }
 
 async fn wait_for_signal() -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::new(Exit::Failed, "SIGNALS", format!("cannot listen to signals: {e}"));
+    let failed =
+        |e: std::io::Error| Failure::new(Exit::Failed, "SIGNALS", format!("cannot listen to signals: {e}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     tokio::select! {

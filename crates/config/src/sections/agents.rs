@@ -169,6 +169,8 @@ impl AgentDefaults {
 
 impl CompactionConfig {
     fn read(s: &Section<'_>) -> Self {
+        s.unsupported("enabled", "a transcript is always compacted before the window is full");
+        s.unsupported("keepRecentTokens", "about a quarter of the window stays word for word");
         let floor = s.integer("reserveTokensFloor", 0..=u64::MAX);
         Self {
             enabled: s.boolean("enabled").unwrap_or(true),
@@ -199,7 +201,11 @@ impl AgentConfig {
                 emoji: identity.text("emoji"),
                 theme: identity.text("theme"),
             }),
-            mention_patterns: s.section("groupChat", |group| group.texts("mentionPatterns")),
+            mention_patterns: s.section("groupChat", |group| {
+                group
+                    .unsupported("mentionPatterns", "in groups, @name, a reply or a command wakes the agent");
+                group.texts("mentionPatterns")
+            }),
         }
     }
 }
@@ -208,9 +214,15 @@ impl AgentConfig {
 fn model_choice(s: &Section<'_>) -> Option<ModelChoice> {
     match s.raw("model")? {
         Value::String(_) => Some(ModelChoice { primary: s.text("model"), fallbacks: Vec::new() }),
-        _ => Some(s.section("model", |model| ModelChoice {
-            primary: model.text("primary"),
-            fallbacks: model.texts("fallbacks").unwrap_or_default(),
+        _ => Some(s.section("model", |model| {
+            let fallbacks = model.texts("fallbacks").unwrap_or_default();
+            if !fallbacks.is_empty() {
+                model.warn(
+                    "fallbacks",
+                    "is not used by this version yet: a model that fails is tried again, and no other",
+                );
+            }
+            ModelChoice { primary: model.text("primary"), fallbacks }
         })),
     }
 }

@@ -66,8 +66,10 @@ impl QueueConfig {
 
 impl MessagesConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
-        let mention_patterns =
-            s.section("groupChat", |group| group.texts("mentionPatterns").unwrap_or_default());
+        let mention_patterns = s.section("groupChat", |group| {
+            group.unsupported("mentionPatterns", "in groups, @name, a reply or a command wakes the agent");
+            group.texts("mentionPatterns").unwrap_or_default()
+        });
         Self { queue: s.section("queue", QueueConfig::read), mention_patterns }
     }
 }

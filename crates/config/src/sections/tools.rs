@@ -150,6 +150,10 @@ impl ExecConfig {
 
     fn read(s: &Section<'_>) -> Self {
         let default = Self::default();
+        s.unsupported(
+            "backgroundMs",
+            "a command stays in the foreground unless the agent asks for the background",
+        );
         let old = s.integer("timeoutSec", 1..=Self::MAX_SECONDS);
         let timeout = s.integer("timeoutSeconds", 1..=Self::MAX_SECONDS).or(old);
         Self {
@@ -166,6 +170,9 @@ impl ExecConfig {
 
 impl WebFetchConfig {
     fn read(s: &Section<'_>) -> Self {
+        for key in ["maxResponseBytes", "timeoutSeconds", "maxRedirects"] {
+            s.unsupported(key, "the tool's own bound holds");
+        }
         let private = s.section("ssrfPolicy", |policy| policy.boolean("dangerouslyAllowPrivateNetwork"));
         Self {
             enabled: s.boolean("enabled").unwrap_or(true),

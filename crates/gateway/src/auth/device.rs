@@ -32,10 +32,18 @@ pub(crate) fn verify(
     let raw = decode_key(&proof.public_key).filter(|raw| hex::encode(Sha256::digest(raw)) == proof.id);
     let key = raw.and_then(|raw| VerifyingKey::from_bytes(&raw).ok().map(|key| (raw, key)));
     let Some((raw, key)) = key else {
-        return Err(refusal("device identity mismatch", "DEVICE_AUTH_DEVICE_ID_MISMATCH", "device-id-mismatch"));
+        return Err(refusal(
+            "device identity mismatch",
+            "DEVICE_AUTH_DEVICE_ID_MISMATCH",
+            "device-id-mismatch",
+        ));
     };
     if now_ms.saturating_sub(proof.signed_at).saturating_abs() > MAX_SKEW_MS {
-        return Err(refusal("device signature expired", "DEVICE_AUTH_SIGNATURE_EXPIRED", "device-signature-stale"));
+        return Err(refusal(
+            "device signature expired",
+            "DEVICE_AUTH_SIGNATURE_EXPIRED",
+            "device-signature-stale",
+        ));
     }
     if proof.nonce != nonce {
         return Err(refusal("device nonce mismatch", "DEVICE_AUTH_NONCE_MISMATCH", "device-nonce-mismatch"));
@@ -97,7 +105,8 @@ mod tests {
         let raw = [0xfbu8; 32];
         let spki: Vec<u8> =
             [&[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00][..], &raw].concat();
-        let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(spki));
+        let pem =
+            format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(spki));
         for text in [URL_SAFE_NO_PAD.encode(raw), STANDARD.encode(raw), pem] {
             assert_eq!(decode_key(&text), Some(raw), "{text}");
         }

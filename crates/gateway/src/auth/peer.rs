@@ -36,7 +36,11 @@ pub(crate) struct UntrustedProxy;
 
 impl Peer {
     /// Judges a request by the socket's address and its headers.
-    pub(crate) fn of(addr: SocketAddr, headers: &HeaderMap, trusted: &[String]) -> Result<Self, UntrustedProxy> {
+    pub(crate) fn of(
+        addr: SocketAddr,
+        headers: &HeaderMap,
+        trusted: &[String],
+    ) -> Result<Self, UntrustedProxy> {
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let socket_ip = addr.ip().to_canonical();
         let forwarded = FORWARDING_HEADERS.iter().any(|name| headers.contains_key(*name));
@@ -114,7 +118,8 @@ mod tests {
 
     #[test]
     fn only_what_a_trusted_proxy_added_counts() {
-        let p = peer("10.0.0.2:5", &[("x-forwarded-for", "127.0.0.1, 198.51.100.7, 10.0.0.3")], &["10.0.0.0/8"]);
+        let p =
+            peer("10.0.0.2:5", &[("x-forwarded-for", "127.0.0.1, 198.51.100.7, 10.0.0.3")], &["10.0.0.0/8"]);
         assert_eq!(p.unwrap().ip.to_string(), "198.51.100.7");
         assert!(peer("10.0.0.2:5", &[("x-forwarded-for", "nonsense")], &["10.0.0.0/8"]).is_err());
         assert!(peer("10.0.0.2:5", &[("x-forwarded-for", "1.2.3.4")], &["10.0.0.0/99"]).is_err());

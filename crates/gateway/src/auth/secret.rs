@@ -55,7 +55,13 @@ fn advice(client_id: &str, mode: &str) -> &'static str {
 }
 
 /// The credential is missing or wrong.
-pub(crate) fn refusal(mode: &AuthMode, auth: &Auth, client_id: &str, client_mode: &str, has_device: bool) -> ErrorShape {
+pub(crate) fn refusal(
+    mode: &AuthMode,
+    auth: &Auth,
+    client_id: &str,
+    client_mode: &str,
+    has_device: bool,
+) -> ErrorShape {
     let noun = if matches!(mode, AuthMode::Password(_)) { "password" } else { "token" };
     let given = |field: &Option<String>| field.as_deref().is_some_and(|f| !f.is_empty());
     let missing = !given(&auth.token) && !given(&auth.password) && !given(&auth.device_token);
@@ -82,25 +88,25 @@ pub(crate) fn refusal(mode: &AuthMode, auth: &Auth, client_id: &str, client_mode
 
 /// The device token is good, but grants less than is asked for.
 pub(crate) fn scope_refusal() -> ErrorShape {
-    ErrorShape::invalid("unauthorized: device token scope mismatch (re-pair or approve scope upgrade)").with_details(
-        json!({
+    ErrorShape::invalid("unauthorized: device token scope mismatch (re-pair or approve scope upgrade)")
+        .with_details(json!({
             "code": "AUTH_SCOPE_MISMATCH",
             "authReason": "scope_mismatch",
             "canRetryWithDeviceToken": false,
             "recommendedNextStep": "review_auth_configuration",
-        }),
-    )
+        }))
 }
 
 /// The address has failed too often.
 pub(crate) fn rate_refusal(left: std::time::Duration) -> ErrorShape {
     let mut error =
-        ErrorShape::invalid("unauthorized: too many failed authentication attempts (retry later)").with_details(json!({
-            "code": "AUTH_RATE_LIMITED",
-            "authReason": "rate_limited",
-            "canRetryWithDeviceToken": false,
-            "recommendedNextStep": "wait_then_retry",
-        }));
+        ErrorShape::invalid("unauthorized: too many failed authentication attempts (retry later)")
+            .with_details(json!({
+                "code": "AUTH_RATE_LIMITED",
+                "authReason": "rate_limited",
+                "canRetryWithDeviceToken": false,
+                "recommendedNextStep": "wait_then_retry",
+            }));
     error.retryable = Some(true);
     error.retry_after_ms = u64::try_from(left.as_millis()).ok();
     error

@@ -54,7 +54,12 @@ pub(crate) struct Admitted {
 }
 
 /// Judges the first frame.
-pub(crate) async fn judge(text: &str, nonce: &str, peer: &Peer, shared: &Shared) -> Result<Admitted, Refusal> {
+pub(crate) async fn judge(
+    text: &str,
+    nonce: &str,
+    peer: &Peer,
+    shared: &Shared,
+) -> Result<Admitted, Refusal> {
     let (id, params) = read_connect(text)?;
     let refuse = |error: ErrorShape| Refusal::error(&id, error, CloseCode::Policy);
     check_protocol(&params).map_err(|error| Refusal::error(&id, error, CloseCode::ProtocolMismatch))?;
@@ -76,10 +81,13 @@ pub(crate) async fn judge(text: &str, nonce: &str, peer: &Peer, shared: &Shared)
 
 fn read_connect(text: &str) -> Result<(String, ConnectParams), Refusal> {
     let not_connect = "invalid handshake: first request must be connect";
-    let refuse = |id: &str, message: String| Refusal::error(id, ErrorShape::invalid(message), CloseCode::Policy);
+    let refuse =
+        |id: &str, message: String| Refusal::error(id, ErrorShape::invalid(message), CloseCode::Policy);
     let request = match read_client_frame(text) {
         ClientFrame::NotJson => return Err(Refusal::silent(CloseCode::Normal)),
-        ClientFrame::Bad { id, problem } => return Err(refuse(&id, format!("invalid request frame: {problem}"))),
+        ClientFrame::Bad { id, problem } => {
+            return Err(refuse(&id, format!("invalid request frame: {problem}")));
+        }
         ClientFrame::Request(request) => request,
     };
     if request.method != "connect" {
@@ -209,7 +217,11 @@ impl Admission<'_> {
         Err(secret::refusal(mode, auth, &client.id, &client.mode, true))
     }
 
-    async fn with_device_token(&self, device: &ProvenDevice, token: DeviceToken) -> Result<Granted, ErrorShape> {
+    async fn with_device_token(
+        &self,
+        device: &ProvenDevice,
+        token: DeviceToken,
+    ) -> Result<Granted, ErrorShape> {
         let within = |s: &String| protocol::scope::covers_name(&token.scopes, s);
         if !self.params.scopes.iter().all(within) {
             return Err(secret::scope_refusal());
@@ -218,7 +230,11 @@ impl Admission<'_> {
         Ok(self.granted("device-token", device, &token))
     }
 
-    async fn with_shared_secret(&self, device: &ProvenDevice, known: Option<Device>) -> Result<Granted, ErrorShape> {
+    async fn with_shared_secret(
+        &self,
+        device: &ProvenDevice,
+        known: Option<Device>,
+    ) -> Result<Granted, ErrorShape> {
         let ask = pairing::ask(self.params, self.role, device, known.is_some());
         let paired = match pairing::shortfall(&ask, known.as_ref()) {
             None => {
@@ -228,10 +244,14 @@ impl Admission<'_> {
             Some(_) if self.peer.local && self.shared.settings.auto_approve_local => {
                 Some(pairing::approve_silently(self.shared, ask).await?)
             }
-            Some(shortfall) => return Err(pairing::request(self.shared, ask, shortfall, known.as_ref()).await?),
+            Some(shortfall) => {
+                return Err(pairing::request(self.shared, ask, shortfall, known.as_ref()).await?);
+            }
         };
         let token = paired.and_then(|d| d.tokens.into_iter().find(|t| t.role == self.role));
-        let token = token.ok_or_else(|| ErrorShape::unavailable("the pairing changed meanwhile; connect again").retryable())?;
+        let token = token.ok_or_else(|| {
+            ErrorShape::unavailable("the pairing changed meanwhile; connect again").retryable()
+        })?;
         // A revoked token stays revoked: the shared secret lets the device in, and gives it no new token.
         if token.revoked_at_ms.is_some() {
             let scopes = self.params.scopes.clone();

@@ -101,7 +101,9 @@ async fn run(
     shared: Arc<Shared>,
 ) {
     let hello = hello::payload(&shared, handle.id(), &admitted.granted).await;
-    if socket.feed(frame::encode_ok(&admitted.request_id, &hello)).await.is_err() || socket.flush().await.is_err() {
+    if socket.feed(frame::encode_ok(&admitted.request_id, &hello)).await.is_err()
+        || socket.flush().await.is_err()
+    {
         return;
     }
     // From here on the others know of this connection; the guard makes them forget it.

@@ -40,7 +40,9 @@ pub(crate) struct Channels {
 impl Channels {
     /// Builds what is configured. A channel that cannot be built is reported and left out; the rest works.
     pub(crate) fn from_config(config: &Config, env: &Env, clock: &SharedClock) -> Self {
-        let Some(telegram) = config.channels.telegram.as_ref().filter(|t| t.enabled) else { return Self::default() };
+        let Some(telegram) = config.channels.telegram.as_ref().filter(|t| t.enabled) else {
+            return Self::default();
+        };
         match telegram_account(telegram, env, clock) {
             Ok(account) => Self { telegram: Some(account), broken: vec![] },
             Err(problem) => {
@@ -163,7 +165,8 @@ fn telegram_account(
     })?;
     let bot_id = token.expose_secret().split(':').next().unwrap_or_default().to_owned();
     let from_config = config.bot_token.is_some() || config.token_file.is_some();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a size in MB, checked by the configuration
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // a size in MB, checked by the configuration
     let media_max_bytes = (config.media_max_mb.clamp(0.0, 2000.0) * 1_000_000.0) as u64;
     let bot = Telegram::new(
         TelegramConfig {
@@ -177,7 +180,13 @@ fn telegram_account(
     )
     .map_err(|e| e.to_string())?;
     let token_source = if from_config { "config" } else { "env" };
-    Ok(TelegramAccount { bot, bot_id, policy: access_policy(config), token_source, typing: AtomicBool::new(false) })
+    Ok(TelegramAccount {
+        bot,
+        bot_id,
+        policy: access_policy(config),
+        token_source,
+        typing: AtomicBool::new(false),
+    })
 }
 
 fn access_policy(config: &config::TelegramConfig) -> AccessPolicy {

@@ -116,7 +116,10 @@ async fn deliver(shared: &Shared, row: OutboxRow) -> Chat {
                 retry_in_ms = wait.map(|w| w.as_millis() as u64), "a message was not sent");
             match wait {
                 Some(wait) => {
-                    let at = shared.clock.now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+                    let at = shared
+                        .clock
+                        .now_ms()
+                        .saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
                     shared.store.retry_outbox(row.id, at, &error.message).await
                 }
                 None => shared.store.bury_outbox(row.id, &error.message).await,
@@ -147,12 +150,13 @@ pub(crate) async fn send(shared: &Shared, out: Outbound, key: &str) -> Result<St
     if !shared.channels.has(&out.channel) {
         let there_are = shared.channels.names().join(", ");
         let there_are = if there_are.is_empty() { "none".into() } else { there_are };
-        return Err(ErrorShape::invalid(format!("no channel {:?} is configured; there are: {there_are}", out.channel)));
+        return Err(ErrorShape::invalid(format!(
+            "no channel {:?} is configured; there are: {there_are}",
+            out.channel
+        )));
     }
-    let pieces: Vec<Outbound> = Telegram::split(&out.text)
-        .into_iter()
-        .map(|text| Outbound { text, ..out.clone() })
-        .collect();
+    let pieces: Vec<Outbound> =
+        Telegram::split(&out.text).into_iter().map(|text| Outbound { text, ..out.clone() }).collect();
     if pieces.is_empty() {
         return Err(ErrorShape::invalid("the message is empty; nothing was sent"));
     }

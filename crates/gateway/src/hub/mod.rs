@@ -68,7 +68,12 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new(presence: Presence) -> Self {
-        Self { members: Mutex::default(), nodes: Nodes::default(), presence, health_version: AtomicU64::new(1) }
+        Self {
+            members: Mutex::default(),
+            nodes: Nodes::default(),
+            presence,
+            health_version: AtomicU64::new(1),
+        }
     }
 
     fn members(&self) -> MutexGuard<'_, HashMap<String, Member>> {
@@ -114,7 +119,13 @@ impl Hub {
     }
 
     /// Sends an event. With `counted` it takes part in each connection's `seq`.
-    pub(crate) fn broadcast(&self, to: Audience<'_>, name: &'static str, payload: &impl Serialize, counted: bool) {
+    pub(crate) fn broadcast(
+        &self,
+        to: Audience<'_>,
+        name: &'static str,
+        payload: &impl Serialize,
+        counted: bool,
+    ) {
         self.send(to, Event { name, payload: to_raw(payload), versions: None, broadcast: counted });
     }
 
@@ -159,7 +170,12 @@ impl Hub {
     }
 
     /// Listens to a session's messages, or stops to.
-    pub(crate) fn subscribe_messages(&self, conn_id: &str, key: &SessionKey, on: bool) -> Result<(), ErrorShape> {
+    pub(crate) fn subscribe_messages(
+        &self,
+        conn_id: &str,
+        key: &SessionKey,
+        on: bool,
+    ) -> Result<(), ErrorShape> {
         let mut members = self.members();
         let Some(member) = members.get_mut(conn_id) else { return Ok(()) };
         if !on {

@@ -123,7 +123,9 @@ impl Nodes {
         {
             let mut pending = self.pending();
             if pending.len() >= MAX_PENDING {
-                return Err(ErrorShape::unavailable("too many node calls are pending; try again later").retryable());
+                return Err(
+                    ErrorShape::unavailable("too many node calls are pending; try again later").retryable()
+                );
             }
             let entry = Pending { conn_id: handle.id().to_owned(), node_id: call.node_id.clone(), answer };
             pending.insert(id.clone(), entry);
@@ -147,7 +149,9 @@ impl Nodes {
         let command = &call.command;
         if !shared.settings.node_commands.allows(command) {
             return Err(not_allowed(
-                &format!("node command not allowed: {command:?} requires explicit gateway.nodes.commands.allow opt-in"),
+                &format!(
+                    "node command not allowed: {command:?} requires explicit gateway.nodes.commands.allow opt-in"
+                ),
                 "command not allowlisted",
                 command,
             ));
@@ -175,7 +179,12 @@ impl Nodes {
     }
 
     /// Takes a node's answer. An id that is unknown, answered before, or another node's is ignored: the caller is gone.
-    pub(crate) fn answer(&self, conn: &ConnHandle, id: &str, answer: Result<Option<String>, ErrorShape>) -> bool {
+    pub(crate) fn answer(
+        &self,
+        conn: &ConnHandle,
+        id: &str,
+        answer: Result<Option<String>, ErrorShape>,
+    ) -> bool {
         let mut pending = self.pending();
         if pending.get(id).is_none_or(|p| p.conn_id != conn.id()) {
             return false;
@@ -231,8 +240,7 @@ fn not_connected(dispatched: bool) -> ErrorShape {
 }
 
 fn timed_out(call: &Invoke) -> ErrorShape {
-    let message =
-        format!("node did not answer {} within {} ms", call.command, call.timeout.as_millis());
+    let message = format!("node did not answer {} within {} ms", call.command, call.timeout.as_millis());
     ErrorShape::unavailable(message.clone()).with_details(json!({
         "code": "TIMEOUT",
         "nodeError": {"code": "TIMEOUT", "message": message},
@@ -253,7 +261,11 @@ pub(crate) fn node_error(error: &Value) -> ErrorShape {
 }
 
 /// Takes a node in: its declaration is compared with what was approved, in one transaction.
-pub(super) async fn join(shared: &Shared, handle: &ConnHandle, admitted: &Admitted) -> Result<(), ErrorShape> {
+pub(super) async fn join(
+    shared: &Shared,
+    handle: &ConnHandle,
+    admitted: &Admitted,
+) -> Result<(), ErrorShape> {
     let Some(node_id) = handle.principal().device_id.clone() else {
         return Err(ErrorShape::new(ErrorCode::NotPaired, "device identity required"));
     };
@@ -281,7 +293,9 @@ pub(super) async fn join(shared: &Shared, handle: &ConnHandle, admitted: &Admitt
     };
     let previous = shared.hub.nodes.connected().insert(node_id, node);
     if let Some(previous) = previous {
-        previous.handle.close(protocol::limits::CloseCode::Normal, "replaced by a newer connection of this node");
+        previous
+            .handle
+            .close(protocol::limits::CloseCode::Normal, "replaced by a newer connection of this node");
         fail_pending(shared, previous.handle.id());
     }
     if let (true, Some(request)) = (declared.newly_pending, &declared.pending) {
@@ -307,7 +321,8 @@ pub(super) fn leave(shared: &Shared, handle: &ConnHandle) {
 
 fn fail_pending(shared: &Shared, conn_id: &str) {
     let mut pending = shared.hub.nodes.pending();
-    let ids: Vec<String> = pending.iter().filter(|(_, p)| p.conn_id == conn_id).map(|(id, _)| id.clone()).collect();
+    let ids: Vec<String> =
+        pending.iter().filter(|(_, p)| p.conn_id == conn_id).map(|(id, _)| id.clone()).collect();
     let lost: Vec<Pending> = ids.iter().filter_map(|id| pending.remove(id)).collect();
     drop(pending);
     for entry in lost {
@@ -321,7 +336,8 @@ pub(crate) fn request_json(request: &NodeRequest) -> Value {
     let mut out = Map::new();
     out.insert("requestId".into(), json!(request.request_id));
     out.extend(declaration_json(&request.declaration));
-    let scopes: Vec<&str> = approval_scopes(&request.declaration.commands).iter().map(|s| s.as_str()).collect();
+    let scopes: Vec<&str> =
+        approval_scopes(&request.declaration.commands).iter().map(|s| s.as_str()).collect();
     out.insert("requiredApproveScopes".into(), json!(scopes));
     out.insert("ts".into(), json!(request.ts));
     Value::Object(out)

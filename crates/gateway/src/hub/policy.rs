@@ -64,8 +64,14 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Approving one of these takes `operator.admin`: they run programs or drive a browser.
-const ADMIN: &[&str] =
-    &["system.run", "system.run.prepare", "system.which", "fs.listDir", "browser.proxy", "system.execApprovals."];
+const ADMIN: &[&str] = &[
+    "system.run",
+    "system.run.prepare",
+    "system.which",
+    "fs.listDir",
+    "browser.proxy",
+    "system.execApprovals.",
+];
 
 /// `gateway.nodes.commands`.
 #[derive(Debug, Clone, Default)]

@@ -67,7 +67,10 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let Some(result) = submitted.wait(timeout + GRACE).await else {
         return Err(ErrorShape::new(
             ErrorCode::AgentTimeout,
-            format!("the agent did not answer within {} s; the run goes on, ask again with agent.wait", timeout.as_secs()),
+            format!(
+                "the agent did not answer within {} s; the run goes on, ask again with agent.wait",
+                timeout.as_secs()
+            ),
         )
         .with_details(json!({"runId": run_id})));
     };
@@ -92,7 +95,9 @@ async fn target(
         _ => {
             let session = call.shared.store.session(key).await.map_err(super::store_error)?;
             let route = session.and_then(|s| s.route).ok_or_else(|| {
-                ErrorShape::invalid("deliver needs a channel and to: nobody has written in this session from a channel yet")
+                ErrorShape::invalid(
+                    "deliver needs a channel and to: nobody has written in this session from a channel yet",
+                )
             })?;
             (route.channel, route.account, route.to)
         }

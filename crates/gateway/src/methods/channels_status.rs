@@ -27,7 +27,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     }
     let mut issues: Vec<Value> = Vec::new();
     for (name, problem) in shared.channels.broken.iter().filter(|(name, _)| wanted(name)) {
-        channels.insert((*name).to_owned(), json!({"configured": false, "running": false, "lastError": problem}));
+        channels
+            .insert((*name).to_owned(), json!({"configured": false, "running": false, "lastError": problem}));
         issues.push(json!({"channel": name, "message": problem}));
     }
     let names: Vec<&String> = channels.keys().collect();

@@ -22,15 +22,11 @@ struct Params {
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let key = submit::session_key(&call, Some(&p.session_key), p.agent_id.as_deref())?;
-    let directives = Directives { queue_mode: p.queue_mode, timeout_ms: p.timeout_ms, ..Directives::default() };
+    let directives =
+        Directives { queue_mode: p.queue_mode, timeout_ms: p.timeout_ms, ..Directives::default() };
     let run_id = p.idempotency_key;
-    let submit = Submit {
-        key,
-        run_id: run_id.clone(),
-        message: p.message,
-        attachments: p.attachments,
-        directives,
-    };
+    let submit =
+        Submit { key, run_id: run_id.clone(), message: p.message, attachments: p.attachments, directives };
     submit::submit(&call, submit).await?;
     Ok(json!({"runId": run_id, "status": "started"}).into())
 }

@@ -33,7 +33,9 @@ struct RequestId {
 }
 
 fn unknown(request_id: &str) -> ErrorShape {
-    ErrorShape::invalid(format!("unknown requestId {request_id}; device.pair.list shows what waits for approval"))
+    ErrorShape::invalid(format!(
+        "unknown requestId {request_id}; device.pair.list shows what waits for approval"
+    ))
 }
 
 /// Nobody gives away what they do not have: approving takes the scopes that are asked for.
@@ -48,7 +50,8 @@ pub(super) async fn approve(mut call: Call) -> Answer {
         return Err(ErrorShape::missing_scope(missing, &required));
     }
     // The request's content is fixed under its id, so what was checked above is what is approved here.
-    let approved = shared.store.approve_device(&p.request_id, ApprovedVia::Owner).await.map_err(store_error)?;
+    let approved =
+        shared.store.approve_device(&p.request_id, ApprovedVia::Owner).await.map_err(store_error)?;
     let Some((_, device)) = approved else { return Err(unknown(&p.request_id)) };
     tracing::info!(device = %device.device_id, roles = ?device.roles, scopes = ?device.scopes, "device approved");
     resolved(&call, &p.request_id, &device.device_id, "approved");
@@ -73,7 +76,10 @@ struct DeviceId {
 pub(super) async fn remove(mut call: Call) -> Answer {
     let p: DeviceId = call.params()?;
     if !call.shared.store.remove_device(&p.device_id).await.map_err(store_error)? {
-        return Err(ErrorShape::invalid(format!("unknown device {}; device.pair.list names those that are paired", p.device_id)));
+        return Err(ErrorShape::invalid(format!(
+            "unknown device {}; device.pair.list names those that are paired",
+            p.device_id
+        )));
     }
     tracing::info!(device = %p.device_id, "device removed");
     call.shared.hub.close_device(&p.device_id, "device removed");

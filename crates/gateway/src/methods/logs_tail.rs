@@ -24,7 +24,9 @@ struct Params {
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let Some(file) = call.shared.log_file.clone() else {
-        return Err(ErrorShape::unavailable("this gateway writes no log file; its log goes to standard error"));
+        return Err(ErrorShape::unavailable(
+            "this gateway writes no log file; its log goes to standard error",
+        ));
     };
     let limit = p.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     let bytes = p.max_bytes.unwrap_or(DEFAULT_BYTES).min(MAX_BYTES);
@@ -91,7 +93,10 @@ mod tests {
         let path = dir.path().join("log");
         std::fs::write(&path, "one\ntwo\nhal").unwrap();
         let first = tail(&path, None, 10, 1000).unwrap();
-        assert_eq!((first.lines, first.cursor, first.truncated), (vec!["one".into(), "two".into()], 8, false));
+        assert_eq!(
+            (first.lines, first.cursor, first.truncated),
+            (vec!["one".into(), "two".into()], 8, false)
+        );
         std::fs::write(&path, "one\ntwo\nhalf\nthree\n").unwrap();
         let next = tail(&path, Some(8), 10, 1000).unwrap();
         assert_eq!((next.lines, next.reset), (vec!["half".to_owned(), "three".into()], false));

@@ -86,7 +86,8 @@ pub(crate) struct Call {
 impl Call {
     /// The parameters, which the table's shape has checked.
     pub(crate) fn params<T: DeserializeOwned>(&mut self) -> Result<T, ErrorShape> {
-        serde_json::from_value(self.params.take()).map_err(|e| ErrorShape::invalid(format!("invalid params: {e}")))
+        serde_json::from_value(self.params.take())
+            .map_err(|e| ErrorShape::invalid(format!("invalid params: {e}")))
     }
 }
 
@@ -179,12 +180,16 @@ fn check_access(spec: &MethodSpec, call: &Call) -> Result<(), ErrorShape> {
     match spec.access {
         Access::Anyone => Ok(()),
         Access::Node if principal.is_node() => Ok(()),
-        Access::Node => Err(ErrorShape::new(ErrorCode::Forbidden, format!("{} is for nodes; this connection is an operator's", spec.name))
-            .with_details(json!({"code": "ROLE_REQUIRED", "requiredRole": "node"}))),
-        Access::Operator(_) if principal.is_node() => {
-            Err(ErrorShape::new(ErrorCode::Forbidden, format!("{} is for operators; this connection is a node's", spec.name))
-                .with_details(json!({"code": "ROLE_REQUIRED", "requiredRole": "operator"})))
-        }
+        Access::Node => Err(ErrorShape::new(
+            ErrorCode::Forbidden,
+            format!("{} is for nodes; this connection is an operator's", spec.name),
+        )
+        .with_details(json!({"code": "ROLE_REQUIRED", "requiredRole": "node"}))),
+        Access::Operator(_) if principal.is_node() => Err(ErrorShape::new(
+            ErrorCode::Forbidden,
+            format!("{} is for operators; this connection is a node's", spec.name),
+        )
+        .with_details(json!({"code": "ROLE_REQUIRED", "requiredRole": "operator"}))),
         Access::Operator(scope) if principal.may(scope) => Ok(()),
         Access::Operator(scope) => Err(ErrorShape::missing_scope(scope.as_str(), &[scope.as_str()])),
     }

@@ -32,7 +32,8 @@ struct Invoked<'a> {
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
-    let timeout = p.timeout_ms.filter(|ms| *ms > 0).map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(MAX_TIMEOUT);
+    let timeout =
+        p.timeout_ms.filter(|ms| *ms > 0).map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(MAX_TIMEOUT);
     let shared = call.shared.clone();
     let key = format!("node.invoke:{}:{}", call.conn.principal().key_owner(), p.idempotency_key);
     let invoke = Invoke {

@@ -27,7 +27,10 @@ pub(super) async fn describe(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let node = all(&call).await?.remove(&p.node_id);
     let Some(Value::Object(node)) = node else {
-        return Err(ErrorShape::invalid(format!("unknown node {}; node.list names those that are paired", p.node_id)));
+        return Err(ErrorShape::invalid(format!(
+            "unknown node {}; node.list names those that are paired",
+            p.node_id
+        )));
     };
     let mut out = Map::new();
     out.insert("ts".into(), json!(call.shared.clock.now_ms()));

@@ -36,7 +36,9 @@ struct RequestId {
 }
 
 fn unknown(request_id: &str) -> ErrorShape {
-    ErrorShape::invalid(format!("unknown requestId {request_id}; node.pair.list shows what waits for approval"))
+    ErrorShape::invalid(format!(
+        "unknown requestId {request_id}; node.pair.list shows what waits for approval"
+    ))
 }
 
 pub(super) async fn approve(mut call: Call) -> Answer {
@@ -81,7 +83,10 @@ struct NodeId {
 pub(super) async fn remove(mut call: Call) -> Answer {
     let p: NodeId = call.params()?;
     if !call.shared.store.remove_node(&p.node_id).await.map_err(store_error)? {
-        return Err(ErrorShape::invalid(format!("unknown node {}; node.pair.list names those with approved commands", p.node_id)));
+        return Err(ErrorShape::invalid(format!(
+            "unknown node {}; node.pair.list names those with approved commands",
+            p.node_id
+        )));
     }
     call.shared.hub.nodes.decided(&p.node_id, None);
     Ok(json!({"nodeId": p.node_id}).into())

@@ -28,7 +28,9 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         Some(channel) => channel,
         None => match shared.channels.names().as_slice() {
             [only] => (*only).to_owned(),
-            _ => return Err(ErrorShape::invalid("invalid send params: must have required property 'channel'")),
+            _ => {
+                return Err(ErrorShape::invalid("invalid send params: must have required property 'channel'"));
+            }
         },
     };
     // `telegram:123` and `123` mean the same chat.

@@ -39,7 +39,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     };
     let rows: Vec<Value> = sessions.iter().filter(fits).map(|s| row(shared, s)).collect();
     let next = p.offset + sessions.len();
-    let has_more = if searched { sessions.len() == limit } else { i64::try_from(next).is_ok_and(|n| n < total) };
+    let has_more =
+        if searched { sessions.len() == limit } else { i64::try_from(next).is_ok_and(|n| n < total) };
     Ok(json!({
         "ts": now,
         "path": store_path(shared),
@@ -66,7 +67,8 @@ pub(crate) fn defaults(shared: &Shared) -> Value {
         Some((provider, model)) => (Some(provider), Some(model)),
         None => (None, None),
     };
-    let window = shared.models.for_agent(&shared.settings.default_agent).ok().map(|m| m.info().context_window);
+    let window =
+        shared.models.for_agent(&shared.settings.default_agent).ok().map(|m| m.info().context_window);
     json!({"modelProvider": provider, "model": model, "contextTokens": window})
 }
 
@@ -114,7 +116,8 @@ pub(crate) fn row(shared: &Shared, session: &Session) -> Value {
         out["lastChannel"] = json!(route.channel);
         out["lastTo"] = json!(route.to);
         out["lastAccountId"] = json!(route.account);
-        out["deliveryContext"] = json!({"channel": route.channel, "to": route.to, "accountId": route.account});
+        out["deliveryContext"] =
+            json!({"channel": route.channel, "to": route.to, "accountId": route.account});
     }
     if let Some(run) = &session.last_run {
         out["lastRunId"] = json!(run.run_id);

@@ -18,10 +18,15 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let shared = &call.shared;
     // A turn that writes to the old transcript would answer into nothing.
     if !shared.runs.running(&key).is_empty() {
-        return Err(ErrorShape::unavailable("the session is answering; abort the run first (chat.abort), then reset").retryable());
+        return Err(ErrorShape::unavailable(
+            "the session is answering; abort the run first (chat.abort), then reset",
+        )
+        .retryable());
     }
     let Some(session) = shared.store.reset_session(&key).await.map_err(store_error)? else {
-        return Err(ErrorShape::invalid(format!("no session {key}; sessions.list names those that there are")));
+        return Err(ErrorShape::invalid(format!(
+            "no session {key}; sessions.list names those that there are"
+        )));
     };
     crate::runs::events::session_changed(shared, &key, "reset").await;
     Ok(json!({

@@ -64,7 +64,11 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
     for row in rows {
         let id = row.id;
         if dispatch::one(shared, row).await.map_err(store_error)? == Dispatched::Full {
-            shared.store.close_inbound(vec![id], "refused: the session's queue is full", vec![]).await.map_err(store_error)?;
+            shared
+                .store
+                .close_inbound(vec![id], "refused: the session's queue is full", vec![])
+                .await
+                .map_err(store_error)?;
             return Err(ErrorShape::unavailable(
                 "the session has too many messages waiting (messages.queue.cap); try again when some are answered",
             )
@@ -111,7 +115,11 @@ fn images(attachments: &[Value]) -> Result<Vec<Part>, ErrorShape> {
 }
 
 /// The session that a call means: a full key, a bare name within the agent, or the agent's main session.
-pub(super) fn session_key(call: &Call, key: Option<&str>, agent_id: Option<&str>) -> Result<SessionKey, ErrorShape> {
+pub(super) fn session_key(
+    call: &Call,
+    key: Option<&str>,
+    agent_id: Option<&str>,
+) -> Result<SessionKey, ErrorShape> {
     let settings = &call.shared.settings;
     let agent = agent_id.unwrap_or(&settings.default_agent);
     if !settings.has_agent(agent) {

@@ -4,6 +4,7 @@ use super::Work;
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
 use channels::policy::{Access, decide, new_pairing_code, pairing_reply};
+use config::{DmScope, GroupScope};
 use model::{ChatKind, Inbound, Outbound, SessionKey};
 use std::sync::Arc;
 use store::{InboundRow, Route};
@@ -34,7 +35,8 @@ pub(crate) async fn one(shared: &Arc<Shared>, row: InboundRow) -> Result<Dispatc
     if !shared.runs.claim(id) {
         return Ok(Dispatched::Taken);
     }
-    let outcome = if row.inbound.channel == RPC { Ok(submit(shared, row)) } else { from_channel(shared, row).await };
+    let outcome =
+        if row.inbound.channel == RPC { Ok(submit(shared, row)) } else { from_channel(shared, row).await };
     if !matches!(outcome, Ok(Some(_))) {
         // Closed, full or failed: nobody holds it any more.
         shared.runs.release(id);
@@ -55,8 +57,7 @@ async fn from_channel(shared: &Arc<Shared>, row: InboundRow) -> Result<Option<Su
         shared.store.close_inbound(vec![row.id], "channel is no longer configured", vec![]).await?;
         return Ok(None);
     };
-    let paired =
-        shared.store.channel_allowed(&inbound.channel, &inbound.account, &inbound.sender.id).await?;
+    let paired = shared.store.channel_allowed(&inbound.channel, &inbound.account, &inbound.sender.id).await?;
     match decide(policy, inbound, paired) {
         Access::Allow => Ok(submit(shared, row)),
         Access::Ignore(reason) => {
@@ -102,7 +103,8 @@ fn submit(shared: &Arc<Shared>, row: InboundRow) -> Option<Submitted> {
     let (key, mode) = (session_of(shared, &row.inbound), queue_mode(shared, &row.inbound));
     let route = (row.inbound.channel != RPC)
         .then(|| format!("{}:{}:{}", row.inbound.channel, row.inbound.account, row.inbound.chat.id));
-    let submission = Submission { run_id: run_id(&row.inbound), route, payload: Work::Message(Box::new(row)) };
+    let submission =
+        Submission { run_id: run_id(&row.inbound), route, payload: Work::Message(Box::new(row)) };
     Some(shared.runs.submit(shared, &key, submission, mode))
 }
 
@@ -116,15 +118,27 @@ pub(crate) fn run_id(inbound: &Inbound) -> String {
     }
 }
 
-/// The session that hears a message. Direct messages share the main session; each group has its own.
+/// The session that hears a message: direct messages share the main session and each group has its own, unless
+/// `session.dmScope` or `session.groupScope` say otherwise.
 pub(crate) fn session_of(shared: &Shared, inbound: &Inbound) -> SessionKey {
-    let agent = &shared.settings.default_agent;
-    if inbound.channel == RPC {
-        return SessionKey::parse(&inbound.chat.id).unwrap_or_else(|_| SessionKey::main(agent));
+    let settings = &shared.settings;
+    let agent = &settings.default_agent;
+    let Inbound { channel, account, chat, sender, .. } = inbound;
+    if channel == RPC {
+        return SessionKey::parse(&chat.id).unwrap_or_else(|_| SessionKey::main(agent));
     }
-    match inbound.chat.kind {
-        ChatKind::Direct => SessionKey::main(agent),
-        ChatKind::Group => SessionKey::group(agent, &inbound.channel, &inbound.chat.id),
+    match (chat.kind, settings.dm_scope, settings.group_scope) {
+        (ChatKind::Group, _, GroupScope::PerGroup) => SessionKey::group(agent, channel, &chat.id),
+        (ChatKind::Group, _, GroupScope::Main) | (ChatKind::Direct, DmScope::Main, _) => {
+            SessionKey::main(agent)
+        }
+        (ChatKind::Direct, DmScope::PerPeer, _) => SessionKey::direct(agent, None, &sender.id),
+        (ChatKind::Direct, DmScope::PerChannelPeer, _) => {
+            SessionKey::direct(agent, Some(channel), &sender.id)
+        }
+        (ChatKind::Direct, DmScope::PerAccountChannelPeer, _) => {
+            SessionKey::direct(agent, Some(&format!("{channel}:{account}")), &sender.id)
+        }
     }
 }
 

@@ -130,7 +130,11 @@ impl RunEvents {
             state.text.clear();
             state.sent = 0;
             let id = format!("{}:{item}", self.item_prefix);
-            self.agent(&mut state, "assistant", json!({"text": "", "delta": "", "replace": true, "itemId": id}));
+            self.agent(
+                &mut state,
+                "assistant",
+                json!({"text": "", "delta": "", "replace": true, "itemId": id}),
+            );
             let message = assistant_text("", self.shared.clock.now_ms());
             self.chat(&state, "delta", json!({"deltaText": "", "replace": true, "message": message}));
         }
@@ -180,7 +184,9 @@ impl Events for RunEvents {
                 self.tool_end(&tool_call_id, &name, &output, duration_ms);
             }
             TurnEvent::Retry { attempt, wait_ms, reason } => {
-                self.lifecycle(json!({"phase": "retry", "attempt": attempt, "waitMs": wait_ms, "reason": reason}));
+                self.lifecycle(
+                    json!({"phase": "retry", "attempt": attempt, "waitMs": wait_ms, "reason": reason}),
+                );
             }
             TurnEvent::Compaction { phase } => {
                 let phase = if phase == CompactionPhase::Start { "start" } else { "end" };
@@ -204,7 +210,8 @@ fn tool_item(id: &str, name: &str, phase: &str, status: &str, arguments: &Value)
 /// `Exec uname -a`: the tool and the argument that says most.
 fn title(name: &str, arguments: &Value) -> String {
     let mut letters = name.chars();
-    let capital: String = letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    let capital: String =
+        letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default();
     let telling = ["command", "path", "url", "action"].iter().find_map(|key| arguments[*key].as_str());
     match telling {
         Some(text) => format!("{capital} {}", text.chars().take(120).collect::<String>()),

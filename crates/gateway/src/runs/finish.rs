@@ -32,8 +32,10 @@ pub(crate) async fn finish(
         TurnEnd::Failed(e) => (RunStatus::Failed, Some(e.message.clone()), e.kind == TurnErrorKind::Deadline),
     };
     let stop_reason = stop_reason(status);
-    events.lifecycle(json!({"phase": "finishing", "stopReason": stop_reason, "aborted": status == RunStatus::Aborted,
-        "endedAt": shared.clock.now_ms()}));
+    events.lifecycle(
+        json!({"phase": "finishing", "stopReason": stop_reason, "aborted": status == RunStatus::Aborted,
+        "endedAt": shared.clock.now_ms()}),
+    );
     let finish = FinishRun {
         run_id: run.run_id.clone(),
         status,
@@ -154,11 +156,8 @@ fn payload(
     ended_at_ms: i64,
 ) -> Value {
     let (run, usage) = (&begun.run, &outcome.usage);
-    let payloads = if outcome.reply.is_empty() {
-        json!([])
-    } else {
-        json!([{"text": outcome.reply, "mediaUrl": null}])
-    };
+    let payloads =
+        if outcome.reply.is_empty() { json!([]) } else { json!([{"text": outcome.reply, "mediaUrl": null}]) };
     let model = shared.models.for_agent(key.agent_id()).ok();
     let info = model.as_ref().map(|m| m.info());
     let (word, summary) = match status {

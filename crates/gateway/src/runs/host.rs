@@ -13,9 +13,10 @@ pub(crate) struct GatewayHost(pub(crate) Weak<Shared>);
 
 impl GatewayHost {
     fn shared(&self) -> Result<Arc<Shared>, HostError> {
-        self.0
-            .upgrade()
-            .ok_or_else(|| HostError { code: "UNAVAILABLE".into(), message: "the gateway is stopping".into() })
+        self.0.upgrade().ok_or_else(|| HostError {
+            code: "UNAVAILABLE".into(),
+            message: "the gateway is stopping".into(),
+        })
     }
 }
 
@@ -127,7 +128,11 @@ impl Host for GatewayHost {
         })
     }
 
-    fn history<'a>(&'a self, key: SessionKey, limit: usize) -> BoxFuture<'a, Result<Vec<Message>, HostError>> {
+    fn history<'a>(
+        &'a self,
+        key: SessionKey,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Message>, HostError>> {
         Box::pin(async move {
             let shared = self.shared()?;
             let (entries, _) = shared.store.history(&key, limit, None).await.map_err(store_error)?;
@@ -138,10 +143,11 @@ impl Host for GatewayHost {
     fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>> {
         Box::pin(async move {
             let shared = self.shared()?;
-            let session = shared.store.session(&key).await.map_err(store_error)?.ok_or_else(|| HostError {
-                code: "INVALID_REQUEST".into(),
-                message: format!("no session {key}; sessions_list names those that there are"),
-            })?;
+            let session =
+                shared.store.session(&key).await.map_err(store_error)?.ok_or_else(|| HostError {
+                    code: "INVALID_REQUEST".into(),
+                    message: format!("no session {key}; sessions_list names those that there are"),
+                })?;
             let model = shared.models.for_agent(key.agent_id()).ok();
             let window = model.as_ref().map(|m| m.info().context_window);
             Ok(json!({

@@ -164,7 +164,11 @@ impl Runs {
 
     /// Aborts a session's running turn, or what waits under `run_id`. Gives the running runs that were aborted and the
     /// waiting work that was taken out.
-    pub(crate) fn abort(&self, key: &SessionKey, run_id: Option<&str>) -> (Vec<String>, Vec<Submission<Work>>) {
+    pub(crate) fn abort(
+        &self,
+        key: &SessionKey,
+        run_id: Option<&str>,
+    ) -> (Vec<String>, Vec<Submission<Work>>) {
         let mut slots = self.slots();
         let Some(slot) = slots.get_mut(key) else { return (Vec::new(), Vec::new()) };
         let running = slot.queue.running_run_ids().to_vec();

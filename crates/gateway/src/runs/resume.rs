@@ -30,7 +30,11 @@ pub(crate) async fn all(shared: &Arc<Shared>) -> Result<(), StoreError> {
 }
 
 /// Begins a cut run again: the cut is marked in its transcript, calls that may have had effects are not repeated.
-pub(super) async fn begin(shared: &Arc<Shared>, key: &SessionKey, run: Run) -> Result<Option<Begin>, StoreError> {
+pub(super) async fn begin(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    run: Run,
+) -> Result<Option<Begin>, StoreError> {
     let Some((run, mut entries)) = shared.store.resume_run(&run.run_id).await? else { return Ok(None) };
     if run.status != RunStatus::Running {
         finish::resolve_stored(shared, &run);

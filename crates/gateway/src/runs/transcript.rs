@@ -69,7 +69,12 @@ impl Transcript for RunTranscript {
         })
     }
 
-    fn compact<'a>(&'a self, note: NoteMessage, kept_from: usize, calls: Vec<ModelCall>) -> TranscriptFuture<'a, ()> {
+    fn compact<'a>(
+        &'a self,
+        note: NoteMessage,
+        kept_from: usize,
+        calls: Vec<ModelCall>,
+    ) -> TranscriptFuture<'a, ()> {
         Box::pin(async move {
             let keep_from = {
                 let seqs = self.seqs.lock().unwrap_or_else(|e| e.into_inner());
@@ -77,7 +82,8 @@ impl Transcript for RunTranscript {
                 seqs.get(kept_from).copied().unwrap_or_else(|| seqs.last().map_or(0, |last| last + 1))
             };
             let calls = calls.into_iter().map(ledger_call).collect();
-            let entries = self.shared.store.compact(&self.run_id, note, keep_from, calls).await.map_err(failed)?;
+            let entries =
+                self.shared.store.compact(&self.run_id, note, keep_from, calls).await.map_err(failed)?;
             *self.seqs.lock().unwrap_or_else(|e| e.into_inner()) = entries.iter().map(|e| e.seq).collect();
             Ok(())
         })

@@ -65,7 +65,8 @@ async fn begin(
         inbound_ids: rows.iter().map(|row| row.id).collect(),
         created_via: if is_rpc { "run" } else { "channel" }.into(),
         title: (!is_rpc).then(|| first.chat.title.clone().unwrap_or_else(|| speaker(&first))),
-        chat_type: (!is_rpc).then(|| if first.chat.kind == ChatKind::Group { "group" } else { "direct" }.into()),
+        chat_type: (!is_rpc)
+            .then(|| if first.chat.kind == ChatKind::Group { "group" } else { "direct" }.into()),
     };
     match shared.store.begin_run(begin).await? {
         Begun::Started { run, transcript } => {

@@ -41,9 +41,13 @@ fn holder_of(port: u16) -> Option<String> {
     })?;
     let wanted = format!("socket:[{inode}]");
     for entry in std::fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let Ok(descriptors) = std::fs::read_dir(entry.path().join("fd")) else { continue };
-        let holds = |link: std::fs::DirEntry| std::fs::read_link(link.path()).is_ok_and(|t| t.as_os_str() == wanted.as_str());
+        let holds = |link: std::fs::DirEntry| {
+            std::fs::read_link(link.path()).is_ok_and(|t| t.as_os_str() == wanted.as_str())
+        };
         if descriptors.flatten().any(holds) {
             let name = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
             return Some(format!("process {pid} ({})", name.trim()));

@@ -29,7 +29,10 @@ pub(super) async fn run(gateway: &Gateway, home: &Home, steps: &Steps<'_>) -> Re
     steps.took("operator", "connected and proved the shared token")?;
     let mut events = operator.take_events();
     let request = pending_request(&operator, &mut events).await?;
-    steps.took("node", &format!("{NODE_NAME} connected with its own key and was paired (local, shared token proven)"))?;
+    steps.took(
+        "node",
+        &format!("{NODE_NAME} connected with its own key and was paired (local, shared token proven)"),
+    )?;
     operator
         .call("node.pair.approve", json!({"requestId": request}), CALL)
         .await
@@ -115,7 +118,9 @@ async fn watch(
                     let text = event.payload["message"]["content"][0]["text"].as_str();
                     return Ok(text.unwrap_or_default().to_owned());
                 }
-                Some("final") => return Err(failed("agent", "it answered without running the command on the node")),
+                Some("final") => {
+                    return Err(failed("agent", "it answered without running the command on the node"));
+                }
                 Some("error") => {
                     let why = event.payload["errorMessage"].as_str().unwrap_or("no reason given");
                     return Err(failed("agent", why));
@@ -133,7 +138,11 @@ fn show_agent(payload: &Value, steps: &Steps<'_>) -> Result<bool, Failure> {
     let data = &payload["data"];
     match (payload["stream"].as_str(), data["phase"].as_str()) {
         (Some("lifecycle"), Some("model")) => {
-            let name = format!("{}/{}", data["provider"].as_str().unwrap_or("?"), data["model"].as_str().unwrap_or("?"));
+            let name = format!(
+                "{}/{}",
+                data["provider"].as_str().unwrap_or("?"),
+                data["model"].as_str().unwrap_or("?")
+            );
             steps.took("model", &format!("{name} is asked"))?;
         }
         (Some("item"), Some("start")) => {

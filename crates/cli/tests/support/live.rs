@@ -1,0 +1,208 @@
+//! Programs of this build that stay up. What they say is kept and shown where the test fails; they end with the test.
+
+#![allow(clippy::unwrap_used, clippy::panic, dead_code)] // Each test file uses its share of these.
+
+use crate::support::{Home, Ran};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The shared token of gateways that are started here.
+pub(crate) const TOKEN: &str = "long-random-token-of-a-test";
+/// Where programs are looked for: what a service manager would give them.
+pub(crate) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+/// A test that waits longer than this waits in vain.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running program.
+pub(crate) struct Program {
+    name: String,
+    child: Child,
+    said: Arc<Said>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Said {
+    lines: Mutex<Lines>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Lines {
+    all: Vec<String>,
+    ended: usize,
+}
+
+impl Program {
+    /// Starts it.
+    pub(crate) fn start(name: &str, mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{name}: {e}"));
+        let said = Arc::<Said>::default();
+        let readers =
+            vec![read(child.stdout.take().unwrap(), &said), read(child.stderr.take().unwrap(), &said)];
+        Self { name: name.to_owned(), child, said, readers }
+    }
+
+    /// Waits for a line in which `pick` finds something.
+    pub(crate) fn wait_for<T>(&self, what: &str, pick: impl Fn(&str) -> Option<T>) -> T {
+        let find = |lines: &Lines| lines.all.iter().find_map(|line| pick(line));
+        let lines = self.said.lines.lock().unwrap();
+        let wait = |lines: &mut Lines| find(lines).is_none() && lines.ended < 2;
+        let (lines, _) = self.said.more.wait_timeout_while(lines, PATIENCE, wait).unwrap();
+        let found = find(&lines);
+        drop(lines);
+        found.unwrap_or_else(|| panic!("{}: no line with {what} within {PATIENCE:?}", self.name))
+    }
+
+    /// Waits for a line that is a JSON object in which `pick` finds something.
+    pub(crate) fn wait_for_json<T>(&self, what: &str, pick: impl Fn(&Value) -> Option<T>) -> T {
+        self.wait_for(what, |line| serde_json::from_str(line).ok().and_then(|value| pick(&value)))
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as `kill -9` does, and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends a signal such as `-TERM` and gives the exit code.
+    pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+
+    /// Waits until it has ended by itself, and gives the exit code.
+    pub(crate) fn ended(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It has ended already where the test stopped it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let lines = self.said.lines.lock().map(|l| l.all.join("\n  ")).unwrap_or_default();
+            eprintln!("{} said:\n  {lines}\n", self.name);
+        }
+    }
+}
+
+fn read(from: impl Read + Send + 'static, said: &Arc<Said>) -> JoinHandle<()> {
+    let said = Arc::clone(said);
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            said.lines.lock().unwrap().all.push(line);
+            said.more.notify_all();
+        }
+        said.lines.lock().unwrap().ended += 1;
+        said.more.notify_all();
+    })
+}
+
+/// A gateway of this build.
+pub(crate) struct Gateway {
+    /// The process.
+    pub(crate) program: Program,
+    /// Its port, for `--port`.
+    pub(crate) port: String,
+    /// What it said of itself at its start.
+    pub(crate) said: Value,
+}
+
+impl Gateway {
+    /// Starts one on a free port.
+    pub(crate) fn start(home: &Home) -> Self {
+        Self::start_with(home, &["--port", "0"])
+    }
+
+    /// Starts one with these flags and waits until it answers.
+    pub(crate) fn start_with(home: &Home, flags: &[&str]) -> Self {
+        let mut command = home.command(&[&["gateway", "run", "--json"], flags].concat());
+        command.env("PATH", PATH);
+        let program = Program::start("gateway", command);
+        let said = program.wait_for_json("its address", |v| v.get("url").map(|_| v.clone()));
+        let port = said["url"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+        Self { program, port, said }
+    }
+
+    /// Runs a command against it on the same host, and gives whatever becomes of it.
+    pub(crate) fn run(&self, home: &Home, args: &[&str]) -> Ran {
+        home.run(&[args, &["--port", &self.port]].concat())
+    }
+
+    /// As [`Gateway::run`], with `--json`; it must succeed.
+    pub(crate) fn json(&self, home: &Home, args: &[&str]) -> Value {
+        let ran = self.run(home, &[args, &["--json"]].concat());
+        assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
+        ran.json()
+    }
+}
+
+/// A node of this build, with a home of its own.
+pub(crate) struct Node {
+    /// The process.
+    pub(crate) program: Program,
+    /// Its home.
+    pub(crate) home: Home,
+}
+
+impl Node {
+    /// Starts one that knows the gateway's token, and waits until it is connected.
+    pub(crate) fn start(gateway: &Gateway, name: &str) -> Self {
+        let home = Home::new();
+        let host = ["--host", "127.0.0.1", "--port", &gateway.port, "--display-name", name];
+        let mut command = home.command(&[&["node", "run", "--json"], &host[..]].concat());
+        command.env("OPENCLAW_GATEWAY_TOKEN", TOKEN).env("PATH", PATH);
+        let program = Program::start("node", command);
+        program.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+        Self { program, home }
+    }
+
+    /// Starts one whose commands an operator has approved.
+    pub(crate) fn start_approved(gateway: &Gateway, operator: &Home, name: &str) -> Self {
+        let node = Self::start(gateway, name);
+        let pending = gateway.json(operator, &["nodes", "pending"]);
+        let request = pending[0]["requestId"].as_str().unwrap_or_else(|| panic!("{pending}")).to_owned();
+        gateway.json(operator, &["nodes", "approve", &request]);
+        node
+    }
+}
+
+/// Where a gateway of a test finds its model and its platform.
+pub(crate) struct Places<'a> {
+    /// The model's base URL.
+    pub(crate) model: &'a str,
+    /// `openai-completions` or `anthropic-messages`.
+    pub(crate) api: &'a str,
+    /// The Bot API's root.
+    pub(crate) telegram: &'a str,
+    /// `dmPolicy` and `allowFrom`.
+    pub(crate) dm: &'a str,
+    /// More properties, with a comma at the end.
+    pub(crate) more: &'a str,
+}
+
+/// A configuration with a model and Telegram, shaped as people have it.
+pub(crate) fn config(places: &Places<'_>) -> String {
+    let Places { model, api, telegram, dm, more } = places;
+    format!(
+        r#"{{ gateway: {{ mode: "local", port: 18789, bind: "loopback", auth: {{ mode: "token", token: "{TOKEN}" }} }},
+  models: {{ providers: {{ local: {{ baseUrl: "{model}", apiKey: "none", api: "{api}",
+    models: [ {{ id: "some-model", name: "Some", contextWindow: 128000, maxTokens: 8192 }} ] }} }} }},
+  agents: {{ defaults: {{ model: {{ primary: "local/some-model" }} }} }}, {more}
+  channels: {{ telegram: {{ enabled: true, botToken: "123:abc", apiRoot: "{telegram}", {dm} }} }} }}"#
+    )
+}
