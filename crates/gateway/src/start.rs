@@ -35,6 +35,8 @@ use tools::{Egress, EgressPolicy};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Shutdown waits this long for tasks to end by themselves.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(4);
+/// The start waits this long for the workspaces' disk.
+const SEED_PATIENCE: Duration = Duration::from_secs(5);
 /// Old rows are removed this often.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(6 * 3600);
 
@@ -143,6 +145,9 @@ impl Gateway {
         let env = loaded.config.environment(&env);
         let parts = Parts { paths, loaded, env, clock, model_override, log_file, settings, identity };
         let shared = parts.assemble(opened.store);
+        if tokio::time::timeout(SEED_PATIENCE, seed_workspaces(&shared)).await.is_err() {
+            tracing::error!("the workspaces are not seeded: their disk does not answer");
+        }
         runs::resume::all(&shared).await?;
         spawn_tasks(&shared, listeners.all);
         Ok(Self { shared, addr, notices: opened.notices, _lock: lock })
@@ -277,7 +282,6 @@ fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<TcpListener>) {
     lifecycle.supervise("ticks", move || ticks(s.clone()));
     let s = shared.clone();
     lifecycle.supervise("upkeep", move || upkeep(s.clone()));
-    lifecycle.spawn(seed_workspaces(shared.clone()));
     Channels::start(shared);
     for listener in listeners {
         lifecycle.spawn(listener::run(listener, shared.clone()));
@@ -308,8 +312,9 @@ async fn upkeep(shared: Arc<Shared>) {
     }
 }
 
-/// First start: the files that make an agent its own. A workspace that cannot be written is reported and stops nothing.
-async fn seed_workspaces(shared: Arc<Shared>) {
+/// First start: the files that make an agent its own, there before the first turn reads them. A workspace that cannot be
+/// written is reported and stops nothing.
+async fn seed_workspaces(shared: &Shared) {
     for agent in &shared.settings.agents {
         let workspace = agent::workspace::Workspace::new(agent.workspace.clone());
         match workspace.seed().await {

@@ -159,6 +159,10 @@ impl Loop {
     }
 
     async fn check_alive(&mut self) -> Step {
+        // While nothing is read from it, nothing can be heard.
+        if self.in_flight.len() >= MAX_IN_FLIGHT {
+            self.last_heard = Instant::now();
+        }
         // A ping went out one interval ago; its pong, or anything else, must have come since.
         if self.last_heard.elapsed() > PING_INTERVAL * 2 {
             return Err(Some((CloseCode::Normal, "no answer to pings".into())));

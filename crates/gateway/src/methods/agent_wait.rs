@@ -1,6 +1,6 @@
 //! `agent.wait`: waits for the end of a run, or says that it still runs.
 
-use super::{Answer, Call, store_error};
+use super::{Answer, Call, store_error, submit};
 use crate::runs::{RunResult, finish};
 use protocol::ErrorShape;
 use serde::Deserialize;
@@ -29,7 +29,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
             }
         }
         // Accepted and not begun yet, or never heard of: only an open row can tell.
-        None if !is_queued(&call, &p.run_id).await? => {
+        None if !submit::is_known(&call.shared, &p.run_id).await? => {
             return Err(ErrorShape::invalid(format!("unknown run {}; it was never accepted here", p.run_id)));
         }
         None => {}
@@ -38,11 +38,6 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         Ok(Ok(ended)) => Ok(ended.as_deref().map_or(Value::Null, |r| answer(&p.run_id, r)).into()),
         _ => Ok(json!({"runId": p.run_id, "status": "timeout"}).into()),
     }
-}
-
-async fn is_queued(call: &Call, run_id: &str) -> Result<bool, ErrorShape> {
-    let rows = call.shared.store.open_inbound().await.map_err(store_error)?;
-    Ok(rows.iter().any(|row| crate::runs::dispatch::run_id(&row.inbound) == run_id))
 }
 
 fn answer(run_id: &str, result: &RunResult) -> Value {

@@ -1,7 +1,7 @@
 //! `chat.abort`: stops a session's running turn, or takes a waiting message out.
 
 use super::{Answer, Call, store_error, submit};
-use crate::runs::Work;
+use crate::runs::{Work, finish};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -22,6 +22,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
             call.shared.store.close_inbound(vec![row.id], "aborted", vec![]).await.map_err(store_error)?;
             call.shared.runs.release(row.id);
         }
+        finish::never_begun(&call.shared, &key, &submission.run_id).await;
+        finish::resolve_never_begun(&call.shared, &submission.run_id);
         aborted.push(submission.run_id);
     }
     Ok(json!({"ok": true, "aborted": !aborted.is_empty(), "runIds": aborted}).into())

@@ -4,6 +4,7 @@
 use super::{Call, store_error};
 use crate::runs::dispatch::{self, Dispatched, RPC};
 use crate::runs::{RunResult, finish};
+use crate::shared::Shared;
 use model::{Chat, ChatKind, Directives, Inbound, Part, Sender, SessionKey};
 use protocol::limits::{MAX_ATTACHMENT_BYTES, MAX_IMAGE_BYTES};
 use protocol::{ErrorCode, ErrorShape};
@@ -31,6 +32,7 @@ pub(super) struct Submitted {
 pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, ErrorShape> {
     let shared = &call.shared;
     let images = images(&submit.attachments)?;
+    let run_id = submit.run_id.clone();
     // Listening begins before anything runs: the end cannot be missed.
     let result = shared.runs.watch(&submit.run_id);
     if let Some(run) = shared.store.run(&submit.run_id).await.map_err(store_error)? {
@@ -61,6 +63,12 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
     };
     // Guards against a crash after "accepted": from here on the message is on disk and will be answered.
     let rows = shared.store.accept_inbound(RPC, "", vec![inbound], "").await.map_err(store_error)?;
+    if rows.is_empty() && !is_known(shared, &run_id).await? {
+        // Refused or aborted before it began: it will never run, and waiting for it would be in vain.
+        return Err(ErrorShape::invalid(format!(
+            "idempotencyKey {run_id} was used for a message that never ran (aborted, or the queue was full); use a new one"
+        )));
+    }
     for row in rows {
         let id = row.id;
         if dispatch::one(shared, row).await.map_err(store_error)? == Dispatched::Full {
@@ -76,6 +84,15 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
         }
     }
     Ok(Submitted { result })
+}
+
+/// Whether a run of this id waits, runs or ran.
+pub(super) async fn is_known(shared: &Shared, run_id: &str) -> Result<bool, ErrorShape> {
+    let rows = shared.store.open_inbound().await.map_err(store_error)?;
+    if rows.iter().any(|row| dispatch::run_id(&row.inbound) == run_id) {
+        return Ok(true);
+    }
+    Ok(shared.store.run(run_id).await.map_err(store_error)?.is_some())
 }
 
 impl Submitted {

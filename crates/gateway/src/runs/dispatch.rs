@@ -6,6 +6,7 @@ use agent::queue::{QueueMode, Submission, Submitted};
 use channels::policy::{Access, decide, new_pairing_code, pairing_reply};
 use config::{DmScope, GroupScope};
 use model::{ChatKind, Inbound, Outbound, SessionKey};
+use std::collections::HashSet;
 use std::sync::Arc;
 use store::{InboundRow, Route};
 
@@ -21,10 +22,15 @@ pub(crate) enum Dispatched {
     Full,
 }
 
-/// Takes rows that are open. Rows that somebody has taken already are passed over.
+/// Takes rows that are open, in order. Rows that somebody has taken already are passed over. Once a session is full, its
+/// later rows wait too, even if there is room meanwhile: nothing overtakes.
 pub(crate) async fn rows(shared: &Arc<Shared>, rows: Vec<InboundRow>) -> Result<(), store::StoreError> {
+    let mut full: HashSet<SessionKey> = HashSet::new();
     for row in rows {
-        one(shared, row).await?;
+        let key = session_of(shared, &row.inbound);
+        if !full.contains(&key) && one(shared, row).await? == Dispatched::Full {
+            full.insert(key);
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use agent::turn::{CompactionPhase, Events, TurnEvent};
 use model::SessionKey;
 use protocol::Scope;
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use store::Entry;
@@ -26,6 +27,8 @@ struct State {
     sent: usize,
     item: u32,
     last_flush: Option<Instant>,
+    /// Tools that run: their first `item` event, which the last one repeats.
+    tools: HashMap<String, Value>,
 }
 
 /// The events of one run.
@@ -40,7 +43,7 @@ pub(crate) struct RunEvents {
 
 impl RunEvents {
     pub(crate) fn new(shared: Arc<Shared>, key: SessionKey, session_id: String, run_id: String) -> Self {
-        let state = State { seq: 0, text: String::new(), sent: 0, item: 0, last_flush: None };
+        let state = State { seq: 0, text: String::new(), sent: 0, item: 0, last_flush: None, tools: HashMap::new() };
         let item_prefix = model::new_id();
         Self { shared, key, session_id, run_id, item_prefix, state: Mutex::new(state) }
     }
@@ -141,13 +144,18 @@ impl RunEvents {
     }
 
     fn tool_start(&self, id: &str, name: &str, arguments: &Value) {
-        self.stream("item", tool_item(id, name, "start", "running", arguments));
+        let mut item = tool_item(id, name, arguments);
+        item["startedAt"] = json!(self.shared.clock.now_ms());
+        self.state().tools.insert(id.to_owned(), item.clone());
+        self.stream("item", item);
     }
 
     fn tool_end(&self, id: &str, name: &str, output: &ToolOutput, duration_ms: u64) {
         let status = if output.is_error { "failed" } else { "completed" };
-        let mut item = tool_item(id, name, "end", status, &Value::Null);
-        item["durationMs"] = json!(duration_ms);
+        let begun = self.state().tools.remove(id);
+        let mut item = begun.unwrap_or_else(|| tool_item(id, name, &Value::Null));
+        (item["phase"], item["status"]) = (json!("end"), json!(status));
+        (item["endedAt"], item["durationMs"]) = (json!(self.shared.clock.now_ms()), json!(duration_ms));
         self.stream("item", item);
         if let Some(command) = &output.command {
             let shown: String = command.output.chars().take(MAX_SHOWN_OUTPUT).collect();
@@ -196,10 +204,11 @@ impl Events for RunEvents {
     }
 }
 
-fn tool_item(id: &str, name: &str, phase: &str, status: &str, arguments: &Value) -> Value {
+/// A tool that begins.
+fn tool_item(id: &str, name: &str, arguments: &Value) -> Value {
     let mut item = json!({
-        "itemId": format!("tool:{id}"), "toolCallId": id, "name": name, "kind": "tool", "phase": phase,
-        "title": title(name, arguments), "status": status,
+        "itemId": format!("tool:{id}"), "toolCallId": id, "name": name, "kind": "tool", "phase": "start",
+        "title": title(name, arguments), "status": "running",
     });
     if name == "exec" {
         item["commandBearing"] = json!(true);

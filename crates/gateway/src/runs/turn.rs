@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 /// How often a chat is told that an answer is being written; platforms forget after five seconds or so.
 const TYPING_INTERVAL: Duration = Duration::from_secs(4);
 
+/// When the store cannot take the beginning of a turn (a full disk, say), it is tried again after this time.
+const BEGIN_RETRY: Duration = Duration::from_secs(2);
+
 /// A run that has begun.
 pub(crate) struct Begin {
     pub(crate) run: Run,
@@ -31,8 +34,11 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &SessionKey, turn: Turn) {
     let begun = match begin(shared, key, work).await {
         Ok(Some(begun)) => begun,
         Ok(None) => return,
-        // Nothing was changed: the rows are open still and are taken again.
-        Err(error) => return tracing::error!(session = %key, %error, "a turn could not begin"),
+        // Nothing was changed: the rows are open still and are taken again, but not at once.
+        Err(error) => {
+            tracing::error!(session = %key, %error, "a turn could not begin; it is tried again");
+            return tokio::time::sleep(BEGIN_RETRY).await;
+        }
     };
     let run = &begun.run;
     let events = RunEvents::new(shared.clone(), key.clone(), run.session_id.clone(), run.run_id.clone());
