@@ -105,3 +105,34 @@ fn a_node_does_not_send_plain_text_over_public_networks() {
     assert_eq!(ran.code, 2, "{}", ran.err);
     assert!(ran.err.contains("wss://"), "{}", ran.err);
 }
+
+#[test]
+fn config_set_changes_one_value_and_never_shows_it() {
+    let home = Home::with_config("{ // mine\n}\n");
+    let set = home.run(&["config", "set", "channels.telegram.botToken", "123:secret"]);
+    assert_eq!(set.code, 0, "{}", set.err);
+    assert!(!set.out.contains("secret") && set.out.contains("channels.telegram.botToken"), "{}", set.out);
+    assert_eq!(home.run(&["config", "set", "gateway.port", "5000"]).code, 0);
+    assert_eq!(home.run(&["config", "get", "gateway.port"]).out.trim(), "5000");
+    let text = std::fs::read_to_string(home.state().join("openclaw.json")).unwrap();
+    assert!(text.contains("// mine") && text.contains("123:secret"), "{text}");
+    let wrong = home.run(&["config", "set", "gateway.port", "5000", "--text"]);
+    assert!(wrong.code == 6 && wrong.err.contains("nothing was changed"), "{}{}", wrong.code, wrong.err);
+    assert_eq!(home.run(&["config", "set", "gateway..port", "1"]).code, 2);
+}
+
+#[test]
+fn the_command_that_a_gateway_without_a_model_names_makes_a_configuration_from_nothing() {
+    let home = Home::new();
+    let set = home.run(&[
+        "config",
+        "set",
+        "agents.defaults.model.primary",
+        "anthropic/claude-sonnet-4-5",
+        "--json",
+    ]);
+    assert_eq!(set.code, 0, "{}", set.err);
+    assert_eq!(set.json()["ok"], true);
+    let model = home.run(&["config", "get", "agents.defaults.model.primary"]);
+    assert_eq!(model.out.trim(), "anthropic/claude-sonnet-4-5");
+}

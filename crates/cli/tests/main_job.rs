@@ -49,7 +49,8 @@ async fn main_job(api: &str) {
     telegram.push_text(PERSON, PERSON, r#"TOOL:exec {"command":"uname -s","host":"node"}"#);
     let sent = telegram.wait_for_sent(before + 1, PATIENCE).await.unwrap();
     let reply = sent.last().unwrap();
-    assert!(reply.chat_id == PERSON && reply.plain.contains("Linux"), "{reply:?}");
+    let said = |word: &str| reply.plain.contains(word);
+    assert!(reply.chat_id == PERSON && said("Linux") && said("Node: box"), "{reply:?}");
     // The model was asked for the answer twice: once before the command and once after it.
     assert_eq!(model.request_count(), 2);
 

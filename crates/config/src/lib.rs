@@ -4,12 +4,13 @@
 //! Keys that this version does not use stay in [`Loaded::source`] untouched and earn a warning. Secrets are
 //! references until someone asks for them ([`SecretInput::resolve`]).
 //!
-//! Nothing here reads the process environment by itself: an [`Env`] is passed in. Editing the file and watching
-//! it for changes are not here yet.
+//! Nothing here reads the process environment by itself: an [`Env`] is passed in. Watching the file for changes
+//! is not here yet.
 
 mod auth;
 mod choice;
 mod doc;
+mod edit;
 mod env;
 mod error;
 mod paths;
@@ -21,6 +22,7 @@ mod sections;
 mod token;
 
 pub use auth::{AuthError, CredentialOrigin, ServerAuth, server_auth};
+pub use edit::{EditError, read_value, set};
 pub use env::Env;
 pub use error::{ConfigError, Diagnostic, Level};
 pub use paths::Paths;

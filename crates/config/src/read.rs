@@ -114,7 +114,7 @@ pub fn parse(text: &str, file: &Path, env: &Env) -> Result<Loaded, ConfigError> 
 }
 
 /// The text as a value, once it is known to be small and shallow enough for the parser.
-fn document(text: &str, file: &Path) -> Result<Value, ConfigError> {
+pub(crate) fn document(text: &str, file: &Path) -> Result<Value, ConfigError> {
     let syntax = |(line, column): (usize, usize), message: String| ConfigError::Syntax {
         file: file.to_path_buf(),
         line,
@@ -144,7 +144,7 @@ fn document(text: &str, file: &Path) -> Result<Value, ConfigError> {
 }
 
 /// The file's text; `None` when there is no file.
-fn read_text(file: &Path) -> Result<Option<String>, ConfigError> {
+pub(crate) fn read_text(file: &Path) -> Result<Option<String>, ConfigError> {
     let failed = |reason: String| ConfigError::Read { file: file.to_path_buf(), reason };
     let kind = match std::fs::metadata(file) {
         Ok(kind) => kind,

@@ -1,9 +1,10 @@
 //! Starting and stopping: what is made in which order, and what ends when.
 //!
-//! lock → key → store → settings → port → parts → cut runs → tasks → listener. The port is taken early, so that a second
+//! lock → key → settings → port → store → parts → cut runs → tasks → listener. The port is taken early, so that a second
 //! gateway fails at once, and served last, so that whoever gets an answer has a gateway that works.
 
 mod bind;
+mod command_line;
 
 use crate::auth::rate_limit::RateLimit;
 use crate::connection::hello::Fixed;
@@ -37,8 +38,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(4);
 /// The start waits this long for the workspaces' disk.
 const SEED_PATIENCE: Duration = Duration::from_secs(5);
-/// Old rows are removed this often.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+/// Old rows are removed this often; each time at most a few thousand, so that the writer is never held up.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// What a gateway is started with.
 pub struct GatewayOptions {
@@ -128,7 +129,9 @@ impl Gateway {
             pid: std::process::id(),
             started_at_ms: clock.now_ms(),
             port: None,
-            command: std::env::args().collect::<Vec<_>>().join(" "),
+            command: command_line::without_secrets(
+                std::env::args_os().map(|a| a.to_string_lossy().into_owned()),
+            ),
         };
         let lock = StateLock::acquire(&paths.state_dir, &info)?;
         let identity = GatewayIdentity::load_or_create(&paths.state_dir)

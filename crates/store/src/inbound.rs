@@ -60,6 +60,15 @@ impl Store {
         .await
     }
 
+    /// Whether a message is still open.
+    pub async fn is_open_inbound(&self, id: i64) -> R<bool> {
+        self.read(move |c| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM inbound WHERE id = ?1 AND closed_at_ms IS NULL)";
+            Ok(sql::one(c, sql, [id], |row| row.get(0))?.unwrap_or(false))
+        })
+        .await
+    }
+
     /// Closes messages without a run and queues what answers them, such as a pairing code. `outcome` says why, for
     /// whoever looks into the file.
     pub async fn close_inbound(

@@ -42,12 +42,14 @@ pub enum Step {
 ///
 /// Without a [`Step`], it answers `TOOL:<name> {json}` in the last user text (several are several calls) with that tool
 /// call, a tool's result with `tool said: <text>`, and all else with `echo: <last user text>`.
-#[derive(Debug)]
 pub struct FakeModel {
     address: SocketAddr,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
 }
+
+/// What a test answers instead of the fake: the request's body in, a step out, or nothing for the fake's own rules.
+pub type Rule = dyn Fn(&Value) -> Option<Step> + Send + Sync;
 
 /// So many requests are kept; the oldest go first.
 const MAX_RECORDED: usize = 10_000;
@@ -56,16 +58,19 @@ const MAX_RECORDED_BYTES: usize = 64 << 20;
 /// A test that waits longer than this waits in vain.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     log: Mutex<Log>,
     seen: watch::Sender<usize>,
     hung_up: watch::Sender<usize>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Log {
     steps: VecDeque<Step>,
+    rule: Option<Arc<Rule>>,
+    /// Passes before every answer.
+    delay: Duration,
     /// Unparsed: a tree would take many times the memory.
     requests: VecDeque<Bytes>,
     bytes: usize,
@@ -79,8 +84,8 @@ impl Shared {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records a request and takes the step that it gets.
-    fn take(&self, request: Bytes) -> Option<Step> {
+    /// Records a request and takes the step that it gets, and the time that passes first.
+    fn take(&self, request: Bytes, read: &Value) -> (Option<Step>, Duration) {
         let mut log = self.log();
         log.bytes += request.len();
         log.requests.push_back(request);
@@ -88,10 +93,10 @@ impl Shared {
             let Some(oldest) = log.requests.pop_front() else { break };
             log.bytes -= oldest.len();
         }
-        let step = log.steps.pop_front();
+        let (step, rule, delay) = (log.steps.pop_front(), log.rule.clone(), log.delay);
         drop(log);
         self.seen.send_modify(|n| *n += 1);
-        step
+        (step.or_else(|| rule.and_then(|rule| rule(read))), delay)
     }
 }
 
@@ -135,6 +140,16 @@ impl FakeModel {
     /// Adds steps; each is used for one request, before the rules.
     pub fn script(&self, steps: Vec<Step>) {
         self.shared.log().steps.extend(steps);
+    }
+
+    /// Answers by this rule where no step is left; what it leaves open goes by the fake's own rules.
+    pub fn answer_by(&self, rule: impl Fn(&Value) -> Option<Step> + Send + Sync + 'static) {
+        self.shared.log().rule = Some(Arc::new(rule));
+    }
+
+    /// Lets so much time pass before each answer.
+    pub fn take_time(&self, delay: Duration) {
+        self.shared.log().delay = delay;
     }
 
     /// The bodies of the requests so far, oldest first: the last 10,000, and no more than 64 MiB of them.
@@ -193,7 +208,11 @@ async fn answer(shared: Arc<Shared>, dialect: Dialect, body: Bytes) -> Response 
         Ok(request) => request,
         Err(e) => return with_status(400, &[], format!("{{\"error\":{{\"message\":\"no JSON: {e}\"}}}}")),
     };
-    let reply = match shared.take(body) {
+    let (step, delay) = shared.take(body, &request);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let reply = match step {
         None => wire::rule(dialect, &request),
         Some(Step::Text(text)) => Reply::Text(text),
         Some(Step::ToolCalls(calls)) => Reply::Calls(calls),

@@ -53,6 +53,7 @@ impl FakeTelegram {
         let cancel = CancellationToken::new();
         let app = Router::new()
             .route("/{bot}/{method}", any(methods::call))
+            .route("/{via}/{bot}/{method}", any(methods::call_via))
             .route("/file/{bot}/{*path}", get(methods::download))
             .with_state((Arc::clone(&inner), cancel.clone()));
         let mut server = JoinSet::new();
@@ -64,7 +65,8 @@ impl FakeTelegram {
         Ok(Self { inner, address, cancel, server })
     }
 
-    /// What goes into `apiRoot`: `http://127.0.0.1:<port>`.
+    /// What goes into `apiRoot`: `http://127.0.0.1:<port>`. With one more segment, such as `/second`, what is sent there
+    /// tells by [`Sent::via`] which way it came.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -1,6 +1,7 @@
-//! `openclaw config`: the configuration file of this host, read without a gateway. Secrets are never shown.
+//! `openclaw config`: the configuration file of this host, read and changed without a gateway. Secrets are never shown.
 
 mod path;
+mod set;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -23,19 +24,22 @@ enum ConfigCommand {
         #[arg(value_name = "PATH")]
         path: Option<String>,
     },
+    /// Set one value; comments and all other keys stay as they are
+    Set(set::SetArgs),
     /// Say everything that is wrong with the file, with line and column
     Validate,
     /// Where the file is
     File,
 }
 
-/// Reads and prints.
+/// Reads, or sets, and prints.
 ///
 /// # Errors
 /// The file cannot be read or holds something wrong (exit code 6), or has no such value.
 pub(crate) fn run(args: ConfigArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
         ConfigCommand::Get { path } => get(path.as_deref(), ctx),
+        ConfigCommand::Set(args) => set::run(&args, ctx),
         ConfigCommand::Validate => validate(ctx),
         ConfigCommand::File => {
             let file = ctx.paths.config_file.display().to_string();

@@ -64,15 +64,24 @@ impl Program {
         self.wait_for(what, |line| serde_json::from_str(line).ok().and_then(|value| pick(&value)))
     }
 
+    /// Everything that it has said so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.said.lines.lock().unwrap().all.clone()
+    }
+
     /// The process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends it as `kill -9` does, and waits until it is gone.
-    pub(crate) fn kill(mut self) {
+    /// Ends it as `kill -9` does, waits until it is gone, and gives all that it said.
+    pub(crate) fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        std::mem::take(&mut self.said.lines.lock().unwrap().all)
     }
 
     /// Sends a signal such as `-TERM` and gives the exit code.
@@ -130,9 +139,18 @@ impl Gateway {
 
     /// Starts one with these flags and waits until it answers.
     pub(crate) fn start_with(home: &Home, flags: &[&str]) -> Self {
+        Self::answering(Self::spawn(home, flags))
+    }
+
+    /// Starts one with these flags and waits for nothing.
+    pub(crate) fn spawn(home: &Home, flags: &[&str]) -> Program {
         let mut command = home.command(&[&["gateway", "run", "--json"], flags].concat());
         command.env("PATH", PATH);
-        let program = Program::start("gateway", command);
+        Program::start("gateway", command)
+    }
+
+    /// Waits until a program says where it answers.
+    pub(crate) fn answering(program: Program) -> Self {
         let said = program.wait_for_json("its address", |v| v.get("url").map(|_| v.clone()));
         let port = said["url"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
         Self { program, port, said }

@@ -84,8 +84,12 @@ impl RateLimit {
         }
     }
 
-    /// Forgets the failures of an address that has proven itself.
-    pub(crate) fn succeeded(&self, ip: IpAddr) {
+    /// Forgets the failures of an address that has proven itself. Success of the exempt says nothing about the others
+    /// there: a program on this host must not clear what a page in its browser has guessed.
+    pub(crate) fn succeeded(&self, ip: IpAddr, local: bool, browser: bool) {
+        if self.is_exempt(local, browser) {
+            return;
+        }
         self.records.lock().unwrap_or_else(|e| e.into_inner()).remove(&ip);
     }
 
@@ -137,7 +141,7 @@ mod tests {
         for _ in 0..9 {
             limit.failed(IP, false, false);
         }
-        limit.succeeded(IP);
+        limit.succeeded(IP, false, false);
         limit.failed(IP, false, false);
         assert_eq!(limit.locked_for(IP, false, false), None);
     }
@@ -153,5 +157,7 @@ mod tests {
             limit.failed(IP, true, true);
         }
         assert!(limit.locked_for(IP, true, true).is_some());
+        limit.succeeded(IP, true, false);
+        assert!(limit.locked_for(IP, true, true).is_some(), "a program's success is not the page's");
     }
 }

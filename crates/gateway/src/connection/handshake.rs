@@ -153,11 +153,11 @@ impl Admission<'_> {
         let known = known.filter(|k| k.public_key == device.public_key);
         match self.credential(&auth, device, known.as_ref()) {
             Ok(Credential::DeviceToken(token)) => {
-                self.shared.rate_limit.succeeded(self.peer.ip);
+                self.shared.rate_limit.succeeded(self.peer.ip, self.peer.local, browser);
                 self.with_device_token(device, token).await
             }
             Ok(Credential::Shared) => {
-                self.shared.rate_limit.succeeded(self.peer.ip);
+                self.shared.rate_limit.succeeded(self.peer.ip, self.peer.local, browser);
                 self.with_shared_secret(device, known).await
             }
             Err(error) => {
@@ -184,7 +184,7 @@ impl Admission<'_> {
             let client = &self.params.client;
             return Err(secret::refusal(mode, auth, &client.id, &client.mode, false));
         }
-        self.shared.rate_limit.succeeded(self.peer.ip);
+        self.shared.rate_limit.succeeded(self.peer.ip, self.peer.local, browser);
         if self.role != "operator" || !self.peer.local {
             return Err(required());
         }

@@ -80,6 +80,13 @@ async fn refuse(mut socket: Socket, refusal: Refusal, peer: &Peer) {
     socket.close(refusal.code, &refusal.reason).await;
 }
 
+/// The handshake was good and the store was not.
+async fn refuse_late(mut socket: Socket, request_id: &str, error: &ErrorShape) {
+    if socket.feed(frame::encode_error(request_id, error)).await.is_ok() && socket.flush().await.is_ok() {
+        socket.close(CloseCode::Policy, &error.message).await;
+    }
+}
+
 type InFlight = FuturesUnordered<Pin<Box<dyn Future<Output = (String, Answer)> + Send>>>;
 
 struct Loop {
@@ -100,17 +107,16 @@ async fn run(
     admitted: Admitted,
     shared: Arc<Shared>,
 ) {
-    let hello = hello::payload(&shared, handle.id(), &admitted.granted).await;
-    if socket.feed(frame::encode_ok(&admitted.request_id, &hello)).await.is_err()
-        || socket.flush().await.is_err()
-    {
-        return;
-    }
-    // From here on the others know of this connection; the guard makes them forget it.
+    // The others know of this connection before it hears that it is in: whoever acts on `hello-ok` finds it there.
+    // Events wait in the queue meanwhile. The guard makes the others forget it.
     let _joined = match shared.hub.join(&shared, &handle, &admitted).await {
         Ok(guard) => guard,
-        Err(error) => return socket.close(CloseCode::Policy, &error.message).await,
+        Err(error) => return refuse_late(socket, &admitted.request_id, &error).await,
     };
+    let hello = hello::payload(&shared, handle.id(), &admitted.granted).await;
+    if socket.feed(frame::encode_ok(&admitted.request_id, &hello)).await.is_err() || socket.flush().await.is_err() {
+        return;
+    }
     let mut connection = Loop {
         socket,
         handle,

@@ -23,7 +23,6 @@ pub(super) async fn handle(mut call: Call) -> Answer {
             call.shared.runs.release(row.id);
         }
         finish::never_begun(&call.shared, &key, &submission.run_id).await;
-        finish::resolve_never_begun(&call.shared, &submission.run_id);
         aborted.push(submission.run_id);
     }
     Ok(json!({"ok": true, "aborted": !aborted.is_empty(), "runIds": aborted}).into())

@@ -69,8 +69,8 @@ async fn connected(call: &Call, node: &NodeConn, surface: Option<&NodeSurface>) 
     let mut out = base(&node.declared);
     let commands = node.commands();
     let caps = if node.approved.is_some() { node.declared.caps.clone() } else { vec![] };
-    out.insert("caps".into(), json!(caps));
-    out.insert("commands".into(), json!(commands));
+    out.insert("caps".into(), json!(sorted(caps)));
+    out.insert("commands".into(), json!(sorted(commands)));
     if let Some(stats) = &node.host_stats {
         out.insert("hostStats".into(), stats.clone());
     }
@@ -104,8 +104,8 @@ async fn connected(call: &Call, node: &NodeConn, surface: Option<&NodeSurface>) 
 
 fn away(declaration: &NodeDeclaration, surface: Option<&NodeSurface>, seen: Option<i64>) -> Value {
     let mut out = base(declaration);
-    out.insert("caps".into(), json!(declaration.caps));
-    out.insert("commands".into(), json!(declaration.commands));
+    out.insert("caps".into(), json!(sorted(declaration.caps.clone())));
+    out.insert("commands".into(), json!(sorted(declaration.commands.clone())));
     out.insert("approvalState".into(), json!(if surface.is_some() { "approved" } else { "unapproved" }));
     if let Some(seen) = seen {
         out.insert("lastSeenAtMs".into(), json!(seen));
@@ -117,6 +117,12 @@ fn away(declaration: &NodeDeclaration, surface: Option<&NodeSurface>, seen: Opti
     out.insert("paired".into(), json!(true));
     out.insert("connected".into(), json!(false));
     Value::Object(out)
+}
+
+/// Requests show names as they were declared; this list shows them in order, as recorded.
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names
 }
 
 fn base(declaration: &NodeDeclaration) -> Map<String, Value> {

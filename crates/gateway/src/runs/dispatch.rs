@@ -41,8 +41,7 @@ pub(crate) async fn one(shared: &Arc<Shared>, row: InboundRow) -> Result<Dispatc
     if !shared.runs.claim(id) {
         return Ok(Dispatched::Taken);
     }
-    let outcome =
-        if row.inbound.channel == RPC { Ok(submit(shared, row)) } else { from_channel(shared, row).await };
+    let outcome = still_open(shared, row).await;
     if !matches!(outcome, Ok(Some(_))) {
         // Closed, full or failed: nobody holds it any more.
         shared.runs.release(id);
@@ -54,6 +53,15 @@ pub(crate) async fn one(shared: &Arc<Shared>, row: InboundRow) -> Result<Dispatc
         }
         _ => Dispatched::Taken,
     })
+}
+
+/// Takes a claimed row. Between the list that it stands in and the claim, a turn may have taken it in and given the
+/// claim back: it would be answered twice.
+async fn still_open(shared: &Arc<Shared>, row: InboundRow) -> Result<Option<Submitted>, store::StoreError> {
+    if !shared.store.is_open_inbound(row.id).await? {
+        return Ok(None);
+    }
+    if row.inbound.channel == RPC { Ok(submit(shared, row)) } else { from_channel(shared, row).await }
 }
 
 /// `None`: closed without a turn.

@@ -206,7 +206,7 @@ pub(crate) fn resolve_stored(shared: &Shared, run: &Run) {
 }
 
 /// Tells those who wait for a message that was taken out of the queue before its run began.
-pub(crate) fn resolve_never_begun(shared: &Shared, run_id: &str) {
+fn resolve_never_begun(shared: &Shared, run_id: &str) {
     let now = shared.clock.now_ms();
     let payload = json!({"runId": run_id, "status": "aborted", "summary": "aborted", "result": {"payloads": []}});
     let result = RunResult {
@@ -255,7 +255,6 @@ pub(crate) fn stored(run: &Run) -> Option<RunResult> {
 /// Tells everybody of a run that was aborted while it still waited: there is nothing of it in the store but its closed
 /// row.
 pub(crate) async fn never_begun(shared: &Arc<Shared>, key: &SessionKey, run_id: &str) {
-    let now = shared.clock.now_ms();
     let session_id = match shared.store.session(key).await {
         Ok(session) => session.map(|s| s.session_id).unwrap_or_default(),
         Err(error) => {
@@ -264,21 +263,10 @@ pub(crate) async fn never_begun(shared: &Arc<Shared>, key: &SessionKey, run_id: 
         }
     };
     let events = RunEvents::new(shared.clone(), key.clone(), session_id, run_id.to_owned());
-    events.lifecycle(json!({"phase": "end", "status": "cancelled", "aborted": true, "stopReason": "rpc", "endedAt": now}));
+    events.lifecycle(json!({"phase": "end", "status": "cancelled", "aborted": true, "stopReason": "rpc",
+        "endedAt": shared.clock.now_ms()}));
     events.chat_end("aborted", json!({"stopReason": "rpc"}));
-    let payload = json!({
-        "runId": run_id, "status": "aborted", "summary": "aborted",
-        "result": {"payloads": [], "meta": {"durationMs": 0, "aborted": true, "stopReason": "aborted"}},
-    });
-    let result = RunResult {
-        status: RunStatus::Aborted,
-        error: None,
-        timed_out: false,
-        payload: Arc::new(payload),
-        started_at_ms: now,
-        ended_at_ms: now,
-    };
-    shared.runs.resolve(run_id, Arc::new(result));
+    resolve_never_begun(shared, run_id);
 }
 
 /// Ends the run of a turn that panicked, so that it is answered and not resumed into the same panic.

@@ -23,8 +23,17 @@ type Answer = Result<Value, (u16, String)>;
 const MAX_TEXT: usize = 4096;
 
 pub(super) async fn call(
-    State((inner, cancel)): State<App>,
+    app: State<App>,
     Path((bot, method)): Path<(String, String)>,
+    query: Query<HashMap<String, String>>,
+    body: Bytes,
+) -> Response {
+    call_via(app, Path((String::new(), bot, method)), query, body).await
+}
+
+pub(super) async fn call_via(
+    State((inner, cancel)): State<App>,
+    Path((via, bot, method)): Path<(String, String, String)>,
     Query(query): Query<HashMap<String, String>>,
     body: Bytes,
 ) -> Response {
@@ -45,7 +54,7 @@ pub(super) async fn call(
         "getme" => Ok(json!({ "id": BOT_ID, "is_bot": true, "first_name": "Fake", "username": BOT_USERNAME,
             "can_join_groups": true, "can_read_all_group_messages": false })),
         "getupdates" => get_updates(&inner, &params, &cancel).await,
-        "sendmessage" => send_message(&inner, &params, at),
+        "sendmessage" => send_message(&inner, &params, via, at),
         "sendchataction" => known_chat(&inner, &params).map(|_| json!(true)),
         "getfile" => get_file(&inner, &params),
         "setmycommands" | "deletewebhook" => Ok(json!(true)),
@@ -124,7 +133,7 @@ fn known_chat(inner: &Inner, params: &Value) -> Result<i64, (u16, String)> {
     chat.ok_or_else(|| (400, "Bad Request: chat not found".to_owned()))
 }
 
-fn send_message(inner: &Inner, params: &Value, at: Instant) -> Answer {
+fn send_message(inner: &Inner, params: &Value, via: String, at: Instant) -> Answer {
     let bad = |why: String| (400, format!("Bad Request: {why}"));
     let chat_id = known_chat(inner, params)?;
     let text = params.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -142,7 +151,7 @@ fn send_message(inner: &Inner, params: &Value, at: Instant) -> Answer {
     }
     let reply_to = params.get("reply_parameters").and_then(|r| integer(r, "message_id"));
     let thread_id = integer(params, "message_thread_id");
-    Ok(inner.accept(Draft { chat_id, thread_id, reply_to, text, plain, parse_mode, at }))
+    Ok(inner.accept(Draft { chat_id, thread_id, reply_to, text, plain, parse_mode, via, at }))
 }
 
 fn get_file(inner: &Inner, params: &Value) -> Answer {

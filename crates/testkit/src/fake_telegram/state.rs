@@ -28,6 +28,8 @@ pub struct Sent {
     pub parse_mode: Option<String>,
     /// The platform's id for it.
     pub message_id: i64,
+    /// The segment before the bot in the request's path; empty where there was none.
+    pub via: String,
     /// When the request came in.
     pub at: Instant,
     /// When it was accepted: before any byte of the answer was written.
@@ -87,6 +89,7 @@ pub(super) struct Draft {
     pub(super) text: String,
     pub(super) plain: String,
     pub(super) parse_mode: Option<String>,
+    pub(super) via: String,
     pub(super) at: Instant,
 }
 
@@ -254,6 +257,7 @@ impl Inner {
                 plain: draft.plain,
                 parse_mode: draft.parse_mode,
                 message_id,
+                via: draft.via,
                 at: draft.at,
                 accepted_at: Instant::now(),
                 seq,

@@ -4,17 +4,27 @@ use serde_json::Value;
 
 /// One step into a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
-    name: String,
+pub struct PathStep {
+    /// The key's name.
+    pub(crate) name: String,
     /// Whether it can be a place in a list.
-    index: Option<usize>,
+    pub(crate) index: Option<usize>,
+    /// Whether it was written as a place in a list, `[0]`.
+    pub(crate) bracketed: bool,
+}
+
+impl Step {
+    /// The key, or the place in a list, as text.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// Reads a path; an empty one is the whole document.
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn steps(path: &str) -> Result<Vec<Step>, String> {
+pub fn path_steps(path: &str) -> Result<Vec<PathStep>, String> {
     let mut steps = Vec::new();
     let mut rest = path.trim();
     while !rest.is_empty() {
@@ -29,8 +39,9 @@ pub(super) fn steps(path: &str) -> Result<Vec<Step>, String> {
         if name.is_empty() {
             return Err(format!("the path {path:?} has an empty part; write it like gateway.auth.mode"));
         }
-        let index = name.parse().ok();
-        steps.push(Step { name, index });
+        let quoted = (rest.starts_with("[\"") || rest.starts_with("['"));
+        let index = if quoted { None } else { name.parse().ok() };
+        steps.push(PathStep { bracketed: index.is_some() && rest.starts_with('['), name, index });
         rest = match after.strip_prefix('.') {
             Some("") => return Err(format!("the path {path:?} ends with a dot")),
             Some(more) => more,
@@ -57,7 +68,7 @@ fn bracket<'a>(path: &str, inner: &'a str) -> Result<(String, &'a str), String> 
 }
 
 /// The value that the path leads to.
-pub(super) fn find<'a>(value: &'a Value, steps: &[Step]) -> Option<&'a Value> {
+pub fn find<'a>(value: &'a Value, steps: &[PathStep]) -> Option<&'a Value> {
     steps.iter().try_fold(value, |value, step| match value {
         Value::Array(items) => items.get(step.index?),
         Value::Object(map) => map.get(&step.name),
@@ -85,21 +96,21 @@ mod tests {
             ("a.b[0].id.x", None),
             ("", Some(value.clone())),
         ] {
-            assert_eq!(find(&value, &steps(path).unwrap()).cloned(), found, "{path}");
+            assert_eq!(find(&value, &path_steps(path).unwrap()).cloned(), found, "{path}");
         }
     }
 
     #[test]
     fn what_is_no_path_is_refused_in_words() {
         for path in ["a..b", ".a", "a.", "a[0", "a[\"x]", "a[]", "a[0]b"] {
-            assert!(steps(path).is_err(), "{path}");
+            assert!(path_steps(path).is_err(), "{path}");
         }
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(path in "[a\\.\\[\\]\"'0é ]{0,20}") {
-            if let Ok(steps) = steps(&path) {
+            if let Ok(steps) = path_steps(&path) {
                 find(&json!({"a":[{"0":{}}]}), &steps);
             }
         }

@@ -1,0 +1,68 @@
+//! `bench`: measures a gateway — its start, its memory, its calls, its turns — against the goals in [`rows`], and any
+//! other gateway that speaks the protocol beside it.
+//!
+//! The load is made in this process. On a small machine it shares the processors with the gateway it measures, so all
+//! figures are those of both together.
+
+mod args;
+mod fakes;
+mod failure;
+mod plan;
+mod process;
+mod report;
+mod rows;
+mod scenario;
+mod stats;
+mod wire;
+
+use args::Args;
+use clap::Parser;
+use failure::{Context, Failure, Result};
+use report::Report;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// As many as the gateway has itself.
+const WORKERS: usize = 2;
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    let plan = if args.quick { plan::QUICK } else { plan::FULL };
+    let mut report = Report::new(args.quick);
+    if args.measures_ours() {
+        let binary = binary(args)?;
+        report.add(runtime.block_on(scenario::ours(&binary, &plan)).context("our gateway")?);
+    }
+    if let Some(other) = args.other()? {
+        report.add(runtime.block_on(scenario::other(&other, &plan)).context("the other gateway")?);
+    }
+    Ok(if args.json { report.json() } else { report.markdown() })
+}
+
+/// The program that is measured: the one that was named, else the one of this profile, built first.
+fn binary(args: &Args) -> Result<PathBuf> {
+    let path = match &args.binary {
+        Some(path) => path.clone(),
+        None => process::build_openclaw()?,
+    };
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Failure::new(format!(
+        "{} is not there; build it with `cargo build --release -p cli`, or name it with --binary",
+        path.display()
+    )))
+}

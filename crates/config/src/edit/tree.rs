@@ -1,0 +1,173 @@
+//! The same change twice: to the value that is wanted, and to the text's tree.
+
+use super::EditError;
+use crate::doc::{item_path, join_path};
+use crate::path::PathStep;
+use jsonc_parser::cst::{CstInputValue, CstNode, CstRootNode};
+use serde_json::{Map, Value};
+
+/// Puts `new` where `steps` lead.
+pub(super) fn put(value: &mut Value, steps: &[PathStep], new: &Value, path: &str) -> Result<(), EditError> {
+    let mut value = value;
+    let mut at = String::new();
+    let mut rest = steps;
+    while let Some((step, after)) = rest.split_first() {
+        if value.is_null() {
+            *value = nested(rest, new);
+            return check(value, rest, path, &at);
+        }
+        value = match value {
+            Value::Object(map) => {
+                at = join_path(&at, &step.name);
+                map.entry(step.name.clone()).or_insert(Value::Null)
+            }
+            Value::Array(items) => {
+                let len = items.len();
+                let too_far = || EditError::NoSuchItem { path: path.to_owned(), at: at.clone(), len };
+                let index = step.index.filter(|index| *index <= len).ok_or_else(too_far)?;
+                if index == len {
+                    items.push(Value::Null);
+                }
+                let item = items.get_mut(index).ok_or_else(too_far)?;
+                at = item_path(&at, index);
+                item
+            }
+            other => {
+                return Err(EditError::NotAContainer { path: path.to_owned(), at, found: kind(other) });
+            }
+        };
+        rest = after;
+    }
+    *value = new.clone();
+    Ok(())
+}
+
+/// A list that is made begins with its first item.
+fn check(value: &Value, steps: &[PathStep], path: &str, at: &str) -> Result<(), EditError> {
+    match crate::path::find(value, steps) {
+        Some(_) => Ok(()),
+        None => Err(EditError::NoSuchItem { path: path.to_owned(), at: at.to_owned(), len: 0 }),
+    }
+}
+
+/// Takes out what `steps` lead to.
+pub(super) fn take(value: &mut Value, steps: &[PathStep]) -> Option<Value> {
+    let (last, way) = steps.split_last()?;
+    let holder = way.iter().try_fold(value, |value, step| match value {
+        Value::Object(map) => map.get_mut(&step.name),
+        Value::Array(items) => items.get_mut(step.index?),
+        _ => None,
+    })?;
+    match holder {
+        Value::Object(map) => map.shift_remove(&last.name),
+        Value::Array(items) => last.index.filter(|index| *index < items.len()).map(|index| items.remove(index)),
+        _ => None,
+    }
+}
+
+/// `new` inside the objects and lists that the rest of the path asks for.
+fn nested(steps: &[PathStep], new: &Value) -> Value {
+    steps.iter().rev().fold(new.clone(), |inner, step| {
+        if step.bracketed {
+            // A place other than the first is noticed by who asked.
+            let before = if step.index == Some(0) { vec![inner] } else { vec![] };
+            Value::Array(before)
+        } else {
+            Value::Object(Map::from_iter([(step.name.clone(), inner)]))
+        }
+    })
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// Sets the value in the text's tree; `None` where the tree is not like the value that was read from it.
+pub(super) fn set(root: &CstRootNode, steps: &[PathStep], new: &Value) -> Option<()> {
+    let mut node = root.value()?;
+    let mut rest = steps;
+    loop {
+        let (step, after) = rest.split_first()?;
+        let insert = || input(&nested(after, new));
+        let next = if let Some(object) = node.as_object() {
+            match object.get(&step.name) {
+                Some(property) => {
+                    let value = property.value()?;
+                    if after.is_empty() || value.as_null_keyword().is_some() {
+                        property.set_value(insert());
+                        return Some(());
+                    }
+                    value
+                }
+                None => {
+                    object.append(&step.name, insert());
+                    return Some(());
+                }
+            }
+        } else {
+            let list = node.as_array()?;
+            match list.elements().get(step.index?) {
+                Some(item) if after.is_empty() || item.as_null_keyword().is_some() => {
+                    return replace(item, insert());
+                }
+                Some(item) => item.clone(),
+                None => {
+                    list.append(insert());
+                    return Some(());
+                }
+            }
+        };
+        (node, rest) = (next, after);
+    }
+}
+
+/// Removes the value from the text's tree.
+pub(super) fn remove(root: &CstRootNode, steps: &[PathStep]) -> Option<()> {
+    let (last, way) = steps.split_last()?;
+    let holder = way.iter().try_fold(root.value()?, |node, step| match node.as_object() {
+        Some(object) => object.get(&step.name)?.value(),
+        None => node.as_array()?.elements().get(step.index?).cloned(),
+    })?;
+    match holder.as_object() {
+        Some(object) => object.get(&last.name)?.remove(),
+        None => holder.as_array()?.elements().get(last.index?)?.clone().remove(),
+    }
+    Some(())
+}
+
+fn replace(node: &CstNode, new: CstInputValue) -> Option<()> {
+    let replaced = if let Some(node) = node.as_object() {
+        node.replace_with(new)
+    } else if let Some(node) = node.as_array() {
+        node.replace_with(new)
+    } else if let Some(node) = node.as_string_lit() {
+        node.replace_with(new)
+    } else if let Some(node) = node.as_number_lit() {
+        node.replace_with(new)
+    } else if let Some(node) = node.as_boolean_lit() {
+        node.replace_with(new)
+    } else {
+        node.as_null_keyword()?.replace_with(new)
+    };
+    replaced.map(|_| ())
+}
+
+fn input(value: &Value) -> CstInputValue {
+    match value {
+        Value::Null => CstInputValue::Null,
+        Value::Bool(yes) => CstInputValue::Bool(*yes),
+        Value::Number(number) => CstInputValue::Number(number.to_string()),
+        Value::String(text) => CstInputValue::String(text.clone()),
+        Value::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
+        Value::Object(map) => {
+            CstInputValue::Object(map.iter().map(|(key, value)| (key.clone(), input(value))).collect())
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Telegram, from a person's message to the answer in the chat: who is let in, how answers look, what the platform may
+//! do wrong meanwhile.
+
+mod flow;
+
+use flow::{BOT_TOKEN, Bench, MAIN, PATIENCE, text_of};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use testkit::fake_model::Step;
+use testkit::fake_telegram::{BOT_USERNAME, FakeTelegram, Sent};
+
+/// Somebody whom the configuration lets in.
+const FRIEND: i64 = 777;
+/// Somebody whom it does not.
+const STRANGER: i64 = 999;
+
+/// A gateway with a Telegram account that lets [`FRIEND`] in; `account` and `more` are further properties of the account
+/// and of the configuration.
+async fn bench(account: &str, more: &str) -> (Bench, FakeTelegram) {
+    let fake = FakeTelegram::start(BOT_TOKEN).await;
+    let allowed = format!("allowFrom: [{FRIEND}],");
+    let account = if account.contains("allowFrom") { account.to_owned() } else { format!("{allowed} {account}") };
+    let bench = Bench::start(&format!("{} {more}", flow::telegram(&fake, &account))).await;
+    (bench, fake)
+}
+
+async fn sent(fake: &FakeTelegram, count: usize) -> Vec<Sent> {
+    match fake.wait_for_sent(count, PATIENCE).await {
+        Ok(sent) => sent,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn texts(sent: &[Sent], chat: i64) -> Vec<&str> {
+    sent.iter().filter(|s| s.chat_id == chat).map(|s| s.plain.as_str()).collect()
+}
+
+/// A command that runs until its file is there: what a turn waits for, at a test's will.
+struct Gate(PathBuf);
+
+impl Gate {
+    fn new(bench: &Bench) -> Self {
+        Self(bench.gateway.state_dir().join("gate"))
+    }
+
+    /// What makes the fake model call a tool that waits.
+    fn message(&self) -> String {
+        let command = format!("while [ ! -e {} ]; do sleep 0.01; done", self.0.display());
+        format!("TOOL:exec {}", json!({"command": command}))
+    }
+
+    fn open(&self) {
+        std::fs::write(&self.0, "").expect("the gate opens");
+    }
+}
+
+/// Waits until everything that was pushed before has been handed to its session: rows go in their order, and the stranger's
+/// answer shows that theirs was reached.
+async fn all_dispatched(fake: &FakeTelegram, before: usize) {
+    fake.push_text(STRANGER, STRANGER, "let me in");
+    sent(fake, before + 1).await;
+}
+
+#[tokio::test]
+async fn a_stranger_gets_one_code_and_is_heard_once_the_owner_approves_it() {
+    let (bench, fake) = bench("", "").await;
+    let operator = bench.operator().await;
+    fake.push_text(STRANGER, STRANGER, "hello?");
+    fake.push_text(STRANGER, STRANGER, "anybody?");
+    let offered = sent(&fake, 1).await;
+    let listed = operator.call("channels.pairing.list", json!({"channel": "telegram"})).await;
+    let request = &listed["requests"][0];
+    let code = request["code"].as_str().expect("a code");
+    assert_eq!((request["senderId"].as_str(), request["name"].as_str()), (Some("999"), Some("user999")));
+    assert!(offered[0].plain.contains(code) && offered[0].plain.contains("999"), "{}", offered[0].plain);
+    assert!(offered[0].plain.contains(&format!("openclaw pairing approve telegram {code}")));
+
+    let wrong = operator.refused("channels.pairing.approve", json!({"channel": "telegram", "code": "AAAAAAAA"})).await;
+    assert!(wrong.message.contains("openclaw pairing list"), "{wrong}");
+    let approve = json!({"channel": "telegram", "code": code.to_lowercase()});
+    let approved = operator.call("channels.pairing.approve", approve.clone()).await;
+    assert_eq!((&approved["approved"], &approved["senderId"]), (&json!(true), &json!("999")));
+    operator.refused("channels.pairing.approve", approve).await;
+
+    fake.push_text(STRANGER, STRANGER, "thank you");
+    let all = sent(&fake, 2).await;
+    assert_eq!(texts(&all, STRANGER)[1..], ["echo: thank you"], "one code, and the answer");
+    assert_eq!(bench.model.request_count(), 1, "what was said before never reached the model");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_allowlist_answers_its_members_and_nobody_else() {
+    let (bench, fake) = bench(r#"dmPolicy: "allowlist","#, "").await;
+    fake.push_text(STRANGER, STRANGER, "hello?");
+    fake.push_text(FRIEND, FRIEND, "hello");
+    assert_eq!(texts(&sent(&fake, 1).await, FRIEND), ["echo: hello"]);
+    assert_eq!((fake.sent().len(), bench.model.request_count()), (1, 1));
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_group_is_answered_where_the_bot_is_meant_and_has_a_session_of_its_own() {
+    const GROUP: i64 = -100_123;
+    let (bench, fake) = bench(r#"groups: { "-100123": {} },"#, "").await;
+    let mention = |text: &str| {
+        let name = format!("@{BOT_USERNAME}");
+        let entity = json!([{"type": "mention", "offset": 0, "length": name.len()}]);
+        json!({"text": format!("{name} {text}"), "entities": entity})
+    };
+    fake.push_text(GROUP, FRIEND, "not for you");
+    fake.push_message(GROUP, STRANGER, mention("nor may I"));
+    fake.push_message(-100_999, FRIEND, mention("nor from here"));
+    fake.push_message(GROUP, FRIEND, mention("this is"));
+    let answer = sent(&fake, 1).await.remove(0);
+    assert_eq!((answer.chat_id, answer.reply_to), (GROUP, Some(3)));
+    assert_eq!(bench.model.request_count(), 1);
+    let request = bench.model.requests().remove(0);
+    let asked = flow::asked(&request);
+    assert!(asked.starts_with('[') && asked.contains("777") && asked.contains("this is"), "{asked}");
+
+    let operator = bench.operator().await;
+    let key = format!("agent:main:telegram:group:{GROUP}");
+    let session = operator.call("sessions.describe", json!({"key": key})).await["session"].clone();
+    assert_eq!((&session["chatType"], &session["displayName"]), (&json!("group"), &json!("Group -100123")));
+    assert_eq!(operator.session().await, Value::Null, "the main session heard nothing");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_long_answer_arrives_whole_in_pieces_that_the_platform_takes() {
+    let (bench, fake) = bench("", "").await;
+    let words: Vec<String> = (0..1500).map(|i| format!("word{i:04}")).collect();
+    let text: String = words.chunks(12).map(|line| line.join(" ") + ".\n\n").collect();
+    assert!(text.len() > 10_000);
+    bench.model.script(vec![Step::Text(text)]);
+    // The platform asks for a pause in the middle: nothing is overtaken.
+    fake.push_text(FRIEND, FRIEND, "tell me more");
+    let pause = json!({"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 1",
+        "parameters": {"retry_after": 1}});
+    fake.fail_next("sendMessage", 429, pause);
+    let all = sent(&fake, 4).await;
+    assert!(all.iter().all(|s| s.plain.encode_utf16().count() <= 4096));
+    let said: Vec<&str> = all.iter().flat_map(|s| s.plain.split_whitespace()).collect();
+    let said: Vec<&str> = said.into_iter().map(|word| word.trim_end_matches('.')).collect();
+    assert_eq!(said, words);
+    assert_eq!(fake.calls("sendMessage"), 5);
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn markdown_is_sent_as_html_and_as_plain_text_where_the_platform_cannot_read_that() {
+    let (bench, fake) = bench("", "").await;
+    let text = "**bold** and `code` & <b>";
+    bench.model.script(vec![Step::Text(text.into()), Step::Text(text.into())]);
+    fake.push_text(FRIEND, FRIEND, "one");
+    let first = sent(&fake, 1).await.remove(0);
+    assert_eq!(first.parse_mode.as_deref(), Some("HTML"));
+    assert_eq!(first.plain, "bold and code & <b>");
+    let cannot = json!({"ok": false, "error_code": 400, "description": "Bad Request: can't parse entities: oh no"});
+    fake.fail_next("sendMessage", 400, cannot);
+    fake.push_text(FRIEND, FRIEND, "two");
+    let second = sent(&fake, 2).await.remove(1);
+    assert_eq!(second.parse_mode, None);
+    assert!(second.text.contains("bold") && second.text.contains("<b>"), "{}", second.text);
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_chat_sees_that_an_answer_is_being_written() {
+    let (bench, fake) = bench("", "").await;
+    bench.model.script(vec![Step::Hang]);
+    fake.push_text(FRIEND, FRIEND, "think");
+    fake.wait_for_calls("sendChatAction", 1, PATIENCE).await.expect("typing");
+    let (_, action) = fake.requests().into_iter().find(|(m, _)| m == "sendchataction").expect("the call");
+    assert_eq!((&action["chat_id"].to_string().replace('"', ""), &action["action"]), (&"777".into(), &json!("typing")));
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_turn_that_fails_says_so_in_the_chat() {
+    let (bench, fake) = bench("", "").await;
+    let refused = r#"{"error":{"message":"bad key"}}"#;
+    bench.model.script(vec![Step::Status(401, vec![], refused.into())]);
+    fake.push_text(FRIEND, FRIEND, "hi");
+    let said = sent(&fake, 1).await.remove(0).plain;
+    assert!(said.starts_with("⚠️") && said.contains("key"), "{said}");
+    fake.push_text(FRIEND, FRIEND, "and now?");
+    assert_eq!(sent(&fake, 2).await[1].plain, "echo: and now?");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_during_a_turn_steers_it_at_the_next_tool() {
+    let (bench, fake) = bench("", "").await;
+    let mut operator = bench.operator().await;
+    let gate = Gate::new(&bench);
+    fake.push_text(FRIEND, FRIEND, &gate.message());
+    operator.events.next("a tool", |e| e.payload["stream"] == "item").await;
+    fake.push_text(FRIEND, FRIEND, "and one thing more");
+    all_dispatched(&fake, 0).await;
+    gate.open();
+    assert_eq!(texts(&sent(&fake, 2).await, FRIEND), ["echo: and one thing more"], "one turn, one answer");
+    assert_eq!(bench.model.request_count(), 2);
+    let roles: Vec<Value> = operator.history().await.into_iter().map(|mut m| m["role"].take()).collect();
+    assert_eq!(roles, ["user", "assistant", "toolResult", "user", "assistant"]);
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn messages_that_wait_get_a_turn_each_or_one_together() {
+    let cases = [
+        ("followup", vec!["echo: two", "echo: three"], 4),
+        ("collect", vec!["echo: three"], 3),
+    ];
+    for (mode, answers, requests) in cases {
+        let (bench, fake) = bench("", &format!(r#"messages: {{ queue: {{ mode: "{mode}" }} }},"#)).await;
+        let mut operator = bench.operator().await;
+        let gate = Gate::new(&bench);
+        fake.push_text(FRIEND, FRIEND, &gate.message());
+        operator.events.next("a tool", |e| e.payload["stream"] == "item").await;
+        fake.push_text(FRIEND, FRIEND, "two");
+        fake.push_text(FRIEND, FRIEND, "three");
+        all_dispatched(&fake, 0).await;
+        gate.open();
+        let all = sent(&fake, 2 + answers.len()).await;
+        assert_eq!(texts(&all, FRIEND)[1..], answers, "{mode}");
+        assert_eq!(bench.model.request_count(), requests, "{mode}");
+        let last = bench.model.requests().pop().expect("a request").to_string();
+        assert!(last.contains("two") && last.contains("three"), "{mode}");
+        bench.gateway.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_interrupts_ends_the_turn_and_is_answered() {
+    let (bench, fake) = bench("", r#"messages: { queue: { byChannel: { telegram: "interrupt" } } },"#).await;
+    let mut operator = bench.operator().await;
+    bench.model.script(vec![Step::Hang]);
+    fake.push_text(FRIEND, FRIEND, "think for ever");
+    bench.model.wait_for_requests(1).await;
+    fake.push_text(FRIEND, FRIEND, "stop that");
+    let aborted = operator.events.next("an aborted chat", |e| e.payload["state"] == "aborted").await;
+    assert_eq!(aborted["sessionKey"], MAIN);
+    bench.model.wait_for_hang_ups(1).await;
+    assert_eq!(texts(&sent(&fake, 1).await, FRIEND), ["echo: stop that"], "the first has no answer");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn send_delivers_once_for_each_key() {
+    let (bench, fake) = bench("", "").await;
+    let operator = bench.operator().await;
+    fake.know_chat(FRIEND);
+    let send = |key: &str, to: &str| json!({"channel": "telegram", "to": to, "message": "direct", "idempotencyKey": key});
+    let first = operator.call("send", send("a", "777")).await;
+    let found = flow::differences(&first, &flow::recorded_payload("send"), "send");
+    assert!(found.is_empty(), "{found:?}");
+    let again = operator.call("send", send("a", "777")).await;
+    let other = operator.call("send", send("b", "telegram:777")).await;
+    assert_eq!(first, again);
+    assert_ne!(first["messageId"], other["messageId"]);
+    assert_eq!(texts(&fake.sent(), FRIEND), ["direct", "direct"]);
+    assert_eq!(bench.model.request_count(), 0);
+
+    let nowhere = operator.refused("send", send("c", "555")).await;
+    assert!(nowhere.message.contains("chat not found"), "{nowhere}");
+    let unknown = json!({"channel": "pigeon", "to": "1", "message": "coo", "idempotencyKey": "d"});
+    let unknown = operator.refused("send", unknown).await;
+    assert!(unknown.message.contains("telegram"), "it says which there are: {unknown}");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_call_delivers_its_answer_where_it_is_told_to() {
+    let (bench, fake) = bench("", "").await;
+    let operator = bench.operator().await;
+    fake.know_chat(FRIEND);
+    let params = json!({"message": "tell them", "deliver": true, "channel": "telegram", "to": "777", "idempotencyKey": "a"});
+    let answer = operator.agent_with(params).await.expect("an answer");
+    assert_eq!(flow::reply(&answer), "echo: tell them");
+    assert_eq!(texts(&sent(&fake, 1).await, FRIEND), ["echo: tell them"]);
+    // Without a place it goes to where the session was last spoken to.
+    fake.push_text(FRIEND, FRIEND, "hi");
+    sent(&fake, 2).await;
+    let params = json!({"message": "and again", "deliver": true, "idempotencyKey": "b"});
+    operator.agent_with(params).await.expect("an answer");
+    assert_eq!(texts(&sent(&fake, 3).await, FRIEND)[2], "echo: and again");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn one_chat_that_fails_holds_up_no_other() {
+    let (bench, fake) = bench(r#"dmPolicy: "open", allowFrom: ["*"],"#, "").await;
+    let busy = json!({"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 600}});
+    fake.fail_next("sendMessage", 429, busy);
+    fake.push_text(FRIEND, FRIEND, "held up");
+    fake.wait_for_calls("sendMessage", 1, PATIENCE).await.expect("the first try");
+    fake.push_text(FRIEND, FRIEND, "behind it");
+    fake.push_text(STRANGER, STRANGER, "elsewhere");
+    let all = sent(&fake, 1).await;
+    assert_eq!(texts(&all, STRANGER), ["echo: elsewhere"]);
+    assert!(texts(&all, FRIEND).is_empty(), "nothing overtakes within a chat");
+    let history = bench.operator().await.history().await;
+    assert!(history.iter().any(|m| text_of(m) == "echo: behind it"), "the turn itself went on");
+    bench.gateway.stop().await;
+}
