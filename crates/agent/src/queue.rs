@@ -18,7 +18,7 @@ pub enum QueueMode {
     FollowUp,
     /// All that arrive in a row get one turn together, afterwards.
     Collect,
-    /// It ends the running turn and is next.
+    /// It is next, and ends the running turn where that answers to the same place.
     Interrupt,
 }
 
@@ -113,6 +113,7 @@ impl<T> SessionQueue<T> {
             (_, mode) => mode,
         };
         let steers = mode == QueueMode::Steer && self.joins_running(submission.route.as_deref());
+        let route = submission.route.clone();
         let entry = Entry { seq: self.next_seq, mode, submission };
         self.next_seq += 1;
         if steers {
@@ -122,7 +123,8 @@ impl<T> SessionQueue<T> {
         self.pending.push_back(entry);
         match (&self.running, mode) {
             (None, _) => Submitted::Start,
-            (Some(_), QueueMode::Interrupt) => Submitted::Interrupts,
+            // Nobody silences the answer to somebody else: from another route an interrupt is only next.
+            (Some(running), QueueMode::Interrupt) if running.route == route => Submitted::Interrupts,
             (Some(_), _) => Submitted::Queued { position: self.pending.len() },
         }
     }
@@ -170,6 +172,13 @@ impl<T> SessionQueue<T> {
     /// What has arrived to steer the running turn, in order of arrival. All of it has the turn's route.
     pub fn take_steering(&mut self) -> Vec<Submission<T>> {
         self.steering.drain(..).map(|e| e.submission).collect()
+    }
+
+    /// Gives steering back that could not be taken in: it comes before whatever has arrived since.
+    pub fn give_back_steering(&mut self, submissions: Vec<Submission<T>>) {
+        for submission in submissions.into_iter().rev() {
+            self.steering.push_front(Entry { seq: 0, mode: QueueMode::Steer, submission });
+        }
     }
 
     /// The turn has ended. Steering that it did not take gets turns of its own, in the order of arrival.

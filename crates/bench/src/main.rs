@@ -5,8 +5,8 @@
 //! figures are those of both together.
 
 mod args;
-mod fakes;
 mod failure;
+mod fakes;
 mod plan;
 mod process;
 mod report;

@@ -155,7 +155,8 @@ async fn healthz(port: u16) -> bool {
 
 /// Resident memory of a process on this machine, in MB.
 pub(crate) fn rss_mb(pid: u32) -> Result<f64> {
-    memory_mb(pid, "VmRSS:").ok_or_else(|| Failure::new(format!("the memory of process {pid} cannot be read")))
+    memory_mb(pid, "VmRSS:")
+        .ok_or_else(|| Failure::new(format!("the memory of process {pid} cannot be read")))
 }
 
 fn memory_mb(pid: u32, field: &str) -> Option<f64> {

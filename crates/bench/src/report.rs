@@ -61,7 +61,7 @@ impl Report {
             let _ = write!(out, " {} | {} |", bound(row.goal, row.unit), bound(row.aim, row.unit));
         }
         if self.quick {
-            out.push_str("\n\nA short run (`--quick`): it shows that everything works; the figures mean little.");
+            out.push_str("\n\nA short run (`--quick`): it shows that everything works; the figures mean little, and memory is looked at after far fewer turns.");
         }
         out
     }

@@ -46,13 +46,25 @@ const fn row(
 /// The table. MB are 10^6 bytes.
 pub(crate) const ROWS: &[Row] = &[
     row("start_fresh", "start to `/healthz` 200, fresh state", "ms", Some(AtMost(100.0)), Some(AtMost(50.0))),
-    row("start_again", "start to `/healthz` 200, existing state", "ms", Some(AtMost(100.0)), Some(AtMost(50.0))),
+    row(
+        "start_again",
+        "start to `/healthz` 200, existing state",
+        "ms",
+        Some(AtMost(100.0)),
+        Some(AtMost(50.0)),
+    ),
     row("rss_idle", "RSS idle, Telegram on", "MB", Some(AtMost(20.0)), Some(AtMost(15.0))),
     row("rss_turns", "RSS after 1,000 turns", "MB", Some(AtMost(40.0)), Some(AtMost(30.0))),
     row("rss_turns_twice", "RSS after 2,000 turns", "MB", Some(AtMost(40.0)), Some(AtMost(30.0))),
     row("binary", "size of the program", "MB", Some(AtMost(20.0)), Some(AtMost(25.0))),
     row("connects", "connects, 20 at a time", "/s", Some(AtLeast(3_000.0)), Some(AtLeast(5_000.0))),
-    row("health", "`health`, 8 connections × 4 in flight", "/s", Some(AtLeast(30_000.0)), Some(AtLeast(50_000.0))),
+    row(
+        "health",
+        "`health`, 8 connections × 4 in flight",
+        "/s",
+        Some(AtLeast(30_000.0)),
+        Some(AtLeast(50_000.0)),
+    ),
     row("health_p50", "`health`, p50 of these", "ms", None, None),
     row("sessions_list", "`sessions.list`, 8 × 4", "/s", None, Some(AtLeast(20_000.0))),
     row("presence", "`system-presence`, 8 × 4", "/s", None, Some(AtLeast(50_000.0))),
@@ -65,7 +77,13 @@ pub(crate) const ROWS: &[Row] = &[
     row("turn_long_p50", "agent turn in one session that grows, p50", "ms", None, None),
     row("cli_health", "CLI `gateway health`", "ms", Some(AtMost(25.0)), Some(AtMost(15.0))),
     row("cli_health_rss", "CLI `gateway health`, peak RSS", "MB", None, Some(AtMost(12.0))),
-    row("prompt", "sent to the model for \"hi\" in a fresh session", "bytes", Some(AtMost(15_000.0)), Some(AtMost(15_000.0))),
+    row(
+        "prompt",
+        "sent to the model for \"hi\" in a fresh session",
+        "bytes",
+        Some(AtMost(15_000.0)),
+        Some(AtMost(15_000.0)),
+    ),
     row("tools", "tools in that request", "", None, None),
 ];
 

@@ -9,8 +9,8 @@ mod start;
 mod turn;
 
 use crate::args::Other;
-use crate::fakes::Fakes;
 use crate::failure::{Context, Failure, Result};
+use crate::fakes::Fakes;
 use crate::plan::Plan;
 use crate::process::{Home, Running, rss_mb};
 use crate::report::Figures;

@@ -72,7 +72,10 @@ mod tests {
     #[test]
     fn quantiles_and_rates_come_from_the_operations() {
         let round = Round::new((1..=101).rev().map(Duration::from_millis).collect(), Duration::from_secs(2));
-        assert_eq!((round.quantile_ms(0.0), round.quantile_ms(0.5), round.quantile_ms(1.0)), (1.0, 51.0, 101.0));
+        assert_eq!(
+            (round.quantile_ms(0.0), round.quantile_ms(0.5), round.quantile_ms(1.0)),
+            (1.0, 51.0, 101.0)
+        );
         assert_eq!(round.per_second(), 50.5);
         assert_eq!(Round::new(vec![], Duration::ZERO).quantile_ms(0.5), 0.0);
     }

@@ -32,6 +32,10 @@ pub trait Inbox: Send + Sync {
         batch: Vec<Inbound>,
         cursor: String,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+
+    /// Whether the agent would hear this message: files are fetched for those alone, so that strangers cannot fill
+    /// memory and disk. `false` costs the message its files, nothing else.
+    fn admits<'a>(&'a self, inbound: &'a Inbound) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 }
 
 /// Why a message did not go out.

@@ -90,6 +90,10 @@ pub struct GroupRule {
     pub require_mention: bool,
     /// Whether the bot listens there at all.
     pub enabled: bool,
+    /// Who is heard there, where it is not as in the account; an account that is deaf to groups stays so.
+    pub policy: Option<GroupPolicy>,
+    /// Members that are heard there, instead of the account's; a list that is given holds under every policy.
+    pub allow_from: Option<Vec<String>>,
 }
 
 /// An account's settings about who may speak.
@@ -154,10 +158,20 @@ fn decide_group(policy: &AccessPolicy, inbound: &Inbound) -> Access {
         }
         _ => {}
     }
+    let own_members = rule.and_then(|r| r.allow_from.as_ref());
     let members =
         if policy.group_allow_from.is_empty() { &policy.allow_from } else { &policy.group_allow_from };
-    if policy.group == GroupPolicy::Allowlist && !is_listed(members, inbound) {
-        return Access::Ignore("the sender is not in groupAllowFrom (or, where that is empty, allowFrom)");
+    match rule.and_then(|r| r.policy).unwrap_or(policy.group) {
+        GroupPolicy::Disabled => {
+            return Access::Ignore("the group is switched off: its groupPolicy is disabled");
+        }
+        GroupPolicy::Open if own_members.is_none() => {}
+        _ if is_listed(own_members.unwrap_or(members), inbound) => {}
+        _ => {
+            return Access::Ignore(
+                "the sender is not in groupAllowFrom (or, where that is empty, allowFrom)",
+            );
+        }
     }
     if rule.is_none_or(|r| r.require_mention) && !inbound.addressed {
         return Access::Ignore("the bot was neither mentioned nor replied to");

@@ -28,7 +28,7 @@ fn list(entries: &[&str]) -> Vec<String> {
 }
 
 fn rule(id: &str, require_mention: bool, enabled: bool) -> GroupRule {
-    GroupRule { id: id.into(), require_mention, enabled }
+    GroupRule { id: id.into(), require_mention, enabled, policy: None, allow_from: None }
 }
 
 fn short(access: Access) -> &'static str {
@@ -115,6 +115,34 @@ fn a_group_message_is_judged_by_group_member_and_mention() {
         };
         let inbound = message(ChatKind::Group, "-100:topic:7", "7", *addressed);
         let row = format!("{group:?} {rules:?} {allow:?} {members:?} addressed {addressed}");
+        assert_eq!(short(decide(&policy, &inbound, false)), *expected, "{row}");
+    }
+}
+
+#[test]
+fn a_group_may_be_stricter_or_more_open_than_the_account() {
+    use GroupPolicy::{Allowlist, Disabled, Open};
+    let table: &[(GroupPolicy, Option<GroupPolicy>, Option<&[&str]>, &str)] = &[
+        (Allowlist, None, None, "allow"),
+        (Allowlist, None, Some(&["8"]), "ignore"),
+        (Allowlist, None, Some(&[]), "ignore"),
+        (Open, None, Some(&["8"]), "ignore"),
+        (Open, None, Some(&["7"]), "allow"),
+        (Open, Some(Disabled), None, "ignore"),
+        (Open, Some(Allowlist), Some(&["8"]), "ignore"),
+        (Allowlist, Some(Open), None, "allow"),
+        (Disabled, Some(Open), Some(&["*"]), "ignore"),
+    ];
+    for (account, group, members, expected) in table {
+        let own = GroupRule { policy: *group, allow_from: members.map(list), ..rule("-100", true, true) };
+        let policy = AccessPolicy {
+            group: *account,
+            groups: vec![own, rule("*", true, true)],
+            group_allow_from: list(&["7"]),
+            ..AccessPolicy::default()
+        };
+        let inbound = message(ChatKind::Group, "-100", "7", true);
+        let row = format!("{account:?} {group:?} {members:?}");
         assert_eq!(short(decide(&policy, &inbound, false)), *expected, "{row}");
     }
 }

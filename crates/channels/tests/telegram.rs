@@ -39,7 +39,14 @@ impl Inbox for Memory {
             self.batches.send((batch, cursor)).map_err(|e| e.to_string())
         })
     }
+
+    fn admits<'a>(&'a self, inbound: &'a Inbound) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(async move { inbound.sender.id != STRANGER })
+    }
 }
+
+/// Everybody else is let in.
+const STRANGER: &str = "666";
 
 struct Running {
     telegram: Telegram,
@@ -186,6 +193,19 @@ async fn photos_come_as_images_and_what_fails_is_told() {
         );
         assert!(message.images.is_empty());
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn files_of_those_who_are_not_let_in_are_not_fetched() {
+    let fake = FakeTelegram::start(TOKEN).await;
+    fake.put_file("good", b"\xff\xd8\xffjpeg".to_vec());
+    let photo = json!([{ "file_id": "good", "width": 10, "height": 10 }]);
+    fake.push_message(666, 666, json!({ "caption": "let me in", "photo": photo }));
+    let mut running = run(&fake, None, 0);
+    let (batch, _) = running.batch().await;
+    assert_eq!((batch[0].text.as_str(), batch[0].images.len()), ("let me in", 0));
+    assert_eq!(fake.calls("getFile"), 0);
     running.stop().await;
 }
 

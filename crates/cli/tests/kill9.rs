@@ -68,8 +68,16 @@ async fn kill_9_at_random_points_loses_no_message_and_repeats_no_effect() {
     let doubts = verdict::check(&telegram.sent(), &kills, &counts);
     let wanted = pushed.values().flatten().filter(|text| text.starts_with("do ")).count();
     let done = verdict::check_effects(&std::fs::read_to_string(&effects).unwrap());
-    assert!(done + cut.len() >= wanted, "{wanted} effects were wanted, {done} happened, {} runs were cut", cut.len());
-    eprintln!("{} kills, {} runs cut, {doubts} answers sent twice, {done} of {wanted} effects", kills.len(), cut.len());
+    assert!(
+        done + cut.len() >= wanted,
+        "{wanted} effects were wanted, {done} happened, {} runs were cut",
+        cut.len()
+    );
+    eprintln!(
+        "{} kills, {} runs cut, {doubts} answers sent twice, {done} of {wanted} effects",
+        kills.len(),
+        cut.len()
+    );
     assert!(!cut.is_empty(), "no kill hit a run: the test proves nothing");
 }
 

@@ -136,3 +136,23 @@ fn the_command_that_a_gateway_without_a_model_names_makes_a_configuration_from_n
     let model = home.run(&["config", "get", "agents.defaults.model.primary"]);
     assert_eq!(model.out.trim(), "anthropic/claude-sonnet-4-5");
 }
+
+#[test]
+fn config_unset_gives_a_key_its_default_again_and_leaves_the_rest() {
+    let home = Home::with_config("{\n  gateway: { port: 5000 }, // keep me\n  agents: { list: [] },\n}\n");
+    let ran = home.run(&["config", "unset", "gateway.port"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("no longer set") && ran.out.contains("started again"), "{}", ran.out);
+    let text = std::fs::read_to_string(home.state().join("openclaw.json")).unwrap();
+    assert!(!text.contains("5000") && text.contains("// keep me"), "{text}");
+    let before = std::fs::read_to_string(home.state().join("openclaw.json.bak")).unwrap();
+    assert!(before.contains("5000"), "the file before it is kept: {before}");
+    let again = home.run(&["config", "unset", "gateway.port"]);
+    assert!(again.code != 0 && again.err.contains("gateway.port is not set"), "{}{}", again.code, again.err);
+    // What is shown in the place of a secret is none.
+    let redacted = home.run(&["config", "set", "gateway.auth.token", "__OPENCLAW_REDACTED__"]);
+    assert!(redacted.code != 0 && redacted.err.contains("was not shown"), "{}", redacted.err);
+    let made = home.run(&["config", "set", "agents.list[0].id", "work"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert_eq!(home.run(&["config", "get", "agents.list[0].id"]).out.trim(), "work");
+}

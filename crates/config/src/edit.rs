@@ -7,85 +7,45 @@ mod tree;
 
 pub use file::write_atomically;
 
-use crate::doc::Positions;
+use crate::doc::{Positions, join_path};
 use crate::path::{PathStep, path_steps};
-use crate::read::document;
-use crate::{ConfigError, REDACTED};
+use crate::read::{document, parse, read_text};
+use crate::{ConfigError, Env, Loaded, Paths, REDACTED};
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::CstRootNode;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
-/// Why the file was not changed.
+/// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
-    /// What was given is no path into a config.
-    #[error("{0}")]
-    Path(String),
-    /// The value is what stands in the place of a secret that was not shown.
-    #[error("{REDACTED} stands for a secret that was not shown; give the secret itself, or leave {path} alone")]
-    Redacted {
-        /// The path.
+    /// The file cannot be read, or would say something that is not allowed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There is no such place, or nothing can be put there.
+    #[error("{problem}")]
+    Place {
+        /// The path as it was given.
         path: String,
+        /// What is in the way, and what to do.
+        problem: String,
     },
-    /// The text cannot be read, or not well enough to be changed.
-    #[error("line {line}, column {column}: {message}")]
-    Syntax {
-        /// Line, from 1.
-        line: usize,
-        /// Column in characters, from 1.
-        column: usize,
-        /// What is wrong, and what to do.
-        message: String,
-    },
-    /// The path leads through something that holds no other values.
-    #[error("{path} cannot be set: {at} is {found}, which holds no other values; set or unset {at} first")]
-    NotAContainer {
-        /// The path.
-        path: String,
-        /// Where it stops.
-        at: String,
-        /// What is there.
-        found: &'static str,
-    },
-    /// The list is shorter.
-    #[error("{path} cannot be set: {at} has {len} items; the next one is {at}[{len}]")]
-    NoSuchItem {
-        /// The path.
-        path: String,
-        /// The list.
-        at: String,
-        /// How many items it has.
-        len: usize,
-    },
-    /// There is nothing to take out.
-    #[error("{path} is not set")]
-    NotSet {
-        /// The path.
-        path: String,
-    },
-    /// The text is written in a way that hides where the value is, such as a key that is given twice.
-    #[error("{path} cannot be changed without changing something else{}; change it with an editor", twice(.repeated))]
-    Unclear {
-        /// The path.
-        path: String,
-        /// Keys that are given more than once.
-        repeated: Vec<String>,
-    },
-    /// The file cannot be read or written.
-    #[error("cannot {action} {}: {source}; nothing was changed", path.display())]
-    File {
+    /// The file cannot be written.
+    #[error("cannot {action} {}: {source}; nothing was changed", file.display())]
+    Write {
         /// What was tried.
         action: &'static str,
         /// With which file.
-        path: PathBuf,
+        file: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
 }
 
-fn twice(repeated: &[String]) -> String {
-    repeated.first().map(|key| format!(": {key} is given more than once")).unwrap_or_default()
+impl EditError {
+    fn place(path: &str, problem: impl Into<String>) -> Self {
+        Self::Place { path: path.to_owned(), problem: problem.into() }
+    }
 }
 
 /// `text` with `value` at `path`. Objects and lists on the way are made where they are missing; an empty text counts as
@@ -94,14 +54,21 @@ fn twice(repeated: &[String]) -> String {
 /// # Errors
 /// See [`EditError`].
 pub fn set(text: &str, path: &str, value: &Value) -> Result<String, EditError> {
+    set_at(text, path, &steps(path)?, value)
+}
+
+/// As [`set`]; `path` is for messages alone.
+fn set_at(text: &str, path: &str, steps: &[PathStep], value: &Value) -> Result<String, EditError> {
     if holds_redacted(value) {
-        return Err(EditError::Redacted { path: path.to_owned() });
+        let problem = format!(
+            "{REDACTED} stands for a secret that was not shown; give the secret itself, or leave {path} alone"
+        );
+        return Err(EditError::place(path, problem));
     }
-    let steps = steps(path)?;
     let text = if text.trim().is_empty() { "{}\n" } else { text };
     let mut wanted = read(text)?;
-    tree::put(&mut wanted, &steps, value, path)?;
-    edited(text, path, &wanted, |root| tree::set(root, &steps, value))
+    tree::put(&mut wanted, steps, value, path)?;
+    edited(text, path, &wanted, |root| tree::set(root, steps, value))
 }
 
 /// `text` without what is at `path`. What held it stays, even if it is empty now.
@@ -109,47 +76,102 @@ pub fn set(text: &str, path: &str, value: &Value) -> Result<String, EditError> {
 /// # Errors
 /// See [`EditError`].
 pub fn unset(text: &str, path: &str) -> Result<String, EditError> {
-    let steps = steps(path)?;
-    let not_set = || EditError::NotSet { path: path.to_owned() };
+    unset_at(text, path, &steps(path)?)
+}
+
+/// As [`unset`]; `path` is for messages alone.
+fn unset_at(text: &str, path: &str, steps: &[PathStep]) -> Result<String, EditError> {
+    let not_set = || EditError::place(path, format!("{path} is not set"));
     if text.trim().is_empty() {
         return Err(not_set());
     }
     let mut wanted = read(text)?;
-    tree::take(&mut wanted, &steps).ok_or_else(not_set)?;
-    edited(text, path, &wanted, |root| tree::remove(root, &steps))
+    tree::take(&mut wanted, steps).ok_or_else(not_set)?;
+    edited(text, path, &wanted, |root| tree::remove(root, steps))
 }
 
-/// What a person wrote on a command line: JSON5 where it is that, else the text itself.
-pub fn value_from_text(text: &str) -> Value {
-    let as_text = || Value::String(text.to_owned());
+/// What a person wrote on a command line, where it is JSON5; `None` where it can only be meant as text.
+pub fn read_value(text: &str) -> Option<Value> {
     // A number that JSON has not (Infinity, NaN) reads as null.
-    match document(text, Path::new("")) {
-        Ok(Value::Null) if text.trim() != "null" => as_text(),
-        Ok(value) => value,
-        Err(_) => as_text(),
+    document(text, Path::new("")).ok().filter(|value| !value.is_null() || text.trim() == "null")
+}
+
+/// Sets one value of the config file, which is made where it is missing, and gives what it says then. `steps` are the
+/// names of keys, or places in lists. What would stop a start is not written.
+///
+/// # Errors
+/// See [`EditError`].
+pub fn set_in_file(paths: &Paths, env: &Env, steps: &[String], value: &Value) -> Result<Loaded, EditError> {
+    let (path, steps) = named(steps)?;
+    change_file(paths, env, |text| set_at(text, &path, &steps, value))
+}
+
+/// Takes one value out of the config file. As [`set_in_file`].
+///
+/// # Errors
+/// See [`EditError`].
+pub fn unset_in_file(paths: &Paths, env: &Env, steps: &[String]) -> Result<Loaded, EditError> {
+    let (path, steps) = named(steps)?;
+    change_file(paths, env, |text| unset_at(text, &path, &steps))
+}
+
+fn change_file(
+    paths: &Paths,
+    env: &Env,
+    change: impl FnOnce(&str) -> Result<String, EditError>,
+) -> Result<Loaded, EditError> {
+    let file = &paths.config_file;
+    let before = read_text(file)?.unwrap_or_default();
+    let after = change(&before).map_err(|error| in_file(error, file))?;
+    let loaded = parse(&after, file, env)?;
+    write_atomically(file, &after)?;
+    Ok(loaded)
+}
+
+/// The text's errors, with the file's name.
+fn in_file(error: EditError, path: &Path) -> EditError {
+    match error {
+        EditError::Config(ConfigError::Syntax { line, column, message, .. }) => {
+            EditError::Config(ConfigError::Syntax { file: path.to_path_buf(), line, column, message })
+        }
+        other => other,
     }
 }
 
+/// The steps with these names, and their path for messages. A number is a key or a place in a list, whichever is there;
+/// where nothing is, 0 begins a list.
+fn named(names: &[String]) -> Result<(String, Vec<PathStep>), EditError> {
+    let path = names.iter().fold(String::new(), |path, name| join_path(&path, name));
+    if names.is_empty() {
+        return Err(empty_path());
+    }
+    let step =
+        |name: &String| PathStep { index: name.parse().ok(), bracketed: name == "0", name: name.clone() };
+    Ok((path, names.iter().map(step).collect()))
+}
+
+fn empty_path() -> EditError {
+    EditError::place("", "the path is empty; write it like gateway.auth.mode")
+}
+
 fn steps(path: &str) -> Result<Vec<PathStep>, EditError> {
-    let steps = path_steps(path).map_err(EditError::Path)?;
+    let steps = path_steps(path).map_err(|problem| EditError::place(path, problem))?;
     if steps.is_empty() {
-        return Err(EditError::Path("the path is empty; write it like gateway.auth.mode".to_owned()));
+        return Err(empty_path());
     }
     Ok(steps)
 }
 
 fn read(text: &str) -> Result<Value, EditError> {
-    let value = document(text, Path::new("")).map_err(|error| match error {
-        ConfigError::Syntax { line, column, message, .. } => EditError::Syntax { line, column, message },
-        other => EditError::Syntax { line: 1, column: 1, message: other.to_string() },
-    })?;
+    let value = document(text, Path::new(""))?;
     match value {
         Value::Object(_) => Ok(value),
-        _ => {
-            let message = "the config must be an object: { … }".to_owned();
-            Err(EditError::Syntax { line: 1, column: 1, message })
-        }
+        _ => Err(syntax(1, 1, "the config must be an object: { … }".to_owned())),
     }
+}
+
+fn syntax(line: usize, column: usize, message: String) -> EditError {
+    EditError::Config(ConfigError::Syntax { file: PathBuf::new(), line, column, message })
 }
 
 /// Makes the change and checks that it is the only one.
@@ -159,13 +181,16 @@ fn edited(
     wanted: &Value,
     change: impl FnOnce(&CstRootNode) -> Option<()>,
 ) -> Result<String, EditError> {
-    let unclear =
-        || EditError::Unclear { path: path.to_owned(), repeated: Positions::scan(text).repeated().to_vec() };
+    let unclear = || {
+        let twice =
+            Positions::scan(text).repeated().first().map(|key| format!(": {key} is given more than once"));
+        let problem = "cannot be changed without changing something else";
+        EditError::place(path, format!("{path} {problem}{}; use an editor", twice.unwrap_or_default()))
+    };
     let options = ParseOptions { allow_missing_commas: false, ..ParseOptions::default() };
-    let root = CstRootNode::parse(text, &options).map_err(|error| EditError::Syntax {
-        line: error.line_display(),
-        column: error.column_display(),
-        message: format!("{}; this can be read and not be changed here: use an editor", error.kind()),
+    let root = CstRootNode::parse(text, &options).map_err(|error| {
+        let message = format!("{}; this can be read and not be changed here: use an editor", error.kind());
+        syntax(error.line_display(), error.column_display(), message)
     })?;
     change(&root).ok_or_else(unclear)?;
     let mut out = root.to_string();

@@ -10,9 +10,10 @@
 mod auth;
 mod choice;
 mod doc;
-mod edit;
+pub mod edit;
 mod env;
 mod error;
+mod path;
 mod paths;
 mod port;
 mod read;
@@ -22,9 +23,10 @@ mod sections;
 mod token;
 
 pub use auth::{AuthError, CredentialOrigin, ServerAuth, server_auth};
-pub use edit::{EditError, read_value, set};
+pub use edit::{EditError, read_value, set_in_file as set, unset_in_file as unset};
 pub use env::Env;
 pub use error::{ConfigError, Diagnostic, Level};
+pub use path::{PathStep, find, path_steps};
 pub use paths::Paths;
 pub use port::gateway_port;
 pub use read::{Loaded, load, parse};

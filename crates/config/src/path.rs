@@ -13,9 +13,9 @@ pub struct PathStep {
     pub(crate) bracketed: bool,
 }
 
-impl Step {
+impl PathStep {
     /// The key, or the place in a list, as text.
-    pub(super) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 }
@@ -39,7 +39,7 @@ pub fn path_steps(path: &str) -> Result<Vec<PathStep>, String> {
         if name.is_empty() {
             return Err(format!("the path {path:?} has an empty part; write it like gateway.auth.mode"));
         }
-        let quoted = (rest.starts_with("[\"") || rest.starts_with("['"));
+        let quoted = rest.starts_with("[\"") || rest.starts_with("['");
         let index = if quoted { None } else { name.parse().ok() };
         steps.push(PathStep { bracketed: index.is_some() && rest.starts_with('['), name, index });
         rest = match after.strip_prefix('.') {

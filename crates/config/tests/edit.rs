@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use config::{EditError, REDACTED, set, unset, value_from_text, write_atomically};
+use config::REDACTED;
+use config::edit::{EditError, set, unset, write_atomically};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -41,18 +42,21 @@ fn one_value_changes_and_all_else_stays_letter_by_letter() {
 #[test]
 fn what_is_missing_on_the_way_is_made() {
     let table = [
-        ("agents.defaults.model.primary", json!("fake/m")),
-        ("gateway.nodes.pairing.autoApproveLocal", json!(true)),
-        ("models.providers.local.models[2].id", json!("third")),
-        ("agents.list[0].id", json!("first")),
-        ("channels.telegram.groups.-100123.requireMention", json!(false)),
-        ("channels.telegram.allowFrom", json!([1, "2", { "a": [] }])),
+        ("agents.defaults.model.primary", "/agents/defaults/model/primary", json!("fake/m")),
+        ("gateway.nodes.pairing.autoApproveLocal", "/gateway/nodes/pairing/autoApproveLocal", json!(true)),
+        ("models.providers.local.models[2].id", "/models/providers/local/models/2/id", json!("third")),
+        ("agents.list[0].id", "/agents/list/0/id", json!("first")),
+        (
+            "channels.telegram.groups.-100123.requireMention",
+            "/channels/telegram/groups/-100123/requireMention",
+            json!(false),
+        ),
+        ("channels.telegram.allowFrom", "/channels/telegram/allowFrom", json!([1, "2", { "a": [] }])),
     ];
-    for (path, value) in table {
+    for (path, pointer, value) in table {
         let out = set(TEXT, path, &value).unwrap();
         let read: Value = json5::from_str(&out).unwrap();
-        let steps = config::path_steps(path).unwrap();
-        assert_eq!(config::find(&read, &steps), Some(&value), "{path}: {out}");
+        assert_eq!(read.pointer(pointer), Some(&value), "{path}: {out}");
         for kept in ["// my gateway", "// as always", "/* models */", "unknownKey: [ 1, .5, 0x10, +3, ]"] {
             assert!(out.contains(kept), "{kept}: {out}");
         }
@@ -65,7 +69,9 @@ fn what_is_missing_on_the_way_is_made() {
 
 #[test]
 fn what_is_unset_is_gone_alone() {
-    for path in ["gateway.port", "gateway", "models.providers.local.models[0]", "unknownKey.2", "channels['my.bot']"] {
+    for path in
+        ["gateway.port", "gateway", "models.providers.local.models[0]", "unknownKey.2", "channels['my.bot']"]
+    {
         let out = unset(TEXT, path).unwrap();
         let read: Value = json5::from_str(&out).unwrap();
         assert!(out.contains("// my gateway"), "{out}");
@@ -73,9 +79,9 @@ fn what_is_unset_is_gone_alone() {
         assert_ne!(read, before, "{path}");
     }
     for path in ["gateway.nope", "gateway.port.x", "unknownKey[9]", "unknownKey.x", "a.b"] {
-        assert!(matches!(unset(TEXT, path), Err(EditError::NotSet { .. })), "{path}");
+        assert!(matches!(unset(TEXT, path), Err(EditError::Place { .. })), "{path}");
     }
-    assert!(matches!(unset("", "a"), Err(EditError::NotSet { .. })));
+    assert!(matches!(unset("", "a"), Err(EditError::Place { .. })));
 }
 
 #[test]
@@ -93,7 +99,7 @@ fn what_cannot_be_done_is_said_with_its_place() {
         assert!(error.contains(says), "{path}: {error}");
     }
     let error = refused("{\n  a: 1,\n  b: ?\n}", "a", json!(2));
-    assert!(error.contains("line 3"), "{error}");
+    assert!(error.contains(":3:"), "{error}");
     assert!(refused("[1]", "a", json!(2)).contains("must be an object"));
     let deep = format!("{{a: {}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(refused(&deep, "b", json!(1)).contains("64 levels"));
@@ -105,26 +111,7 @@ fn what_cannot_be_done_is_said_with_its_place() {
 #[test]
 fn a_value_that_stands_for_a_secret_is_refused() {
     for value in [json!(REDACTED), json!({"auth": [{"token": REDACTED}]})] {
-        assert!(matches!(set(TEXT, "gateway", &value), Err(EditError::Redacted { .. })));
-    }
-}
-
-#[test]
-fn a_text_is_json5_where_it_can_be_and_else_itself() {
-    for (text, value) in [
-        ("true", json!(true)),
-        ("18789", json!(18789)),
-        ("'18789'", json!("18789")),
-        ("[1, 'a',]", json!([1, "a"])),
-        ("{a: 1}", json!({"a": 1})),
-        ("null", json!(null)),
-        ("fake/model", json!("fake/model")),
-        ("http://127.0.0.1:1/v1", json!("http://127.0.0.1:1/v1")),
-        ("123456:AAbb", json!("123456:AAbb")),
-        ("NaN", json!("NaN")),
-        ("", json!("")),
-    ] {
-        assert_eq!(value_from_text(text), value, "{text}");
+        assert!(matches!(set(TEXT, "gateway", &value), Err(EditError::Place { .. })));
     }
 }
 
@@ -183,10 +170,8 @@ proptest! {
 
     #[test]
     fn no_text_and_no_path_makes_it_panic(text in "[\\{\\}\\[\\]:,a-c0-9'\"/\\* \n\\\\]{0,40}", path in "[a-c0-1\\.\\[\\]]{0,8}") {
-        for result in [set(&text, &path, &json!({"x": 1})), unset(&text, &path)] {
-            if let Ok(out) = result {
-                prop_assert!(json5::from_str::<Value>(&out).is_ok());
-            }
+        for out in [set(&text, &path, &json!({"x": 1})), unset(&text, &path)].into_iter().flatten() {
+            prop_assert!(json5::from_str::<Value>(&out).is_ok());
         }
     }
 }

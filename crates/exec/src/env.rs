@@ -96,17 +96,21 @@ const SECRETS: &[&str] = &[
     "ZAI_API_KEY",
 ];
 
+/// Endings of names that hold credentials, whoever named them.
+const SECRET_ENDINGS: &[&str] = &["_API_KEY", "_TOKEN", "_SECRET"];
+
 /// What is left of an environment once everything is dropped that would run other code or give away our secrets. The
 /// order stays.
 pub fn scrub_env(vars: impl Iterator<Item = (String, String)>) -> Vec<(String, String)> {
-    vars.filter(|(name, _)| refusal(name).is_none()).collect()
+    vars.filter(|(name, _)| refusal(name).is_none() && !sounds_secret(name)).collect()
 }
 
 /// Whether a caller may set these variables for a command, on top of what the command inherits.
 ///
 /// # Errors
-/// [`ExecError::Env`] for the first name that [`scrub_env`] would drop, for `PATH`, and for what is no variable at all
-/// (empty, with `=` or a NUL in the name, a NUL in the value).
+/// [`ExecError::Env`] for the first name that loaders obey or that is known to hold a credential of ours, for `PATH`, and
+/// for what is no variable at all (empty, with `=` or a NUL in the name, a NUL in the value). A credential of the caller's
+/// own under another name is its own business.
 pub fn check_env_overrides(vars: &[(String, String)]) -> Result<(), ExecError> {
     for (name, value) in vars {
         let reason = if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
@@ -136,6 +140,12 @@ fn refusal(name: &str) -> Option<&'static str> {
         return Some("it is a credential of the gateway");
     }
     None
+}
+
+/// Whether a name says that it holds a credential: configurations may take a provider's key from any variable.
+fn sounds_secret(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    SECRET_ENDINGS.iter().any(|ending| upper.ends_with(ending)) || upper.contains("PASSWORD")
 }
 
 /// The environment of this process, scrubbed. Variables that are not UTF-8 are left out.
@@ -176,7 +186,7 @@ mod tests {
         "ANTHROPIC_API_KEY",
         "ld_preload",
     ];
-    const KEPT: &[&str] = &["HOME", "LANG", "TERM", "OPENCLAW_STATE_DIR", "MY_API_KEY", "LDX", "ENVIRONMENT"];
+    const KEPT: &[&str] = &["HOME", "LANG", "TERM", "OPENCLAW_STATE_DIR", "TOKENIZERS", "LDX", "ENVIRONMENT"];
 
     fn pair(name: &str) -> (String, String) {
         (name.to_owned(), "v".to_owned())
@@ -196,6 +206,14 @@ mod tests {
         let vars: Vec<_> = KEPT.iter().map(|n| pair(n)).collect();
         assert_eq!(scrub_env(vars.clone().into_iter()), vars);
         check_env_overrides(&vars).unwrap();
+    }
+
+    #[test]
+    fn credentials_under_other_names_are_not_inherited_and_may_be_given() {
+        for name in ["MY_API_KEY", "GITHUB_TOKEN", "client_secret", "PGPASSWORD", "DB_PASSWORD_FILE"] {
+            assert_eq!(scrub_env([pair(name)].into_iter()), vec![], "{name}");
+            check_env_overrides(&[pair(name)]).unwrap();
+        }
     }
 
     #[test]

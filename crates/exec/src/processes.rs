@@ -47,7 +47,7 @@ impl Processes {
     /// meaning here.
     ///
     /// # Errors
-    /// As [`crate::run`], and [`ExecError::Full`] where 64 run already.
+    /// As [`crate::run()`], and [`ExecError::Full`] where 64 run already.
     pub async fn start(&self, spec: CommandSpec) -> Result<String, ExecError> {
         let place = self.take_place()?;
         let started = spawn::start(&spec, true).await?;

@@ -1,10 +1,12 @@
 //! What `health` answers: rendered when something changed or a second has passed, and shared by all who ask.
 
 use crate::connection::hello::to_raw;
+use crate::connection::outbound::Principal;
 use crate::hub::Audience;
 use crate::methods::sessions_list;
 use crate::shared::Shared;
 use channels::ChannelStatus;
+use protocol::Scope;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,30 +26,95 @@ const RECENT: usize = 5;
 const EVENT_INTERVAL: Duration = Duration::from_secs(60);
 const EVENT_GAP: Duration = Duration::from_secs(2);
 
+/// How much of the gateway's health somebody may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// How it is doing, without whose sessions there are: nodes, probes and other operators without scopes.
+    Outline,
+    /// The sessions too: whoever may read.
+    Sessions,
+    /// Also where the state lies: administrators.
+    Everything,
+}
+
+impl Sight {
+    /// What a connection may see.
+    pub(crate) fn of(principal: &Principal) -> Self {
+        if principal.may(Scope::Admin) {
+            Sight::Everything
+        } else if principal.may(Scope::Read) {
+            Sight::Sessions
+        } else {
+            Sight::Outline
+        }
+    }
+}
+
+/// The same health for each [`Sight`].
+#[derive(Debug, Clone)]
+pub(crate) struct Rendered {
+    outline: Arc<RawValue>,
+    sessions: Arc<RawValue>,
+    everything: Arc<RawValue>,
+}
+
+impl Rendered {
+    fn new(mut health: Value) -> Self {
+        let raw = |health: &Value| -> Arc<RawValue> { Arc::from(to_raw(health)) };
+        let everything = raw(&health);
+        if let Some(sessions) = health["sessions"].as_object_mut() {
+            sessions.remove("path");
+        }
+        if let Some(store) = health.get_mut("store") {
+            store["error"] = json!("the gateway's state cannot be used; see its log");
+        }
+        let sessions = raw(&health);
+        health["sessions"] = json!({"count": health["sessions"]["count"], "recent": []});
+        Self { outline: raw(&health), sessions, everything }
+    }
+
+    /// What somebody may see of it.
+    pub(crate) fn seen_by(&self, sight: Sight) -> Arc<RawValue> {
+        match sight {
+            Sight::Outline => self.outline.clone(),
+            Sight::Sessions => self.sessions.clone(),
+            Sight::Everything => self.everything.clone(),
+        }
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Health {
-    rendered: Mutex<Option<(Instant, Arc<RawValue>)>>,
+    /// With the time when its making began: what changed later may be missing in it.
+    rendered: Mutex<Option<(Instant, Rendered)>>,
     dirty: AtomicBool,
     wake: Notify,
+    /// When the store was asked last, and whether it answered.
+    store: tokio::sync::Mutex<Option<(Instant, bool)>>,
 }
 
 impl Health {
     /// The answer.
-    pub(crate) async fn current(&self, shared: &Shared) -> Arc<RawValue> {
+    pub(crate) async fn current(&self, shared: &Shared) -> Rendered {
         if let Some(rendered) = self.fresh() {
             return rendered;
         }
+        let begun = Instant::now();
         self.dirty.store(false, Ordering::Relaxed);
-        let rendered: Arc<RawValue> = Arc::from(to_raw(&render(shared).await));
-        *self.rendered.lock().unwrap_or_else(|e| e.into_inner()) = Some((Instant::now(), rendered.clone()));
+        let rendered = Rendered::new(render(shared).await);
+        let mut kept = self.rendered.lock().unwrap_or_else(|e| e.into_inner());
+        // Two may render at the same time; the one that began later knows more.
+        if kept.as_ref().is_none_or(|(at, _)| *at <= begun) {
+            *kept = Some((begun, rendered.clone()));
+        }
         rendered
     }
 
     /// The last rendering, while it is good.
-    pub(crate) fn fresh(&self) -> Option<Arc<RawValue>> {
+    fn fresh(&self) -> Option<Rendered> {
         let good_for = if self.dirty.load(Ordering::Relaxed) { DIRTY_FOR } else { FRESH_FOR };
         let rendered = self.rendered.lock().unwrap_or_else(|e| e.into_inner());
-        rendered.as_ref().filter(|(at, _)| at.elapsed() < good_for).map(|(_, raw)| raw.clone())
+        rendered.as_ref().filter(|(at, _)| at.elapsed() < good_for).map(|(_, rendered)| rendered.clone())
     }
 
     /// Something that health shows has changed.
@@ -57,6 +124,19 @@ impl Health {
             self.wake.notify_one();
         }
     }
+
+    /// Whether the store answers, as of [`FRESH_FOR`] ago at most: anybody may ask, as often as they like.
+    pub(crate) async fn store_answers(&self, shared: &Shared) -> bool {
+        let mut last = self.store.lock().await;
+        if let Some((at, answers)) = *last
+            && at.elapsed() < FRESH_FOR
+        {
+            return answers;
+        }
+        let answers = shared.store.session_count(None).await.is_ok();
+        *last = Some((Instant::now(), answers));
+        answers
+    }
 }
 
 /// Sends `health` events until shutdown.
@@ -64,11 +144,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     loop {
         tokio::select! {
             () = shared.lifecycle.soft().cancelled() => return,
-            () = shared.health.wake.notified() => {}
+            // A rendering from just before the change would still be good: with this pause it is not.
+            () = shared.health.wake.notified() => tokio::time::sleep(DIRTY_FOR).await,
             () = tokio::time::sleep(EVENT_INTERVAL) => {}
         }
         let health = shared.health.current(&shared).await;
-        shared.hub.broadcast_versioned(Audience::All, "health", &health);
+        for sight in [Sight::Outline, Sight::Sessions, Sight::Everything] {
+            shared.hub.broadcast_versioned(Audience::Seeing(sight), "health", &health.seen_by(sight));
+        }
         tokio::select! {
             () = shared.lifecycle.soft().cancelled() => return,
             () = tokio::time::sleep(EVENT_GAP) => {}
@@ -158,4 +241,31 @@ pub(crate) fn channel_json(status: &ChannelStatus, token_source: &str, nested: b
     let mut out = account.clone();
     out["accounts"] = json!({status.account.clone(): account});
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_may_see_less_is_shown_less() {
+        let health = json!({
+            "ok": false, "ts": 1, "durationMs": 0, "channels": {},
+            "sessions": {"path": "/secret/state.sqlite", "count": 2, "recent": [{"key": "agent:main:private"}]},
+            "store": {"ok": false, "error": "/secret/state.sqlite: locked"},
+        });
+        let rendered = Rendered::new(health);
+        for (role, scopes, path, keys) in [
+            ("operator", &["operator.admin"][..], true, true),
+            ("operator", &["operator.read"], false, true),
+            ("operator", &["operator.pairing"], false, false),
+            ("operator", &[], false, false),
+            ("node", &[], false, false),
+        ] {
+            let seen = rendered.seen_by(Sight::of(&Principal::of_test(role, scopes)));
+            assert_eq!(seen.get().contains("/secret"), path, "{role} {scopes:?}: {seen}");
+            assert_eq!(seen.get().contains("private"), keys, "{role} {scopes:?}: {seen}");
+            assert!(seen.get().contains(r#""count":2"#) && seen.get().contains(r#""ts":1"#), "{seen}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::auth::peer::{Peer, UntrustedProxy};
 use crate::connection::socket::Socket;
+use crate::listener::Place;
 use crate::shared::Shared;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
@@ -40,12 +41,12 @@ async fn ready(
     headers: HeaderMap,
 ) -> Response {
     let stopping = shared.lifecycle.soft().is_cancelled();
-    let store = shared.store.session_count(None).await;
+    let store_answers = shared.health.store_answers(&shared).await;
     let mut failing: Vec<&str> = Vec::new();
     if stopping {
         failing.push("stopping");
     }
-    if store.is_err() {
+    if !store_answers {
         failing.push("store");
     }
     let status = if failing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -75,6 +76,7 @@ async fn missing() -> Response {
 async fn root(
     State(shared): State<Arc<Shared>>,
     Extension(addr): Extension<SocketAddr>,
+    Extension(place): Extension<Arc<Place>>,
     mut request: Request,
 ) -> Response {
     let is_upgrade = request
@@ -100,7 +102,7 @@ async fn root(
         // An upgrade that does not happen has nobody to tell: the client is gone.
         if let Ok(upgraded) = upgrade.await {
             let socket = Socket::new(TokioIo::new(upgraded)).await;
-            crate::connection::serve(socket, peer, shared).await;
+            crate::connection::serve(socket, peer, shared, place).await;
         }
     });
     switch_protocols(&key)

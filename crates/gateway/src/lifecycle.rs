@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// After a task that should run for ever has died, it is started again after this time.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
@@ -41,7 +41,8 @@ impl Lifecycle {
         let (soft, tracker) = (self.soft.clone(), self.tracker.clone());
         self.spawn(async move {
             while !soft.is_cancelled() {
-                let outcome = tracker.spawn(task()).await;
+                // A task of its own, so that a panic ends it alone; dropped with this one, so that `hard` ends it too.
+                let outcome = AbortOnDropHandle::new(tracker.spawn(task())).await;
                 if soft.is_cancelled() {
                     return;
                 }
@@ -99,6 +100,9 @@ mod tests {
     async fn shutdown_drops_what_does_not_end_by_itself() {
         let lifecycle = Lifecycle::default();
         lifecycle.spawn(std::future::pending());
+        lifecycle.supervise("test", std::future::pending);
+        // Both have begun before they are asked to end.
+        tokio::task::yield_now().await;
         lifecycle.shutdown(Duration::from_secs(5)).await;
         assert!(lifecycle.tracker.is_empty());
     }

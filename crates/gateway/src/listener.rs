@@ -1,27 +1,73 @@
 //! Accepting connections: bounded in number, with a deadline on the request that opens each.
 
 use crate::shared::Shared;
-use axum::Extension;
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections at the same time. Each idle one costs some 10 KiB and a file descriptor.
 const MAX_CONNECTIONS: usize = 10_000;
+/// Connections of which nobody knows yet whose they are: plain HTTP, and WebSockets until the handshake is done. Each may
+/// cost some 100 KiB, and holds its place for [`HTTP_TIMEOUT`] and the handshake's deadline at most.
+const MAX_STRANGERS: usize = 512;
+/// When all those places are taken, the next one waits for one this long before it is turned away. Others wait with the
+/// system meanwhile: after a restart everybody comes at once.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(1);
 /// The head of a request must be there within this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// HTTP on one connection ends after this time, also where request follows request; a WebSocket goes on.
+const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 /// After a failed accept (no descriptors left, say) the next try waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// A connection's place, held from its first byte to its last: as HTTP, and as a WebSocket after that.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _among_all: OwnedSemaphorePermit,
+    among_strangers: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Place {
+    /// It has proven itself: it gives up its place among the strangers.
+    pub(crate) fn is_known(&self) {
+        self.among_strangers.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// The places that there are.
+#[derive(Clone)]
+struct Places {
+    all: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new(all: usize, strangers: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(all)), strangers: Arc::new(Semaphore::new(strangers)) }
+    }
+
+    /// A place for a new connection; `None` where there is none.
+    async fn take(&self) -> Option<Arc<Place>> {
+        let among_all = self.all.clone().try_acquire_owned().ok()?;
+        let stranger = tokio::time::timeout(STRANGER_PATIENCE, self.strangers.clone().acquire_owned());
+        let stranger = stranger.await.ok()?.ok()?;
+        Some(Arc::new(Place { _among_all: among_all, among_strangers: Mutex::new(Some(stranger)) }))
+    }
+}
+
 /// Accepts until shutdown. Dies with the listener alone; each connection is a task of its own.
 pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let router = crate::http::router(shared.clone());
+    let places = Places::new(MAX_CONNECTIONS, MAX_STRANGERS);
+    let router = TowerToHyperService::new(crate::http::router(shared.clone()));
     let soft = shared.lifecycle.soft().clone();
     loop {
         let accepted = tokio::select! {
@@ -36,29 +82,53 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
                 continue;
             }
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        let Some(place) = places.take().await else {
             tracing::warn!(ip = %addr.ip(), "too many connections; this one is closed");
             continue;
         };
-        let service = router.clone().layer(Extension(addr));
-        shared.lifecycle.spawn(async move {
-            serve(stream, addr, service).await;
-            drop(place);
-        });
+        let router = router.clone();
+        shared.lifecycle.spawn(serve(stream, addr, router, place));
     }
 }
 
-async fn serve(stream: TcpStream, addr: SocketAddr, router: axum::Router) {
+async fn serve(stream: TcpStream, addr: SocketAddr, router: TowerToHyperService<Router>, place: Arc<Place>) {
     // Frames are small and answered at once; waiting to fill packets would only add delay.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, ip = %addr.ip(), "no TCP_NODELAY");
     }
+    // Address and place go in here and not by a layer on the router: that would build all routes anew for each connection.
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(addr);
+        request.extensions_mut().insert(place.clone());
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, ip = %addr.ip(), "connection ended");
+    // With an upgrade this ends, and the WebSocket's task goes on with the place.
+    match tokio::time::timeout(HTTP_TIMEOUT, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, ip = %addr.ip(), "connection ended"),
+        Err(_) => tracing::debug!(ip = %addr.ip(), "HTTP took too long; connection closed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn places_are_held_to_the_end_and_those_of_strangers_until_they_are_known() {
+        let places = Places::new(3, 2);
+        let (first, second) = (places.take().await.unwrap(), places.take().await.unwrap());
+        assert!(places.take().await.is_none(), "two strangers are enough");
+        first.is_known();
+        let third = places.take().await.unwrap();
+        third.is_known();
+        assert!(places.take().await.is_none(), "three are enough");
+        drop(second);
+        assert!(places.take().await.is_some());
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::auth::device::ProvenDevice;
 use crate::hub::Audience;
-use crate::methods::store_error;
+use crate::methods::store_error_unseen;
 use crate::shared::Shared;
 use protocol::connect::ConnectParams;
 use protocol::scope::covers_name;
@@ -90,7 +90,7 @@ pub(crate) fn shortfall(ask: &DeviceAsk, known: Option<&Device>) -> Option<Short
 /// Approves without asking: the device is on direct loopback and has proven the shared secret.
 pub(crate) async fn approve_silently(shared: &Shared, ask: DeviceAsk) -> Result<Device, ErrorShape> {
     let (id, role) = (ask.device_id.clone(), ask.role.clone());
-    let device = shared.store.pair_device(ask, ApprovedVia::Silent).await.map_err(store_error)?;
+    let device = shared.store.pair_device(ask, ApprovedVia::Silent).await.map_err(store_error_unseen)?;
     tracing::info!(device = %id, %role, "device paired silently (local, shared secret proven)");
     Ok(device)
 }
@@ -102,7 +102,7 @@ pub(crate) async fn request(
     shortfall: Shortfall,
     known: Option<&Device>,
 ) -> Result<ErrorShape, ErrorShape> {
-    let (request, is_new) = shared.store.request_device(ask).await.map_err(store_error)?;
+    let (request, is_new) = shared.store.request_device(ask).await.map_err(store_error_unseen)?;
     if is_new {
         tracing::info!(device = %request.ask.device_id, request = %request.request_id, reason = shortfall.reason(),
             "pairing requested; approve it with: openclaw devices approve {}", request.request_id);

@@ -180,7 +180,7 @@ fn exec_defaults(config: &Config) -> tools::ExecDefaults {
 /// and a stricter wish is honoured by running none.
 fn exec_allowed(config: &Config) -> bool {
     let exec = &config.tools.exec;
-    let mode_allows = exec.mode.is_none_or(|m| matches!(m, config::ExecMode::Full | config::ExecMode::Auto));
+    let mode_allows = exec.mode.is_none_or(|m| m == config::ExecMode::Full);
     let security_allows = exec.security.is_none_or(|s| s == config::ExecSecurity::Full);
     mode_allows && security_allows && exec.ask.is_none_or(|a| a == config::ExecAsk::Off)
 }

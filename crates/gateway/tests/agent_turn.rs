@@ -1,5 +1,8 @@
 //! One turn, as an operator's client sees it: `agent`, `agent.wait`, events, errors, deadlines.
 
+// A helper that cannot do its part fails the test.
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod flow;
 
 use client::EventFrame;
@@ -36,7 +39,8 @@ fn story(events: &[(String, Value)]) -> Vec<String> {
 /// back, a model that is none, and text that comes after the end.
 fn recorded_events(file: &str) -> Vec<(String, Value)> {
     let rows = recorded(file);
-    let frames = rows.iter().map(|row| &row["frame"]).filter(|f| f["event"] == "agent" || f["event"] == "chat");
+    let frames =
+        rows.iter().map(|row| &row["frame"]).filter(|f| f["event"] == "agent" || f["event"] == "chat");
     let mut ended = false;
     let mut events = Vec::new();
     for frame in frames {
@@ -128,7 +132,8 @@ async fn agent_answers_twice_with_the_recorded_fields() {
     let bench = Bench::start("").await;
     let operator = bench.operator().await;
     let mut accepted = Value::Null;
-    let params = json!({"message": "hi", "agentId": "main", "deliver": false, "timeout": 600, "idempotencyKey": "a"});
+    let params =
+        json!({"message": "hi", "agentId": "main", "deliver": false, "timeout": 600, "idempotencyKey": "a"});
     let call = operator.connection.call_two_phase("agent", params, flow::PATIENCE, |a| accepted = a.clone());
     let done = call.await.expect("an answer");
     let rows = recorded("flow-agent-turn.jsonl");
@@ -136,7 +141,10 @@ async fn agent_answers_twice_with_the_recorded_fields() {
     assert_eq!(keys(&accepted), keys(&answers[1]["payload"]));
     assert_eq!((&accepted["status"], &accepted["sessionKey"]), (&json!("accepted"), &json!(MAIN)));
     assert_eq!(keys(&done), keys(&answers[2]["payload"]));
-    assert_eq!((&done["status"], &done["summary"], reply(&done)), (&json!("ok"), &json!("completed"), "echo: hi"));
+    assert_eq!(
+        (&done["status"], &done["summary"], reply(&done)),
+        (&json!("ok"), &json!("completed"), "echo: hi")
+    );
     let (ours, theirs) = (&done["result"]["meta"], &answers[2]["payload"]["result"]["meta"]);
     for name in ["durationMs", "agentMeta", "aborted"] {
         assert!(ours.get(name).is_some() && theirs.get(name).is_some(), "{name}: {ours}");
@@ -217,7 +225,13 @@ async fn what_a_provider_does_wrong_for_a_while_is_tried_again() {
         // Text of the first try is taken back before the second begins.
         let shown = events.iter().filter(|(e, p)| e == "chat" && p["state"] == "delta").fold(
             String::new(),
-            |shown, (_, p)| if p["replace"] == true { String::new() } else { shown + p["deltaText"].as_str().unwrap_or("") },
+            |shown, (_, p)| {
+                if p["replace"] == true {
+                    String::new()
+                } else {
+                    shown + p["deltaText"].as_str().unwrap_or("")
+                }
+            },
         );
         assert_eq!(shown, "echo: try hard", "{name}");
     }
@@ -306,7 +320,10 @@ async fn what_is_no_agent_call_is_refused_by_name() {
         (json!({"message": "hi", "idempotencyKey": "a", "agentId": "nobody"}), "nobody"),
         (json!({"message": "hi", "idempotencyKey": "b", "timeout": "long"}), "timeout"),
         (json!({"message": "hi", "idempotencyKey": "c", "deliver": true}), "deliver"),
-        (json!({"message": "hi", "idempotencyKey": "d", "deliver": true, "channel": "pigeon", "to": "1"}), "pigeon"),
+        (
+            json!({"message": "hi", "idempotencyKey": "d", "deliver": true, "channel": "pigeon", "to": "1"}),
+            "pigeon",
+        ),
         (json!({"message": "hi", "idempotencyKey": "e", "color": "red"}), "color"),
     ];
     for (params, says) in cases {

@@ -47,9 +47,8 @@ fn credentials() -> Vec<(&'static str, Ask)> {
 }
 
 fn shapes() -> Vec<(&'static str, Ask)> {
-    let protocols = |ask: Ask, min: i64, max: i64| {
-        ask.with("/minProtocol", json!(min)).with("/maxProtocol", json!(max))
-    };
+    let protocols =
+        |ask: Ask, min: i64, max: i64| ask.with("/minProtocol", json!(min)).with("/maxProtocol", json!(max));
     let ask = Ask::operator;
     vec![
         ("proto-3", protocols(ask(), 3, 3)),

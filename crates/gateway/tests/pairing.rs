@@ -51,7 +51,7 @@ impl Replay {
                 assert_eq!(error, json!({"code": "INVALID_REQUEST", "message": message}));
             }
             Some(method) => self.call(method, row).await,
-            None if row.get("events").is_some() => self.events(step, row),
+            None if row.get("events").is_some() => self.events(step, row).await,
             None => self.connect(step, row).await,
         }
     }
@@ -147,10 +147,12 @@ impl Replay {
         }
     }
 
-    fn events(&mut self, step: &str, row: &Value) {
+    async fn events(&mut self, step: &str, row: &Value) {
         let seen = match step {
             "events seen by the node" => {
-                let node = self.node.as_ref().unwrap();
+                let node = self.node.as_mut().unwrap();
+                // What was sent before this answer has come when the answer has.
+                node.assert_open().await;
                 let challenge = json!({"event": "connect.challenge", "payload": node.challenge});
                 [&[challenge], node.events.as_slice()].concat()
             }

@@ -90,7 +90,8 @@ impl Endpoint {
         let response = bounded(cancel, first_byte, || self.silent(limits.first_byte), request.send())
             .await?
             .map_err(|e| self.unreachable(e))?;
-        let mut reply = Reply { response, cancel, limits, received: 0, first_byte };
+        let last_byte = Instant::now() + limits.answer;
+        let mut reply = Reply { response, cancel, limits, received: 0, first_byte, last_byte };
         let status = reply.response.status();
         if status.is_success() { Ok(reply) } else { Err(refusal(status, &mut reply).await) }
     }
@@ -151,6 +152,7 @@ pub(crate) struct Reply<'c> {
     limits: Limits,
     received: usize,
     first_byte: Instant,
+    last_byte: Instant,
 }
 
 /// How long the usage and the end of the stream may take once the answer is complete.
@@ -168,6 +170,7 @@ impl Reply<'_> {
             _ if complete => now + EPILOGUE.min(self.limits.idle),
             _ => now + self.limits.idle,
         };
+        let deadline = deadline.min(self.last_byte).max(now);
         let still = || Fault::transient(format!("stood still for {} s", (deadline - now).as_secs()));
         let chunk = bounded(self.cancel, deadline, still, self.response.chunk())
             .await?

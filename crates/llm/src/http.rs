@@ -21,6 +21,8 @@ pub struct Limits {
     pub first_byte: Duration,
     /// How long the answer may stand still after that.
     pub idle: Duration,
+    /// How long one answer may take altogether: something in between may keep a dead stream alive with comments.
+    pub answer: Duration,
     /// Bytes that one answer may have.
     pub max_bytes: usize,
 }
@@ -32,6 +34,7 @@ impl Default for Limits {
             // A long prompt on a local machine takes minutes before the first token.
             first_byte: Duration::from_secs(180),
             idle: Duration::from_secs(120),
+            answer: Duration::from_secs(30 * 60),
             max_bytes: 64 << 20,
         }
     }

@@ -110,6 +110,7 @@ pub fn well_known(name: &str) -> Option<(&'static str, Api, Option<&'static str>
         "anthropic" => ("https://api.anthropic.com", Api::AnthropicMessages, Some("ANTHROPIC_API_KEY")),
         "openrouter" => ("https://openrouter.ai/api/v1", Api::OpenAiCompletions, Some("OPENROUTER_API_KEY")),
         "ollama" => ("http://127.0.0.1:11434/v1", Api::OpenAiCompletions, None),
+        "lmstudio" => ("http://127.0.0.1:1234/v1", Api::OpenAiCompletions, None),
         _ => return None,
     })
 }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// The gateway asks for a command.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -20,6 +21,20 @@ pub(crate) struct InvokeRequest {
     /// The same key is the same wish.
     #[serde(default)]
     pub(crate) idempotency_key: Option<String>,
+}
+
+impl InvokeRequest {
+    /// What makes two requests the same wish: the key, and what was asked under it. `None` where there is no key. The
+    /// gateway passes on its callers' keys as they are, so that two of them may use the same for different things.
+    pub(crate) fn replay_key(&self) -> Option<String> {
+        let key = self.idempotency_key.as_deref().filter(|key| !key.is_empty())?;
+        let mut hash = Sha256::new();
+        for part in [key, &self.command, self.params_json.as_deref().unwrap_or_default()] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Some(hex::encode(hash.finalize()))
+    }
 }
 
 /// The payload as JSON text, or why there is none.
@@ -65,4 +80,35 @@ pub(crate) fn result_params(id: &str, node_id: &str, outcome: &Outcome) -> Value
 /// The parameters of `node.event`.
 pub(crate) fn event_params(event: &str, payload: &Value) -> Value {
     json!({"event": event, "payloadJSON": payload.to_string()})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_wish_is_the_same_key_command_and_parameters() {
+        let wish = |key: Option<&str>, command: &str, params: Option<&str>| {
+            InvokeRequest {
+                id: model::new_id(),
+                command: command.into(),
+                params_json: params.map(str::to_owned),
+                timeout_ms: None,
+                idempotency_key: key.map(str::to_owned),
+            }
+            .replay_key()
+        };
+        let first = wish(Some("k"), "system.which", Some("{}"));
+        assert!(first.is_some());
+        assert_eq!(first, wish(Some("k"), "system.which", Some("{}")));
+        for other in [
+            wish(Some("l"), "system.which", Some("{}")),
+            wish(Some("k"), "system.run", Some("{}")),
+            wish(Some("k"), "system.which", Some("[]")),
+            wish(Some("k"), "system.which{}", None),
+        ] {
+            assert_ne!(first, other);
+        }
+        assert_eq!((wish(None, "a", None), wish(Some(""), "a", None)), (None, None));
+    }
 }

@@ -95,7 +95,7 @@ impl<'a> Session<'a> {
         self.running.insert(request.id.clone(), token.clone());
         let (host, caller) = (Arc::clone(&self.host), self.caller.clone());
         // Entered here rather than in the job: requests begin in the order they came.
-        let start = host.replay.begin(request.idempotency_key.as_deref());
+        let start = host.replay.begin(request.replay_key().as_deref());
         self.jobs.spawn(async move {
             let _over = token.clone().drop_guard();
             serve_request(&host, &caller, request, start, &token).await;
@@ -162,7 +162,7 @@ async fn serve_request(
         let outcome = Arc::new(Err(Failure::unavailable(busy)));
         // Whoever waits for this run is told the same; whoever asks later asks anew.
         run.finish(Arc::clone(&outcome));
-        host.replay.forget(request.idempotency_key.as_deref());
+        host.replay.forget(request.replay_key().as_deref());
         return answer(caller, result_params(&request.id, &host.node_id, &outcome)).await;
     };
     let performed = commands::perform(host, &request, cancel).await;

@@ -2,6 +2,13 @@
 
 use serde::Serialize;
 use std::path::Path;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// A network file system may take its time, or for ever; then the disk is left out.
+const DISK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Looks at a disk at once: those that hang keep their thread, and more must not join them.
+static DISK_LOOKS: Semaphore = Semaphore::const_new(2);
 
 /// `node.host.stats`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,9 +34,7 @@ pub(crate) struct HostStats {
 pub(crate) async fn read(directory: &Path) -> HostStats {
     let load = tokio::fs::read_to_string("/proc/loadavg").await.unwrap_or_default();
     let memory = tokio::fs::read_to_string("/proc/meminfo").await.unwrap_or_default();
-    let directory = directory.to_owned();
-    // A network file system may take its time.
-    let disk = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&directory).ok()).await.ok().flatten();
+    let disk = disk(directory).await;
     HostStats {
         cpu_count: std::thread::available_parallelism().ok().map(usize::from),
         load_average: load_average(&load),
@@ -38,6 +43,17 @@ pub(crate) async fn read(directory: &Path) -> HostStats {
         disk_total_bytes: disk.as_ref().map(|d| d.f_blocks.saturating_mul(d.f_frsize)),
         disk_available_bytes: disk.as_ref().map(|d| d.f_bavail.saturating_mul(d.f_frsize)),
     }
+}
+
+async fn disk(directory: &Path) -> Option<rustix::fs::StatVfs> {
+    let place = DISK_LOOKS.try_acquire().ok()?;
+    let directory = directory.to_owned();
+    let look = tokio::task::spawn_blocking(move || {
+        let disk = rustix::fs::statvfs(&directory).ok();
+        drop(place);
+        disk
+    });
+    tokio::time::timeout(DISK_TIMEOUT, look).await.ok()?.ok().flatten()
 }
 
 /// `2.46 1.85 0.93 1/234 5678`

@@ -30,15 +30,15 @@ pub const CLIENT_MODES: &[&str] = &["webchat", "cli", "ui", "backend", "node", "
 const CLIENT: Shape = Shape {
     fields: &[
         req("id", Kind::OneOf(CLIENT_IDS)),
-        opt("displayName", Kind::Name),
-        req("version", Kind::Name),
-        opt("buildId", Kind::Name),
-        req("platform", Kind::Name),
-        opt("deviceFamily", Kind::Name),
-        opt("modelIdentifier", Kind::Name),
-        opt("timeZone", Kind::Name),
+        opt("displayName", Kind::Label),
+        req("version", Kind::Label),
+        opt("buildId", Kind::Label),
+        req("platform", Kind::Label),
+        opt("deviceFamily", Kind::Label),
+        opt("modelIdentifier", Kind::Label),
+        opt("timeZone", Kind::Label),
         req("mode", Kind::OneOf(CLIENT_MODES)),
-        opt("instanceId", Kind::Name),
+        opt("instanceId", Kind::Label),
     ],
     ignored: &[],
 };

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A request, client to server.
-#[derive(Debug, Clone, PartialEq)]
+/// A request, client to server. `Debug` does not show the parameters: they hold credentials and what people write.
+#[derive(Clone, PartialEq)]
 pub struct Request {
     /// Comes back with the response; not empty.
     pub id: String,
@@ -14,6 +14,12 @@ pub struct Request {
     pub method: String,
     /// The method's parameters; absent reads as `{}`.
     pub params: Value,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request").field("id", &self.id).field("method", &self.method).finish_non_exhaustive()
+    }
 }
 
 /// What a text from a client turned out to be.
@@ -194,6 +200,13 @@ mod tests {
         for text in ["", "nonsense", "[]", "5", "\"x\""] {
             assert_eq!(read_client_frame(text), ClientFrame::NotJson, "{text}");
         }
+    }
+
+    #[test]
+    fn a_request_does_not_print_what_it_carries() {
+        let text = r#"{"type":"req","id":"1","method":"connect","params":{"auth":{"token":"hunter2"}}}"#;
+        let shown = format!("{:?}", read_client_frame(text));
+        assert!(shown.contains("connect") && !shown.contains("hunter2"), "{shown}");
     }
 
     #[test]

@@ -181,7 +181,7 @@ const CHAT_SEND: Shape = Shape {
         opt("queueMode", Kind::OneOf(&["steer", "followup", "collect", "interrupt"])),
         opt("attachments", Kind::List),
         opt("timeoutMs", Kind::Int(0)),
-        req("idempotencyKey", Kind::Name),
+        req("idempotencyKey", Kind::Label),
     ],
     ignored: &[
         "sessionId",
@@ -211,7 +211,7 @@ const CHAT_ABORT: Shape = Shape {
 };
 const AGENT: Shape = Shape {
     fields: &[
-        req("message", Kind::Name),
+        req("message", Kind::Filled),
         opt("agentId", Kind::Name),
         opt("sessionKey", Kind::Text),
         opt("deliver", Kind::Bool),
@@ -224,7 +224,7 @@ const AGENT: Shape = Shape {
         opt("timeout", Kind::Int(0)),
         opt("attachments", Kind::List),
         opt("extraSystemPrompt", Kind::Text),
-        req("idempotencyKey", Kind::Name),
+        req("idempotencyKey", Kind::Label),
     ],
     ignored: &[
         "provider",
@@ -273,7 +273,7 @@ const SEND: Shape = Shape {
         opt("accountId", Kind::Text),
         opt("replyToId", Kind::Text),
         opt("threadId", Kind::Text),
-        req("idempotencyKey", Kind::Name),
+        req("idempotencyKey", Kind::Label),
     ],
     ignored: &["agentId", "sessionKey", "silent", "gifPlayback", "forceDocument", "asVoice"],
 };
@@ -286,7 +286,7 @@ const NODE_INVOKE: Shape = Shape {
         req("command", Kind::Name),
         opt("params", Kind::Any),
         opt("timeoutMs", Kind::Int(0)),
-        req("idempotencyKey", Kind::Name),
+        req("idempotencyKey", Kind::Label),
     ],
     ignored: &[
         "sessionKey",
@@ -336,7 +336,7 @@ mod tests {
         assert_eq!(names.len(), count);
         for method in METHODS.iter().filter(|m| m.idempotent) {
             let key = method.params.fields.iter().find(|f| f.name == "idempotencyKey");
-            assert!(key.is_some_and(|f| f.required), "{}", method.name);
+            assert!(key.is_some_and(|f| f.required && matches!(f.kind, Kind::Label)), "{}", method.name);
         }
     }
 }

@@ -31,14 +31,18 @@ pub enum Kind {
     /// Any text.
     Text,
     /// A text that is not empty.
+    Filled,
+    /// A text of 1 to 4096 characters: ids, keys and names that are kept, compared and shown.
     Name,
+    /// A text of 1 to 256 characters: what is shown in lists, and keys that are kept in numbers.
+    Label,
     /// One of these texts.
     OneOf(&'static [&'static str]),
     /// A whole number, at least this.
     Int(i64),
     /// True or false.
     Bool,
-    /// A list of non-empty texts.
+    /// A list of texts as [`Kind::Name`].
     Names,
     /// A list of anything.
     List,
@@ -106,11 +110,10 @@ impl Kind {
             | (Kind::List, Value::Array(_))
             | (Kind::Map, Value::Object(_)) => Ok(()),
             (Kind::Text, _) => must_be("string"),
-            (Kind::Name, Value::String(s)) if s.is_empty() => {
-                Err(format!("at {at}: must not have fewer than 1 characters"))
-            }
-            (Kind::Name, Value::String(_)) => Ok(()),
-            (Kind::Name, _) => must_be("string"),
+            (Kind::Filled, Value::String(s)) => check_length(s, usize::MAX, at),
+            (Kind::Name, Value::String(s)) => check_length(s, 4096, at),
+            (Kind::Label, Value::String(s)) => check_length(s, 256, at),
+            (Kind::Filled | Kind::Name | Kind::Label, _) => must_be("string"),
             (Kind::OneOf(allowed), Value::String(s)) if allowed.contains(&s.as_str()) => Ok(()),
             (Kind::OneOf(_), _) => must_be("equal to one of the allowed values"),
             (Kind::Int(min), Value::Number(n)) => match n.as_i64() {
@@ -131,6 +134,17 @@ impl Kind {
     }
 }
 
+fn check_length(text: &str, most: usize, at: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err(format!("at {at}: must not have fewer than 1 characters"));
+    }
+    // Most texts are short: then their bytes say enough.
+    if text.len() > most && text.chars().count() > most {
+        return Err(format!("at {at}: must not have more than {most} characters"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +155,25 @@ mod tests {
         fields: &[req("key", Kind::Name), opt("limit", Kind::Int(1)), opt("inner", Kind::Object(&INNER))],
         ignored: &["legacy"],
     };
+
+    #[test]
+    fn texts_are_bounded_in_characters() {
+        const SHAPE: Shape = Shape {
+            fields: &[opt("key", Kind::Label), opt("id", Kind::Name), opt("message", Kind::Filled)],
+            ignored: &[],
+        };
+        let too_many =
+            |at: &str, most: usize| Some(format!("at /{at}: must not have more than {most} characters"));
+        for (name, length, problem) in [
+            ("key", 256, None),
+            ("key", 257, too_many("key", 256)),
+            ("id", 4096, None),
+            ("id", 4097, too_many("id", 4096)),
+            ("message", 100_000, None),
+        ] {
+            assert_eq!(SHAPE.check(&json!({name: "é".repeat(length)})).err(), problem, "{name}: {length}");
+        }
+    }
 
     #[test]
     fn problems_are_worded_as_clients_know_them() {

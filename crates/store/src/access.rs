@@ -2,7 +2,7 @@
 
 use crate::error::Sql;
 use crate::sql;
-use crate::{ChannelRequest, R, Store};
+use crate::{ChannelOffer, ChannelRequest, R, Store};
 use rusqlite::{Connection, Row, params};
 
 /// A code is good for an hour.
@@ -35,6 +35,28 @@ impl Store {
         // Counting and adding are one transaction: a burst of strangers never passes the limit, and nobody is told a
         // code that a crash took back.
         self.write(move |c, now| request(c, asked, now)).await
+    }
+
+    /// Answers a stranger's message: with the code of a new request, or with nothing where the sender waits already or
+    /// too many do. Closes the message either way. Gives the request that was made.
+    pub async fn offer_channel(&self, offer: ChannelOffer) -> R<Option<ChannelRequest>> {
+        let asked = Asked {
+            channel: offer.reply.channel.clone(),
+            account: offer.reply.account.clone(),
+            sender_id: offer.sender_id,
+            name: offer.name,
+            code: offer.code,
+        };
+        // Request, answer and the end of the message are one transaction: a crash leaves nobody with a code that they
+        // were not told, and nobody is told twice.
+        self.write(move |c, now| {
+            let made = request(c, asked, now)?.and_then(|(request, is_new)| is_new.then_some(request));
+            let replies = if made.is_some() { vec![offer.reply] } else { vec![] };
+            crate::inbound::close(c, &[offer.row_id], "pairing required", now)?;
+            crate::outbox::put(c, replies, None, None, now)?;
+            Ok(made)
+        })
+        .await
     }
 
     /// The strangers that wait, the oldest first; those whose code has expired are left out.

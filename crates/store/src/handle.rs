@@ -3,11 +3,12 @@
 use crate::R;
 use crate::error::{Fault, Sql, StoreError};
 use crate::readers::Readers;
+use crate::sessions::LastPage;
 use crate::writer::{Message, QueuedJob};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 /// The state. Cheap to clone; all clones are the same store. When the last one is gone, the writer finishes what was
@@ -22,6 +23,10 @@ pub(crate) struct Core {
     pub(crate) jobs: mpsc::Sender<Message>,
     pub(crate) readers: Readers,
     pub(crate) clock: model::SharedClock,
+    /// Commits so far; counted up before they are acknowledged.
+    pub(crate) version: Arc<AtomicU64>,
+    /// The page of sessions that was asked for last.
+    pub(crate) last_page: LastPage,
     /// Ends a background check of the file.
     pub(crate) stop_check: Arc<AtomicBool>,
 }
@@ -50,6 +55,12 @@ impl Store {
             // An error means that the writer ended before it read this: then it is closed as well.
             let _ = closed.await;
         }
+    }
+
+    /// Counts up with every commit. What is read after asking for it is at least as new, so as long as it stays, what
+    /// was read is what everybody who got an answer knows.
+    pub(crate) fn version(&self) -> u64 {
+        self.core.version.load(Ordering::Acquire)
     }
 
     /// The time that goes into rows and expiries.

@@ -60,6 +60,26 @@ impl Store {
         .await
     }
 
+    /// Whether a message with this id, in whichever chat of the channel, is still open.
+    pub async fn is_waiting(&self, channel: &str, message_id: &str) -> R<bool> {
+        let (channel, message_id) = (channel.to_owned(), message_id.to_owned());
+        self.read(move |c| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM inbound WHERE closed_at_ms IS NULL AND channel = ?1 AND message_id = ?2)";
+            Ok(sql::one(c, sql, [channel, message_id], |row| row.get(0))?.unwrap_or(false))
+        })
+        .await
+    }
+
+    /// Takes an open message back as if it had never come: it was refused, and may be offered again.
+    pub async fn forget_inbound(&self, id: i64) -> R<()> {
+        // A crash before it leaves the message open: it is answered then, although it was not accepted.
+        self.write(move |c, _| {
+            sql::run(c, "DELETE FROM inbound WHERE id = ?1 AND closed_at_ms IS NULL", [id])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Whether a message is still open.
     pub async fn is_open_inbound(&self, id: i64) -> R<bool> {
         self.read(move |c| {

@@ -32,7 +32,7 @@ pub use error::StoreError;
 pub use handle::Store;
 pub use lock::{LockError, LockInfo, StateLock};
 pub use open::Opened;
-pub use sessions::SessionFilter;
+pub use sessions::{SessionFilter, SessionPage};
 pub use types::*;
 
 /// What every method of [`Store`] gives.

@@ -13,7 +13,8 @@ const DECLARATION: &str =
 impl Store {
     /// Notes what a node declares on connecting. Within what is approved, nothing waits after it (an older wish for
     /// more is withdrawn). Beyond it, a request waits; the same caps and commands keep its id. An approved node's
-    /// name, version and PATH follow the declaration, and it was seen now.
+    /// name, version and PATH follow the declaration, and it was seen now. Of one that is not paired as a node (any more)
+    /// nothing is noted.
     pub async fn declare_node(&self, declaration: NodeDeclaration) -> R<Declared> {
         // One transaction: the answer tells exactly what the tables hold, whatever another connection does meanwhile.
         self.write(move |c, now| declare(c, declaration, now)).await
@@ -44,12 +45,15 @@ impl Store {
     }
 
     /// Approves exactly what a request declares; it takes the place of what was approved before. `None` where no such
-    /// request waits.
+    /// request waits, or its device is not paired as a node.
     pub async fn approve_node(&self, request_id: &str) -> R<Option<(NodeRequest, NodeSurface)>> {
         let id = request_id.to_owned();
         // One transaction: no crash leaves the request gone and its commands unapproved.
         self.write(move |c, now| {
             let Some(request) = find_request(c, &id)? else { return Ok(None) };
+            if !is_paired(c, &request.declaration.node_id)? {
+                return Ok(None);
+            }
             sql::run(c, "DELETE FROM node_requests WHERE request_id = ?1", [&id])?;
             approve(c, &request, now)?;
             Ok(find(c, &request.declaration.node_id)?.map(|node| (request, node)))
@@ -68,12 +72,16 @@ impl Store {
         .await
     }
 
-    /// Forgets what is approved for a node, and what it asks for. False where nothing was approved.
-    pub async fn remove_node(&self, node_id: &str) -> R<bool> {
+    /// Forgets what is approved for a node, and what it asks for. Gives whether anything was approved, and the request
+    /// that waited.
+    pub async fn remove_node(&self, node_id: &str) -> R<(bool, Option<NodeRequest>)> {
         let id = node_id.to_owned();
+        // One transaction: no crash leaves a request that the caller was told is gone.
         self.write(move |c, _| {
+            let request = waiting(c, &id)?;
             sql::run(c, "DELETE FROM node_requests WHERE node_id = ?1", [&id])?;
-            Ok(sql::run(c, "DELETE FROM nodes WHERE node_id = ?1", [&id])? > 0)
+            let was_approved = sql::run(c, "DELETE FROM nodes WHERE node_id = ?1", [&id])? > 0;
+            Ok((was_approved, request))
         })
         .await
     }
@@ -81,6 +89,9 @@ impl Store {
 
 fn declare(c: &Connection, declaration: NodeDeclaration, now: i64) -> Sql<Declared> {
     let id = declaration.node_id.clone();
+    if !is_paired(c, &id)? {
+        return Ok(Declared::default());
+    }
     let sql = "UPDATE nodes SET display_name = ?2, version = ?3, path_env = ?4, last_seen_at_ms = ?5
                WHERE node_id = ?1";
     let d = &declaration;
@@ -103,9 +114,7 @@ fn declare(c: &Connection, declaration: NodeDeclaration, now: i64) -> Sql<Declar
 
 fn request(c: &Connection, declaration: NodeDeclaration, now: i64) -> Sql<(NodeRequest, bool)> {
     let d = &declaration;
-    let sql = format!("{} WHERE node_id = ?1", select_requests());
-    let pending = sql::one(c, &sql, [&d.node_id], read_request)?;
-    let same = pending.filter(|old| {
+    let same = waiting(c, &d.node_id)?.filter(|old| {
         sql::same_set(&old.declaration.caps, &d.caps) && sql::same_set(&old.declaration.commands, &d.commands)
     });
     let (request_id, ts, new) = match same {
@@ -179,6 +188,20 @@ fn find(c: &Connection, id: &str) -> Sql<Option<NodeSurface>> {
 
 fn find_request(c: &Connection, id: &str) -> Sql<Option<NodeRequest>> {
     sql::one(c, &format!("{} WHERE request_id = ?1", select_requests()), [id], read_request)
+}
+
+/// The request of a node.
+fn waiting(c: &Connection, node_id: &str) -> Sql<Option<NodeRequest>> {
+    sql::one(c, &format!("{} WHERE node_id = ?1", select_requests()), [node_id], read_request)
+}
+
+/// Whether the device is paired, and as a node: it may have been removed since it was let in.
+fn is_paired(c: &Connection, node_id: &str) -> Sql<bool> {
+    let roles: Option<Vec<String>> =
+        sql::one(c, "SELECT roles FROM devices WHERE device_id = ?1", [node_id], |row| {
+            Ok(row.get::<_, Json<_>>(0)?.0)
+        })?;
+    Ok(roles.is_some_and(|roles| roles.iter().any(|role| role == "node")))
 }
 
 fn read_declaration(row: &Row<'_>) -> rusqlite::Result<NodeDeclaration> {

@@ -5,6 +5,7 @@ use crate::error::{Fault, Sql, StoreError};
 use crate::handle::{Core, Store};
 use crate::readers::Readers;
 use crate::schema;
+use crate::sessions::LastPage;
 use crate::writer::{QUEUE, Writer};
 use model::SharedClock;
 use rusqlite::config::DbConfig;
@@ -14,7 +15,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 /// How long SQLite waits for somebody else's lock on the file (a backup, a database tool) before it says busy.
@@ -72,11 +73,23 @@ pub(crate) fn start(
     stop_check: Arc<AtomicBool>,
 ) -> io::Result<Store> {
     let (jobs, inbox) = tokio::sync::mpsc::channel(QUEUE);
-    let writer = Writer { connection, path: path.to_path_buf(), clock: Arc::clone(&clock) };
+    let version = Arc::new(AtomicU64::new(0));
+    let (own_clock, own_version) = (Arc::clone(&clock), Arc::clone(&version));
+    let writer = Writer { connection, path: path.to_path_buf(), clock: own_clock, version: own_version };
     // Ends with the last handle or with `Store::close`, which waits for it.
     std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.work(inbox))?;
     let readers = Readers::new(path.to_path_buf());
-    Ok(Store { core: Arc::new(Core { path: path.to_path_buf(), jobs, readers, clock, stop_check }) })
+    Ok(Store {
+        core: Arc::new(Core {
+            path: path.to_path_buf(),
+            jobs,
+            readers,
+            clock,
+            version,
+            last_page: LastPage::default(),
+            stop_check,
+        }),
+    })
 }
 
 /// The writer's connection to a sound file of our format.

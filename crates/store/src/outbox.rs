@@ -32,6 +32,17 @@ impl Store {
         .await
     }
 
+    /// How many messages wait, and how many were given up.
+    pub async fn outbox_counts(&self) -> R<(i64, i64)> {
+        self.read(|c| {
+            let sql = "SELECT (SELECT count(*) FROM outbox WHERE state = 'pending'),
+                              (SELECT count(*) FROM outbox WHERE state = 'dead')";
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            Ok(sql::one(c, sql, [], row)?.unwrap_or_default())
+        })
+        .await
+    }
+
     /// Everything not yet sent, in the order in which each chat must get it; also what is not yet due.
     pub async fn pending_outbox(&self) -> R<Vec<OutboxRow>> {
         let sql = format!("{SELECT} WHERE state = 'pending' ORDER BY id");

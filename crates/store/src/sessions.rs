@@ -5,6 +5,7 @@ use crate::sql;
 use crate::{Entry, R, Route, RunBrief, RunStatus, Session, Store, transcript};
 use model::SessionKey;
 use rusqlite::{Connection, Row, params};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Which sessions to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,35 @@ pub struct SessionFilter {
     pub offset: usize,
     /// Those whose key, title or preview holds this text; upper and lower case of ASCII letters are one.
     pub search: Option<String>,
+}
+
+/// A page of a list of sessions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionPage {
+    /// The latest changed first.
+    pub sessions: Vec<Session>,
+    /// How many there are in all: of the filter's agent, found by its search or not.
+    pub total: i64,
+}
+
+/// The page that was read last, with the store's version before that. Screens ask for the same page again and again.
+#[derive(Default)]
+pub(crate) struct LastPage(Mutex<Option<(u64, SessionFilter, Arc<SessionPage>)>>);
+
+/// A page of more sessions is not kept: it may be a megabyte, and nobody looks at that twice a second.
+const MAX_KEPT_PAGE: usize = 200;
+
+impl LastPage {
+    fn get(&self, version: u64, filter: &SessionFilter) -> Option<Arc<SessionPage>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(v, f, _)| *v == version && f == filter).map(|(_, _, page)| page.clone())
+    }
+
+    fn set(&self, version: u64, filter: SessionFilter, page: &Arc<SessionPage>) {
+        if page.sessions.len() <= MAX_KEPT_PAGE {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, filter, page.clone()));
+        }
+    }
 }
 
 const SELECT: &str = "SELECT s.key, s.session_id, s.created_at_ms, t.started_at_ms, s.updated_at_ms, s.created_via,
@@ -34,28 +64,29 @@ impl Store {
 
     /// Sessions, the latest changed first.
     pub async fn sessions(&self, filter: SessionFilter) -> R<Vec<Session>> {
-        self.read(move |c| {
-            let sql = format!(
-                "{SELECT} WHERE (?1 IS NULL OR s.agent_id = ?1)
-                 AND (?2 IS NULL OR s.key LIKE ?2 ESCAPE '\\' OR s.title LIKE ?2 ESCAPE '\\'
-                      OR s.preview LIKE ?2 ESCAPE '\\')
-                 ORDER BY s.updated_at_ms DESC, s.key LIMIT ?3 OFFSET ?4"
-            );
-            let search = filter.search.as_deref().map(like_pattern);
-            let (limit, offset) = (sql::int(filter.limit as u64), sql::int(filter.offset as u64));
-            sql::all(c, &sql, params![filter.agent_id, search, limit, offset], read)
-        })
-        .await
+        self.read(move |c| list(c, &filter)).await
+    }
+
+    /// As [`Store::sessions`], with how many there are in all; both as of one moment. Asked again while nothing was
+    /// committed, it costs nothing.
+    pub async fn session_page(&self, filter: SessionFilter) -> R<Arc<SessionPage>> {
+        let version = self.version();
+        if let Some(page) = self.core.last_page.get(version, &filter) {
+            return Ok(page);
+        }
+        let asked = filter.clone();
+        let read = self.read(move |c| {
+            Ok(SessionPage { sessions: list(c, &asked)?, total: count(c, asked.agent_id.as_deref())? })
+        });
+        let page = Arc::new(read.await?);
+        self.core.last_page.set(version, filter, &page);
+        Ok(page)
     }
 
     /// How many sessions there are, of one agent or of all.
     pub async fn session_count(&self, agent: Option<&str>) -> R<i64> {
         let agent = agent.map(str::to_owned);
-        self.read(move |c| {
-            let sql = "SELECT count(*) FROM sessions WHERE ?1 IS NULL OR agent_id = ?1";
-            Ok(c.prepare_cached(sql)?.query_row([agent], |row| row.get(0))?)
-        })
-        .await
+        self.read(move |c| count(c, agent.as_deref())).await
     }
 
     /// The session of this key, made if absent.
@@ -111,6 +142,46 @@ impl Store {
         })
         .await
     }
+}
+
+impl Store {
+    /// A page of the current transcript: `limit` entries from the `offset`th newest on, as far back as `max_bytes` of
+    /// their JSON reach and one in any case, the oldest first; and how many there are in all. What does not fit is not
+    /// read.
+    pub async fn history_page(
+        &self,
+        key: &SessionKey,
+        limit: usize,
+        offset: usize,
+        max_bytes: usize,
+    ) -> R<(Vec<Entry>, i64)> {
+        let key = key.clone();
+        self.read(move |c| match current_transcript(c, &key)? {
+            Some((transcript, total)) => {
+                // Entries are numbered without gaps, so that an offset is a number.
+                let before = total.saturating_add(1).saturating_sub(sql::int(offset as u64));
+                Ok((transcript::page(c, transcript, limit, before, max_bytes)?, total))
+            }
+            None => Ok((Vec::new(), 0)),
+        })
+        .await
+    }
+}
+
+fn list(c: &Connection, filter: &SessionFilter) -> Sql<Vec<Session>> {
+    let sql = format!(
+        "{SELECT} WHERE (?1 IS NULL OR s.agent_id = ?1)
+         AND (?2 IS NULL OR s.key LIKE ?2 ESCAPE '\\' OR s.title LIKE ?2 ESCAPE '\\' OR s.preview LIKE ?2 ESCAPE '\\')
+         ORDER BY s.updated_at_ms DESC, s.key LIMIT ?3 OFFSET ?4"
+    );
+    let search = filter.search.as_deref().map(like_pattern);
+    let (limit, offset) = (sql::int(filter.limit as u64), sql::int(filter.offset as u64));
+    sql::all(c, &sql, params![filter.agent_id, search, limit, offset], read)
+}
+
+fn count(c: &Connection, agent: Option<&str>) -> Sql<i64> {
+    let sql = "SELECT count(*) FROM sessions WHERE ?1 IS NULL OR agent_id = ?1";
+    Ok(c.prepare_cached(sql)?.query_row([agent], |row| row.get(0))?)
 }
 
 pub(crate) fn find(c: &Connection, key: &SessionKey) -> Sql<Option<Session>> {

@@ -86,6 +86,31 @@ pub(crate) fn history(
     Ok(entries)
 }
 
+/// As [`history`], and no further back than `max_bytes` of the entries' JSON reach; one in any case.
+pub(crate) fn page(
+    c: &Connection,
+    transcript: i64,
+    limit: usize,
+    before_seq: i64,
+    max_bytes: usize,
+) -> Sql<Vec<Entry>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM entries WHERE transcript = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+    );
+    let mut statement = c.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![transcript, before_seq, sql::int(limit as u64)])?;
+    let (mut entries, mut bytes) = (Vec::new(), 0usize);
+    while let Some(row) = rows.next()? {
+        bytes = bytes.saturating_add(row.get_ref(3)?.as_bytes().map_or(0, <[u8]>::len));
+        if bytes > max_bytes && !entries.is_empty() {
+            break;
+        }
+        entries.push(read(row)?);
+    }
+    entries.reverse();
+    Ok(entries)
+}
+
 fn write(c: &Connection, transcript: i64, run_id: &str, message: Message, now: i64) -> Sql<Entry> {
     let message = readable(message);
     let sql = "UPDATE transcripts SET last_seq = last_seq + 1 WHERE transcript = ?1 RETURNING last_seq";

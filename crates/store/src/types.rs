@@ -404,6 +404,21 @@ pub struct ChannelRequest {
     pub created_at_ms: i64,
 }
 
+/// The answer to a stranger's message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelOffer {
+    /// The message's row; closed by this.
+    pub row_id: i64,
+    /// The platform's id of the sender.
+    pub sender_id: String,
+    /// The name to show.
+    pub name: Option<String>,
+    /// What the owner will type, where the request is new.
+    pub code: String,
+    /// What the sender is told then.
+    pub reply: Outbound,
+}
+
 /// Money and tokens by provider and model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LedgerTotal {

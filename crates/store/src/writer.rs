@@ -11,6 +11,8 @@ use model::SharedClock;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that may wait. A caller beyond that waits for room: at a flush per 256 jobs this is a few flushes' worth, more
@@ -80,6 +82,8 @@ pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) path: PathBuf,
     pub(crate) clock: SharedClock,
+    /// Commits so far.
+    pub(crate) version: Arc<AtomicU64>,
 }
 
 /// A job of the group at hand, with what became of it; `Ok` still hangs on the commit.
@@ -105,8 +109,23 @@ impl Writer {
     /// absent, and nobody was told otherwise) and against one job's failure touching its neighbours.
     fn commit_group(&self, jobs: Vec<Box<dyn Job>>) {
         let mut ran: Vec<Ran> = Vec::with_capacity(jobs.len());
+        let mut refused = None;
         for mut job in jobs {
-            let outcome = self.begin().and_then(|()| self.run_job(job.as_mut()));
+            // A file that somebody else holds costs the group one busy timeout, not one a job.
+            if let Some(error) = &refused {
+                let error: StoreError = Clone::clone(error);
+                ran.push((job, Err(error)));
+                continue;
+            }
+            let outcome = match self.begin() {
+                Ok(()) => self.run_job(job.as_mut()),
+                Err(fault) => {
+                    let error = self.fail(fault);
+                    refused = Some(error.clone());
+                    ran.push((job, Err(error)));
+                    continue;
+                }
+            };
             let lost = self.connection.is_autocommit();
             let outcome = outcome.map_err(|fault| self.fail(fault));
             if lost {
@@ -118,6 +137,8 @@ impl Writer {
             ran.push((job, outcome));
         }
         let committed = self.end().map_err(|fault| self.fail(fault));
+        // Before the answers: whoever has one finds a new version.
+        self.version.fetch_add(1, Ordering::Release);
         for (job, outcome) in ran {
             job.answer(outcome.and(committed.clone()), &self.path);
         }

@@ -85,6 +85,10 @@ impl Nodes {
         if command == "system.run" || command == "system.run.prepare" {
             return Err(format!("{command} is not called here: use exec with host node."));
         }
+        // What a node runs without asking is decided by people.
+        if command.starts_with("system.execApprovals.") {
+            return Err(format!("{command} is for the owner to call, not for an agent. Nothing was done."));
+        }
         if !node.connected {
             return Err(format!("Node {name} is not connected. Nothing was done."));
         }
@@ -173,9 +177,12 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_called_is_refused_before_the_node_hears_of_it() {
         let bench = Bench::with_nodes(vec![node("aa", Some("Desk"))]);
-        for (command, says) in
-            [("system.run", "use exec"), ("camera.snap", "camera.snap"), ("", "no approved command")]
-        {
+        for (command, says) in [
+            ("system.run", "use exec"),
+            ("system.execApprovals.set", "for the owner"),
+            ("camera.snap", "camera.snap"),
+            ("", "no approved command"),
+        ] {
             let out = bench.call("nodes", json!({"action": "invoke", "command": command})).await;
             assert!(out.is_error && text(&out).contains(says), "{out:?}");
         }

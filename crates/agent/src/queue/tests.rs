@@ -44,7 +44,8 @@ fn what_becomes_of_a_message_depends_on_mode_and_route() {
         ("a", FollowUp, Queued { position: 1 }),
         ("", Collect, Queued { position: 1 }),
         ("a", Interrupt, Interrupts),
-        ("", Interrupt, Interrupts),
+        ("b", Interrupt, Queued { position: 1 }),
+        ("", Interrupt, Queued { position: 1 }),
     ] {
         assert_eq!(busy().submit(from(route, "r1"), mode), expected, "{route:?} {mode:?}");
     }

@@ -56,7 +56,9 @@ async fn serve(mut wire: Wire, node_id: String) -> Result<()> {
     loop {
         let text = wire.receive().await?;
         let frame = Frame::read(&text)?;
-        let (Some("node.invoke.request"), Some(payload)) = (frame.event.as_deref(), frame.payload) else { continue };
+        let (Some("node.invoke.request"), Some(payload)) = (frame.event.as_deref(), frame.payload) else {
+            continue;
+        };
         let request: InvokeRequest = serde_json::from_str(payload.get())?;
         let result = json!({"id": request.id, "nodeId": node_id, "ok": true, "payloadJSON": ANSWER});
         wire.send(encode_request(&request.id, "node.invoke.result", &result)).await?;

@@ -4,6 +4,7 @@ use super::Inner;
 use super::content::ImageRef;
 use super::types::File;
 use super::update::Draft;
+use crate::Inbox;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::{Inbound, Part};
@@ -14,15 +15,27 @@ use tokio::time::{Instant, timeout_at};
 /// A batch's images together may delay the batch by this much and no more.
 const BATCH: Duration = Duration::from_secs(60);
 
-/// Completes the messages of a batch, in order.
-pub(crate) async fn complete(inner: &Inner, drafts: Vec<Draft>) -> Vec<Inbound> {
+/// Bytes that the images of a batch may have together.
+const BATCH_BYTES: usize = 24 * 1024 * 1024;
+
+/// Completes the messages of a batch, in order. Files of those who are not let in are not fetched.
+pub(crate) async fn complete(inner: &Inner, inbox: &dyn Inbox, drafts: Vec<Draft>) -> Vec<Inbound> {
     let until = Instant::now() + BATCH;
+    let mut bytes = 0usize;
     let mut batch = Vec::with_capacity(drafts.len());
     for mut draft in drafts {
-        if let Some(image) = draft.image.take() {
-            let fetched = timeout_at(until, fetch(inner, &image)).await;
+        if let Some(image) = draft.image.take()
+            && inbox.admits(&draft.inbound).await
+        {
+            let fetched = match bytes {
+                BATCH_BYTES.. => Ok(Err("too many large images came at once".to_owned())),
+                _ => timeout_at(until, fetch(inner, &image)).await,
+            };
             match fetched.unwrap_or_else(|_| Err("it took too long".to_owned())) {
-                Ok(part) => draft.inbound.images.push(part),
+                Ok((part, size)) => {
+                    bytes += size;
+                    draft.inbound.images.push(part);
+                }
                 Err(why) => draft.remark(&format!("[{}: could not be downloaded: {why}]", image.label)),
             }
         }
@@ -31,7 +44,8 @@ pub(crate) async fn complete(inner: &Inner, drafts: Vec<Draft>) -> Vec<Inbound> 
     batch
 }
 
-async fn fetch(inner: &Inner, image: &ImageRef) -> Result<Part, String> {
+/// The image and its size in bytes.
+async fn fetch(inner: &Inner, image: &ImageRef) -> Result<(Part, usize), String> {
     let max = inner.media_max_bytes;
     let request = json!({ "file_id": image.file_id });
     let file: File = inner.api.call("getFile", &request).await.map_err(|e| e.to_string())?;
@@ -41,7 +55,8 @@ async fn fetch(inner: &Inner, image: &ImageRef) -> Result<Part, String> {
     let path = file.file_path.ok_or("Telegram does not offer it for download")?;
     let bytes = inner.api.download(&path, max).await?;
     let mime_type = mime_type(&bytes).ok_or("it is no JPEG, PNG, WebP or GIF")?.to_owned();
-    Ok(Part::Image { data: STANDARD.encode(bytes), mime_type })
+    let size = bytes.len();
+    Ok((Part::Image { data: STANDARD.encode(bytes), mime_type }, size))
 }
 
 /// By the first bytes: what a file calls itself does not matter.

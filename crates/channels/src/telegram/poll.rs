@@ -136,9 +136,11 @@ impl Poller<'_> {
         for update in updates {
             let id = serde_json::from_str::<UpdateId>(update.get()).ok().map(|u| u.update_id);
             next = next.max(id.map(|id| id.saturating_add(1)));
-            match reader.read(update.get()) {
-                Ok(draft) => drafts.extend(draft),
-                Err(error) => tell_unreadable(&self.inner.account, &mut self.told, id, &error),
+            // An update that brings the reader down would come again for ever.
+            match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reader.read(update.get()))) {
+                Ok(Ok(draft)) => drafts.extend(draft),
+                Ok(Err(error)) => tell_unreadable(&self.inner.account, &mut self.told, id, &error),
+                Err(_) => tell_unreadable(&self.inner.account, &mut self.told, id, &"reading it panicked"),
             }
         }
         let Some(next) = next else {
@@ -149,7 +151,7 @@ impl Poller<'_> {
                 wait: None,
             });
         };
-        let batch = media::complete(self.inner, drafts).await;
+        let batch = media::complete(self.inner, self.inbox, drafts).await;
         let messages = batch.len();
         let accepted = tokio::time::timeout(ACCEPT_TIMEOUT, self.inbox.accept(batch, next.to_string())).await;
         let accepted = accepted.unwrap_or_else(|_| Err(format!("no answer within {ACCEPT_TIMEOUT:?}")));
@@ -197,7 +199,7 @@ impl Poller<'_> {
 }
 
 /// Says once that an update is skipped: the same one comes again as long as its batch is not accepted.
-fn tell_unreadable(account: &str, told: &mut i64, id: Option<i64>, error: &serde_json::Error) {
+fn tell_unreadable(account: &str, told: &mut i64, id: Option<i64>, error: &dyn std::fmt::Display) {
     if id.is_some_and(|id| id <= *told) {
         return;
     }

@@ -1,6 +1,5 @@
 //! `openclaw config`: the configuration file of this host, read and changed without a gateway. Secrets are never shown.
 
-mod path;
 mod set;
 
 use crate::context::Context;
@@ -26,6 +25,12 @@ enum ConfigCommand {
     },
     /// Set one value; comments and all other keys stay as they are
     Set(set::SetArgs),
+    /// Take one value out of the file; what has a default has it again
+    Unset {
+        /// The key, such as agents.defaults.model.primary
+        #[arg(value_name = "PATH")]
+        path: String,
+    },
     /// Say everything that is wrong with the file, with line and column
     Validate,
     /// Where the file is
@@ -40,6 +45,7 @@ pub(crate) fn run(args: ConfigArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
         ConfigCommand::Get { path } => get(path.as_deref(), ctx),
         ConfigCommand::Set(args) => set::run(&args, ctx),
+        ConfigCommand::Unset { path } => set::unset(&path, ctx),
         ConfigCommand::Validate => validate(ctx),
         ConfigCommand::File => {
             let file = ctx.paths.config_file.display().to_string();
@@ -51,8 +57,8 @@ pub(crate) fn run(args: ConfigArgs, ctx: &Context) -> Result<(), Failure> {
 fn get(path: Option<&str>, ctx: &Context) -> Result<(), Failure> {
     let loaded = ctx.load()?;
     let shown = config::redact(&loaded.source);
-    let steps = path::steps(path.unwrap_or_default()).map_err(Failure::usage)?;
-    let Some(value) = path::find(&shown, &steps) else {
+    let steps = config::path_steps(path.unwrap_or_default()).map_err(Failure::usage)?;
+    let Some(value) = config::find(&shown, &steps) else {
         let place = ctx.paths.config_file.display();
         return Err(Failure::not_found(format!("{} is not set in {place}", path.unwrap_or_default()))
             .hint("see all that is set: openclaw config get"));

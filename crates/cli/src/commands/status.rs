@@ -69,6 +69,7 @@ async fn collect(link: &Link) -> Result<Value, Failure> {
         "model": model_of(&agents, &models),
         "agents": agents,
         "sessions": {"count": number(&status, "/sessions/count")},
+        "outbox": status.get("outbox"),
         "channels": channels,
         "nodes": {"known": nodes.len(), "connected": connected},
         "status": status,

@@ -56,7 +56,7 @@ impl Program {
         let (lines, _) = self.said.more.wait_timeout_while(lines, PATIENCE, wait).unwrap();
         let found = find(&lines);
         drop(lines);
-        found.unwrap_or_else(|| panic!("{}: no line with {what} within {PATIENCE:?}", self.name))
+        found.unwrap_or_else(|| panic!("{}: it ended, or {PATIENCE:?} passed, without {what}", self.name))
     }
 
     /// Waits for a line that is a JSON object in which `pick` finds something.

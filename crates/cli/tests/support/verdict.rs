@@ -67,3 +67,39 @@ pub(crate) fn check_effects(lines: &str) -> usize {
     }
     seen.len()
 }
+
+mod tests {
+    use super::*;
+
+    fn sent(via: usize, nth: usize, at: Instant) -> Sent {
+        let text = format!("answer to #7:{nth}#");
+        let (via, plain) = (via.to_string(), text.clone());
+        let (thread_id, reply_to, parse_mode) = (None, None, None);
+        let (message_id, seq, accepted_at) = (1, 0, at);
+        let chat_id = 7;
+        Sent { chat_id, thread_id, reply_to, text, plain, parse_mode, message_id, via, at, accepted_at, seq }
+    }
+
+    #[test]
+    fn the_verdict_knows_lost_disordered_and_repeated_answers_from_those_that_nobody_can_know_of() {
+        let start = Instant::now();
+        let kill = start + Duration::from_secs(10);
+        let just = kill - Duration::from_millis(5);
+        for (good, answers) in [
+            (true, vec![(0, 0, start), (0, 1, just)]),
+            (true, vec![(0, 0, start), (0, 1, just), (1, 1, kill)]),
+            (true, vec![(0, 0, kill), (1, 0, kill), (1, 1, kill)]),
+            // Lost; out of order; twice by the same gateway; long before the kill; not the last before it.
+            (false, vec![(0, 0, start)]),
+            (false, vec![(0, 1, start), (0, 0, start)]),
+            (false, vec![(0, 0, start), (0, 1, just), (0, 1, just)]),
+            (false, vec![(0, 0, start), (0, 1, start), (1, 1, kill)]),
+            (false, vec![(0, 0, just), (0, 1, just), (1, 0, kill)]),
+        ] {
+            let sent: Vec<Sent> = answers.iter().map(|&(via, nth, at)| sent(via, nth, at)).collect();
+            let verdict = std::panic::catch_unwind(|| check(&sent, &[kill], &BTreeMap::from([(7, 2)])));
+            assert_eq!(verdict.is_ok(), good, "{answers:?}");
+        }
+        assert!(std::panic::catch_unwind(|| check_effects("a\nb\na\n")).is_err());
+    }
+}

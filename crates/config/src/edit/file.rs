@@ -2,15 +2,16 @@
 
 use super::EditError;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// Replaces the file by `text`, mode 0600; what it said before is kept beside it under its name with `.bak`. A crash at
-/// any point leaves the old file or the new one. A link is followed: what it points to is replaced.
+/// Replaces the file by `text`. A new file has mode 0600, one that was there keeps its own; what it said before is kept
+/// beside it under its name with `.bak`. A crash at any point leaves the old file or the new one. A link is followed:
+/// what it points to is replaced.
 ///
 /// # Errors
-/// [`EditError::File`]; the file is as it was.
+/// [`EditError::Write`]; the file is as it was.
 pub fn write_atomically(file: &Path, text: &str) -> Result<(), EditError> {
     let file = match fs::canonicalize(file) {
         Ok(real) => real,
@@ -19,17 +20,26 @@ pub fn write_atomically(file: &Path, text: &str) -> Result<(), EditError> {
     };
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(failed("create", dir))?;
-    match fs::read(&file) {
-        Ok(before) => replace(&with_suffix(&file, ".bak"), &before, dir)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
+    let permissions = match fs::read(&file) {
+        Ok(before) => {
+            let kept = fs::metadata(&file).map_err(failed("read", &file))?.permissions();
+            replace(&with_suffix(&file, ".bak"), &before, dir, Some(&kept))?;
+            Some(kept)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(failed("read", &file)(error)),
-    }
-    replace(&file, text.as_bytes(), dir)
+    };
+    replace(&file, text.as_bytes(), dir, permissions.as_ref())
 }
 
-fn replace(file: &Path, bytes: &[u8], dir: &Path) -> Result<(), EditError> {
+fn replace(
+    file: &Path,
+    bytes: &[u8],
+    dir: &Path,
+    permissions: Option<&Permissions>,
+) -> Result<(), EditError> {
     let temporary = with_suffix(file, &format!(".{}.tmp", model::new_id()));
-    let written = write(&temporary, bytes)
+    let written = write(&temporary, bytes, permissions)
         .map_err(failed("write", &temporary))
         .and_then(|()| fs::rename(&temporary, file).map_err(failed("replace", file)));
     if written.is_err() {
@@ -40,12 +50,15 @@ fn replace(file: &Path, bytes: &[u8], dir: &Path) -> Result<(), EditError> {
     sync(dir)
 }
 
-fn write(temporary: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write(temporary: &Path, bytes: &[u8], permissions: Option<&Permissions>) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut open = options.open(temporary)?;
+    if let Some(permissions) = permissions {
+        open.set_permissions(permissions.clone())?;
+    }
     open.write_all(bytes)?;
     open.sync_all()
 }
@@ -58,10 +71,14 @@ fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
 
 /// Makes the new name survive a power cut.
 fn sync(dir: &Path) -> Result<(), EditError> {
-    if cfg!(unix) { File::open(dir).and_then(|open| open.sync_all()).map_err(failed("sync", dir)) } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(dir).and_then(|open| open.sync_all()).map_err(failed("sync", dir))
+    } else {
+        Ok(())
+    }
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> EditError + use<> {
-    let path = path.to_path_buf();
-    move |source| EditError::File { action, path, source }
+    let file = path.to_path_buf();
+    move |source| EditError::Write { action, file, source }
 }

@@ -13,8 +13,7 @@ pub(super) fn put(value: &mut Value, steps: &[PathStep], new: &Value, path: &str
     let mut rest = steps;
     while let Some((step, after)) = rest.split_first() {
         if value.is_null() {
-            *value = nested(rest, new);
-            return check(value, rest, path, &at);
+            *value = if step.bracketed { Value::Array(vec![]) } else { Value::Object(Map::new()) };
         }
         value = match value {
             Value::Object(map) => {
@@ -23,7 +22,7 @@ pub(super) fn put(value: &mut Value, steps: &[PathStep], new: &Value, path: &str
             }
             Value::Array(items) => {
                 let len = items.len();
-                let too_far = || EditError::NoSuchItem { path: path.to_owned(), at: at.clone(), len };
+                let too_far = || no_such_item(path, &at, len);
                 let index = step.index.filter(|index| *index <= len).ok_or_else(too_far)?;
                 if index == len {
                     items.push(Value::Null);
@@ -33,7 +32,11 @@ pub(super) fn put(value: &mut Value, steps: &[PathStep], new: &Value, path: &str
                 item
             }
             other => {
-                return Err(EditError::NotAContainer { path: path.to_owned(), at, found: kind(other) });
+                let found = kind(other);
+                let problem = format!(
+                    "{path} cannot be set: {at} is {found}, which holds no other values; set or unset {at} first"
+                );
+                return Err(EditError::place(path, problem));
             }
         };
         rest = after;
@@ -42,12 +45,8 @@ pub(super) fn put(value: &mut Value, steps: &[PathStep], new: &Value, path: &str
     Ok(())
 }
 
-/// A list that is made begins with its first item.
-fn check(value: &Value, steps: &[PathStep], path: &str, at: &str) -> Result<(), EditError> {
-    match crate::path::find(value, steps) {
-        Some(_) => Ok(()),
-        None => Err(EditError::NoSuchItem { path: path.to_owned(), at: at.to_owned(), len: 0 }),
-    }
+fn no_such_item(path: &str, at: &str, len: usize) -> EditError {
+    EditError::place(path, format!("{path} cannot be set: {at} has {len} items; the next one is {at}[{len}]"))
 }
 
 /// Takes out what `steps` lead to.
@@ -60,7 +59,9 @@ pub(super) fn take(value: &mut Value, steps: &[PathStep]) -> Option<Value> {
     })?;
     match holder {
         Value::Object(map) => map.shift_remove(&last.name),
-        Value::Array(items) => last.index.filter(|index| *index < items.len()).map(|index| items.remove(index)),
+        Value::Array(items) => {
+            last.index.filter(|index| *index < items.len()).map(|index| items.remove(index))
+        }
         _ => None,
     }
 }
@@ -69,9 +70,8 @@ pub(super) fn take(value: &mut Value, steps: &[PathStep]) -> Option<Value> {
 fn nested(steps: &[PathStep], new: &Value) -> Value {
     steps.iter().rev().fold(new.clone(), |inner, step| {
         if step.bracketed {
-            // A place other than the first is noticed by who asked.
-            let before = if step.index == Some(0) { vec![inner] } else { vec![] };
-            Value::Array(before)
+            // The first place: [`put`] has refused every other one in a list that is not there.
+            Value::Array(vec![inner])
         } else {
             Value::Object(Map::from_iter([(step.name.clone(), inner)]))
         }

@@ -196,10 +196,13 @@ impl AgentConfig {
             name: s.text("name"),
             workspace: s.path("workspace"),
             model: model_choice(s),
-            identity: s.section("identity", |identity| AgentIdentity {
-                name: identity.text("name"),
-                emoji: identity.text("emoji"),
-                theme: identity.text("theme"),
+            identity: s.section("identity", |identity| {
+                identity.unsupported("theme", "SOUL.md in the workspace says how the agent speaks");
+                AgentIdentity {
+                    name: identity.text("name"),
+                    emoji: identity.text("emoji"),
+                    theme: identity.text("theme"),
+                }
             }),
             mention_patterns: s.section("groupChat", |group| {
                 group

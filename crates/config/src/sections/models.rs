@@ -128,6 +128,10 @@ impl ProviderConfig {
         let base_url = base_url(s, known.map(|(_, url, _)| *url), api.is_some());
         s.raw("auth");
         s.raw("authHeader");
+        s.unsupported(
+            "timeoutSeconds",
+            "an answer may stand still for two minutes and take thirty altogether",
+        );
         let models = s.items("models", None, ModelConfig::read);
         let config = Self {
             base_url: base_url.unwrap_or_default(),

@@ -3,19 +3,15 @@
 use axum::http::HeaderMap;
 use std::net::{IpAddr, SocketAddr};
 
-/// Headers that a proxy sets and a direct client has no reason to send.
-const FORWARDING_HEADERS: &[&str] = &[
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "cf-connecting-ip",
-    "true-client-ip",
-    "tailscale-user-login",
-    "tailscale-user-name",
-    "tailscale-user-profile-pic",
-];
+/// Headers that a proxy sets and a direct client has no reason to send; besides these, all that begin with one of
+/// [`FORWARDING_PREFIXES`].
+const FORWARDING_HEADERS: &[&str] =
+    &["forwarded", "via", "x-client-ip", "x-real-ip", "cf-connecting-ip", "true-client-ip"];
+const FORWARDING_PREFIXES: &[&str] = &["x-forwarded-", "tailscale-"];
+
+fn is_forwarding(name: &str) -> bool {
+    FORWARDING_HEADERS.contains(&name) || FORWARDING_PREFIXES.iter().any(|p| name.starts_with(p))
+}
 
 /// The other end of a connection.
 #[derive(Debug, Clone)]
@@ -43,12 +39,15 @@ impl Peer {
     ) -> Result<Self, UntrustedProxy> {
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let socket_ip = addr.ip().to_canonical();
-        let forwarded = FORWARDING_HEADERS.iter().any(|name| headers.contains_key(*name));
+        let forwarded = headers.keys().any(|name| is_forwarding(name.as_str()));
         let ip = if forwarded {
             if !trusted.iter().any(|t| is_within(socket_ip, t)) {
                 return Err(UntrustedProxy);
             }
-            client_ip(&text("x-forwarded-for").unwrap_or_default(), trusted).ok_or(UntrustedProxy)?
+            // A list may come in several lines; together, in their order, they are one list.
+            let lines = headers.get_all("x-forwarded-for").iter().map(|v| v.to_str().ok());
+            let list = lines.collect::<Option<Vec<&str>>>().ok_or(UntrustedProxy)?.join(",");
+            client_ip(&list, trusted).ok_or(UntrustedProxy)?
         } else {
             socket_ip
         };
@@ -94,7 +93,10 @@ mod tests {
     use super::*;
 
     fn peer(addr: &str, headers: &[(&'static str, &str)], trusted: &[&str]) -> Result<Peer, UntrustedProxy> {
-        let map = headers.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).collect();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
         let trusted: Vec<String> = trusted.iter().map(|t| (*t).to_owned()).collect();
         Peer::of(addr.parse().unwrap(), &map, &trusted)
     }
@@ -111,7 +113,16 @@ mod tests {
 
     #[test]
     fn forwarding_headers_from_strangers_are_refused() {
-        for header in ["x-forwarded-for", "forwarded", "tailscale-user-login", "x-real-ip"] {
+        for header in [
+            "x-forwarded-for",
+            "x-forwarded-port",
+            "forwarded",
+            "tailscale-user-login",
+            "tailscale-anything",
+            "x-real-ip",
+            "x-client-ip",
+            "via",
+        ] {
             assert_eq!(peer("127.0.0.1:5", &[(header, "1.2.3.4")], &[]).unwrap_err(), UntrustedProxy);
         }
     }
@@ -121,6 +132,9 @@ mod tests {
         let p =
             peer("10.0.0.2:5", &[("x-forwarded-for", "127.0.0.1, 198.51.100.7, 10.0.0.3")], &["10.0.0.0/8"]);
         assert_eq!(p.unwrap().ip.to_string(), "198.51.100.7");
+        let lines = [("x-forwarded-for", "127.0.0.1"), ("x-forwarded-for", "198.51.100.8")];
+        let p = peer("10.0.0.2:5", &lines, &["10.0.0.0/8"]);
+        assert_eq!(p.unwrap().ip.to_string(), "198.51.100.8", "the last line was added last");
         assert!(peer("10.0.0.2:5", &[("x-forwarded-for", "nonsense")], &["10.0.0.0/8"]).is_err());
         assert!(peer("10.0.0.2:5", &[("x-forwarded-for", "1.2.3.4")], &["10.0.0.0/99"]).is_err());
     }

@@ -59,7 +59,7 @@ impl RateLimit {
             return None;
         }
         let records = self.records.lock().unwrap_or_else(|e| e.into_inner());
-        let until = records.get(&ip)?.locked_until?;
+        let until = records.get(&party(ip))?.locked_until?;
         until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
 
@@ -68,7 +68,7 @@ impl RateLimit {
         if self.is_exempt(local, browser) {
             return;
         }
-        let now = Instant::now();
+        let (now, ip) = (Instant::now(), party(ip));
         let mut records = self.records.lock().unwrap_or_else(|e| e.into_inner());
         if records.len() >= MAX_ADDRESSES && !records.contains_key(&ip) {
             make_room(&mut records, now, self.settings.window);
@@ -90,11 +90,19 @@ impl RateLimit {
         if self.is_exempt(local, browser) {
             return;
         }
-        self.records.lock().unwrap_or_else(|e| e.into_inner()).remove(&ip);
+        self.records.lock().unwrap_or_else(|e| e.into_inner()).remove(&party(ip));
     }
 
     fn is_exempt(&self, local: bool, browser: bool) -> bool {
         self.settings.max_attempts == 0 || (self.settings.exempt_loopback && local && !browser)
+    }
+}
+
+/// Whom an address counts for. With IPv6 one host has the lower half to choose from as it likes.
+fn party(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) & !u128::from(u64::MAX)).into()),
+        v4 => v4,
     }
 }
 
@@ -144,6 +152,17 @@ mod tests {
         limit.succeeded(IP, false, false);
         limit.failed(IP, false, false);
         assert_eq!(limit.locked_for(IP, false, false), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_changes_its_ipv6_address_is_still_the_same() {
+        let limit = RateLimit::new(RateLimitSettings::default());
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        for n in 0..10 {
+            limit.failed(address(&format!("2001:db8:1:2::{n}")), false, false);
+        }
+        assert!(limit.locked_for(address("2001:db8:1:2:ffff::9"), false, false).is_some());
+        assert_eq!(limit.locked_for(address("2001:db8:1:3::1"), false, false), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use super::hello::Granted;
 use crate::auth::device::ProvenDevice;
 use crate::auth::peer::Peer;
 use crate::auth::{device, origin, secret};
-use crate::pairing;
+use crate::pairing::{self, Shortfall};
 use crate::shared::Shared;
 use protocol::connect::{CONNECT, ConnectParams};
 use protocol::frame::{ClientFrame, read_client_frame};
@@ -148,14 +148,16 @@ impl Admission<'_> {
             return Err(secret::rate_refusal(left));
         }
         let Some(device) = device else { return self.without_device(&auth, browser) };
-        let known = self.shared.store.device(&device.id).await.map_err(crate::methods::store_error)?;
+        let known = self.shared.store.device(&device.id).await.map_err(crate::methods::store_error_unseen)?;
         // The key of a known id cannot differ: the id is its hash. Checked all the same, because authority hangs on it.
         let known = known.filter(|k| k.public_key == device.public_key);
+        // Others may have guessed from there while the store was asked.
+        if let Some(left) = self.shared.rate_limit.locked_for(self.peer.ip, self.peer.local, browser) {
+            return Err(secret::rate_refusal(left));
+        }
         match self.credential(&auth, device, known.as_ref()) {
-            Ok(Credential::DeviceToken(token)) => {
-                self.shared.rate_limit.succeeded(self.peer.ip, self.peer.local, browser);
-                self.with_device_token(device, token).await
-            }
+            // It says nothing about the shared secret: what was guessed of that stays counted.
+            Ok(Credential::DeviceToken(token)) => self.with_device_token(device, token, known.as_ref()).await,
             Ok(Credential::Shared) => {
                 self.shared.rate_limit.succeeded(self.peer.ip, self.peer.local, browser);
                 self.with_shared_secret(device, known).await
@@ -190,7 +192,13 @@ impl Admission<'_> {
         }
         let probe = self.params.client.mode == "probe";
         let scopes = if probe { Vec::new() } else { self.params.scopes.clone() };
-        Ok(Granted { method: mode.as_str(), role: self.role.into(), scopes, device_token: None })
+        Ok(Granted {
+            method: mode.as_str(),
+            role: self.role.into(),
+            scopes,
+            device_token: None,
+            generation: None,
+        })
     }
 
     fn credential(
@@ -221,13 +229,20 @@ impl Admission<'_> {
         &self,
         device: &ProvenDevice,
         token: DeviceToken,
+        known: Option<&Device>,
     ) -> Result<Granted, ErrorShape> {
         let within = |s: &String| protocol::scope::covers_name(&token.scopes, s);
         if !self.params.scopes.iter().all(within) {
             return Err(secret::scope_refusal());
         }
-        self.shared.store.touch_device(&device.id).await.map_err(crate::methods::store_error)?;
-        Ok(self.granted("device-token", device, &token))
+        // A token that turns up on another platform may have been carried there.
+        let ask = pairing::ask(self.params, self.role, device, true);
+        if let Some(shortfall @ Shortfall::Metadata) = pairing::shortfall(&ask, known) {
+            return Err(pairing::request(self.shared, ask, shortfall, known).await?);
+        }
+        self.shared.store.touch_device(&device.id).await.map_err(crate::methods::store_error_unseen)?;
+        let generation = Some(token.generation);
+        Ok(Granted { generation, ..self.granted("device-token", device, &token) })
     }
 
     async fn with_shared_secret(
@@ -238,7 +253,11 @@ impl Admission<'_> {
         let ask = pairing::ask(self.params, self.role, device, known.is_some());
         let paired = match pairing::shortfall(&ask, known.as_ref()) {
             None => {
-                self.shared.store.touch_device(&device.id).await.map_err(crate::methods::store_error)?;
+                self.shared
+                    .store
+                    .touch_device(&device.id)
+                    .await
+                    .map_err(crate::methods::store_error_unseen)?;
                 known
             }
             Some(_) if self.peer.local && self.shared.settings.auto_approve_local => {
@@ -256,7 +275,13 @@ impl Admission<'_> {
         if token.revoked_at_ms.is_some() {
             let scopes = self.params.scopes.clone();
             let method = self.shared.settings.auth.as_str();
-            return Ok(Granted { method, role: self.role.into(), scopes, device_token: None });
+            return Ok(Granted {
+                method,
+                role: self.role.into(),
+                scopes,
+                device_token: None,
+                generation: None,
+            });
         }
         Ok(self.granted(self.shared.settings.auth.as_str(), device, &token))
     }
@@ -265,6 +290,6 @@ impl Admission<'_> {
         let scopes = if self.role == "node" { Vec::new() } else { self.params.scopes.clone() };
         let issued_at = token.rotated_at_ms.unwrap_or(token.created_at_ms);
         let device_token = Some((self.shared.identity.device_token(&device.id, token), issued_at));
-        Granted { method, role: self.role.into(), scopes, device_token }
+        Granted { method, role: self.role.into(), scopes, device_token, generation: None }
     }
 }

@@ -1,5 +1,7 @@
 //! `hello-ok`: what a client is told once it is in (`samples/hello-ok.json`, schema `HelloOk`).
 
+use super::outbound::ConnHandle;
+use crate::health::Sight;
 use crate::shared::Shared;
 use protocol::limits::{
     MAX_ATTACHMENT_BYTES, MAX_BUFFERED_BYTES, MAX_IMAGE_BYTES, MAX_PAYLOAD, PROTOCOL, TICK_INTERVAL,
@@ -7,9 +9,10 @@ use protocol::limits::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
-/// What the handshake found out.
-#[derive(Debug, Clone, PartialEq)]
+/// What the handshake found out. `Debug` does not show the token.
+#[derive(Clone, PartialEq)]
 pub(crate) struct Granted {
     /// `none`, `token`, `password` or `device-token`.
     pub(crate) method: &'static str,
@@ -19,6 +22,20 @@ pub(crate) struct Granted {
     pub(crate) scopes: Vec<String>,
     /// The device's token and when it was issued, where there is a device.
     pub(crate) device_token: Option<(String, i64)>,
+    /// The generation of the token that it came with, where it came with one.
+    pub(crate) generation: Option<i64>,
+}
+
+impl std::fmt::Debug for Granted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Granted")
+            .field("method", &self.method)
+            .field("role", &self.role)
+            .field("scopes", &self.scopes)
+            .field("device_token", &self.device_token.as_ref().map(|(_, issued_at)| ("…", issued_at)))
+            .field("generation", &self.generation)
+            .finish()
+    }
 }
 
 #[derive(Serialize)]
@@ -49,11 +66,15 @@ struct Snapshot<'a> {
     auth_mode: &'static str,
 }
 
-/// The payload. Paths are shown to administrators alone.
-pub(crate) async fn payload(shared: &Shared, conn_id: &str, granted: &Granted) -> Box<RawValue> {
-    let health = shared.health.current(shared).await;
-    let presence = shared.hub.presence.list_raw();
-    let is_admin = protocol::scope::covers(&granted.scopes, protocol::Scope::Admin);
+/// The payload. Paths are shown to administrators alone, and who else is here to those who may read.
+pub(crate) async fn payload(shared: &Shared, handle: &ConnHandle, granted: &Granted) -> Box<RawValue> {
+    let (conn_id, sight) = (handle.id(), Sight::of(handle.principal()));
+    let health = shared.health.current(shared).await.seen_by(sight);
+    let presence = match sight {
+        Sight::Outline => Arc::from(to_raw(&json!([]))),
+        Sight::Sessions | Sight::Everything => shared.hub.presence.list_raw(),
+    };
+    let is_admin = sight == Sight::Everything;
     let path = |p: &std::path::Path| is_admin.then(|| p.display().to_string());
     let hello = Hello {
         r#type: "hello-ok",
@@ -124,4 +145,21 @@ impl Fixed {
 /// Serialises plain data, which cannot fail.
 pub(crate) fn to_raw(value: &impl Serialize) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_token_is_not_printed() {
+        let granted = Granted {
+            method: "token",
+            role: "node".into(),
+            scopes: vec![],
+            device_token: Some(("hunter2".into(), 5)),
+            generation: Some(1),
+        };
+        assert!(!format!("{granted:?}").contains("hunter2"));
+    }
 }

@@ -3,36 +3,40 @@
 
 pub(crate) mod handshake;
 pub(crate) mod hello;
+mod in_flight;
 pub(crate) mod outbound;
 pub(crate) mod socket;
 
 use crate::auth::peer::Peer;
+use crate::listener::Place;
 use crate::methods::{self, Answer, Call};
 use crate::shared::Shared;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use handshake::{Admitted, Refusal};
+use in_flight::InFlight;
 use outbound::{ConnHandle, Outgoing, Principal};
 use protocol::ErrorShape;
 use protocol::frame::{self, ClientFrame};
 use protocol::limits::{CloseCode, HANDSHAKE_TIMEOUT, PING_INTERVAL};
 use serde_json::json;
 use socket::{Incoming, Lost, Socket};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-/// Requests of one connection that may be in flight; beyond it nothing more is read from it until one is answered.
-const MAX_IN_FLIGHT: usize = 256;
 /// Frames that are written before the socket is flushed and looked at again.
 const WRITE_BATCH: usize = 64;
-/// Calls without the needed scope or method, one after the other, before the connection is closed.
+/// Calls of what is not there, or without the needed scope or role, one after the other, before the connection is closed.
 const MAX_UNAUTHORIZED: u32 = 100;
+/// Before the goodbye, what is queued already (last answers, `shutdown`) may take this long.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// A frame may have this many bytes where its sender has no reason for more: operators that may do nothing, and nodes
+/// but for the results of their commands.
+const MAX_PLAIN_FRAME: usize = 1024 * 1024;
 
 /// Serves a connection from the challenge to the goodbye.
-pub(crate) async fn serve(mut socket: Socket, peer: Peer, shared: Arc<Shared>) {
+pub(crate) async fn serve(mut socket: Socket, peer: Peer, shared: Arc<Shared>, place: Arc<Place>) {
     let conn_id = model::new_id();
     let admitted = match tokio::time::timeout(HANDSHAKE_TIMEOUT, shake(&mut socket, &peer, &shared)).await {
         Ok(Ok(admitted)) => admitted,
@@ -40,6 +44,7 @@ pub(crate) async fn serve(mut socket: Socket, peer: Peer, shared: Arc<Shared>) {
         Err(_) => return socket.close(CloseCode::Policy, "handshake timeout").await,
     };
     socket.open_gate();
+    place.is_known();
     let principal = Principal {
         role: admitted.granted.role.clone(),
         scopes: admitted.granted.scopes.clone(),
@@ -87,8 +92,6 @@ async fn refuse_late(mut socket: Socket, request_id: &str, error: &ErrorShape) {
     }
 }
 
-type InFlight = FuturesUnordered<Pin<Box<dyn Future<Output = (String, Answer)> + Send>>>;
-
 struct Loop {
     socket: Socket,
     handle: ConnHandle,
@@ -98,6 +101,41 @@ struct Loop {
     unauthorized: u32,
     last_heard: Instant,
     shared: Arc<Shared>,
+}
+
+/// How a connection ends.
+struct End {
+    code: CloseCode,
+    reason: String,
+    /// Whether what is queued goes out first. Not to one that must hear no more, or cannot.
+    drain: bool,
+}
+
+impl End {
+    fn saying(code: CloseCode, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), drain: true }
+    }
+
+    fn gone() -> Self {
+        Self { code: CloseCode::Normal, reason: String::new(), drain: false }
+    }
+
+    /// Somebody asked for it; see [`ConnHandle::close`].
+    fn asked_for(handle: &ConnHandle) -> Self {
+        let (code, reason) = handle.close_reason().unwrap_or((CloseCode::Normal, String::new()));
+        Self { code, reason, drain: false }
+    }
+}
+
+/// Goes on, or ends.
+type Step = Result<(), End>;
+
+/// What a connection has to see to next.
+enum Next {
+    Incoming(Incoming),
+    Answer(String, Answer),
+    Outgoing(Outgoing),
+    Ping,
 }
 
 async fn run(
@@ -113,103 +151,121 @@ async fn run(
         Ok(guard) => guard,
         Err(error) => return refuse_late(socket, &admitted.request_id, &error).await,
     };
-    let hello = hello::payload(&shared, handle.id(), &admitted.granted).await;
-    if socket.feed(frame::encode_ok(&admitted.request_id, &hello)).await.is_err() || socket.flush().await.is_err() {
+    let hello = hello::payload(&shared, &handle, &admitted.granted).await;
+    if socket.feed(frame::encode_ok(&admitted.request_id, &hello)).await.is_err()
+        || socket.flush().await.is_err()
+    {
         return;
     }
     let mut connection = Loop {
         socket,
         handle,
         queue,
-        in_flight: FuturesUnordered::new(),
+        in_flight: InFlight::default(),
         seq: 0,
         unauthorized: 0,
         last_heard: Instant::now(),
         shared,
     };
-    let (code, reason) = connection.run().await;
-    connection.socket.close(code, &reason).await;
+    let end = connection.run().await;
+    connection.say_goodbye(end).await;
 }
 
 impl Loop {
     /// Runs until the connection should be closed, and says how.
-    async fn run(&mut self) -> (CloseCode, String) {
+    async fn run(&mut self) -> End {
         let closing = self.handle.closing().clone();
         let soft = self.shared.lifecycle.soft().clone();
         let mut pings = tokio::time::interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let gone = (CloseCode::Normal, String::new());
         loop {
-            let step = tokio::select! {
-                () = closing.cancelled() => {
-                    return self.handle.close_reason().unwrap_or_else(|| gone.clone());
-                }
-                () = soft.cancelled() => {
-                    return (CloseCode::Restart, "gateway shutting down".into());
-                }
-                incoming = self.socket.receive(), if self.in_flight.len() < MAX_IN_FLIGHT => {
+            // The end comes first, however much there is to do.
+            let next = tokio::select! {
+                biased;
+                () = closing.cancelled() => return End::asked_for(&self.handle),
+                () = soft.cancelled() => return End::saying(CloseCode::Restart, "gateway shutting down"),
+                next = self.next(&mut pings) => next,
+            };
+            let step = match next {
+                Next::Incoming(incoming) => {
                     self.last_heard = Instant::now();
                     self.take(incoming).await
                 }
-                Some((id, answer)) = self.in_flight.next() => {
-                    self.respond(&id, answer);
+                Next::Answer(id, answer) => {
+                    self.handle.answer(&id, answer);
                     Ok(())
                 }
-                Some(outgoing) = self.queue.recv() => self.write(outgoing, &closing).await,
-                _ = pings.tick() => self.check_alive().await,
+                Next::Outgoing(outgoing) => self.write(outgoing).await,
+                Next::Ping => self.check_alive().await,
             };
             if let Err(end) = step {
-                return end.unwrap_or_else(|| gone.clone());
+                return end;
             }
+        }
+    }
+
+    /// Cancellation-safe: what it has not given is still where it was.
+    async fn next(&mut self, pings: &mut Interval) -> Next {
+        let reads = !self.in_flight.is_full();
+        tokio::select! {
+            incoming = self.socket.receive(), if reads => Next::Incoming(incoming),
+            Some((id, answer)) = self.in_flight.next() => Next::Answer(id, answer),
+            // The handle has a sender, so that the queue never ends before the connection.
+            Some(outgoing) = self.queue.recv() => Next::Outgoing(outgoing),
+            _ = pings.tick() => Next::Ping,
         }
     }
 
     async fn check_alive(&mut self) -> Step {
         // While nothing is read from it, nothing can be heard.
-        if self.in_flight.len() >= MAX_IN_FLIGHT {
+        if self.in_flight.is_full() {
             self.last_heard = Instant::now();
         }
         // A ping went out one interval ago; its pong, or anything else, must have come since.
         if self.last_heard.elapsed() > PING_INTERVAL * 2 {
-            return Err(Some((CloseCode::Normal, "no answer to pings".into())));
+            return Err(End::saying(CloseCode::Normal, "no answer to pings"));
         }
-        self.socket.ping().await.map_err(|Lost| None)
+        let sent = self.in_flight.go_on_during(self.socket.ping(), &self.handle).await;
+        sent.unwrap_or(Ok(())).map_err(|Lost| End::gone())
     }
 
-    async fn write(&mut self, first: Outgoing, closing: &tokio_util::sync::CancellationToken) -> Step {
-        let batch = async {
-            let mut next = Some(first);
-            for _ in 0..WRITE_BATCH {
-                let Some(outgoing) = next.take() else { break };
-                self.handle.sent(&outgoing);
-                let text = render(outgoing, &mut self.seq);
-                self.socket.feed(text).await?;
-                next = self.queue.try_recv().ok();
-            }
-            if let Some(last) = next {
-                self.handle.sent(&last);
-                let text = render(last, &mut self.seq);
-                self.socket.feed(text).await?;
-            }
-            self.socket.flush().await
-        };
-        tokio::select! {
-            // A slow consumer is closed even while a write to it hangs.
-            () = closing.cancelled() => Ok(()),
-            written = batch => written.map_err(|Lost| None),
+    async fn write(&mut self, first: Outgoing) -> Step {
+        let batch = write_batch(&mut self.socket, &mut self.queue, &mut self.seq, &self.handle, first);
+        // A slow consumer is closed even while a write to it hangs.
+        let written = self.in_flight.go_on_during(batch, &self.handle).await;
+        written.unwrap_or(Ok(())).map_err(|Lost| End::gone())
+    }
+
+    async fn say_goodbye(mut self, end: End) {
+        self.in_flight.clear();
+        if end.drain {
+            let drain = async {
+                while let Ok(outgoing) = self.queue.try_recv() {
+                    let (queue, seq) = (&mut self.queue, &mut self.seq);
+                    write_batch(&mut self.socket, queue, seq, &self.handle, outgoing).await?;
+                }
+                Ok::<(), Lost>(())
+            };
+            // Too slow or gone: then it misses the rest, as after any broken connection.
+            let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain).await;
         }
+        self.socket.close(end.code, &end.reason).await;
     }
 
     async fn take(&mut self, incoming: Incoming) -> Step {
         match incoming {
             Incoming::Text(text) => self.take_text(&text).await,
             Incoming::Control | Incoming::Binary => Ok(()),
-            Incoming::TooLarge => Err(Some((CloseCode::TooLarge, String::new()))),
-            Incoming::Gone => Err(None),
+            Incoming::TooLarge => Err(End::saying(CloseCode::TooLarge, "")),
+            Incoming::Gone => Err(End::gone()),
         }
     }
 
     async fn take_text(&mut self, text: &str) -> Step {
+        let (is_large, principal) = (text.len() > MAX_PLAIN_FRAME, self.handle.principal());
+        if is_large && !principal.is_node() && principal.scopes.is_empty() {
+            return Err(End::saying(CloseCode::TooLarge, ""));
+        }
         let request = match frame::read_client_frame(text) {
             ClientFrame::Request(request) => request,
             ClientFrame::NotJson => return Ok(()),
@@ -219,44 +275,64 @@ impl Loop {
                 return Ok(());
             }
         };
-        let id = request.id.clone();
-        let call = Call {
-            shared: self.shared.clone(),
-            conn: self.handle.clone(),
-            request_id: id.clone(),
-            params: request.params,
-        };
-        match methods::dispatch(&request.method, call) {
+        let (id, method) = (request.id, request.method);
+        if is_large && principal.is_node() && method != "node.invoke.result" {
+            let error = ErrorShape::invalid(format!(
+                "the frame has {} bytes; a node's may have {MAX_PLAIN_FRAME}, but for node.invoke.result",
+                text.len()
+            ));
+            self.handle.respond(&id, Err(&error));
+            return Ok(());
+        }
+        let (shared, conn) = (self.shared.clone(), self.handle.clone());
+        let call = Call { shared, conn, request_id: id.clone(), params: request.params };
+        match methods::dispatch(&method, call) {
             Err(error) => {
-                let refused = error.detail_code() == Some("MISSING_SCOPE");
-                self.unauthorized = if refused { self.unauthorized + 1 } else { self.unauthorized };
                 self.handle.respond(&id, Err(&error));
-                if self.unauthorized > MAX_UNAUTHORIZED {
-                    return Err(Some((CloseCode::Policy, "repeated unauthorized calls".into())));
-                }
+                self.count_unauthorized(&method, &error)
             }
             Ok(mut future) => {
                 self.unauthorized = 0;
                 // Most answers are there at once and need no place among those in flight.
                 match futures_util::poll!(&mut future) {
-                    Poll::Ready(answer) => self.respond(&id, answer),
-                    Poll::Pending => self.in_flight.push(Box::pin(async move { (id, future.await) })),
+                    Poll::Ready(answer) => self.handle.answer(&id, answer),
+                    Poll::Pending => self.in_flight.push(id, text.len(), future),
                 }
+                Ok(())
             }
+        }
+    }
+
+    fn count_unauthorized(&mut self, method: &str, error: &ErrorShape) -> Step {
+        if error.code == protocol::ErrorCode::Forbidden || !methods::is_known(method) {
+            self.unauthorized += 1;
+        }
+        if self.unauthorized > MAX_UNAUTHORIZED {
+            return Err(End::saying(CloseCode::Policy, "repeated unauthorized calls"));
         }
         Ok(())
     }
-
-    fn respond(&self, id: &str, answer: Answer) {
-        match answer {
-            Ok(reply) => self.handle.respond(id, Ok(reply.raw())),
-            Err(error) => self.handle.respond(id, Err(&error)),
-        }
-    }
 }
 
-/// Goes on, or ends the connection with a goodbye (`None`: there is nobody to say it to).
-type Step = Result<(), Option<(CloseCode, String)>>;
+/// Writes `first` and what waits behind it, up to a batch, and flushes.
+async fn write_batch(
+    socket: &mut Socket,
+    queue: &mut mpsc::Receiver<Outgoing>,
+    seq: &mut u64,
+    handle: &ConnHandle,
+    first: Outgoing,
+) -> Result<(), Lost> {
+    let mut next = Some(first);
+    for written in 1..=WRITE_BATCH {
+        let Some(outgoing) = next.take() else { break };
+        handle.sent(&outgoing);
+        socket.feed(render(outgoing, seq)).await?;
+        if written < WRITE_BATCH {
+            next = queue.try_recv().ok();
+        }
+    }
+    socket.flush().await
+}
 
 fn render(outgoing: Outgoing, seq: &mut u64) -> String {
     match outgoing {

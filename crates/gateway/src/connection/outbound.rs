@@ -1,7 +1,8 @@
 //! The way out to one client: a bounded queue, and a handle that anyone may hold.
 
+use crate::methods::Answer;
 use protocol::frame;
-use protocol::limits::{CloseCode, MAX_BUFFERED_BYTES};
+use protocol::limits::{CloseCode, MAX_BUFFERED_BYTES, MAX_PAYLOAD};
 use protocol::{ErrorShape, Scope};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -72,6 +73,17 @@ impl Principal {
         !self.is_node() && protocol::scope::covers(&self.scopes, scope)
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_test(role: &str, scopes: &[&str]) -> Self {
+        Self {
+            role: role.into(),
+            scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
+            device_id: None,
+            client_id: "cli".into(),
+            client_mode: "cli".into(),
+        }
+    }
+
     /// Who idempotency keys belong to: the device, or the holders of the shared secret.
     pub(crate) fn key_owner(&self) -> &str {
         self.device_id.as_deref().unwrap_or("shared-secret")
@@ -117,12 +129,30 @@ impl ConnHandle {
         &self.0.principal
     }
 
-    /// Answers a request.
+    /// Answers a request with what a method gave.
+    pub(crate) fn answer(&self, request_id: &str, answer: Answer) {
+        match answer {
+            Ok(reply) => self.respond(request_id, Ok(reply.raw())),
+            Err(error) => self.respond(request_id, Err(&error)),
+        }
+    }
+
+    /// Answers a request. What no frame can hold becomes an error.
     pub(crate) fn respond(&self, request_id: &str, answer: Result<&RawValue, &ErrorShape>) {
-        self.push(Outgoing::Text(match answer {
+        let text = match answer {
             Ok(payload) => frame::encode_ok(request_id, payload),
             Err(error) => frame::encode_error(request_id, error),
-        }));
+        };
+        if text.len() <= MAX_PAYLOAD {
+            return self.push(Outgoing::Text(text));
+        }
+        let error = ErrorShape::unavailable(format!(
+            "the answer has {} bytes, and a frame may have {MAX_PAYLOAD}; ask for less at once",
+            text.len()
+        ));
+        // An id of that size came in a frame of that size; its owner knows which one it was.
+        let id = if request_id.len() < MAX_PAYLOAD / 2 { request_id } else { "" };
+        self.push(Outgoing::Text(frame::encode_error(id, &error)));
     }
 
     /// Sends an event.
@@ -168,14 +198,7 @@ mod tests {
     use super::*;
 
     fn handle() -> (ConnHandle, mpsc::Receiver<Outgoing>) {
-        let principal = Principal {
-            role: "operator".into(),
-            scopes: vec![],
-            device_id: None,
-            client_id: "cli".into(),
-            client_mode: "cli".into(),
-        };
-        ConnHandle::new("c".into(), principal)
+        ConnHandle::new("c".into(), Principal::of_test("operator", &[]))
     }
 
     #[test]
@@ -189,6 +212,16 @@ mod tests {
             }
             assert_eq!(handle.close_reason(), Some((CloseCode::Policy, "slow consumer".into())));
         }
+    }
+
+    #[test]
+    fn an_answer_that_no_frame_can_hold_becomes_an_error() {
+        let (handle, mut receiver) = handle();
+        let payload = RawValue::from_string(format!("\"{}\"", "x".repeat(MAX_PAYLOAD))).unwrap();
+        handle.respond("1", Ok(&payload));
+        let Outgoing::Text(text) = receiver.try_recv().unwrap() else { panic!("an answer is a text") };
+        assert!(text.len() < 1000 && text.contains("UNAVAILABLE") && text.contains(r#""id":"1""#), "{text}");
+        assert_eq!(handle.close_reason(), None);
     }
 
     #[test]

@@ -92,12 +92,14 @@ impl Channels {
         let (shared, to) = (shared.clone(), route.to.clone());
         let lifecycle = shared.lifecycle.clone();
         lifecycle.spawn(async move {
-            if let Some(t) = &shared.channels.telegram {
-                if let Err(error) = t.bot.typing(&to).await {
+            let Some(t) = &shared.channels.telegram else { return };
+            tokio::select! {
+                () = shared.lifecycle.soft().cancelled() => {}
+                sent = t.bot.typing(&to) => if let Err(error) = sent {
                     tracing::debug!(error = %error.message, "no typing notice");
                 }
-                t.typing.store(false, Ordering::Release);
             }
+            t.typing.store(false, Ordering::Release);
         });
     }
 
@@ -113,25 +115,14 @@ impl Channels {
 
 async fn poll(shared: Arc<Shared>) {
     let Some(t) = &shared.channels.telegram else { return };
-    let cursor = match shared.store.cursor(TELEGRAM, DEFAULT_ACCOUNT).await {
+    let owner = format!("{DEFAULT_ACCOUNT}@{}", t.bot_id);
+    let cursor = match shared.store.cursor(TELEGRAM, &owner).await {
         Ok(cursor) => cursor,
         // Ends this task; the supervisor starts it again.
         Err(error) => return tracing::error!(%error, "telegram cannot start: its position is unknown"),
     };
-    let cursor = cursor.and_then(|stored| own_cursor(&stored, &t.bot_id));
-    let inbox = ChannelInbox {
-        shared: shared.clone(),
-        channel: TELEGRAM,
-        account: DEFAULT_ACCOUNT.into(),
-        cursor_owner: t.bot_id.clone(),
-    };
+    let inbox = ChannelInbox { shared: shared.clone(), channel: TELEGRAM, owner };
     t.bot.poll(&inbox, cursor, shared.lifecycle.soft()).await;
-}
-
-/// The position of this bot. Another bot counts its messages from elsewhere: with its number some would be passed over.
-fn own_cursor(stored: &str, bot_id: &str) -> Option<String> {
-    let (owner, cursor) = stored.split_once(':')?;
-    (owner == bot_id).then(|| cursor.to_owned())
 }
 
 /// Tells clients when the channel goes up or down.
@@ -168,6 +159,8 @@ fn telegram_account(
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     // a size in MB, checked by the configuration
     let media_max_bytes = (config.media_max_mb.clamp(0.0, 2000.0) * 1_000_000.0) as u64;
+    // Images are all that is fetched for now, and models take them up to this size.
+    let media_max_bytes = media_max_bytes.min(protocol::limits::MAX_IMAGE_BYTES as u64);
     let bot = Telegram::new(
         TelegramConfig {
             account: DEFAULT_ACCOUNT.into(),
@@ -198,20 +191,28 @@ fn access_policy(config: &config::TelegramConfig) -> AccessPolicy {
             config::DmPolicy::Disabled => DmPolicy::Disabled,
         },
         allow_from: config.allow_from.clone(),
-        group: match config.group_policy {
-            config::GroupPolicy::Open => GroupPolicy::Open,
-            config::GroupPolicy::Allowlist => GroupPolicy::Allowlist,
-            config::GroupPolicy::Disabled => GroupPolicy::Disabled,
-        },
+        group: group_policy(config.group_policy),
         group_allow_from: config.group_allow_from.clone().unwrap_or_default(),
         groups: config
             .groups
-            .iter()
+            .keys()
+            // With what the group leaves open taken from the entry for all.
+            .filter_map(|id| config.group(id).map(|group| (id, group)))
             .map(|(id, group)| GroupRule {
                 id: id.clone(),
                 require_mention: group.requires_mention(),
                 enabled: group.is_enabled(),
+                policy: group.group_policy.map(group_policy),
+                allow_from: group.allow_from,
             })
             .collect(),
+    }
+}
+
+fn group_policy(policy: config::GroupPolicy) -> GroupPolicy {
+    match policy {
+        config::GroupPolicy::Open => GroupPolicy::Open,
+        config::GroupPolicy::Allowlist => GroupPolicy::Allowlist,
+        config::GroupPolicy::Disabled => GroupPolicy::Disabled,
     }
 }

@@ -1,25 +1,54 @@
 //! In: a batch is committed before the platform's offset moves; open rows are handed to sessions, now or after a crash.
 
-use crate::runs::dispatch;
+use crate::runs::{Claim, dispatch};
 use crate::shared::Shared;
 use channels::Inbox;
-use model::Inbound;
+use channels::policy::Access;
+use model::{Inbound, SessionKey};
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Open rows are looked at this often even if nobody said that there are any: a safety net, not the way they go.
 const SWEEP: Duration = Duration::from_secs(30);
 
-/// Wakes the task that hands rows to sessions.
-#[derive(Debug, Default)]
-pub(crate) struct InboxSignal(Notify);
+/// Wakes the task that hands rows to sessions, and holds the rows that cannot be handed over yet.
+#[derive(Default)]
+pub(crate) struct InboxSignal {
+    wake: Notify,
+    /// For each session that is full, the first row that found it so. Its later rows wait behind it.
+    parked: Mutex<HashMap<SessionKey, Arc<Claim>>>,
+    /// Rows that nothing can be done about until the next start.
+    left: Mutex<Vec<Arc<Claim>>>,
+}
 
 impl InboxSignal {
     /// There may be open rows.
     pub(crate) fn wake(&self) {
-        self.0.notify_one();
+        self.wake.notify_one();
+    }
+
+    /// Leaves a row alone until the next start: its channel does not work.
+    pub(crate) fn leave(&self, claim: Arc<Claim>) {
+        self.left.lock().unwrap_or_else(|e| e.into_inner()).push(claim);
+    }
+
+    /// Keeps a row that found its session full until a turn has ended somewhere.
+    pub(crate) fn park(&self, session: SessionKey, claim: Arc<Claim>) {
+        self.parked.lock().unwrap_or_else(|e| e.into_inner()).insert(session, claim);
+    }
+
+    /// The sessions that are full.
+    pub(crate) fn full_sessions(&self) -> HashSet<SessionKey> {
+        self.parked.lock().unwrap_or_else(|e| e.into_inner()).keys().cloned().collect()
+    }
+
+    /// A turn has ended: there may be room. Letting go of the rows wakes the task that hands them over.
+    pub(crate) fn turn_ended(&self) {
+        let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(|e| e.into_inner()));
+        drop(parked);
     }
 }
 
@@ -27,9 +56,9 @@ impl InboxSignal {
 pub(crate) struct ChannelInbox {
     pub(crate) shared: Arc<Shared>,
     pub(crate) channel: &'static str,
-    pub(crate) account: String,
-    /// Whose position the cursor is; stored in front of it.
-    pub(crate) cursor_owner: String,
+    /// Whose messages and position these are. It names the bot: another bot counts from elsewhere, and with the same
+    /// account some of its messages would be taken for old ones.
+    pub(crate) owner: String,
 }
 
 impl Inbox for ChannelInbox {
@@ -41,11 +70,16 @@ impl Inbox for ChannelInbox {
         cursor: String,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
         Box::pin(async move {
-            let cursor = format!("{}:{cursor}", self.cursor_owner);
-            let rows = self.shared.store.accept_inbound(self.channel, &self.account, batch, &cursor).await;
+            let rows = self.shared.store.accept_inbound(self.channel, &self.owner, batch, &cursor).await;
             rows.map_err(|e| e.to_string())?;
             self.shared.inbox.wake();
             Ok(())
+        })
+    }
+
+    fn admits<'a>(&'a self, inbound: &'a Inbound) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(async move {
+            dispatch::access(&self.shared, inbound).await.is_ok_and(|a| a == Some(Access::Allow))
         })
     }
 }
@@ -63,7 +97,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         }
         tokio::select! {
             () = shared.lifecycle.soft().cancelled() => return,
-            () = shared.inbox.0.notified() => {}
+            () = shared.inbox.wake.notified() => {}
             () = tokio::time::sleep(SWEEP) => {}
         }
     }

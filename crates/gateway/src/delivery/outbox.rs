@@ -3,12 +3,13 @@
 
 use crate::methods::store_error;
 use crate::shared::Shared;
-use channels::{SendErrorKind, Telegram};
-use futures_util::StreamExt;
+use channels::{SendError, SendErrorKind, Telegram};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use model::Outbound;
 use protocol::ErrorShape;
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{OutboxRow, OutboxState, StoreError};
@@ -16,8 +17,12 @@ use tokio::sync::{Notify, watch};
 
 /// Chats that are served at the same time.
 const MAX_PARALLEL: usize = 16;
-/// A message that could not be sent for this long is given up and kept for the operator to see.
+/// A message that could not be sent for this long, and this often, is given up; a host that was asleep all day still
+/// gets its tries. `status` counts what was given up.
 const GIVE_UP_AFTER_MS: i64 = 24 * 3600 * 1000;
+const GIVE_UP_ATTEMPTS: i64 = 20;
+/// What the store could not take is tried again after this time.
+const STORE_RETRY: Duration = Duration::from_secs(2);
 /// The longest pause between two tries.
 const MAX_BACKOFF: Duration = Duration::from_secs(300);
 /// With nothing to do, the rows are looked at this often.
@@ -52,12 +57,13 @@ fn chat_of(out: &Outbound) -> Chat {
     (out.channel.clone(), out.account.clone(), out.to.clone())
 }
 
-/// Sends rows until shutdown. Supervised: when it dies, what was not marked is sent by the next.
+/// Sends rows until shutdown, and then finishes what is on its way: dropped there, it would be sent again at the next
+/// start. Supervised: when it dies, what was not marked is sent by the next.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut sending = FuturesUnordered::new();
     let mut busy: HashSet<Chat> = HashSet::new();
     let soft = shared.lifecycle.soft().clone();
-    loop {
+    while !soft.is_cancelled() {
         let wait = match next_rows(&shared, &busy).await {
             Ok((rows, wait)) => {
                 for row in rows.into_iter().take(MAX_PARALLEL.saturating_sub(sending.len())) {
@@ -68,16 +74,18 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             }
             Err(error) => {
                 tracing::error!(%error, "the outbox could not be read");
-                Duration::from_secs(2)
+                STORE_RETRY
             }
         };
         tokio::select! {
-            () = soft.cancelled() => return,
+            () = soft.cancelled() => {}
             Some(chat) = sending.next() => { busy.remove(&chat); }
             () = shared.outbox.wake.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
+    // Shutdown itself says how long this may take.
+    while sending.next().await.is_some() {}
 }
 
 /// The first row of each chat that is not being served and is due, and how long until the next is.
@@ -99,40 +107,67 @@ async fn next_rows(shared: &Shared, busy: &HashSet<Chat>) -> Result<(Vec<OutboxR
     Ok((due, wait))
 }
 
+/// What is to be recorded about a row.
+enum Outcome {
+    Sent(String),
+    Again { not_before_ms: i64, error: String },
+    Dead(String),
+}
+
 /// Sends one row and records what became of it. Gives back the chat, for the next row.
 async fn deliver(shared: &Shared, row: OutboxRow) -> Chat {
     let chat = chat_of(&row.outbound);
-    let outcome = match shared.channels.send(&row.outbound).await {
-        Ok(platform_id) => shared.store.mark_sent(row.id, &platform_id).await,
-        Err(error) => {
-            let age = shared.clock.now_ms().saturating_sub(row.created_at_ms);
-            let wait = match error.kind {
-                SendErrorKind::Permanent => None,
-                _ if age > GIVE_UP_AFTER_MS => None,
-                SendErrorKind::RetryAfter(wait) => Some(wait),
-                SendErrorKind::Transient | SendErrorKind::Auth => Some(backoff(row.attempts)),
-            };
-            tracing::warn!(row = row.id, channel = %row.outbound.channel, error = %error.message,
-                retry_in_ms = wait.map(|w| w.as_millis() as u64), "a message was not sent");
-            match wait {
-                Some(wait) => {
-                    let at = shared
-                        .clock
-                        .now_ms()
-                        .saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
-                    shared.store.retry_outbox(row.id, at, &error.message).await
-                }
-                None => shared.store.bury_outbox(row.id, &error.message).await,
-            }
+    // A message that brings the sender down must not take the others along, nor come back for ever.
+    let sent = AssertUnwindSafe(shared.channels.send(&row.outbound)).catch_unwind().await;
+    let outcome = match sent {
+        Ok(Ok(platform_id)) => Outcome::Sent(platform_id),
+        Ok(Err(error)) => failed(shared, &row, error),
+        Err(_) => {
+            tracing::error!(row = row.id, "sending a message panicked; it is given up");
+            Outcome::Dead("sending it failed inside the gateway; the log says more".into())
         }
     };
-    if let Err(error) = outcome {
-        // The row stays as it was and is sent again: rather twice than lost. Not at once, though.
-        tracing::error!(row = row.id, %error, "what became of a message could not be recorded");
-        tokio::time::sleep(Duration::from_secs(2)).await;
+    // Until it is recorded the chat stays busy: within this process nothing is sent twice.
+    while let Err(error) = record(shared, row.id, &outcome).await {
+        if matches!(error, StoreError::Closed { .. }) {
+            break;
+        }
+        tracing::error!(row = row.id, %error, "what became of a message waits to be recorded");
+        tokio::time::sleep(STORE_RETRY).await;
     }
     shared.outbox.done.send_modify(|n| *n += 1);
     chat
+}
+
+async fn record(shared: &Shared, row: i64, outcome: &Outcome) -> Result<(), StoreError> {
+    match outcome {
+        Outcome::Sent(platform_id) => shared.store.mark_sent(row, platform_id).await,
+        Outcome::Again { not_before_ms, error } => {
+            shared.store.retry_outbox(row, *not_before_ms, error).await
+        }
+        Outcome::Dead(error) => shared.store.bury_outbox(row, error).await,
+    }
+}
+
+fn failed(shared: &Shared, row: &OutboxRow, error: SendError) -> Outcome {
+    let now = shared.clock.now_ms();
+    let too_old =
+        now.saturating_sub(row.created_at_ms) > GIVE_UP_AFTER_MS && row.attempts >= GIVE_UP_ATTEMPTS;
+    let wait = match error.kind {
+        SendErrorKind::Permanent => None,
+        _ if too_old => None,
+        SendErrorKind::RetryAfter(wait) => Some(wait),
+        SendErrorKind::Transient | SendErrorKind::Auth => Some(backoff(row.attempts)),
+    };
+    tracing::warn!(row = row.id, channel = %row.outbound.channel, error = %error.message,
+        retry_in_ms = wait.map(|w| w.as_millis() as u64), "a message was not sent");
+    match wait {
+        Some(wait) => {
+            let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+            Outcome::Again { not_before_ms: now.saturating_add(wait), error: error.message }
+        }
+        None => Outcome::Dead(error.message),
+    }
 }
 
 /// 1 s, 2 s, 4 s … [`MAX_BACKOFF`].
@@ -141,12 +176,19 @@ fn backoff(attempts: i64) -> Duration {
     Duration::from_secs(1).saturating_mul(1 << doublings).min(MAX_BACKOFF)
 }
 
+/// The chat that people mean: `telegram:123` and `123` are the same.
+pub(crate) fn chat_id(channel: &str, to: &str) -> String {
+    let to = to.trim();
+    to.strip_prefix(channel).and_then(|rest| rest.strip_prefix(':')).unwrap_or(to).to_owned()
+}
+
 /// Puts a message into the outbox and waits a moment for the platform. The same key again sends nothing and gives the
 /// first message's id.
 ///
 /// # Errors
 /// The channel is unknown, the platform refused the message for good, or the store failed.
 pub(crate) async fn send(shared: &Shared, out: Outbound, key: &str) -> Result<String, ErrorShape> {
+    let out = Outbound { to: chat_id(&out.channel, &out.to), ..out };
     if !shared.channels.has(&out.channel) {
         let there_are = shared.channels.names().join(", ");
         let there_are = if there_are.is_empty() { "none".into() } else { there_are };

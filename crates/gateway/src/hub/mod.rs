@@ -6,7 +6,9 @@ pub(crate) mod presence;
 
 use crate::connection::handshake::Admitted;
 use crate::connection::hello::to_raw;
-use crate::connection::outbound::{ConnHandle, Event};
+use crate::connection::outbound::{ConnHandle, Event, Principal};
+use crate::health::Sight;
+use crate::methods::store_error_unseen;
 use crate::shared::Shared;
 use model::SessionKey;
 use nodes::Nodes;
@@ -17,6 +19,7 @@ use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use store::Device;
 
 /// Sessions that one connection may listen to: more than any list on a screen, few enough to cost nothing.
 const MAX_SUBSCRIPTIONS: usize = 1000;
@@ -34,6 +37,8 @@ pub(crate) enum Audience<'a> {
     SessionMessages(&'a SessionKey),
     /// One node's or device's connections.
     Device(&'a str),
+    /// Those who may see this much of the gateway's health, and no more.
+    Seeing(Sight),
 }
 
 #[derive(Debug)]
@@ -50,6 +55,7 @@ impl Member {
             Audience::Operators(scope) => self.handle.principal().may(scope),
             Audience::SessionList => self.session_list,
             Audience::SessionMessages(key) => self.messages.contains(key),
+            Audience::Seeing(sight) => Sight::of(self.handle.principal()) == sight,
             Audience::Device(id) => self.handle.principal().device_id.as_deref() == Some(id),
         }
     }
@@ -92,6 +98,7 @@ impl Hub {
         self.members().insert(handle.id().to_owned(), member);
         // The guard exists before the first await: whatever happens from here on, the connection is taken out again.
         let joined = Joined { shared: shared.clone(), handle: handle.clone() };
+        check_still_paired(shared, handle, admitted).await?;
         if handle.principal().is_node() {
             nodes::join(shared, handle, admitted).await?;
         }
@@ -199,6 +206,31 @@ impl Hub {
     }
 }
 
+/// A device may be removed between the handshake's look at it and its entry here. Whoever removes it afterwards finds
+/// the entry and closes it; whoever did before is found by this look.
+async fn check_still_paired(
+    shared: &Shared,
+    handle: &ConnHandle,
+    admitted: &Admitted,
+) -> Result<(), ErrorShape> {
+    let principal = handle.principal();
+    let Some(device_id) = &principal.device_id else { return Ok(()) };
+    let device = shared.store.device(device_id).await.map_err(store_error_unseen)?;
+    if device.is_some_and(|device| still_grants(&device, principal, admitted.granted.generation)) {
+        return Ok(());
+    }
+    Err(ErrorShape::unavailable("the pairing changed meanwhile; connect again").retryable())
+}
+
+/// Whether the device, as it is now, may be what this connection was let in as; `generation` is that of the token that
+/// it came with, where it came with one.
+fn still_grants(device: &Device, principal: &Principal, generation: Option<i64>) -> bool {
+    let token = device.tokens.iter().find(|t| t.role == principal.role && t.revoked_at_ms.is_none());
+    let has_token = generation.is_none_or(|g| token.is_some_and(|t| t.generation == g));
+    let within = |scope: &String| protocol::scope::covers_name(&device.scopes, scope);
+    device.roles.contains(&principal.role) && principal.scopes.iter().all(within) && has_token
+}
+
 /// Keeps a connection known to the hub until it is dropped, so that no path forgets to take it out.
 pub(crate) struct Joined {
     shared: Arc<Shared>,
@@ -208,5 +240,56 @@ pub(crate) struct Joined {
 impl Drop for Joined {
     fn drop(&mut self) {
         self.shared.hub.leave(&self.shared, &self.handle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::{ApprovedVia, DeviceToken};
+
+    fn device(revoked_at_ms: Option<i64>) -> Device {
+        let token = DeviceToken {
+            role: "operator".into(),
+            scopes: vec!["operator.read".into()],
+            generation: 2,
+            created_at_ms: 0,
+            rotated_at_ms: None,
+            revoked_at_ms,
+        };
+        Device {
+            device_id: "d".into(),
+            public_key: "k".into(),
+            display_name: None,
+            platform: None,
+            device_family: None,
+            client_id: "cli".into(),
+            client_mode: "cli".into(),
+            roles: vec!["operator".into()],
+            scopes: vec!["operator.read".into()],
+            approved_via: ApprovedVia::Owner,
+            created_at_ms: 0,
+            approved_at_ms: 0,
+            last_seen_at_ms: None,
+            tokens: vec![token],
+        }
+    }
+
+    #[test]
+    fn what_was_taken_back_during_the_handshake_lets_nobody_in() {
+        let read = Principal::of_test("operator", &["operator.read"]);
+        let write = Principal::of_test("operator", &["operator.write"]);
+        let node = Principal::of_test("node", &[]);
+        for (who, principal, generation, revoked, lets_in) in [
+            ("shared secret", &read, None, None, true),
+            ("shared secret, revoked token", &read, None, Some(1), true),
+            ("token", &read, Some(2), None, true),
+            ("rotated token", &read, Some(1), None, false),
+            ("revoked token", &read, Some(2), Some(1), false),
+            ("another role", &node, None, None, false),
+            ("more scopes", &write, None, None, false),
+        ] {
+            assert_eq!(still_grants(&device(revoked), principal, generation), lets_in, "{who}");
+        }
     }
 }

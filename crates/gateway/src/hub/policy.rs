@@ -111,6 +111,11 @@ fn matches(pattern: &str, command: &str) -> bool {
     }
 }
 
+/// Whether calling it takes `operator.admin`: it decides which programs a node runs without asking.
+pub(crate) fn needs_admin(command: &str) -> bool {
+    command.starts_with("system.execApprovals.")
+}
+
 /// The scopes that approving these commands takes: pairing always, and admin or write by what they can do.
 pub(crate) fn approval_scopes(commands: &[String]) -> Vec<Scope> {
     let needs_admin = |c: &String| ADMIN.iter().any(|a| matches(a, c)) || c.starts_with("browser.proxy");

@@ -91,7 +91,9 @@ async fn target(
     let account = p.reply_account_id.as_ref().or(p.account_id.as_ref()).filter(|a| !a.is_empty());
     let account = account.cloned().unwrap_or_else(|| crate::delivery::channels::DEFAULT_ACCOUNT.into());
     let target = match (channel, to) {
-        (Some(channel), Some(to)) => (channel.clone(), account, to.clone()),
+        (Some(channel), Some(to)) => {
+            (channel.clone(), account, crate::delivery::outbox::chat_id(channel, to))
+        }
         _ => {
             let session = call.shared.store.session(key).await.map_err(super::store_error)?;
             let route = session.and_then(|s| s.route).ok_or_else(|| {

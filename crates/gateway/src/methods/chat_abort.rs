@@ -18,9 +18,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let key = submit::session_key(&call, Some(&p.session_key), p.agent_id.as_deref())?;
     let (mut aborted, removed) = call.shared.runs.abort(&key, p.run_id.as_deref());
     for submission in removed {
-        if let Work::Message(row) = &submission.payload {
+        if let Work::Message { row, .. } = &submission.payload {
             call.shared.store.close_inbound(vec![row.id], "aborted", vec![]).await.map_err(store_error)?;
-            call.shared.runs.release(row.id);
         }
         finish::never_begun(&call.shared, &key, &submission.run_id).await;
         aborted.push(submission.run_id);

@@ -38,15 +38,19 @@ fn unknown(request_id: &str) -> ErrorShape {
     ))
 }
 
-/// Nobody gives away what they do not have: approving takes the scopes that are asked for.
+/// Nobody gives away what they do not have: approving takes the scopes that are asked for, and those that the device has
+/// already, since it may get a new token for them.
 pub(super) async fn approve(mut call: Call) -> Answer {
     let p: RequestId = call.params()?;
     let shared = &call.shared;
     let request = shared.store.device_request(&p.request_id).await.map_err(store_error)?;
     let request = request.ok_or_else(|| unknown(&p.request_id))?;
+    let known = shared.store.device(&request.ask.device_id).await.map_err(store_error)?;
     let own = &call.conn.principal().scopes;
-    if let Some(missing) = request.ask.scopes.iter().find(|s| !covers_name(own, s)) {
-        let required: Vec<&str> = request.ask.scopes.iter().map(String::as_str).collect();
+    let mut required: Vec<&str> = request.ask.scopes.iter().map(String::as_str).collect();
+    let had = known.iter().flat_map(|device| &device.scopes).map(String::as_str);
+    required.extend(had.filter(|scope| !request.ask.scopes.iter().any(|asked| asked == scope)));
+    if let Some(missing) = required.iter().find(|s| !covers_name(own, s)) {
         return Err(ErrorShape::missing_scope(missing, &required));
     }
     // The request's content is fixed under its id, so what was checked above is what is approved here.

@@ -153,6 +153,11 @@ static METHODS: LazyLock<HashMap<&'static str, (&'static MethodSpec, Handler)>> 
         .collect()
 });
 
+/// Whether there is such a method.
+pub(crate) fn is_known(method: &str) -> bool {
+    METHODS.contains_key(method)
+}
+
 /// Finds the method, checks who calls and with what, and begins. Nothing has happened yet where this refuses.
 pub(crate) fn dispatch(
     method: &str,
@@ -203,6 +208,12 @@ async fn connect_again(_: Call) -> Answer {
 pub(crate) fn store_error(error: store::StoreError) -> ErrorShape {
     tracing::error!(%error, "store");
     ErrorShape::unavailable(error.to_string()).retryable()
+}
+
+/// A failure of the store, as those see it who are not let in yet: where the state lies is not their business.
+pub(crate) fn store_error_unseen(error: store::StoreError) -> ErrorShape {
+    tracing::error!(%error, "store");
+    ErrorShape::unavailable("the gateway's state cannot be used; see its log").retryable()
 }
 
 #[cfg(test)]

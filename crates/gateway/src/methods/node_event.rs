@@ -1,8 +1,7 @@
 //! `node.event`: what a node reports by itself.
 
-use super::{Answer, Call};
+use super::{Answer, Call, store_error};
 use crate::hub::Audience;
-use crate::hub::nodes::NodeConn;
 use protocol::{ErrorShape, Scope};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,7 +24,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         (_, payload) => payload.unwrap_or_default(),
     };
     let node_id = call.conn.principal().device_id.clone().unwrap_or_default();
-    awaiting_approval(&call, &node_id)?;
+    check_approved(&call, &node_id).await?;
     match p.event.as_str() {
         "node.host.stats" => host_stats(&call, &node_id, payload),
         // The caller of the command gets its result; these are for the log.
@@ -42,17 +41,27 @@ pub(super) async fn handle(mut call: Call) -> Answer {
 }
 
 /// Until an operator has approved what the node offers, it is told so, and by which command (recorded in
-/// `samples/flow-node-pair-approve-invoke.jsonl`).
-fn awaiting_approval(call: &Call, node_id: &str) -> Result<(), ErrorShape> {
-    match call.shared.hub.nodes.get(node_id) {
-        Some(NodeConn { approved: None, pending_request: Some(request), .. }) => {
-            Err(ErrorShape::unavailable(format!(
-                "node capability surface is awaiting operator approval; run `openclaw nodes approve {request}` \
-                 (see `openclaw nodes pending`), then this node retries automatically"
-            )))
-        }
-        _ => Ok(()),
+/// `samples/flow-node-pair-approve-invoke.jsonl`). A node that offers nothing has nothing to wait for.
+async fn check_approved(call: &Call, node_id: &str) -> Result<(), ErrorShape> {
+    let Some(node) = call.shared.hub.nodes.get(node_id) else { return Ok(()) };
+    let offers = !node.declared.commands.is_empty() || !node.declared.caps.is_empty();
+    if node.approved.is_some() || !offers {
+        return Ok(());
     }
+    // What is shown of a node may be behind; the store is not.
+    if call.shared.store.node(node_id).await.map_err(store_error)?.is_some() {
+        return Ok(());
+    }
+    Err(ErrorShape::unavailable(match node.pending_request {
+        Some(request) => format!(
+            "node capability surface is awaiting operator approval; run `openclaw nodes approve {request}` \
+             (see `openclaw nodes pending`), then this node retries automatically"
+        ),
+        None => {
+            "node capability surface was rejected or its approval removed; reconnect the node to ask again"
+                .to_owned()
+        }
+    }))
 }
 
 fn host_stats(call: &Call, node_id: &str, mut stats: Value) {
@@ -60,7 +69,9 @@ fn host_stats(call: &Call, node_id: &str, mut stats: Value) {
         return;
     }
     stats["updatedAtMs"] = json!(call.shared.clock.now_ms());
-    call.shared.hub.nodes.set_stats(node_id, stats.clone());
+    if !call.shared.hub.nodes.set_stats(node_id, stats.clone()) {
+        return;
+    }
     let payload = json!({"nodeId": node_id, "hostStats": stats});
     call.shared.hub.broadcast(Audience::Operators(Scope::Read), "node.hostStats", &payload, true);
 }

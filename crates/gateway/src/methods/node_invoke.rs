@@ -3,9 +3,12 @@
 use super::{Answer, Call};
 use crate::connection::hello::to_raw;
 use crate::hub::nodes::{DEFAULT_TIMEOUT, Invoke, MAX_TIMEOUT};
+use crate::hub::policy;
+use protocol::{ErrorShape, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 #[derive(Deserialize)]
@@ -32,10 +35,14 @@ struct Invoked<'a> {
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
+    if policy::needs_admin(&p.command) && !call.conn.principal().may(Scope::Admin) {
+        let admin = Scope::Admin.as_str();
+        return Err(ErrorShape::missing_scope(admin, &[admin]));
+    }
     let timeout =
         p.timeout_ms.filter(|ms| *ms > 0).map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(MAX_TIMEOUT);
     let shared = call.shared.clone();
-    let key = format!("node.invoke:{}:{}", call.conn.principal().key_owner(), p.idempotency_key);
+    let key = key(call.conn.principal().key_owner(), &p);
     let invoke = Invoke {
         node_id: p.node_id.clone(),
         command: p.command.clone(),
@@ -55,5 +62,23 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         };
         Ok(to_raw(&invoked).into())
     };
-    shared.idempotency.once(key, work).await
+    shared.idempotency.once(key, is_final, work).await
+}
+
+/// What makes two calls the same: who calls, and which command of which node under which key.
+fn key(owner: &str, p: &Params) -> String {
+    let mut hash = Sha256::new();
+    for part in ["node.invoke", owner, &p.node_id, &p.command, &p.idempotency_key] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
+}
+
+/// Whether the call is over: what the node never heard of may be asked for again under the same key.
+fn is_final(answer: &Answer) -> bool {
+    match answer {
+        Ok(_) => true,
+        Err(error) => error.details.as_ref().is_some_and(|d| d["nodeCommandDispatched"] == true),
+    }
 }

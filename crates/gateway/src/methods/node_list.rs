@@ -67,8 +67,11 @@ async fn all(call: &Call) -> Result<BTreeMap<String, Value>, ErrorShape> {
 
 async fn connected(call: &Call, node: &NodeConn, surface: Option<&NodeSurface>) -> Result<Value, ErrorShape> {
     let mut out = base(&node.declared);
-    let commands = node.commands();
-    let caps = if node.approved.is_some() { node.declared.caps.clone() } else { vec![] };
+    // The store says what is approved; the connection, what of that is offered now.
+    let approved = surface.map(|s| &s.declaration.commands);
+    let offered = node.declared.commands.iter();
+    let commands = offered.filter(|c| approved.is_some_and(|a| a.contains(c))).cloned().collect();
+    let caps = if surface.is_some() { node.declared.caps.clone() } else { vec![] };
     out.insert("caps".into(), json!(sorted(caps)));
     out.insert("commands".into(), json!(sorted(commands)));
     if let Some(stats) = &node.host_stats {

@@ -56,7 +56,7 @@ pub(super) async fn approve(mut call: Call) -> Answer {
         return Err(unknown(&p.request_id));
     };
     let node_id = &surface.declaration.node_id;
-    shared.hub.nodes.decided(node_id, Some(&surface));
+    shared.hub.nodes.decided(node_id, Some(&p.request_id), Some(&surface));
     tracing::info!(node = %node_id, commands = ?surface.declaration.commands, "node commands approved");
     resolved(&call, &p.request_id, node_id, "approved");
     Ok(json!({"requestId": p.request_id, "node": surface_json(&surface)}).into())
@@ -68,7 +68,7 @@ pub(super) async fn reject(mut call: Call) -> Answer {
     let request = rejected.ok_or_else(|| unknown(&p.request_id))?;
     let node_id = request.declaration.node_id;
     let approved = call.shared.store.node(&node_id).await.map_err(store_error)?;
-    call.shared.hub.nodes.decided(&node_id, approved.as_ref());
+    call.shared.hub.nodes.decided(&node_id, Some(&p.request_id), approved.as_ref());
     resolved(&call, &p.request_id, &node_id, "rejected");
     Ok(json!({"requestId": p.request_id, "nodeId": node_id}).into())
 }
@@ -79,16 +79,24 @@ struct NodeId {
     node_id: String,
 }
 
-/// Takes the approval of a node's commands back; the device stays paired.
+/// Takes the approval of a node's commands back, and its request with it; the device stays paired.
 pub(super) async fn remove(mut call: Call) -> Answer {
     let p: NodeId = call.params()?;
-    if !call.shared.store.remove_node(&p.node_id).await.map_err(store_error)? {
+    let nodes = &call.shared.hub.nodes;
+    let (was_approved, request) = call.shared.store.remove_node(&p.node_id).await.map_err(store_error)?;
+    let request_id = request.as_ref().map(|r| r.request_id.as_str());
+    nodes.decided(&p.node_id, request_id, None);
+    nodes.approval_removed(&p.node_id);
+    if !was_approved && request.is_none() {
         return Err(ErrorShape::invalid(format!(
-            "unknown node {}; node.pair.list names those with approved commands",
+            "unknown node {}; node.pair.list names those with approved commands, and those that ask",
             p.node_id
         )));
     }
-    call.shared.hub.nodes.decided(&p.node_id, None);
+    tracing::info!(node = %p.node_id, "approval of node commands taken back");
+    if let Some(request_id) = request_id {
+        resolved(&call, request_id, &p.node_id, "rejected");
+    }
     Ok(json!({"nodeId": p.node_id}).into())
 }
 

@@ -29,12 +29,13 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         None => match shared.channels.names().as_slice() {
             [only] => (*only).to_owned(),
             _ => {
-                return Err(ErrorShape::invalid("invalid send params: must have required property 'channel'"));
+                return Err(ErrorShape::invalid(
+                    "invalid send params: must have required property 'channel'",
+                ));
             }
         },
     };
-    // `telegram:123` and `123` mean the same chat.
-    let to = p.to.strip_prefix(&format!("{channel}:")).unwrap_or(&p.to).to_owned();
+    let to = outbox::chat_id(&channel, &p.to);
     let to = match p.thread_id.filter(|t| !t.is_empty()) {
         Some(thread) => format!("{to}:topic:{thread}"),
         None => to,

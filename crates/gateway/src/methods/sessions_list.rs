@@ -24,7 +24,6 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let shared = &call.shared;
     let limit = p.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-    let total = shared.store.session_count(p.agent_id.as_deref()).await.map_err(store_error)?;
     let filter = SessionFilter {
         agent_id: p.agent_id,
         limit,
@@ -32,7 +31,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         search: p.search.filter(|s| !s.is_empty()),
     };
     let searched = filter.search.is_some();
-    let sessions = shared.store.sessions(filter).await.map_err(store_error)?;
+    let page = shared.store.session_page(filter).await.map_err(store_error)?;
+    let (sessions, total) = (&page.sessions, page.total);
     let now = shared.clock.now_ms();
     let fits = |s: &&Session| {
         p.active_minutes.is_none_or(|m| now.saturating_sub(s.updated_at_ms) <= m.saturating_mul(60_000))

@@ -21,6 +21,7 @@ pub(super) async fn handle(call: Call) -> Answer {
             format!("{name}: {state} (token:{source})")
         })
         .collect();
+    let (waiting, given_up) = shared.store.outbox_counts().await.map_err(store_error)?;
     Ok(json!({
         "runtimeVersion": shared.version,
         "pid": std::process::id(),
@@ -32,6 +33,7 @@ pub(super) async fn handle(call: Call) -> Answer {
         "channelSummary": channels,
         "connections": shared.hub.len(),
         "nodes": {"connected": shared.hub.nodes.all().len()},
+        "outbox": {"waiting": waiting, "givenUp": given_up},
         "runs": {"activeSessions": shared.runs.active_sessions()},
         "sessions": {
             "paths": [sessions_list::store_path(shared)],

@@ -64,19 +64,17 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
     // Guards against a crash after "accepted": from here on the message is on disk and will be answered.
     let rows = shared.store.accept_inbound(RPC, "", vec![inbound], "").await.map_err(store_error)?;
     if rows.is_empty() && !is_known(shared, &run_id).await? {
-        // Refused or aborted before it began: it will never run, and waiting for it would be in vain.
+        // Aborted before it began: it will never run, and waiting for it would be in vain.
         return Err(ErrorShape::invalid(format!(
-            "idempotencyKey {run_id} was used for a message that never ran (aborted, or the queue was full); use a new one"
+            "idempotencyKey {run_id} was used for a message that never ran (it was aborted); use a new one"
         )));
     }
     for row in rows {
         let id = row.id;
-        if dispatch::one(shared, row).await.map_err(store_error)? == Dispatched::Full {
-            shared
-                .store
-                .close_inbound(vec![id], "refused: the session's queue is full", vec![])
-                .await
-                .map_err(store_error)?;
+        // The claim is held until the row is closed: nobody else can begin what is refused here.
+        if let Dispatched::Full(_claim) = dispatch::one(shared, row).await.map_err(store_error)? {
+            // Forgotten, not closed: the same key may be tried again.
+            shared.store.forget_inbound(id).await.map_err(store_error)?;
             return Err(ErrorShape::unavailable(
                 "the session has too many messages waiting (messages.queue.cap); try again when some are answered",
             )
@@ -88,8 +86,7 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
 
 /// Whether a run of this id waits, runs or ran.
 pub(super) async fn is_known(shared: &Shared, run_id: &str) -> Result<bool, ErrorShape> {
-    let rows = shared.store.open_inbound().await.map_err(store_error)?;
-    if rows.iter().any(|row| dispatch::run_id(&row.inbound) == run_id) {
+    if shared.store.is_waiting(RPC, run_id).await.map_err(store_error)? {
         return Ok(true);
     }
     Ok(shared.store.run(run_id).await.map_err(store_error)?.is_some())

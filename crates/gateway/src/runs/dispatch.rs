@@ -1,92 +1,89 @@
 //! From an inbound row to a session: who may speak, which session hears it, and in which way it queues.
 
-use super::Work;
+use super::{Claim, Work};
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
 use channels::policy::{Access, decide, new_pairing_code, pairing_reply};
 use config::{DmScope, GroupScope};
 use model::{ChatKind, Inbound, Outbound, SessionKey};
-use std::collections::HashSet;
 use std::sync::Arc;
-use store::{InboundRow, Route};
+use store::{ChannelOffer, InboundRow, Route};
 
 /// The channel name of messages that came by RPC.
 pub(crate) const RPC: &str = "rpc";
 
 /// What became of a row.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Dispatched {
-    /// It is a session's business now, or was closed.
+    /// It is a session's business now, was closed, or is somebody else's.
     Taken,
-    /// The session's queue is full; the row stays open.
-    Full,
+    /// The session's queue is full. The row is open, and nobody else takes it while the claim is held.
+    Full(Arc<Claim>),
 }
 
 /// Takes rows that are open, in order. Rows that somebody has taken already are passed over. Once a session is full, its
 /// later rows wait too, even if there is room meanwhile: nothing overtakes.
 pub(crate) async fn rows(shared: &Arc<Shared>, rows: Vec<InboundRow>) -> Result<(), store::StoreError> {
-    let mut full: HashSet<SessionKey> = HashSet::new();
+    let mut full = shared.inbox.full_sessions();
     for row in rows {
         let key = session_of(shared, &row.inbound);
-        if !full.contains(&key) && one(shared, row).await? == Dispatched::Full {
+        if full.contains(&key) {
+            continue;
+        }
+        if let Dispatched::Full(claim) = one(shared, row).await? {
+            shared.inbox.park(key.clone(), claim);
             full.insert(key);
         }
     }
     Ok(())
 }
 
-/// Takes one row.
+/// Takes one row. Dropping this future gives the row back.
 pub(crate) async fn one(shared: &Arc<Shared>, row: InboundRow) -> Result<Dispatched, store::StoreError> {
-    let id = row.id;
-    if !shared.runs.claim(id) {
+    let Some(claim) = shared.runs.claim(shared, row.id) else { return Ok(Dispatched::Taken) };
+    // Between the list that the row stands in and the claim, a turn may have taken it in: it would be answered twice.
+    if !shared.store.is_open_inbound(row.id).await? {
         return Ok(Dispatched::Taken);
     }
-    let outcome = still_open(shared, row).await;
-    if !matches!(outcome, Ok(Some(_))) {
-        // Closed, full or failed: nobody holds it any more.
-        shared.runs.release(id);
-    }
-    outcome.map(|submitted| match submitted {
-        Some(Submitted::Refused) => {
-            shared.runs.release(id);
-            Dispatched::Full
-        }
-        _ => Dispatched::Taken,
-    })
-}
-
-/// Takes a claimed row. Between the list that it stands in and the claim, a turn may have taken it in and given the
-/// claim back: it would be answered twice.
-async fn still_open(shared: &Arc<Shared>, row: InboundRow) -> Result<Option<Submitted>, store::StoreError> {
-    if !shared.store.is_open_inbound(row.id).await? {
-        return Ok(None);
-    }
-    if row.inbound.channel == RPC { Ok(submit(shared, row)) } else { from_channel(shared, row).await }
-}
-
-/// `None`: closed without a turn.
-async fn from_channel(shared: &Arc<Shared>, row: InboundRow) -> Result<Option<Submitted>, store::StoreError> {
-    let inbound = &row.inbound;
-    let Some(policy) = shared.channels.policy(&inbound.channel) else {
-        shared.store.close_inbound(vec![row.id], "channel is no longer configured", vec![]).await?;
-        return Ok(None);
+    let submitted = if row.inbound.channel == RPC {
+        Some(submit(shared, row, claim.clone()))
+    } else {
+        from_channel(shared, row, claim.clone()).await?
     };
+    Ok(if submitted == Some(Submitted::Refused) { Dispatched::Full(claim) } else { Dispatched::Taken })
+}
+
+/// Whether the sender of a message may speak; `None` where its channel does not work.
+pub(crate) async fn access(shared: &Shared, inbound: &Inbound) -> Result<Option<Access>, store::StoreError> {
+    let Some(policy) = shared.channels.policy(&inbound.channel) else { return Ok(None) };
     let paired = shared.store.channel_allowed(&inbound.channel, &inbound.account, &inbound.sender.id).await?;
-    match decide(policy, inbound, paired) {
-        Access::Allow => Ok(submit(shared, row)),
-        Access::Ignore(reason) => {
+    Ok(Some(decide(policy, inbound, paired)))
+}
+
+/// `None`: not for a session, now or ever.
+async fn from_channel(
+    shared: &Arc<Shared>,
+    row: InboundRow,
+    claim: Arc<Claim>,
+) -> Result<Option<Submitted>, store::StoreError> {
+    let inbound = &row.inbound;
+    match access(shared, inbound).await? {
+        Some(Access::Allow) => return Ok(Some(submit(shared, row, claim))),
+        Some(Access::NeedsPairing) => offer_pairing(shared, &row).await?,
+        Some(Access::Ignore(reason)) => {
             tracing::info!(channel = %inbound.channel, sender = %inbound.sender.id, reason, "message ignored");
             shared.store.close_inbound(vec![row.id], reason, vec![]).await?;
-            Ok(None)
         }
-        Access::NeedsPairing => {
-            offer_pairing(shared, &row).await?;
-            Ok(None)
+        None => {
+            // Perhaps its token is missing just now: the message waits for a start that has the channel.
+            tracing::warn!(channel = %inbound.channel, row = row.id, "a message waits: its channel does not work");
+            shared.inbox.leave(claim);
         }
     }
+    Ok(None)
 }
 
-/// Answers a stranger with a code, once: a second message within the hour gets no second answer.
+/// Answers a stranger with a code, once: a second message within the hour gets no second answer. Code, answer and the
+/// end of the row are one commit, so that a crash cannot leave somebody with a code that nobody told them.
 async fn offer_pairing(shared: &Shared, row: &InboundRow) -> Result<(), store::StoreError> {
     let Inbound { channel, account, chat, sender, .. } = &row.inbound;
     let mut random = [0u8; 8];
@@ -95,40 +92,47 @@ async fn offer_pairing(shared: &Shared, row: &InboundRow) -> Result<(), store::S
         return shared.store.close_inbound(vec![row.id], "no pairing code", vec![]).await.map(|_| ());
     }
     let code = new_pairing_code(random);
-    let name = sender.username.as_deref().or(sender.name.as_deref());
-    let request = shared.store.channel_request(channel, account, &sender.id, name, &code).await?;
-    let replies = match &request {
-        Some((request, true)) => {
-            tracing::info!(%channel, sender = %sender.id,
-                "a stranger asks to be let in; approve with: openclaw pairing approve {channel} {}", request.code);
-            let text = pairing_reply(&request.code, &sender.id, channel);
-            let (channel, account, to) = (channel.clone(), account.clone(), chat.id.clone());
-            vec![Outbound { channel, account, to, text, reply_to: None }]
-        }
-        // Asked before, or too many ask already.
-        Some((_, false)) | None => vec![],
+    let reply = Outbound {
+        channel: channel.clone(),
+        account: account.clone(),
+        to: chat.id.clone(),
+        text: pairing_reply(&code, &sender.id, channel),
+        reply_to: None,
     };
-    shared.store.close_inbound(vec![row.id], "pairing required", replies).await?;
-    shared.outbox.wake();
+    let offer = ChannelOffer {
+        row_id: row.id,
+        sender_id: sender.id.clone(),
+        name: sender.username.clone().or_else(|| sender.name.clone()),
+        code,
+        reply,
+    };
+    if let Some(request) = shared.store.offer_channel(offer).await? {
+        tracing::info!(%channel, sender = %sender.id,
+            "a stranger asks to be let in; approve with: openclaw pairing approve {channel} {}", request.code);
+        shared.outbox.wake();
+    }
     Ok(())
 }
 
-fn submit(shared: &Arc<Shared>, row: InboundRow) -> Option<Submitted> {
+fn submit(shared: &Arc<Shared>, row: InboundRow, claim: Arc<Claim>) -> Submitted {
     let (key, mode) = (session_of(shared, &row.inbound), queue_mode(shared, &row.inbound));
     let route = (row.inbound.channel != RPC)
         .then(|| format!("{}:{}:{}", row.inbound.channel, row.inbound.account, row.inbound.chat.id));
-    let submission =
-        Submission { run_id: run_id(&row.inbound), route, payload: Work::Message(Box::new(row)) };
-    Some(shared.runs.submit(shared, &key, submission, mode))
+    let submission = Submission {
+        run_id: run_id(&row),
+        route,
+        payload: Work::Message { row: Box::new(row), _claim: claim },
+    };
+    shared.runs.submit(shared, &key, submission, mode)
 }
 
-/// The run that answers a message: the idempotency key of an RPC, or what the platform calls the message. The same
-/// message always gives the same run, so that it cannot be begun twice.
-pub(crate) fn run_id(inbound: &Inbound) -> String {
-    if inbound.channel == RPC {
-        inbound.message_id.clone()
+/// The run that answers a message: the idempotency key of an RPC, or the message's row. The same message always gives
+/// the same run, so that it cannot be begun twice.
+pub(crate) fn run_id(row: &InboundRow) -> String {
+    if row.inbound.channel == RPC {
+        row.inbound.message_id.clone()
     } else {
-        format!("{}:{}:{}:{}", inbound.channel, inbound.account, inbound.chat.id, inbound.message_id)
+        format!("{}-{}", row.inbound.channel, row.id)
     }
 }
 

@@ -43,7 +43,8 @@ pub(crate) struct RunEvents {
 
 impl RunEvents {
     pub(crate) fn new(shared: Arc<Shared>, key: SessionKey, session_id: String, run_id: String) -> Self {
-        let state = State { seq: 0, text: String::new(), sent: 0, item: 0, last_flush: None, tools: HashMap::new() };
+        let state =
+            State { seq: 0, text: String::new(), sent: 0, item: 0, last_flush: None, tools: HashMap::new() };
         let item_prefix = model::new_id();
         Self { shared, key, session_id, run_id, item_prefix, state: Mutex::new(state) }
     }

@@ -11,9 +11,9 @@ use model::{Outbound, SessionKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{FinishRun, Route, Run, RunStatus};
+use store::{FinishRun, Route, Run, RunStatus, StoreError};
 
-/// When the store cannot take the end of a run (a full disk), it is tried again after this time, and again: the answer
+/// When the store cannot take the end of a run (a full disk, say), it is tried again after this time, and again: the answer
 /// exists, and must not be lost while the gateway lives. After a crash the run is resumed instead.
 const COMMIT_RETRY: Duration = Duration::from_secs(2);
 
@@ -26,11 +26,7 @@ pub(crate) async fn finish(
     events: &RunEvents,
 ) {
     let run = &begun.run;
-    let (status, error, timed_out) = match &outcome.end {
-        TurnEnd::Done => (RunStatus::Done, None, false),
-        TurnEnd::Aborted => (RunStatus::Aborted, None, false),
-        TurnEnd::Failed(e) => (RunStatus::Failed, Some(e.message.clone()), e.kind == TurnErrorKind::Deadline),
-    };
+    let (status, error, timed_out) = verdict(&outcome);
     let stop_reason = stop_reason(status);
     events.lifecycle(
         json!({"phase": "finishing", "stopReason": stop_reason, "aborted": status == RunStatus::Aborted,
@@ -62,7 +58,7 @@ pub(crate) async fn finish(
     shared.runs.resolve(&run.run_id, Arc::new(result));
 }
 
-/// Commits the end; `false` where the run is over already or the gateway is stopping.
+/// Commits the end, however long the store cannot take it. `false`: the run is over already, or the gateway is stopping.
 async fn commit(shared: &Arc<Shared>, key: &SessionKey, finish: FinishRun) -> bool {
     loop {
         match shared.store.finish_run(finish.clone()).await {
@@ -73,15 +69,32 @@ async fn commit(shared: &Arc<Shared>, key: &SessionKey, finish: FinishRun) -> bo
                 }
                 return true;
             }
-            Err(error @ store::StoreError::Full { .. }) => {
-                tracing::error!(run = %finish.run_id, %error, "the end of a run waits for space");
-                tokio::time::sleep(COMMIT_RETRY).await;
-            }
-            Err(error) => {
-                tracing::error!(run = %finish.run_id, %error, "the end of a run could not be stored");
+            Err(StoreError::Closed { .. }) => return false,
+            Err(error @ (StoreError::RunEnded { .. } | StoreError::UnknownRun { .. })) => {
+                tracing::error!(run = %finish.run_id, %error, "a run ended twice; the first end stands");
+                if let Ok(Some(run)) = shared.store.run(&finish.run_id).await {
+                    resolve_stored(shared, &run);
+                }
                 return false;
             }
+            Err(error) => {
+                tracing::error!(run = %finish.run_id, %error, "the end of a run waits for the store");
+                tokio::time::sleep(COMMIT_RETRY).await;
+            }
         }
+    }
+}
+
+/// How it ended: status, what went wrong, and whether it was too slow. An answer without a word is told, because
+/// somebody waits for it; silence on purpose is `NO_REPLY`.
+fn verdict(outcome: &TurnOutcome) -> (RunStatus, Option<String>, bool) {
+    match &outcome.end {
+        TurnEnd::Done if outcome.reply.trim().is_empty() && !outcome.silent => {
+            (RunStatus::Failed, Some("the model gave an empty answer; please ask again".into()), false)
+        }
+        TurnEnd::Done => (RunStatus::Done, None, false),
+        TurnEnd::Aborted => (RunStatus::Aborted, None, false),
+        TurnEnd::Failed(e) => (RunStatus::Failed, Some(e.message.clone()), e.kind == TurnErrorKind::Deadline),
     }
 }
 
@@ -208,7 +221,8 @@ pub(crate) fn resolve_stored(shared: &Shared, run: &Run) {
 /// Tells those who wait for a message that was taken out of the queue before its run began.
 fn resolve_never_begun(shared: &Shared, run_id: &str) {
     let now = shared.clock.now_ms();
-    let payload = json!({"runId": run_id, "status": "aborted", "summary": "aborted", "result": {"payloads": []}});
+    let payload =
+        json!({"runId": run_id, "status": "aborted", "summary": "aborted", "result": {"payloads": []}});
     let result = RunResult {
         status: RunStatus::Aborted,
         error: None,

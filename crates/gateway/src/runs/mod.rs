@@ -18,16 +18,24 @@ use model::SessionKey;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
 use store::{InboundRow, Run, RunStatus};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+/// After a panic the session pauses for this long.
+const PANIC_PAUSE: Duration = Duration::from_secs(1);
+
 /// Something to answer.
-#[derive(Debug, Clone)]
 pub(crate) enum Work {
     /// A message.
-    Message(Box<InboundRow>),
+    Message {
+        /// Its row.
+        row: Box<InboundRow>,
+        /// Held for as long as this work is about to be done.
+        _claim: Arc<Claim>,
+    },
     /// A run that a crash cut.
     Resume(Box<Run>),
 }
@@ -92,14 +100,10 @@ impl Runs {
         self.waiters.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Marks a row as taken; `false` where it was.
-    pub(crate) fn claim(&self, row: i64) -> bool {
-        self.claimed.lock().unwrap_or_else(|e| e.into_inner()).insert(row)
-    }
-
-    /// Gives a row back: closed, or to be tried again.
-    pub(crate) fn release(&self, row: i64) {
-        self.claimed.lock().unwrap_or_else(|e| e.into_inner()).remove(&row);
+    /// Takes hold of a row; `None` where somebody has it.
+    pub(crate) fn claim(&self, shared: &Arc<Shared>, row: i64) -> Option<Arc<Claim>> {
+        let is_new = self.claimed.lock().unwrap_or_else(|e| e.into_inner()).insert(row);
+        is_new.then(|| Arc::new(Claim { shared: Arc::downgrade(shared), row }))
     }
 
     /// Queues work for a session and starts its worker where none runs. `Refused`: too much waits already.
@@ -144,6 +148,13 @@ impl Runs {
     fn finished(&self, key: &SessionKey) {
         if let Some(slot) = self.slots().get_mut(key) {
             slot.queue.finished();
+        }
+    }
+
+    /// Gives back steering that could not be stored.
+    pub(crate) fn give_back_steering(&self, key: &SessionKey, steering: Vec<Submission<Work>>) {
+        if let Some(slot) = self.slots().get_mut(key) {
+            slot.queue.give_back_steering(steering);
         }
     }
 
@@ -199,27 +210,47 @@ impl Runs {
     }
 }
 
+/// The hold on an inbound row: while it lives, nobody else takes the row. Whichever way it ends, by a finished turn, a
+/// full queue, an error, a panic or a dropped request, the row is looked at again, and taken if it is still open.
+pub(crate) struct Claim {
+    /// Weak, because what is queued is part of the gateway.
+    shared: Weak<Shared>,
+    row: i64,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        shared.runs.claimed.lock().unwrap_or_else(|e| e.into_inner()).remove(&self.row);
+        shared.inbox.wake();
+    }
+}
+
 /// A session's worker: turn after turn until nothing waits. A turn that panics is ended as failed, and the next begins.
 async fn work_off(shared: &Arc<Shared>, key: &SessionKey) {
     while let Some(turn) = shared.runs.next(key) {
-        let rows: Vec<i64> = turn.work.iter().filter_map(|s| row_id(&s.payload)).collect();
         let run_id = turn.work.first().map(|s| s.run_id.clone()).unwrap_or_default();
         // Shutdown drops the turn where it is: the run stays `running` in the store and is resumed at the next start.
         tokio::select! {
             () = shared.lifecycle.soft().cancelled() => return,
             outcome = AssertUnwindSafe(guarded(shared, key, turn)).catch_unwind() => {
                 if outcome.is_err() {
-                    tracing::error!(session = %key, run = %run_id, "a turn panicked; the run is ended as failed");
-                    finish::after_panic(shared, key, &run_id).await;
+                    after_panic(shared, key, &run_id).await;
                 }
             }
         }
-        for row in rows {
-            shared.runs.release(row);
-        }
         shared.runs.finished(key);
-        // A message that found the queue full is still an open row.
-        shared.inbox.wake();
+        shared.inbox.turn_ended();
+    }
+}
+
+/// A message that brings a turn down before it has begun is still open and comes again: not at once, and the session
+/// lives on whatever happens here.
+async fn after_panic(shared: &Arc<Shared>, key: &SessionKey, run_id: &str) {
+    tracing::error!(session = %key, run = %run_id, "a turn panicked; the run is ended as failed");
+    tokio::time::sleep(PANIC_PAUSE).await;
+    if AssertUnwindSafe(finish::after_panic(shared, key, run_id)).catch_unwind().await.is_err() {
+        tracing::error!(session = %key, run = %run_id, "so did its end; the run is resumed at the next start");
     }
 }
 
@@ -227,11 +258,4 @@ async fn guarded(shared: &Arc<Shared>, key: &SessionKey, turn: Turn) {
     // Only closed at shutdown, and then there is nothing left to run.
     let Ok(_permit) = shared.runs.permits.acquire().await else { return };
     turn::run(shared, key, turn).await;
-}
-
-fn row_id(work: &Work) -> Option<i64> {
-    match work {
-        Work::Message(row) => Some(row.id),
-        Work::Resume(_) => None,
-    }
 }

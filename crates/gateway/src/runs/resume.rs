@@ -8,10 +8,14 @@ use agent::queue::{QueueMode, Submission, Submitted};
 use agent::resume::plan_resume;
 use model::SessionKey;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Run, RunStatus, StoreError};
 
 /// A run that was cut this often is ended with an apology: it may be what brings the gateway down.
 const MAX_RESUMES: i64 = 5;
+
+/// Approved nodes have this long, from the start, to come back before a cut run goes on without them.
+const NODE_GRACE: Duration = Duration::from_secs(5);
 
 /// Queues every run that was running when the gateway died. Called once, before inbound rows are looked at, so that
 /// the order within each session is kept.
@@ -29,12 +33,24 @@ pub(crate) async fn all(shared: &Arc<Shared>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Right after the start no node can be back yet; a run that was about to use one would be told that there is none.
+async fn wait_for_nodes(shared: &Shared) -> Result<(), StoreError> {
+    if shared.store.nodes().await?.is_empty() {
+        return Ok(());
+    }
+    while shared.started.elapsed() < NODE_GRACE && shared.hub.nodes.all().is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
 /// Begins a cut run again: the cut is marked in its transcript, calls that may have had effects are not repeated.
 pub(super) async fn begin(
     shared: &Arc<Shared>,
     key: &SessionKey,
-    run: Run,
+    run: &Run,
 ) -> Result<Option<Begin>, StoreError> {
+    wait_for_nodes(shared).await?;
     let Some((run, mut entries)) = shared.store.resume_run(&run.run_id).await? else { return Ok(None) };
     if run.status != RunStatus::Running {
         finish::resolve_stored(shared, &run);

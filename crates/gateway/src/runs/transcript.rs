@@ -5,7 +5,7 @@ use crate::shared::Shared;
 use agent::turn::{ModelCall, Transcript, TranscriptError, TranscriptFuture};
 use model::{Content, Inbound, Message, NoteMessage, Part, SessionKey, UserMessage};
 use std::sync::{Arc, Mutex};
-use store::{Entry, LedgerCall, StoreError};
+use store::{Entry, InboundRow, LedgerCall, StoreError};
 
 /// The transcript of one run.
 pub(crate) struct RunTranscript {
@@ -48,24 +48,25 @@ impl Transcript for RunTranscript {
     fn take_steering<'a>(&'a self) -> TranscriptFuture<'a, Vec<Message>> {
         Box::pin(async move {
             let steering = self.shared.runs.take_steering(&self.key);
-            let rows: Vec<_> = steering
-                .into_iter()
-                .filter_map(|s| match s.payload {
-                    Work::Message(row) => Some(row),
+            let rows: Vec<&InboundRow> = steering
+                .iter()
+                .filter_map(|s| match &s.payload {
+                    Work::Message { row, .. } => Some(&**row),
                     Work::Resume(_) => None,
                 })
                 .collect();
             if rows.is_empty() {
                 return Ok(Vec::new());
             }
-            let messages: Vec<Message> = rows.iter().map(|row| user_message(&row.inbound)).collect();
+            let messages: Vec<Message> = rows.iter().map(|row| user_message(row)).collect();
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-            let committed = self.commit(messages.clone(), vec![], ids.clone()).await;
-            // Closed rows need no claim; rows that could not be committed stay open and are taken again.
-            for id in ids {
-                self.shared.runs.release(id);
+            match self.commit(messages.clone(), vec![], ids).await {
+                Ok(()) => Ok(messages),
+                Err(error) => {
+                    self.shared.runs.give_back_steering(&self.key, steering);
+                    Err(error)
+                }
             }
-            committed.map(|()| messages)
         })
     }
 
@@ -107,7 +108,8 @@ pub(crate) fn ledger_call(call: ModelCall) -> LedgerCall {
 }
 
 /// A message as the model reads it. In groups the speaker is named, because many speak.
-pub(crate) fn user_message(inbound: &Inbound) -> Message {
+pub(crate) fn user_message(row: &InboundRow) -> Message {
+    let inbound = &row.inbound;
     let text = match inbound.chat.kind {
         model::ChatKind::Group => format!("[{}] {}", speaker(inbound), inbound.text),
         model::ChatKind::Direct => inbound.text.clone(),
@@ -122,7 +124,7 @@ pub(crate) fn user_message(inbound: &Inbound) -> Message {
     Message::User(UserMessage {
         content,
         timestamp: inbound.sent_at_ms,
-        idempotency_key: Some(format!("{}:user", dispatch::run_id(inbound))),
+        idempotency_key: Some(format!("{}:user", dispatch::run_id(row))),
     })
 }
 

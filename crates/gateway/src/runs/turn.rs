@@ -11,7 +11,7 @@ use model::{ChatKind, Inbound, Message, SessionKey, Usage};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{BeginRun, Begun, Entry, InboundRow, Run};
+use store::{BeginRun, Begun, Entry, InboundRow, Run, RunStatus, StoreError};
 use tokio_util::sync::CancellationToken;
 
 /// How often a chat is told that an answer is being written; platforms forget after five seconds or so.
@@ -31,15 +31,9 @@ pub(crate) struct Begin {
 /// Runs one turn of a session.
 pub(crate) async fn run(shared: &Arc<Shared>, key: &SessionKey, turn: Turn) {
     let Turn { work, cancel } = turn;
-    let begun = match begin(shared, key, work).await {
-        Ok(Some(begun)) => begun,
-        Ok(None) => return,
-        // Nothing was changed: the rows are open still and are taken again, but not at once.
-        Err(error) => {
-            tracing::error!(session = %key, %error, "a turn could not begin; it is tried again");
-            return tokio::time::sleep(BEGIN_RETRY).await;
-        }
-    };
+    let Some(begun) = begin_at_last(shared, key, &work).await else { return };
+    // The rows are closed: nothing holds them any more.
+    drop(work);
     let run = &begun.run;
     let events = RunEvents::new(shared.clone(), key.clone(), run.session_id.clone(), run.run_id.clone());
     events.lifecycle(json!({"phase": "start", "startedAt": run.started_at_ms}));
@@ -48,45 +42,66 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &SessionKey, turn: Turn) {
     finish::finish(shared, key, &begun, outcome, &events).await;
 }
 
-/// Begins the run: its row, its messages and the end of its inbound rows are one commit. `None`: there is nothing to run.
+/// Begins, however long the store cannot take it: the session waits meanwhile, so that nothing overtakes this message.
+/// `None`: there is nothing to run, or the gateway is stopping.
+async fn begin_at_last(shared: &Arc<Shared>, key: &SessionKey, work: &[Submission<Work>]) -> Option<Begin> {
+    loop {
+        match begin(shared, key, work).await {
+            Ok(begun) => return begun,
+            Err(StoreError::Closed { .. }) => return None,
+            Err(error) => tracing::error!(session = %key, %error, "a turn waits for the store"),
+        }
+        tokio::time::sleep(BEGIN_RETRY).await;
+    }
+}
+
+/// Begins the run: its row, its messages and the end of its inbound rows are one commit. Can be called again after an
+/// error: what was begun already goes on as after a crash.
 async fn begin(
     shared: &Arc<Shared>,
     key: &SessionKey,
-    work: Vec<Submission<Work>>,
-) -> Result<Option<Begin>, store::StoreError> {
-    let mut rows: Vec<InboundRow> = Vec::new();
+    work: &[Submission<Work>],
+) -> Result<Option<Begin>, StoreError> {
+    let mut rows: Vec<&InboundRow> = Vec::new();
     for submission in work {
-        match submission.payload {
-            Work::Message(row) => rows.push(*row),
-            Work::Resume(run) => return super::resume::begin(shared, key, *run).await,
+        match &submission.payload {
+            Work::Message { row, .. } => rows.push(row),
+            Work::Resume(run) => return super::resume::begin(shared, key, run).await,
         }
     }
-    let Some(first) = rows.first().map(|row| row.inbound.clone()) else { return Ok(None) };
-    let is_rpc = first.channel == dispatch::RPC;
-    let begin = BeginRun {
-        run_id: dispatch::run_id(&first),
-        session_key: key.clone(),
-        route: dispatch::route_of(&first),
-        messages: rows.iter().map(|row| user_message(&row.inbound)).collect(),
-        inbound_ids: rows.iter().map(|row| row.id).collect(),
-        created_via: if is_rpc { "run" } else { "channel" }.into(),
-        title: (!is_rpc).then(|| first.chat.title.clone().unwrap_or_else(|| speaker(&first))),
-        chat_type: (!is_rpc)
-            .then(|| if first.chat.kind == ChatKind::Group { "group" } else { "direct" }.into()),
-    };
-    match shared.store.begin_run(begin).await? {
+    let Some(first) = rows.first() else { return Ok(None) };
+    match shared.store.begin_run(begin_row(key, first, &rows)).await? {
         Begun::Started { run, transcript } => {
             let new = transcript.len().saturating_sub(rows.len());
             super::events::session_messages(shared, key, transcript.get(new..).unwrap_or_default());
-            Ok(Some(Begin { run, entries: transcript, first: Some(first) }))
+            Ok(Some(Begin { run, entries: transcript, first: Some(first.inbound.clone()) }))
+        }
+        // Begun by an earlier try of this very turn, whose second half failed.
+        Begun::Existing(run) if run.status == RunStatus::Running => {
+            super::resume::begin(shared, key, &run).await
         }
         Begun::Existing(run) => {
             // The same message once more: its row only needs closing; whoever waits gets the first answer.
-            let ids = rows.iter().map(|row| row.id).collect();
-            shared.store.close_inbound(ids, "answered by an earlier run", vec![]).await?;
+            shared.store.close_inbound(vec![first.id], "answered by an earlier run", vec![]).await?;
             finish::resolve_stored(shared, &run);
             Ok(None)
         }
+    }
+}
+
+fn begin_row(key: &SessionKey, first: &InboundRow, rows: &[&InboundRow]) -> BeginRun {
+    let inbound = &first.inbound;
+    let is_rpc = inbound.channel == dispatch::RPC;
+    let chat_type = if inbound.chat.kind == ChatKind::Group { "group" } else { "direct" };
+    BeginRun {
+        run_id: dispatch::run_id(first),
+        session_key: key.clone(),
+        route: dispatch::route_of(inbound),
+        messages: rows.iter().map(|row| user_message(row)).collect(),
+        inbound_ids: rows.iter().map(|row| row.id).collect(),
+        created_via: if is_rpc { "run" } else { "channel" }.into(),
+        title: (!is_rpc).then(|| inbound.chat.title.clone().unwrap_or_else(|| speaker(inbound))),
+        chat_type: (!is_rpc).then(|| chat_type.into()),
     }
 }
 

@@ -179,7 +179,8 @@ impl Feed {
 
     /// The `chat` event with which a run gets into this state.
     pub(crate) async fn chat(&mut self, run: &str, state: &str) -> Value {
-        let fits = |e: &EventFrame| e.event == "chat" && e.payload["runId"] == run && e.payload["state"] == state;
+        let fits =
+            |e: &EventFrame| e.event == "chat" && e.payload["runId"] == run && e.payload["state"] == state;
         self.next(&format!("chat {state} of {run}"), fits).await
     }
 

@@ -77,7 +77,10 @@ async fn a_malformed_frame_is_answered_or_ignored_and_the_connection_stays() {
 
 #[tokio::test]
 async fn text_that_is_not_utf8_ends_the_connection_and_no_other() {
-    use tokio_tungstenite::tungstenite::protocol::frame::{Frame, coding::{Data, OpCode}};
+    use tokio_tungstenite::tungstenite::protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    };
     let gateway = gateway_with("").await;
     let mut raw = Raw::connected(gateway.port(), &Ask::operator()).await;
     let frame = Frame::message(vec![0xff, 0xfe, 0xfd], OpCode::Data(Data::Text), true);
@@ -95,8 +98,16 @@ async fn an_unknown_method_is_named_and_params_that_are_wrong_name_the_place() {
         ("Health", json!({}), "unknown method: Health".to_owned()),
         ("health", json!([]), "invalid health params: at root: must be object".to_owned()),
         ("health", json!({"zzz": 1}), "invalid health params: at root: unexpected property 'zzz'".to_owned()),
-        ("node.describe", json!({}), "invalid node.describe params: must have required property 'nodeId'".to_owned()),
-        ("node.describe", json!({"nodeId": 7}), "invalid node.describe params: at /nodeId: must be string".to_owned()),
+        (
+            "node.describe",
+            json!({}),
+            "invalid node.describe params: must have required property 'nodeId'".to_owned(),
+        ),
+        (
+            "node.describe",
+            json!({"nodeId": 7}),
+            "invalid node.describe params: at /nodeId: must be string".to_owned(),
+        ),
     ];
     for (method, params, message) in cases {
         let error = raw.fails(method, params).await;
@@ -150,10 +161,17 @@ async fn ten_thousand_subscriptions_are_bounded() {
     assert_eq!(taken, 1000);
     for refused in &outcomes[taken..] {
         assert_eq!(refused["error"]["code"], "INVALID_REQUEST");
-        assert!(refused["error"]["message"].as_str().unwrap().starts_with("too many subscriptions"), "{refused}");
+        assert!(
+            refused["error"]["message"].as_str().unwrap().starts_with("too many subscriptions"),
+            "{refused}"
+        );
     }
     let again = json!({"key": "agent:main:s0"});
-    assert_eq!(raw.call("sessions.messages.subscribe", again.clone()).await["subscribed"], true, "it is there already");
+    assert_eq!(
+        raw.call("sessions.messages.subscribe", again.clone()).await["subscribed"],
+        true,
+        "it is there already"
+    );
     raw.call("sessions.messages.unsubscribe", again).await;
     raw.call("sessions.messages.subscribe", json!({"key": "agent:main:another"})).await;
 }

@@ -16,9 +16,7 @@ async fn a_node_is_asked_once_however_often_the_call_comes() {
     let (_, event) = operator.event(0, |e| e["event"] == "node.pair.requested").await;
     operator.call("node.pair.approve", json!({"requestId": event["payload"]["requestId"]})).await;
 
-    let call = |key: &str| {
-        json!({"nodeId": Device::new(1).id(), "command": "system.which", "params": {}, "idempotencyKey": key})
-    };
+    let call = |key: &str| json!({"nodeId": Device::new(1).id(), "command": "system.which", "params": {}, "idempotencyKey": key});
     let first = operator.request("node.invoke", call("same")).await;
     let meanwhile = operator.request("node.invoke", call("same")).await;
     let mut elsewhere = Raw::connected(port, &Ask::operator()).await;

@@ -54,7 +54,8 @@ impl Ids {
                     let how = if missing.is_some() { "is missing" } else { "was not expected" };
                     return Err(format!("{at}/{key} {how}"));
                 }
-                want.iter().try_for_each(|(key, value)| self.difference(&format!("{at}/{key}"), value, &have[key]))
+                want.iter()
+                    .try_for_each(|(key, value)| self.difference(&format!("{at}/{key}"), value, &have[key]))
             }
             (Value::Array(want), Value::Array(have)) if want.len() == have.len() => want
                 .iter()

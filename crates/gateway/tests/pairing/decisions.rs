@@ -68,7 +68,10 @@ async fn a_password_opens_in_either_field_and_its_refusals_name_it() {
     ];
     for (ask, code, reason) in cases {
         let (error, closed) = Raw::refused(port, &ask).await;
-        assert_eq!((&error["details"]["code"], &error["details"]["authReason"]), (&json!(code), &json!(reason)));
+        assert_eq!(
+            (&error["details"]["code"], &error["details"]["authReason"]),
+            (&json!(code), &json!(reason))
+        );
         assert_eq!(closed.0, 1008);
     }
 }
@@ -116,9 +119,11 @@ async fn an_operator_gives_away_no_scope_that_it_lacks() {
     let mut owner = Raw::connected(port, &Ask::operator()).await;
     owner.call("device.pair.approve", request).await;
 
-    let mut node = Raw::connected(port, &Ask::node(paired_node(port, &mut owner).await.0, &["system.run"])).await;
+    let mut node =
+        Raw::connected(port, &Ask::node(paired_node(port, &mut owner).await.0, &["system.run"])).await;
     node.assert_open().await;
-    let request = json!({"requestId": owner.call("node.pair.list", json!({})).await["pending"][0]["requestId"]});
+    let request =
+        json!({"requestId": owner.call("node.pair.list", json!({})).await["pending"][0]["requestId"]});
     let error = lesser.fails("node.pair.approve", request.clone()).await;
     assert_eq!(error["details"]["missingScope"], "operator.admin");
     owner.call("node.pair.approve", request).await;
@@ -146,9 +151,13 @@ async fn a_device_token_works_for_its_own_key_and_role_alone() {
         let node = Ask::node(device.clone(), &[]).auth(auth.clone());
         Raw::connected(port, &node).await.leave().await;
         let stolen = Ask::node(Device::new(8), &[]).auth(auth.clone());
-        let as_operator = Ask::operator().device(device.clone()).scopes(&["operator.read"]).auth(auth.clone());
-        let claimed = Ask::node(Device::new(8), &[]).auth(auth.clone()).forged(|p| p.id = Device::new(7).id());
-        let both = claimed.clone().forged(|p| (p.id, p.public_key) = (Device::new(7).id(), Device::new(7).public_key()));
+        let as_operator =
+            Ask::operator().device(device.clone()).scopes(&["operator.read"]).auth(auth.clone());
+        let claimed =
+            Ask::node(Device::new(8), &[]).auth(auth.clone()).forged(|p| p.id = Device::new(7).id());
+        let both = claimed
+            .clone()
+            .forged(|p| (p.id, p.public_key) = (Device::new(7).id(), Device::new(7).public_key()));
         let bare = Ask { device: None, ..Ask::operator() }.auth(auth);
         for (what, ask, code) in [
             ("another key", stolen, None),
@@ -158,14 +167,19 @@ async fn a_device_token_works_for_its_own_key_and_role_alone() {
             ("no device at all", bare, Some("")),
         ] {
             let (error, closed) = Raw::refused(port, &ask).await;
-            let mismatch = if field == "token" { "AUTH_TOKEN_MISMATCH" } else { "AUTH_DEVICE_TOKEN_MISMATCH" };
+            let mismatch =
+                if field == "token" { "AUTH_TOKEN_MISMATCH" } else { "AUTH_DEVICE_TOKEN_MISMATCH" };
             let bare_code = if field == "token" { mismatch } else { "DEVICE_IDENTITY_REQUIRED" };
             let code = code.map_or(mismatch, |c| if c.is_empty() { bare_code } else { c });
             assert_eq!(error["details"]["code"], code, "{what} in auth.{field}: {error}");
             assert_eq!(closed.0, 1008);
         }
     }
-    assert_eq!(owner.call("device.pair.list", json!({})).await["pending"], json!([]), "and nobody is asked about it");
+    assert_eq!(
+        owner.call("device.pair.list", json!({})).await["pending"],
+        json!([]),
+        "and nobody is asked about it"
+    );
 }
 
 #[tokio::test]
@@ -184,11 +198,19 @@ async fn a_request_keeps_its_id_until_another_thing_is_asked_for() {
     assert_eq!(both, id(ask(&["operator.write", "operator.read"])).await, "in another order");
 
     let pending = owner.call("device.pair.list", json!({})).await["pending"].clone();
-    assert_eq!(pending.as_array().map(Vec::len), Some(1), "the larger request took the smaller one's place: {pending}");
+    assert_eq!(
+        pending.as_array().map(Vec::len),
+        Some(1),
+        "the larger request took the smaller one's place: {pending}"
+    );
     let error = owner.fails("device.pair.approve", json!({"requestId": read})).await;
     assert!(error["message"].as_str().unwrap().contains("unknown requestId"), "{error}");
-    let announced: Vec<&Value> =
-        owner.events.iter().filter(|e| e["event"] == "device.pair.requested").map(|e| &e["payload"]["requestId"]).collect();
+    let announced: Vec<&Value> = owner
+        .events
+        .iter()
+        .filter(|e| e["event"] == "device.pair.requested")
+        .map(|e| &e["payload"]["requestId"])
+        .collect();
     assert_eq!(announced, [&read, &both], "each is announced once");
 }
 
@@ -212,9 +234,7 @@ async fn a_node_that_declares_more_keeps_what_was_approved() {
     let mut node = Raw::connected(port, &Ask::node(Device::new(1), &["system.which", "system.run"])).await;
     node.assert_open().await;
     assert_ne!(pending(&mut owner).await[0]["requestId"], id, "a larger one is a new request");
-    let call = |command: &str| {
-        json!({"nodeId": Device::new(1).id(), "command": command, "params": {}, "idempotencyKey": command})
-    };
+    let call = |command: &str| json!({"nodeId": Device::new(1).id(), "command": command, "params": {}, "idempotencyKey": command});
     let error = owner.fails("node.invoke", call("system.run")).await;
     assert_eq!(error["details"], json!({"reason": "command not approved", "command": "system.run"}));
     let waiting = owner.request("node.invoke", call("system.which")).await;

@@ -67,10 +67,13 @@ impl Ask {
     /// A node host with the shared token.
     pub fn node(device: Device, commands: &[&str]) -> Self {
         Self::operator()
-            .with("/client", json!({
-                "id": "node-host", "displayName": "sample-node", "version": "1.0.0", "platform": "linux",
-                "deviceFamily": "Linux", "mode": "node",
-            }))
+            .with(
+                "/client",
+                json!({
+                    "id": "node-host", "displayName": "sample-node", "version": "1.0.0", "platform": "linux",
+                    "deviceFamily": "Linux", "mode": "node",
+                }),
+            )
             .with("/role", json!("node"))
             .with("/scopes", json!([]))
             .with("/caps", json!(["system"]))

@@ -74,10 +74,12 @@ impl Raw {
         Self::upgrade_over(TcpSocket::new_v4().unwrap(), port, headers).await
     }
 
-    /// As [`Raw::open`]; its host keeps little of what the client does not read.
+    /// As [`Raw::open`]; the two hosts keep little of what the client does not read: a small window at its end, and
+    /// small segments, by which the other end sizes its own buffer.
     pub async fn open_narrow(port: u16) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
+        socket2::SockRef::from(&socket).set_tcp_mss(536).unwrap();
         Self::upgrade_over(socket, port, &[]).await.expect("the upgrade succeeds")
     }
 
@@ -93,10 +95,8 @@ impl Raw {
             let value = HeaderValue::from_str(value).unwrap();
             request.headers_mut().insert(HeaderName::from_static(name), value);
         }
-        let config = WebSocketConfig::default()
-            .read_buffer_size(4096)
-            .max_message_size(None)
-            .max_frame_size(None);
+        let config =
+            WebSocketConfig::default().read_buffer_size(4096).max_message_size(None).max_frame_size(None);
         let upgrade = tokio_tungstenite::client_async_with_config(request, tcp, Some(config));
         let ws = match timeout(PATIENCE, upgrade).await.expect("an answer to the upgrade") {
             Ok((ws, _)) => ws,
@@ -166,6 +166,10 @@ impl Raw {
 
     /// The response frame to a request.
     pub async fn response(&mut self, id: &str) -> Value {
+        timeout(PATIENCE, self.wait_for_response(id)).await.expect("a response")
+    }
+
+    async fn wait_for_response(&mut self, id: &str) -> Value {
         if let Some(at) = self.responses.iter().position(|r| r["id"] == id) {
             return self.responses.remove(at);
         }
@@ -208,6 +212,10 @@ impl Raw {
 
     /// The first event from the `from`th on that is the one meant, with its place.
     pub async fn event(&mut self, from: usize, meant: impl Fn(&Value) -> bool) -> (usize, Value) {
+        timeout(PATIENCE, self.wait_for_event(from, meant)).await.expect("an event")
+    }
+
+    async fn wait_for_event(&mut self, from: usize, meant: impl Fn(&Value) -> bool) -> (usize, Value) {
         let mut at = from;
         loop {
             while let Some(event) = self.events.get(at) {
@@ -273,6 +281,10 @@ impl Raw {
 
     /// Reads to the end and gives the close frame; frames on the way are kept.
     pub async fn closed(&mut self) -> Closed {
+        timeout(PATIENCE, self.wait_for_close()).await.expect("the gateway closes")
+    }
+
+    async fn wait_for_close(&mut self) -> Closed {
         loop {
             match self.next().await {
                 Got::Frame(frame) => self.keep(frame),

@@ -64,7 +64,7 @@ async fn look(host: &Host, request: &InvokeRequest) -> Result<Value, Failure> {
     let params = request.params_json.as_deref();
     match request.command.as_str() {
         "system.run.prepare" => prepare::prepare(host, params::read("system.run.prepare", params)?).await,
-        "system.which" => which::which(host, &params::read("system.which", params)?),
+        "system.which" => which::which(host, params::read("system.which", params)?).await,
         "node.host.stats" => {
             let stats = stats::read(&host.state_dir).await;
             serde_json::to_value(stats).map_err(|e| Failure::unavailable(e.to_string()))

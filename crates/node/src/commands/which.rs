@@ -14,18 +14,24 @@ pub(super) struct Params {
 }
 
 /// `{bins: [name]}` → `{bins: {name: path}}`; what is not there is left out.
-pub(super) fn which(host: &Host, params: &Params) -> Result<Value, Failure> {
+pub(super) async fn which(host: &Host, params: Params) -> Result<Value, Failure> {
     if params.bins.len() > MAX_BINS {
         return Err(Failure::invalid(format!(
             "invalid system.which params: at /bins: {} names, at most {MAX_BINS} at once",
             params.bins.len()
         )));
     }
-    let mut found = Map::new();
-    for bin in &params.bins {
-        if let Some(path) = exec::which(bin.trim(), &host.path) {
-            found.insert(bin.clone(), path.to_string_lossy().into());
-        }
-    }
+    let path = host.path.clone();
+    // A directory of the PATH may be on a network file system that takes its time.
+    let look = move || -> Map<String, Value> {
+        let find = |bin: String| {
+            let found = exec::which(bin.trim(), &path)?;
+            Some((bin, found.to_string_lossy().into()))
+        };
+        params.bins.into_iter().filter_map(find).collect()
+    };
+    let found = tokio::task::spawn_blocking(look).await;
+    let found =
+        found.map_err(|e| Failure::unavailable(format!("the programs could not be looked up: {e}")))?;
     Ok(json!({"bins": found}))
 }

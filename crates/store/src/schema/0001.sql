@@ -213,6 +213,7 @@ CREATE TABLE outbox (
   enqueue_key TEXT
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox(id) WHERE state = 'pending';
+CREATE INDEX outbox_dead ON outbox(id) WHERE state = 'dead';
 CREATE INDEX outbox_sent ON outbox(settled_at_ms) WHERE state = 'sent';
 CREATE INDEX outbox_key ON outbox(enqueue_key) WHERE enqueue_key IS NOT NULL;
 

@@ -18,6 +18,9 @@ async fn a_message_that_is_delivered_again_makes_no_second_row_even_when_it_is_c
     assert_eq!(first.len(), 3);
     assert_eq!(accept(&f, &[("c", "2"), ("c", "3"), ("c", "3")], "3").await.len(), 1);
     f.store.close_inbound(vec![first[0]], "denied", vec![]).await.unwrap();
+    for (id, open) in [(first[0], false), (first[1], true), (9999, false)] {
+        assert_eq!(f.store.is_open_inbound(id).await.unwrap(), open, "{id}");
+    }
     let f = f.restarted().await;
     assert!(accept(&f, &[("c", "1")], "3").await.is_empty());
     let open = f.store.open_inbound().await.unwrap();

@@ -1,7 +1,14 @@
 //! Nodes: declaring, approving, declaring more.
 
-use crate::support::{START, fixture, strings};
-use store::{Declared, NodeDeclaration};
+use crate::support::{Fixture, START, ask, fixture, strings};
+use store::{ApprovedVia, Declared, NodeDeclaration};
+
+/// With the node's device paired.
+async fn paired() -> Fixture {
+    let f = fixture();
+    f.store.pair_device(ask("n", "node", &[]), ApprovedVia::Silent).await.unwrap();
+    f
+}
 
 fn declaration(commands: &[&str]) -> NodeDeclaration {
     NodeDeclaration {
@@ -17,7 +24,7 @@ fn declaration(commands: &[&str]) -> NodeDeclaration {
 
 #[tokio::test]
 async fn nothing_declared_leaves_nothing_waiting() {
-    let f = fixture();
+    let f = paired().await;
     f.store.declare_node(declaration(&["a"])).await.unwrap();
     let nothing = NodeDeclaration { caps: vec![], ..declaration(&[]) };
     assert_eq!(f.store.declare_node(nothing).await.unwrap(), Declared::default());
@@ -26,7 +33,7 @@ async fn nothing_declared_leaves_nothing_waiting() {
 
 #[tokio::test]
 async fn the_same_declaration_keeps_its_request_and_another_takes_its_place() {
-    let f = fixture();
+    let f = paired().await;
     let first = f.store.declare_node(declaration(&["a", "b"])).await.unwrap();
     assert!(first.newly_pending && first.approved.is_none());
     let again = f.store.declare_node(declaration(&["b", "a"])).await.unwrap();
@@ -45,7 +52,7 @@ async fn the_same_declaration_keeps_its_request_and_another_takes_its_place() {
 
 #[tokio::test]
 async fn what_is_approved_keeps_working_while_more_waits_and_less_withdraws_it() {
-    let f = fixture();
+    let f = paired().await;
     let pending = f.store.declare_node(declaration(&["a", "b"])).await.unwrap().pending.unwrap();
     let (request, node) = f.store.approve_node(&pending.request_id).await.unwrap().unwrap();
     assert_eq!((request, node.last_seen_at_ms), (pending, Some(START)));
@@ -69,14 +76,37 @@ async fn what_is_approved_keeps_working_while_more_waits_and_less_withdraws_it()
 
 #[tokio::test]
 async fn approving_a_later_declaration_takes_the_place_of_the_earlier() {
-    let f = fixture();
+    let f = paired().await;
     for commands in [["a", "b"], ["a", "c"]] {
         let pending = f.store.declare_node(declaration(&commands)).await.unwrap().pending.unwrap();
         let (_, node) = f.store.approve_node(&pending.request_id).await.unwrap().unwrap();
         assert_eq!(node.declaration.commands, commands);
     }
     assert!(f.store.declare_node(declaration(&["b"])).await.unwrap().newly_pending);
-    assert!(f.store.remove_node("n").await.unwrap());
-    assert!(!f.store.remove_node("n").await.unwrap());
+    let (was_approved, request) = f.store.remove_node("n").await.unwrap();
+    assert!(was_approved && request.is_some());
+    assert_eq!(f.store.remove_node("n").await.unwrap(), (false, None));
+    assert!(f.store.node_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_removed_device_declares_nothing_and_nothing_of_it_is_approved() {
+    let f = fixture();
+    assert_eq!(
+        f.store.declare_node(declaration(&["a"])).await.unwrap(),
+        Declared::default(),
+        "it never was paired"
+    );
+    f.store.pair_device(ask("n", "operator", &[]), ApprovedVia::Silent).await.unwrap();
+    assert_eq!(
+        f.store.declare_node(declaration(&["a"])).await.unwrap(),
+        Declared::default(),
+        "not as a node"
+    );
+    f.store.pair_device(ask("n", "node", &[]), ApprovedVia::Silent).await.unwrap();
+    let pending = f.store.declare_node(declaration(&["a"])).await.unwrap().pending.unwrap();
+    assert!(f.store.remove_device("n").await.unwrap());
+    assert_eq!(f.store.approve_node(&pending.request_id).await.unwrap(), None);
+    assert_eq!(f.store.declare_node(declaration(&["a"])).await.unwrap(), Declared::default());
     assert!(f.store.node_requests().await.unwrap().is_empty());
 }

@@ -37,6 +37,27 @@ async fn sessions_are_listed_the_latest_changed_first_and_found_by_what_people_s
 }
 
 #[tokio::test]
+async fn a_page_that_is_asked_for_again_shows_every_change_that_was_acknowledged() {
+    let f = fixture();
+    let of_main = SessionFilter { agent_id: Some("main".into()), ..all() };
+    for name in ["one", "two", "three"] {
+        f.clock.advance_ms(1);
+        f.store.begin_run(begin(name, name, &["hi"])).await.unwrap();
+        for filter in [all(), of_main.clone(), all(), all()] {
+            let page = f.store.session_page(filter.clone()).await.unwrap();
+            assert_eq!(page.sessions, f.store.sessions(filter.clone()).await.unwrap());
+            assert_eq!(page.total, f.store.session_count(filter.agent_id.as_deref()).await.unwrap());
+        }
+    }
+    let before = f.store.session_page(all()).await.unwrap();
+    f.store.reset_session(&before.sessions[0].key).await.unwrap();
+    let after = f.store.session_page(all()).await.unwrap();
+    assert_ne!(before.sessions, after.sessions);
+    let short = f.store.session_page(SessionFilter { limit: 1, ..all() }).await.unwrap();
+    assert_eq!((short.sessions.len(), short.total), (1, after.total));
+}
+
+#[tokio::test]
 async fn name_and_route_are_those_of_the_last_message_that_gave_them() {
     let f = fixture();
     let route =
@@ -73,6 +94,29 @@ async fn history_is_read_from_its_end_page_by_page() {
     }
     assert_eq!(f.store.history(&key("nobody"), 5, None).await.unwrap(), (vec![], 0));
     assert!(f.store.context(&key("nobody")).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_page_reaches_as_far_back_as_limit_and_bytes_allow() {
+    let f = fixture();
+    let texts: Vec<String> = (1..=10).map(|_| "x".repeat(1000)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    f.store.begin_run(begin("r", "main", &texts)).await.unwrap();
+    for (limit, offset, bytes, want) in [
+        (3, 0, 1_000_000, vec![8, 9, 10]),
+        (3, 2, 1_000_000, vec![6, 7, 8]),
+        (30, 8, 1_000_000, vec![1, 2]),
+        (3, 10, 1_000_000, vec![]),
+        (3, usize::MAX, 1_000_000, vec![]),
+        (30, 1, 2_500, vec![8, 9]),
+        (30, 1, 0, vec![9]),
+        (0, 0, 1_000_000, vec![]),
+    ] {
+        let (entries, total) = f.store.history_page(&key("main"), limit, offset, bytes).await.unwrap();
+        let seqs: Vec<i64> = entries.iter().map(|e| e.seq).collect();
+        assert_eq!((seqs, total), (want, 10), "{limit} from {offset}, {bytes} bytes");
+    }
+    assert_eq!(f.store.history_page(&key("nobody"), 5, 0, 100).await.unwrap(), (vec![], 0));
 }
 
 #[tokio::test]

@@ -1,10 +1,9 @@
-//! `openclaw config set`: one value of the configuration file.
+//! `openclaw config set` and `unset`: one value of the configuration file.
 
-use super::path;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use clap::Args;
-use config::EditError;
+use config::{EditError, Loaded};
 use serde_json::{Value, json};
 
 /// Which value, and what it becomes.
@@ -23,21 +22,33 @@ pub(super) struct SetArgs {
 
 /// Sets the value and says what is left to do. The value itself is not repeated: it may be a secret.
 pub(super) fn run(args: &SetArgs, ctx: &Context) -> Result<(), Failure> {
-    let steps: Vec<String> =
-        path::steps(&args.path).map_err(Failure::usage)?.iter().map(|step| step.name().to_owned()).collect();
+    let loaded = config::set(&ctx.paths, &ctx.env, &names(&args.path)?, &value_of(args))?;
+    say(ctx, &loaded, &args.path, "is set")
+}
+
+/// Takes the value out and says what is left to do.
+pub(super) fn unset(path: &str, ctx: &Context) -> Result<(), Failure> {
+    let loaded = config::unset(&ctx.paths, &ctx.env, &names(path)?)?;
+    say(ctx, &loaded, path, "is no longer set")
+}
+
+fn names(path: &str) -> Result<Vec<String>, Failure> {
+    let steps = config::path_steps(path).map_err(Failure::usage)?;
     if steps.is_empty() {
         return Err(Failure::usage("the path is empty; write it like gateway.auth.mode".to_owned()));
     }
-    let loaded = config::set(&ctx.paths, &ctx.env, &steps, &value_of(args))?;
+    Ok(steps.iter().map(|step| step.name().to_owned()).collect())
+}
+
+fn say(ctx: &Context, loaded: &Loaded, path: &str, what: &str) -> Result<(), Failure> {
     let file = loaded.file.display().to_string();
-    let about: Vec<_> = loaded.warnings.iter().filter(|w| w.path.starts_with(&args.path)).cloned().collect();
-    let report = json!({"ok": true, "path": file, "key": args.path, "warnings": super::issues(&about)});
+    let about: Vec<_> = loaded.warnings.iter().filter(|w| w.path.starts_with(path)).cloned().collect();
+    let warnings = super::issues(&about);
+    let report = json!({"ok": true, "path": file, "key": path, "restartNeeded": true, "warnings": warnings});
     ctx.out.show(&report, || {
         let mut lines: Vec<String> = about.iter().map(|w| format!("{}: {w}", super::word(w.level))).collect();
-        lines.push(format!(
-            "{} is set in {file}; a running gateway takes it up when it is started again",
-            args.path
-        ));
+        lines
+            .push(format!("{path} {what} in {file}; a running gateway takes it up when it is started again"));
         lines.join("\n")
     })
 }

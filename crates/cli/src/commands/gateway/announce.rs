@@ -16,6 +16,8 @@ pub(super) struct Facts {
     auth: &'static str,
     origin: String,
     model: Option<String>,
+    /// The command that chooses a model.
+    choose: String,
     channels: Vec<&'static str>,
     broken: Vec<String>,
     notices: Vec<String>,
@@ -34,6 +36,7 @@ impl Facts {
             auth: gateway.auth_mode(),
             origin: kept_in(gateway.auth_origin()),
             model: gateway.model(),
+            choose: ctx.command("config set agents.defaults.model.primary anthropic/claude-sonnet-4-5"),
             channels,
             broken: broken.iter().map(|(name, reason)| format!("{name}: {reason}")).collect(),
             notices: gateway.notices().to_vec(),
@@ -61,7 +64,7 @@ fn kept_in(origin: Option<&CredentialOrigin>) -> String {
 /// Standard output cannot be written to.
 pub(super) fn print(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
     if ctx.out.json {
-        let Facts { url, state, config, auth, origin, model, channels, broken, notices, log } = facts;
+        let Facts { url, state, config, auth, origin, model, channels, broken, notices, log, .. } = facts;
         return ctx.out.json_line(&json!({
             "ok": true, "url": url, "stateDir": state, "config": config, "auth": auth, "credential": origin,
             "model": model, "channels": channels, "brokenChannels": broken, "notices": notices, "log": log,
@@ -72,12 +75,11 @@ pub(super) fn print(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
 }
 
 fn block(out: &Output, facts: &Facts) -> String {
-    let Facts { url, state, config, auth, origin, model, channels, broken, notices, log } = facts;
+    let Facts { url, state, config, auth, origin, model, choose, channels, broken, notices, log } = facts;
     let none = || {
-        out.paint(
-            Tone::Warn,
-            "none; set models.providers.NAME and agents.defaults.model.primary to NAME/MODEL",
-        )
+        let how =
+            format!("none; choose one with: {choose} (or openai/…, ollama/…), and start the gateway again");
+        out.paint(Tone::Warn, &how)
     };
     let mut rows = vec![
         ("url", url.clone()),
@@ -111,6 +113,7 @@ mod tests {
             auth: "token",
             origin: kept_in(Some(&origin)),
             model: None,
+            choose: "openclaw --dev config set agents.defaults.model.primary x/y".into(),
             channels: vec!["telegram"],
             broken: vec!["irc: no nick".into()],
             notices: Vec::new(),
@@ -120,7 +123,7 @@ mod tests {
         for line in [
             "  url       ws://127.0.0.1:1",
             "  auth      token (made just now, kept in /s/credentials/gateway-token)",
-            "  model     none; set models.providers.NAME",
+            "  model     none; choose one with: openclaw --dev config set agents.defaults.model.primary x/y",
             "  channels  telegram",
             "  broken    irc: no nick",
             "  log       /s/logs/current.log",

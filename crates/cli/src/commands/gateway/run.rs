@@ -61,7 +61,7 @@ enum AuthArg {
 }
 
 /// What is under way gets this long to end.
-const SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);
+const SHUTDOWN_WITHIN: Duration = Duration::from_secs(8);
 
 pub(super) async fn run(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;

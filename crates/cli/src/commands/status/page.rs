@@ -34,6 +34,7 @@ pub(super) fn render(ctx: &Context, report: &Value, all: bool) -> String {
     row("sessions", cell(report, "/sessions/count"));
     row("nodes", printable(&nodes(report)));
     page.push_str(&channel_lines(ctx, report));
+    page.push_str(&outbox_line(ctx, report));
     if let Some(waiting) = report.get("waiting") {
         page.push_str(&waiting_line(ctx, waiting));
     }
@@ -70,6 +71,20 @@ fn channel_lines(ctx: &Context, report: &Value) -> String {
     let asked = report.get("health").filter(|h| h.get("channels").is_some());
     let lines = channels(&ctx.out, asked.or(report.get("channels")).unwrap_or(&Value::Null), ctx.now_ms());
     if lines.is_empty() { "channels  none\n".into() } else { lines }
+}
+
+/// Nothing where everything has gone out.
+fn outbox_line(ctx: &Context, report: &Value) -> String {
+    let count = |key: &str| number(report, key).filter(|n| *n > 0);
+    let parts: Vec<String> =
+        [("/outbox/waiting", "on their way"), ("/outbox/givenUp", "given up (openclaw logs says why)")]
+            .into_iter()
+            .filter_map(|(key, words)| Some(format!("{} {words}", count(key)?)))
+            .collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!("outbox    {}\n", ctx.out.paint(Tone::Warn, &parts.join(", ")))
 }
 
 fn waiting_line(ctx: &Context, waiting: &Value) -> String {
