@@ -59,7 +59,8 @@ fn binary(args: &Args) -> Result<PathBuf> {
         None => process::build_openclaw()?,
     };
     if path.is_file() {
-        return Ok(path);
+        // It is started from another directory.
+        return Ok(path.canonicalize()?);
     }
     Err(Failure::new(format!(
         "{} is not there; build it with `cargo build --release -p cli`, or name it with --binary",

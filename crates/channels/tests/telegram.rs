@@ -1,6 +1,6 @@
 //! The channel against a server that speaks the Bot API.
 // Helpers of tests may end a test.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use channels::{Inbox, SendError, SendErrorKind, Telegram, TelegramConfig};
 use model::{Inbound, ManualClock, Outbound, Part};

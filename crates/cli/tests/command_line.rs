@@ -1,5 +1,8 @@
 //! The command line itself: help, what is refused, and what errors look like to people and to programs.
 
+// Helpers outside of test functions may end the test too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use support::{Home, free_port};

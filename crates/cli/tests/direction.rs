@@ -1,5 +1,8 @@
 //! What may depend on what, and how large things may get. `ARCHITECTURE.md` says why; this holds it.
 
+// Helpers outside of test functions may end the test too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

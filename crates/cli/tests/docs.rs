@@ -1,5 +1,8 @@
 //! The pages under `docs/` say what the program does: the method table, the commands, and links that lead somewhere.
 
+// Helpers outside of test functions may end the test too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use protocol::Access;
 use protocol::events::EVENTS;
 use protocol::methods::METHODS;

@@ -1,6 +1,6 @@
 //! `gateway run` itself: how it says where it is, who may start a second one, and how it ends.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

@@ -2,7 +2,7 @@
 //! random points and started again each time. Every message is answered, in order; what is answered twice is shown to
 //! be what nobody can know; no effect of a tool happens twice; what was cut is marked in its transcript.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/live.rs"]
 mod live;

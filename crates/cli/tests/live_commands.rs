@@ -1,6 +1,6 @@
 //! Every command that asks a gateway, against a running one of this build, with a node, a model and Telegram.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/live.rs"]
 mod live;

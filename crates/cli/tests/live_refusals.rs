@@ -1,6 +1,6 @@
 //! What bad input gets from a running gateway: the thing, the place and the next step, and an exit code for scripts.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/live.rs"]
 mod live;

@@ -1,5 +1,8 @@
 //! What works without a gateway: the configuration file and the node's key.
 
+// Helpers outside of test functions may end the test too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use support::Home;

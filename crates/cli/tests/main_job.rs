@@ -2,7 +2,7 @@
 //! command on a node of its own, and the answer comes back. Only the platform and the model's provider are stand-ins,
 //! and those speak the real thing on the wire.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/live.rs"]
 mod live;

@@ -1,7 +1,7 @@
 //! npm's gateway client against the built gateway: it pairs an operator and a node, chats, runs the agent and calls the
 //! node. The client's side is `tests/npm/client.mjs`.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/live.rs"]
 mod live;

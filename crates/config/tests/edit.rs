@@ -1,6 +1,6 @@
 //! Changing one value of a config file.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use config::REDACTED;
 use config::edit::{EditError, set, unset, write_atomically};

@@ -1,6 +1,6 @@
 //! Changing one value of the file, and leaving everything else alone.
 // A helper that cannot do its part fails the test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use config::{EditError, Env, Paths};
 use proptest::prelude::*;

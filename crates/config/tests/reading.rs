@@ -1,6 +1,6 @@
 //! What a config means, and what is said about one that is wrong.
 // A helper that cannot do its part fails the test.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 

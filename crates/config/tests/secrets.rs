@@ -1,6 +1,6 @@
 //! Secrets: how they are named, looked up, and kept out of sight.
 // A helper that cannot do its part fails the test.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! One turn, as an operator's client sees it: `agent`, `agent.wait`, events, errors, deadlines.
 
 // A helper that cannot do its part fails the test.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod flow;
 

@@ -1,5 +1,8 @@
 //! Who may see and do what once connected: no more than was granted, and nothing after it was taken back.
 
+// Helpers outside of test functions may end the test too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use serde_json::{Value, json};
@@ -87,7 +90,9 @@ async fn taking_an_approval_back_fails_what_is_under_way_and_withdraws_what_wait
     assert_eq!(resolved["decision"], "rejected");
     let error = owner.fails("node.pair.approve", json!({"requestId": resolved["requestId"]})).await;
     assert!(error["message"].as_str().unwrap().contains("unknown requestId"), "{error}");
-    assert!(owner.fails("node.pair.remove", node_id).await["message"].as_str().unwrap().contains("unknown node"));
+    assert!(
+        owner.fails("node.pair.remove", node_id).await["message"].as_str().unwrap().contains("unknown node")
+    );
 }
 
 #[tokio::test]

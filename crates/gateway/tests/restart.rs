@@ -1,7 +1,7 @@
 //! A gateway that stops in the middle of something, and another that goes on where it was.
 
 // A helper that cannot do its part fails the test.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod flow;
 

@@ -1,7 +1,7 @@
 //! Sessions over RPC: their shapes beside recorded ones, transcripts, subscriptions, queue modes, compaction, usage.
 
 // A helper that cannot do its part fails the test.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod flow;
 

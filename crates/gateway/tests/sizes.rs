@@ -1,5 +1,8 @@
 //! What is too large for a frame, a node or a key is refused where it is noticed, and nothing else suffers.
 
+// Helpers outside of test functions may end the test too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use serde_json::{Value, json};

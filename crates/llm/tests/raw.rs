@@ -1,6 +1,6 @@
 //! Calls against a bare socket, where the test decides every byte.
 // A helper that fails is a failed test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use llm::{Api, ErrorKind, Limits, Model, ModelInfo, Price, ProviderConfig, Request, Setup, StreamEvent};
 use model::SecretString;

@@ -1,6 +1,6 @@
 //! Calls over real connections on the loopback, against a provider that behaves well and badly.
 // A helper that fails is a failed test.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use llm::{
     Api, Completion, ErrorKind, Limits, Model, ModelError, ModelInfo, Price, ProviderConfig, Request, Setup,

@@ -1,6 +1,6 @@
 //! Which target and which credentials win, over flags, environment, config and the generated token, in both modes.
 // A helper that cannot do its part fails the test.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
 

@@ -1,5 +1,8 @@
 //! A real gateway, through its real constructor, on a free port and in a directory of its own.
 
+// Only tests use this: what cannot be set up ends them with the reason.
+#![allow(clippy::panic)]
+
 use config::{Env, Paths};
 use gateway::{Gateway, GatewayOptions, StartError};
 use model::{SharedClock, SystemClock};

@@ -18,7 +18,7 @@ use store::{Device, DeviceToken};
 #[derive(Debug)]
 pub(crate) struct Refusal {
     /// The request to answer and the error; `None` closes without a word.
-    pub(crate) answer: Option<(String, ErrorShape)>,
+    pub(crate) answer: Option<Box<(String, ErrorShape)>>,
     /// The close code.
     pub(crate) code: CloseCode,
     /// The close reason.
@@ -36,7 +36,7 @@ impl Refusal {
             Some(request) => format!("{} (requestId: {request})", error.message),
             None => error.message.clone(),
         };
-        Self { answer: Some((id.to_owned(), error)), code, reason }
+        Self { answer: Some(Box::new((id.to_owned(), error))), code, reason }
     }
 }
 

@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_client_that_never_reads_is_closed_by_count_and_by_bytes() {
         let raw = |len: usize| RawValue::from_string(format!("\"{}\"", "x".repeat(len))).unwrap();
-        for (frames, size) in [(MAX_QUEUED_FRAMES + 1, 1), (3, MAX_BUFFERED_BYTES / 2)] {
+        for (frames, size) in [(MAX_QUEUED_FRAMES + 1, 1), (4, MAX_BUFFERED_BYTES / 3)] {
             let (handle, _receiver) = handle();
             let payload = raw(size);
             for _ in 0..frames {
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn what_was_sent_no_longer_counts() {
         let (handle, mut receiver) = handle();
-        let payload = RawValue::from_string(format!("\"{}\"", "x".repeat(MAX_BUFFERED_BYTES / 2))).unwrap();
+        let payload = RawValue::from_string(format!("\"{}\"", "x".repeat(MAX_BUFFERED_BYTES / 3))).unwrap();
         for _ in 0..5 {
             handle.respond("1", Ok(&payload));
             handle.sent(&receiver.try_recv().unwrap());

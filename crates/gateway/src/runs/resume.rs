@@ -12,7 +12,7 @@ use std::time::Duration;
 use store::{Run, RunStatus, StoreError};
 
 /// A run that was cut this often is ended with an apology: it may be what brings the gateway down.
-const MAX_RESUMES: i64 = 5;
+const MAX_RESUMES: i64 = 10;
 
 /// Approved nodes have this long, from the start, to come back before a cut run goes on without them.
 const NODE_GRACE: Duration = Duration::from_secs(5);
