@@ -194,9 +194,9 @@ async fn an_answer_that_the_platform_did_not_take_is_sent_by_the_next_gateway() 
 #[tokio::test]
 async fn a_run_that_is_cut_every_time_is_given_up_and_says_so() {
     let world = World::new().await;
-    world.model.script(vec![Step::Hang; 6]);
+    world.model.script(vec![Step::Hang; 11]);
     world.fake.push_text(FRIEND, FRIEND, "this one is bad");
-    for tries in 1..=6 {
+    for tries in 1..=11 {
         let gateway = world.start().await;
         world.model.wait_for_requests(tries).await;
         gateway.stop().await;
@@ -204,7 +204,7 @@ async fn a_run_that_is_cut_every_time_is_given_up_and_says_so() {
     let gateway = world.start().await;
     let said = world.sent(1).await.remove(0);
     assert!(said.contains("interrupted too often"), "{said}");
-    assert_eq!(world.model.request_count(), 6, "it was not asked a seventh time");
+    assert_eq!(world.model.request_count(), 11, "it was not asked a twelfth time");
     let operator = Operator::connect(&gateway).await;
     assert_eq!(operator.session().await["status"], "failed");
     gateway.stop().await;

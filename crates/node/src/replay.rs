@@ -1,5 +1,5 @@
-//! The same idempotency key again gives the first answer, and the command never runs twice. This outlives connections:
-//! a gateway that lost one may ask again on the next.
+//! The same wish again (key, command and parameters) gives the first answer, and the command never runs twice. This
+//! outlives connections: a gateway that lost one may ask again on the next.
 
 use crate::invoke::{Failure, Outcome};
 use std::collections::VecDeque;
