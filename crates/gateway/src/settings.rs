@@ -6,6 +6,8 @@ use crate::auth::secret::AuthMode;
 use crate::hub::policy::CommandPolicy;
 use agent::queue::QueueMode;
 use config::{Config, Env, Loaded, Paths, ServerAuth};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -39,7 +41,7 @@ pub(crate) struct Settings {
     pub(crate) turn_deadline: Duration,
     pub(crate) max_concurrent: usize,
     pub(crate) reserve_tokens: Option<u64>,
-    pub(crate) time_zone: String,
+    pub(crate) zone: Zone,
     pub(crate) exec: tools::ExecDefaults,
     pub(crate) exec_allowed: bool,
     pub(crate) tools_allow: Option<Vec<String>>,
@@ -83,7 +85,7 @@ impl Settings {
             turn_deadline,
             max_concurrent: defaults.max_concurrent(),
             reserve_tokens: defaults.compaction.reserve_tokens,
-            time_zone: defaults.user_timezone.clone().unwrap_or_else(|| "UTC".into()),
+            zone: Zone::named(defaults.user_timezone.as_deref()),
             exec: exec_defaults(config),
             exec_allowed: exec_allowed(config),
             tools_allow: config.tools.allow.clone(),
@@ -115,6 +117,28 @@ impl Settings {
     /// Whether there is an agent with this id.
     pub(crate) fn has_agent(&self, id: &str) -> bool {
         self.agents.iter().any(|a| a.id == id)
+    }
+}
+
+/// The user's time zone.
+#[derive(Debug, Clone)]
+pub(crate) struct Zone(TimeZone);
+
+impl Zone {
+    /// `agents.defaults.userTimezone`, else that of this host. A name that nobody knows is reported, and reads as UTC.
+    fn named(name: Option<&str>) -> Self {
+        let Some(name) = name else { return Self(TimeZone::system()) };
+        Self(TimeZone::get(name).unwrap_or_else(|error| {
+            tracing::warn!(%error, "agents.defaults.userTimezone is no known time zone (write it as Europe/Berlin); using UTC");
+            TimeZone::UTC
+        }))
+    }
+
+    /// Its name, and how many minutes it is ahead of UTC at this time.
+    pub(crate) fn at(&self, now_ms: i64) -> (String, i32) {
+        let name = self.0.iana_name().unwrap_or("UTC").to_owned();
+        let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
+        (name, self.0.to_offset(now).seconds() / 60)
     }
 }
 
@@ -183,4 +207,17 @@ fn exec_allowed(config: &Config) -> bool {
     let mode_allows = exec.mode.is_none_or(|m| m == config::ExecMode::Full);
     let security_allows = exec.security.is_none_or(|s| s == config::ExecSecurity::Full);
     mode_allows && security_allows && exec.ask.is_none_or(|a| a == config::ExecAsk::Off)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_zone_knows_summer_and_winter_and_an_unknown_one_is_utc() {
+        let berlin = Zone::named(Some("Europe/Berlin"));
+        assert_eq!(berlin.at(1_795_226_141_932), ("Europe/Berlin".into(), 60));
+        assert_eq!(berlin.at(1_782_900_000_000), ("Europe/Berlin".into(), 120));
+        assert_eq!(Zone::named(Some("Mars/Olympus")).at(0), ("UTC".into(), 0));
+    }
 }

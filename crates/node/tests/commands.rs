@@ -144,7 +144,8 @@ async fn cancelling_ends_the_command_and_its_children() {
     bench
         .during(async {
             let (mut peer, _) = bench.gateway.welcome().await;
-            let command = format!("sleep 300 > {} & echo go > {}; wait", alive.display(), started.display());
+            let command =
+                format!("exec 3> {}; sleep 300 & echo go > {}; wait", alive.display(), started.display());
             invoke(&mut peer, "1", "system.run", shell(&command)).await;
             let script = async {
                 assert_eq!(read_pipe(&started).await, "go\n");

@@ -107,7 +107,8 @@ async fn a_lost_connection_ends_its_commands_and_the_node_comes_back() {
     bench
         .during(async {
             let (mut peer, _) = bench.gateway.welcome().await;
-            let command = format!("sleep 300 > {} & echo go > {}; wait", alive.display(), started.display());
+            let command =
+                format!("exec 3> {}; sleep 300 & echo go > {}; wait", alive.display(), started.display());
             invoke_with_key(&mut peer, "1", "system.run", shell(&command), "k").await;
             let cut = async {
                 assert_eq!(read_pipe(&started).await, "go\n");
@@ -133,7 +134,8 @@ async fn stopping_the_node_ends_its_commands() {
     let (started, alive) = (bench.pipe("started"), bench.pipe("alive"));
     let script = async {
         let (mut peer, _) = bench.gateway.welcome().await;
-        let command = format!("sleep 300 > {} & echo go > {}; wait", alive.display(), started.display());
+        let command =
+            format!("exec 3> {}; sleep 300 & echo go > {}; wait", alive.display(), started.display());
         invoke(&mut peer, "1", "system.run", shell(&command)).await;
         assert_eq!(read_pipe(&started).await, "go\n");
         peer

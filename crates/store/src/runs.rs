@@ -4,7 +4,7 @@
 
 use crate::error::{Fault, Sql};
 use crate::sessions::{self, read_key, read_route};
-use crate::sql;
+use crate::sql::{self, Json, json};
 use crate::{
     BeginRun, Begun, Entry, FinishRun, LedgerCall, OutboxRow, R, Run, RunStatus, Session, Store, inbound,
     ledger, outbox, transcript,
@@ -15,7 +15,7 @@ use rusqlite::{Connection, Row, params};
 const SELECT: &str =
     "SELECT r.run_id, r.session_key, t.session_id, r.route_channel, r.route_account, r.route_to,
       r.route_reply_to, r.status, r.started_at_ms, r.ended_at_ms, r.resumes, r.reply, r.error, r.used_input,
-      r.used_output, r.used_cache_read, r.used_cache_write, r.used_cost, r.transcript
+      r.used_output, r.used_cache_read, r.used_cache_write, r.used_cost, r.transcript, r.directives
     FROM runs r JOIN transcripts t USING (transcript)";
 
 /// A run and the number of its transcript.
@@ -161,8 +161,8 @@ fn begin(c: &Connection, b: BeginRun, now: i64) -> Sql<(Found, bool)> {
 
 fn insert(c: &Connection, b: &BeginRun, session: &Session, now: i64) -> Sql<()> {
     let sql = "INSERT INTO runs (run_id, session_key, transcript, route_channel, route_account, route_to,
-                 route_reply_to, status, started_at_ms)
-               SELECT ?1, ?2, transcript, ?4, ?5, ?6, ?7, 'running', ?8 FROM transcripts WHERE session_id = ?3";
+                 route_reply_to, directives, status, started_at_ms)
+               SELECT ?1, ?2, transcript, ?4, ?5, ?6, ?7, ?8, 'running', ?9 FROM transcripts WHERE session_id = ?3";
     let route = b.route.as_ref();
     let values = params![
         b.run_id,
@@ -172,6 +172,7 @@ fn insert(c: &Connection, b: &BeginRun, session: &Session, now: i64) -> Sql<()> 
         route.map(|r| &r.account),
         route.map(|r| &r.to),
         route.and_then(|r| r.reply_to.as_ref()),
+        b.directives.as_ref().map(json).transpose()?,
         now
     ];
     sql::run(c, sql, values)?;
@@ -262,6 +263,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
         session_key: read_key(row, 1)?,
         session_id: row.get(2)?,
         route: read_route(row, 3)?,
+        directives: row.get::<_, Option<Json<_>>>(19)?.map(|json| json.0),
         status: sessions::status(&row.get::<_, String>(7)?),
         started_at_ms: row.get(8)?,
         ended_at_ms: row.get(9)?,

@@ -1,6 +1,6 @@
 //! The rows as the rest of the program sees them. All times are ms since the Unix epoch.
 
-use model::{Inbound, Message, Outbound, SessionKey, Usage};
+use model::{Directives, Inbound, Message, Outbound, SessionKey, Usage};
 use serde_json::Value;
 
 /// What a connecting device says of itself; none of it is trusted beyond showing it.
@@ -249,6 +249,8 @@ pub struct Run {
     pub session_id: String,
     /// Where its answer goes; `None` answers the caller alone.
     pub route: Option<Route>,
+    /// What the caller asked for beside the answer; it holds after a crash too.
+    pub directives: Option<Directives>,
     /// How it stands.
     pub status: RunStatus,
     /// When it was accepted.
@@ -290,6 +292,8 @@ pub struct BeginRun {
     pub session_key: SessionKey,
     /// Where its answer goes.
     pub route: Option<Route>,
+    /// What the caller asked for beside the answer.
+    pub directives: Option<Directives>,
     /// What was said. May be empty when everything is in the transcript already.
     pub messages: Vec<Message>,
     /// The inbound rows that these messages are; closed by this.

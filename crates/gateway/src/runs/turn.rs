@@ -97,6 +97,7 @@ fn begin_row(key: &SessionKey, first: &InboundRow, rows: &[&InboundRow]) -> Begi
         run_id: dispatch::run_id(first),
         session_key: key.clone(),
         route: dispatch::route_of(inbound),
+        directives: inbound.directives.clone(),
         messages: rows.iter().map(|row| user_message(row)).collect(),
         inbound_ids: rows.iter().map(|row| row.id).collect(),
         created_via: if is_rpc { "run" } else { "channel" }.into(),
@@ -116,7 +117,7 @@ async fn answer(
         Ok(model) => model,
         Err(message) => return failed(message),
     };
-    let directives = begun.first.as_ref().and_then(|i| i.directives.clone()).unwrap_or_default();
+    let directives = begun.run.directives.clone().unwrap_or_default();
     let tools = shared.tools_for(key.agent_id());
     let mut system = prompt(shared, key, begun, &tools).await;
     if let Some(extra) = &directives.extra_system {
@@ -160,15 +161,17 @@ async fn prompt(shared: &Shared, key: &SessionKey, begun: &Begin, tools: &agent:
     let workspace = agent::workspace::Workspace::new(agent.workspace.clone());
     let channel = begun.run.route.as_ref().map(|r| r.channel.clone());
     let group = begun.first.as_ref().filter(|i| i.chat.kind == ChatKind::Group);
+    let now_ms = shared.clock.now_ms();
+    let (time_zone, utc_offset_minutes) = shared.settings.zone.at(now_ms);
     system_prompt(&PromptInput {
         agent_id: agent.id.clone(),
         agent_name: agent.name.clone(),
         session_key: key.to_string(),
         channel,
         group: group.map(|i| i.chat.title.clone().unwrap_or_else(|| i.chat.id.clone())),
-        now_ms: shared.clock.now_ms(),
-        time_zone: shared.settings.time_zone.clone(),
-        utc_offset_minutes: 0,
+        now_ms,
+        time_zone,
+        utc_offset_minutes,
         tools: tools.iter().map(|t| t.spec().name.clone()).collect(),
         nodes: node_names(shared),
         workspace: workspace.root().display().to_string(),

@@ -143,6 +143,7 @@ CREATE TABLE runs (
   route_account TEXT,
   route_to TEXT,
   route_reply_to TEXT,
+  directives TEXT,
   status TEXT NOT NULL CHECK (status IN ('running', 'done', 'failed', 'aborted')),
   started_at_ms INTEGER NOT NULL,
   ended_at_ms INTEGER,

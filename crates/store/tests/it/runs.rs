@@ -147,3 +147,19 @@ async fn nonsense_from_a_model_never_makes_a_transcript_unreadable() {
     assert!(matches!(arguments, Value::String(_)));
     assert!(f.store.session(&key("main")).await.unwrap().unwrap().usage.cost.is_finite());
 }
+
+#[tokio::test]
+async fn what_the_caller_asked_for_is_still_there_when_a_cut_run_is_taken_up() {
+    let f = fixture();
+    let asked = model::Directives {
+        timeout_ms: Some(30_000),
+        extra_system: Some("be brief".into()),
+        ..model::Directives::default()
+    };
+    let b = store::BeginRun { directives: Some(asked.clone()), ..begin("r", "main", &["hi"]) };
+    f.store.begin_run(b).await.unwrap();
+    let (run, _) = f.store.resume_run("r").await.unwrap().unwrap();
+    assert_eq!(run.directives, Some(asked));
+    f.store.begin_run(begin("s", "other", &["hi"])).await.unwrap();
+    assert_eq!(f.store.run("s").await.unwrap().unwrap().directives, None);
+}

@@ -90,6 +90,7 @@ pub(crate) fn begin(run: &str, session: &str, texts: &[&str]) -> BeginRun {
         run_id: run.into(),
         session_key: key(session),
         route: None,
+        directives: None,
         messages: texts.iter().map(|t| user(t)).collect(),
         inbound_ids: vec![],
         created_via: "run".into(),
