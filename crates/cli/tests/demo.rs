@@ -28,7 +28,8 @@ fn one_message_goes_from_chat_to_node_and_back_and_each_hop_is_told() {
     // Another program may have the usual port; where nobody has it, this test does.
     let _holder = TcpListener::bind("127.0.0.1:18789");
     let output = demo(&home, home.path(), &["--json"]);
-    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{said}{complained}");
     let report: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(report["ok"], true);
@@ -52,7 +53,10 @@ fn the_built_in_model_says_that_it_is_none() {
     let home = TempDir::new().unwrap();
     let output = demo(&home, home.path(), &[]);
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("rule-based, no AI") && said.contains("ok: the message went the whole way"), "{said}");
+    assert!(
+        said.contains("rule-based, no AI") && said.contains("ok: the message went the whole way"),
+        "{said}"
+    );
 }
 
 #[test]
