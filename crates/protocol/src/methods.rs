@@ -96,8 +96,6 @@ pub const METHODS: &[MethodSpec] = &[
     write("node.invoke", &NODE_INVOKE),
     node("node.invoke.result", &NODE_INVOKE_RESULT),
     node("node.event", &NODE_EVENT),
-    node("node.skills.update", &NODE_SKILLS),
-    node("node.pluginTools.update", &NODE_PLUGIN_TOOLS),
     pairing("node.pair.list", &EMPTY),
     pairing("node.pair.approve", &REQUEST_ID),
     pairing("node.pair.reject", &REQUEST_ID),
@@ -311,8 +309,6 @@ const NODE_EVENT: Shape = Shape {
     fields: &[req("event", Kind::Name), opt("payload", Kind::Any), opt("payloadJSON", Kind::Any)],
     ignored: &[],
 };
-const NODE_SKILLS: Shape = Shape { fields: &[req("skills", Kind::List)], ignored: &[] };
-const NODE_PLUGIN_TOOLS: Shape = Shape { fields: &[req("tools", Kind::List)], ignored: &[] };
 const CHANNEL_PAIRING_LIST: Shape = Shape { fields: &[opt("channel", Kind::Text)], ignored: &["accountId"] };
 const CHANNEL_PAIRING_APPROVE: Shape = Shape {
     fields: &[req("channel", Kind::Name), req("code", Kind::Name)],

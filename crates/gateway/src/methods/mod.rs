@@ -21,7 +21,6 @@ mod node_invoke;
 mod node_invoke_result;
 mod node_list;
 mod node_pair;
-mod node_updates;
 mod send;
 mod sessions_describe;
 pub(crate) mod sessions_list;
@@ -131,8 +130,6 @@ const HANDLERS: &[(&str, Handler)] = handlers! {
     "node.invoke" => node_invoke::handle,
     "node.invoke.result" => node_invoke_result::handle,
     "node.event" => node_event::handle,
-    "node.skills.update" => node_updates::skills,
-    "node.pluginTools.update" => node_updates::plugin_tools,
     "node.pair.list" => node_pair::list,
     "node.pair.approve" => node_pair::approve,
     "node.pair.reject" => node_pair::reject,
