@@ -3,7 +3,7 @@
 use crate::connection::hello::to_raw;
 use crate::connection::outbound::Principal;
 use crate::hub::Audience;
-use crate::methods::sessions_list;
+use crate::methods::sessions::list as sessions_list;
 use crate::shared::Shared;
 use channels::ChannelStatus;
 use protocol::Scope;

@@ -127,7 +127,7 @@ pub(crate) struct Fixed {
 impl Fixed {
     pub(crate) fn new() -> Self {
         let methods: Vec<&str> =
-            protocol::methods::METHODS.iter().map(|m| m.name).filter(|name| *name != "connect").collect();
+            protocol::methods::all().map(|m| m.name).filter(|name| *name != "connect").collect();
         Self {
             features: to_raw(&json!({
                 "methods": methods, "events": protocol::events::EVENTS, "capabilities": [],

@@ -1,34 +1,22 @@
-//! The methods: one file each. The table in `protocol::methods` says who may call what and with which parameters; here
-//! stands which function answers.
+//! The methods: one folder for each area, one file for each method or pair of them. The table in `protocol::methods` has
+//! the same areas and says who may call what and with which parameters; here stands which function answers.
 
-mod agent;
-mod agent_identity_get;
-mod agent_wait;
-mod agents_list;
-mod channels_pairing;
-mod channels_status;
-mod chat_abort;
-mod chat_history;
-mod chat_send;
-mod config_get;
-mod device_pair;
-mod gateway_identity_get;
-mod health;
-mod logs_tail;
-mod models_list;
-mod node_event;
-mod node_invoke;
-mod node_invoke_result;
-mod node_list;
-mod node_pair;
-mod send;
-mod sessions_describe;
-pub(crate) mod sessions_list;
-mod sessions_reset;
-mod sessions_subscribe;
-mod status;
+mod agents;
+mod approvals;
+mod channels;
+mod chat;
+mod config;
+mod cron;
+mod devices;
+mod files;
+pub(crate) mod models;
+mod nodes;
+pub(crate) mod sessions;
 mod submit;
-mod system_presence;
+mod system;
+mod terminal;
+mod tools;
+mod usage;
 
 use crate::connection::hello::to_raw;
 use crate::connection::outbound::ConnHandle;
@@ -97,55 +85,35 @@ macro_rules! handlers {
         &[$(($name, |call| Box::pin($path(call)))),*]
     };
 }
+use handlers;
 
-/// Which function answers which method.
-const HANDLERS: &[(&str, Handler)] = handlers! {
-    "connect" => connect_again,
-    "health" => health::handle,
-    "status" => status::handle,
-    "system-presence" => system_presence::handle,
-    "gateway.identity.get" => gateway_identity_get::handle,
-    "channels.status" => channels_status::handle,
-    "channels.pairing.list" => channels_pairing::list,
-    "channels.pairing.approve" => channels_pairing::approve,
-    "models.list" => models_list::handle,
-    "agents.list" => agents_list::handle,
-    "agent.identity.get" => agent_identity_get::handle,
-    "sessions.list" => sessions_list::handle,
-    "sessions.describe" => sessions_describe::handle,
-    "sessions.reset" => sessions_reset::handle,
-    "sessions.subscribe" => sessions_subscribe::subscribe,
-    "sessions.unsubscribe" => sessions_subscribe::unsubscribe,
-    "sessions.messages.subscribe" => sessions_subscribe::subscribe_messages,
-    "sessions.messages.unsubscribe" => sessions_subscribe::unsubscribe_messages,
-    "chat.startup" => chat_history::startup,
-    "chat.history" => chat_history::handle,
-    "chat.send" => chat_send::handle,
-    "chat.abort" => chat_abort::handle,
-    "agent" => agent::handle,
-    "agent.wait" => agent_wait::handle,
-    "send" => send::handle,
-    "node.list" => node_list::list,
-    "node.describe" => node_list::describe,
-    "node.invoke" => node_invoke::handle,
-    "node.invoke.result" => node_invoke_result::handle,
-    "node.event" => node_event::handle,
-    "node.pair.list" => node_pair::list,
-    "node.pair.approve" => node_pair::approve,
-    "node.pair.reject" => node_pair::reject,
-    "node.pair.remove" => node_pair::remove,
-    "device.pair.list" => device_pair::list,
-    "device.pair.approve" => device_pair::approve,
-    "device.pair.reject" => device_pair::reject,
-    "device.pair.remove" => device_pair::remove,
-    "logs.tail" => logs_tail::handle,
-    "config.get" => config_get::handle,
-};
+/// Which function answers which method, by area.
+const AREAS: &[&[(&str, Handler)]] = &[
+    handlers! { "connect" => connect_again },
+    agents::HANDLERS,
+    approvals::HANDLERS,
+    channels::HANDLERS,
+    chat::HANDLERS,
+    config::HANDLERS,
+    cron::HANDLERS,
+    devices::HANDLERS,
+    files::HANDLERS,
+    models::HANDLERS,
+    nodes::HANDLERS,
+    sessions::HANDLERS,
+    system::HANDLERS,
+    terminal::HANDLERS,
+    tools::HANDLERS,
+    usage::HANDLERS,
+];
+
+fn all_handlers() -> impl Iterator<Item = &'static (&'static str, Handler)> {
+    AREAS.iter().copied().flatten()
+}
 
 /// The table and the functions, by name.
 static METHODS: LazyLock<HashMap<&'static str, (&'static MethodSpec, Handler)>> = LazyLock::new(|| {
-    HANDLERS
-        .iter()
+    all_handlers()
         .filter_map(|(name, handler)| protocol::methods::find(name).map(|spec| (*name, (spec, *handler))))
         .collect()
 });
@@ -219,8 +187,8 @@ mod tests {
 
     #[test]
     fn every_method_of_the_table_is_answered_and_no_other() {
-        let mut listed: Vec<&str> = protocol::methods::METHODS.iter().map(|m| m.name).collect();
-        let mut answered: Vec<&str> = HANDLERS.iter().map(|(name, _)| *name).collect();
+        let mut listed: Vec<&str> = protocol::methods::all().map(|m| m.name).collect();
+        let mut answered: Vec<&str> = all_handlers().map(|(name, _)| *name).collect();
         listed.sort_unstable();
         answered.sort_unstable();
         assert_eq!(listed, answered);

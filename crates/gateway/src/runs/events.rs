@@ -283,7 +283,7 @@ pub(crate) async fn session_changed(shared: &Shared, key: &SessionKey, reason: &
         return;
     }
     let session = match shared.store.session(key).await {
-        Ok(Some(session)) => crate::methods::sessions_list::row(shared, &session),
+        Ok(Some(session)) => crate::methods::sessions::list::row(shared, &session),
         Ok(None) => Value::Null,
         Err(error) => return tracing::warn!(%error, session = %key, "no sessions.changed event"),
     };

@@ -1,0 +1,15 @@
+//! Methods about chat platforms: how they are, who may speak, and sending.
+
+mod pairing;
+mod send;
+mod status;
+
+use super::{Handler, handlers};
+
+/// Which function answers which method.
+pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
+    "channels.status" => status::handle,
+    "channels.pairing.list" => pairing::list,
+    "channels.pairing.approve" => pairing::approve,
+    "send" => send::handle,
+};

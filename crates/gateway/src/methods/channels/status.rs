@@ -1,0 +1,54 @@
+//! `channels.status`: every channel and its accounts.
+
+use crate::health::channel_json;
+use crate::methods::{Answer, Call};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+#[derive(Deserialize)]
+struct Params {
+    channel: Option<String>,
+}
+
+pub(super) async fn handle(mut call: Call) -> Answer {
+    let p: Params = call.params()?;
+    let shared = &call.shared;
+    let wanted = |name: &str| p.channel.as_deref().is_none_or(|c| c == name);
+    let mut channels = Map::new();
+    let mut accounts = Map::new();
+    for (name, status, source) in shared.channels.statuses().iter().filter(|(name, ..)| wanted(name)) {
+        let summary = json!({
+            "configured": status.configured, "running": status.running, "lastStartAt": status.last_start_at,
+            "lastStopAt": status.last_stop_at, "lastError": status.last_error, "tokenSource": source,
+            "mode": status.mode,
+        });
+        channels.insert((*name).to_owned(), summary);
+        accounts.insert((*name).to_owned(), json!([channel_json(status, source, false)]));
+    }
+    let mut issues: Vec<Value> = Vec::new();
+    for (name, problem) in shared.channels.broken.iter().filter(|(name, _)| wanted(name)) {
+        channels
+            .insert((*name).to_owned(), json!({"configured": false, "running": false, "lastError": problem}));
+        issues.push(json!({"channel": name, "message": problem}));
+    }
+    let names: Vec<&String> = channels.keys().collect();
+    Ok(json!({
+        "ts": shared.clock.now_ms(),
+        "channelOrder": names,
+        "channelLabels": labels(&names, "Telegram"),
+        "channelDetailLabels": labels(&names, "Telegram Bot"),
+        "channels": channels,
+        "channelAccounts": accounts,
+        "channelDefaultAccountId": names.iter().map(|n| ((*n).clone(), json!("default"))).collect::<Map<_, _>>(),
+        "statusIssues": issues,
+    })
+    .into())
+}
+
+fn labels(names: &[&String], telegram: &str) -> Value {
+    let label = |name: &&String| {
+        let text = if name.as_str() == "telegram" { telegram.to_owned() } else { (*name).clone() };
+        ((*name).clone(), json!(text))
+    };
+    Value::Object(names.iter().map(label).collect())
+}

@@ -1,9 +1,0 @@
-//! `health`: how the gateway is doing (`samples/rpc.jsonl`). Asks for no scope: probes, which hold none, may call it.
-
-use super::{Answer, Call};
-use crate::health::Sight;
-
-pub(super) async fn handle(call: Call) -> Answer {
-    let sight = Sight::of(call.conn.principal());
-    Ok(call.shared.health.current(&call.shared).await.seen_by(sight).into())
-}

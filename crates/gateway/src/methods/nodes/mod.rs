@@ -1,0 +1,22 @@
+//! Methods about nodes: their approval, calls to them, and what they report.
+
+mod event;
+mod invoke;
+mod invoke_result;
+mod list;
+mod pair;
+
+use super::{Handler, handlers};
+
+/// Which function answers which method.
+pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
+    "node.list" => list::list,
+    "node.describe" => list::describe,
+    "node.invoke" => invoke::handle,
+    "node.invoke.result" => invoke_result::handle,
+    "node.event" => event::handle,
+    "node.pair.list" => pair::list,
+    "node.pair.approve" => pair::approve,
+    "node.pair.reject" => pair::reject,
+    "node.pair.remove" => pair::remove,
+};

@@ -1,0 +1,151 @@
+//! `sessions.list`, and the row of a session that several methods show.
+
+use crate::methods::{Answer, Call, store_error};
+use crate::shared::Shared;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::{RunStatus, Session, SessionFilter};
+
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    limit: Option<usize>,
+    #[serde(default)]
+    offset: usize,
+    agent_id: Option<String>,
+    search: Option<String>,
+    active_minutes: Option<i64>,
+}
+
+pub(super) async fn handle(mut call: Call) -> Answer {
+    let p: Params = call.params()?;
+    let shared = &call.shared;
+    let limit = p.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+    let filter = SessionFilter {
+        agent_id: p.agent_id,
+        limit,
+        offset: p.offset,
+        search: p.search.filter(|s| !s.is_empty()),
+    };
+    let searched = filter.search.is_some();
+    let page = shared.store.session_page(filter).await.map_err(store_error)?;
+    let (sessions, total) = (&page.sessions, page.total);
+    let now = shared.clock.now_ms();
+    let fits = |s: &&Session| {
+        p.active_minutes.is_none_or(|m| now.saturating_sub(s.updated_at_ms) <= m.saturating_mul(60_000))
+    };
+    let rows: Vec<Value> = sessions.iter().filter(fits).map(|s| row(shared, s)).collect();
+    let next = p.offset + sessions.len();
+    let has_more =
+        if searched { sessions.len() == limit } else { i64::try_from(next).is_ok_and(|n| n < total) };
+    Ok(json!({
+        "ts": now,
+        "path": store_path(shared),
+        "count": rows.len(),
+        "totalCount": total,
+        "limitApplied": limit,
+        "nextOffset": has_more.then_some(next),
+        "hasMore": has_more,
+        "defaults": defaults(shared),
+        "sessions": rows,
+    })
+    .into())
+}
+
+/// Where sessions are kept.
+pub(crate) fn store_path(shared: &Shared) -> String {
+    shared.paths.state_dir.join("state").join("openclaw.sqlite").display().to_string()
+}
+
+/// What a session has where nothing else was chosen.
+pub(crate) fn defaults(shared: &Shared) -> Value {
+    let name = shared.models.name_for(&shared.settings.default_agent);
+    let (provider, model) = match name.as_deref().and_then(|n| n.split_once('/')) {
+        Some((provider, model)) => (Some(provider), Some(model)),
+        None => (None, None),
+    };
+    let window =
+        shared.models.for_agent(&shared.settings.default_agent).ok().map(|m| m.info().context_window);
+    json!({"modelProvider": provider, "model": model, "contextTokens": window})
+}
+
+/// A session as lists show it (`samples/rpc.jsonl`, `sessions.list`), with what this gateway has.
+pub(crate) fn row(shared: &Shared, session: &Session) -> Value {
+    let key = &session.key;
+    let is_group = session.chat_type.as_deref() == Some("group");
+    let title = session.title.clone().unwrap_or_else(|| key.rest().to_owned());
+    let active = shared.runs.running(key);
+    let mut out = json!({
+        "key": key,
+        "createdVia": session.created_via,
+        "createdAt": session.created_at_ms,
+        "kind": if is_group { "group" } else { "direct" },
+        "classification": if key.is_main() { "main" } else if is_group { "group" } else { "custom" },
+        "agentId": key.agent_id(),
+        "isMain": key.is_main(),
+        "displayName": title,
+        "derivedTitle": title,
+        "updatedAt": session.updated_at_ms,
+        "archived": false,
+        "pinned": false,
+        "sessionId": session.session_id,
+        "inputTokens": session.usage.input,
+        "outputTokens": session.usage.output,
+        "totalTokens": session.context_tokens,
+        "totalTokensFresh": true,
+        "estimatedCostUsd": session.usage.cost,
+        "effectiveQueueMode": queue_mode_name(shared, session),
+        "modelProvider": session.provider,
+        "model": session.model,
+        "compactionCount": session.compactions,
+        "hasActiveRun": !active.is_empty(),
+        "activeRunIds": active,
+        "snapshotAt": shared.clock.now_ms(),
+    });
+    if let Some(preview) = &session.preview {
+        out["lastMessagePreview"] = json!(preview);
+    }
+    if let Some(chat_type) = &session.chat_type {
+        out["chatType"] = json!(chat_type);
+    }
+    if let Some(route) = &session.route {
+        out["channel"] = json!(route.channel);
+        out["lastChannel"] = json!(route.channel);
+        out["lastTo"] = json!(route.to);
+        out["lastAccountId"] = json!(route.account);
+        out["deliveryContext"] =
+            json!({"channel": route.channel, "to": route.to, "accountId": route.account});
+    }
+    if let Some(run) = &session.last_run {
+        out["lastRunId"] = json!(run.run_id);
+        out["startedAt"] = json!(run.started_at_ms);
+        out["endedAt"] = json!(run.ended_at_ms);
+        out["runtimeMs"] = json!(run.ended_at_ms.map(|end| end.saturating_sub(run.started_at_ms)));
+        out["abortedLastRun"] = json!(run.status == RunStatus::Aborted);
+        out["status"] = json!(status_name(run.status));
+    }
+    out
+}
+
+fn status_name(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Running => "running",
+        RunStatus::Done => "done",
+        RunStatus::Failed => "failed",
+        RunStatus::Aborted => "killed",
+    }
+}
+
+fn queue_mode_name(shared: &Shared, session: &Session) -> &'static str {
+    use agent::queue::QueueMode;
+    let channel = session.route.as_ref().map_or("rpc", |r| r.channel.as_str());
+    match shared.settings.queue_mode_for(channel) {
+        QueueMode::Steer => "steer",
+        QueueMode::FollowUp => "followup",
+        QueueMode::Collect => "collect",
+        QueueMode::Interrupt => "interrupt",
+    }
+}

@@ -1,7 +1,0 @@
-//! `system-presence`: who is here.
-
-use super::{Answer, Call};
-
-pub(super) async fn handle(call: Call) -> Answer {
-    Ok(call.shared.hub.presence.list_raw().into())
-}

@@ -1,0 +1,73 @@
+//! Methods about agents and their turns.
+
+use super::{MethodSpec, act, read, write};
+use crate::shape::{EMPTY, Kind, Shape, opt, req};
+
+/// Methods about agents and their turns.
+pub(super) const METHODS: &[MethodSpec] = &[
+    read("agents.list", &EMPTY),
+    read("agent.identity.get", &AGENT_IDENTITY),
+    write("agent", &AGENT),
+    act("agent.wait", &AGENT_WAIT),
+];
+
+const AGENT_IDENTITY: Shape =
+    Shape { fields: &[opt("agentId", Kind::Name), opt("sessionKey", Kind::Text)], ignored: &[] };
+
+const AGENT: Shape = Shape {
+    fields: &[
+        req("message", Kind::Filled),
+        opt("agentId", Kind::Name),
+        opt("sessionKey", Kind::Text),
+        opt("deliver", Kind::Bool),
+        opt("channel", Kind::Text),
+        opt("to", Kind::Text),
+        opt("accountId", Kind::Text),
+        opt("replyChannel", Kind::Text),
+        opt("replyTo", Kind::Text),
+        opt("replyAccountId", Kind::Text),
+        opt("timeout", Kind::Int(0)),
+        opt("attachments", Kind::List),
+        opt("extraSystemPrompt", Kind::Text),
+        req("idempotencyKey", Kind::Label),
+    ],
+    ignored: &[
+        "provider",
+        "model",
+        "sessionId",
+        "expectedExistingSessionId",
+        "thinking",
+        "threadId",
+        "groupId",
+        "groupChannel",
+        "groupSpace",
+        "bestEffortDeliver",
+        "lane",
+        "cwd",
+        "cleanupBundleMcpOnRunEnd",
+        "modelRun",
+        "promptMode",
+        "bootstrapContextMode",
+        "bootstrapContextRunKind",
+        "acpTurnSource",
+        "internalRuntimeHandoffId",
+        "internalExecutionIdentityRetry",
+        "internalExecutionIdentityRecoveryAttempt",
+        "execApprovalFollowupExpectedSessionId",
+        "internalEvents",
+        "inputProvenance",
+        "suppressPromptPersistence",
+        "sessionEffects",
+        "sourceReplyDeliveryMode",
+        "disableMessageTool",
+        "swarmCollector",
+        "swarmOutputSchema",
+        "forceRestartSafeTools",
+        "forceCodeModeTools",
+        "voiceWakeTrigger",
+        "label",
+    ],
+};
+
+const AGENT_WAIT: Shape =
+    Shape { fields: &[req("runId", Kind::Name), opt("timeoutMs", Kind::Int(0))], ignored: &[] };

@@ -1,0 +1,35 @@
+//! Methods about chat platforms.
+
+use super::{MethodSpec, pairing, read, write};
+use crate::shape::{Kind, Shape, opt, req};
+
+/// Methods about chat platforms.
+pub(super) const METHODS: &[MethodSpec] = &[
+    read("channels.status", &CHANNELS_STATUS),
+    write("send", &SEND),
+    pairing("channels.pairing.list", &CHANNEL_PAIRING_LIST),
+    pairing("channels.pairing.approve", &CHANNEL_PAIRING_APPROVE),
+];
+
+const CHANNELS_STATUS: Shape =
+    Shape { fields: &[opt("channel", Kind::Name)], ignored: &["probe", "timeoutMs"] };
+
+const SEND: Shape = Shape {
+    fields: &[
+        req("to", Kind::Name),
+        opt("message", Kind::Text),
+        opt("channel", Kind::Text),
+        opt("accountId", Kind::Text),
+        opt("replyToId", Kind::Text),
+        opt("threadId", Kind::Text),
+        req("idempotencyKey", Kind::Label),
+    ],
+    ignored: &["agentId", "sessionKey", "silent", "gifPlayback", "forceDocument", "asVoice"],
+};
+
+const CHANNEL_PAIRING_LIST: Shape = Shape { fields: &[opt("channel", Kind::Text)], ignored: &["accountId"] };
+
+const CHANNEL_PAIRING_APPROVE: Shape = Shape {
+    fields: &[req("channel", Kind::Name), req("code", Kind::Name)],
+    ignored: &["accountId", "notify"],
+};

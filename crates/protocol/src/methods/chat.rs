@@ -1,0 +1,62 @@
+//! Methods that a chat page uses.
+
+use super::{MethodSpec, act, read, write};
+use crate::shape::{Kind, Shape, opt, req};
+
+/// Methods that a chat page uses.
+pub(super) const METHODS: &[MethodSpec] = &[
+    read("chat.startup", &CHAT_HISTORY),
+    read("chat.history", &CHAT_HISTORY),
+    write("chat.send", &CHAT_SEND),
+    act("chat.abort", &CHAT_ABORT),
+];
+
+const CHAT_HISTORY: Shape = Shape {
+    fields: &[
+        req("sessionKey", Kind::Name),
+        opt("agentId", Kind::Name),
+        opt("limit", Kind::Int(1)),
+        opt("offset", Kind::Int(0)),
+        opt("maxBytes", Kind::Int(1)),
+        opt("maxChars", Kind::Int(1)),
+    ],
+    ignored: &["cursor", "pendingBefore", "inputRunIds", "messageId", "sessionId", "includeMetadata"],
+};
+
+const CHAT_SEND: Shape = Shape {
+    fields: &[
+        opt("sessionKey", Kind::Name),
+        opt("agentId", Kind::Name),
+        req("message", Kind::Text),
+        opt("queueMode", Kind::OneOf(&["steer", "followup", "collect", "interrupt"])),
+        opt("attachments", Kind::List),
+        opt("timeoutMs", Kind::Int(0)),
+        req("idempotencyKey", Kind::Label),
+    ],
+    ignored: &[
+        "sessionId",
+        "intent",
+        "thinking",
+        "fastMode",
+        "fastAutoOnSeconds",
+        "deliver",
+        "originatingChannel",
+        "originatingTo",
+        "originatingAccountId",
+        "originatingThreadId",
+        "replyToId",
+        "toolBindings",
+        "systemInputProvenance",
+        "systemProvenanceReceipt",
+        "suppressCommandInterpretation",
+        "expectedLeafEntryId",
+        "expectedSessionRoutingContract",
+        "expectedPermissionMode",
+        "expectedToolOverrides",
+    ],
+};
+
+const CHAT_ABORT: Shape = Shape {
+    fields: &[req("sessionKey", Kind::Name), opt("agentId", Kind::Name), opt("runId", Kind::Name)],
+    ignored: &["preserveSideRuns"],
+};

@@ -1,0 +1,152 @@
+//! The method table: name, who may call it, whether it changes anything, and the shape of its parameters; one file for each
+//! area. The list in `hello-ok`, the permission check, the parameter check and the reference all come from here; scopes are
+//! those of OpenClaw's published schema.
+
+mod agents;
+mod approvals;
+mod channels;
+mod chat;
+mod config;
+mod cron;
+mod devices;
+mod files;
+mod models;
+mod nodes;
+mod sessions;
+mod system;
+mod terminal;
+mod tools;
+mod usage;
+
+use crate::scope::Scope;
+use crate::shape::{Kind, Shape, req};
+
+/// Who may call a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone who is connected.
+    Anyone,
+    /// Operators with this scope.
+    Operator(Scope),
+    /// Nodes.
+    Node,
+}
+
+/// A method.
+#[derive(Debug, Clone, Copy)]
+pub struct MethodSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// Whether the same `idempotencyKey` again gives the first answer instead of doing it again.
+    pub idempotent: bool,
+    /// What its parameters must look like.
+    pub params: &'static Shape,
+    /// The properties of its answer, all that there may be. `*` where a part of the answer has names that are data.
+    pub result: &'static [&'static str],
+    /// The codes in `error.details.code` or `.reason` with which it refuses, beside those that any method may give
+    /// (missing scope, wrong parameters, a store that cannot be used).
+    pub errors: &'static [&'static str],
+}
+
+impl MethodSpec {
+    const fn new(name: &'static str, access: Access, params: &'static Shape) -> Self {
+        Self { name, access, idempotent: false, params, result: &[], errors: &[] }
+    }
+
+    const fn keyed(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    const fn gives(mut self, result: &'static [&'static str]) -> Self {
+        self.result = result;
+        self
+    }
+
+    const fn fails(mut self, errors: &'static [&'static str]) -> Self {
+        self.errors = errors;
+        self
+    }
+}
+
+const fn read(name: &'static str, params: &'static Shape) -> MethodSpec {
+    MethodSpec::new(name, Access::Operator(Scope::Read), params)
+}
+
+const fn write(name: &'static str, params: &'static Shape) -> MethodSpec {
+    MethodSpec::new(name, Access::Operator(Scope::Write), params).keyed()
+}
+
+const fn pairing(name: &'static str, params: &'static Shape) -> MethodSpec {
+    MethodSpec::new(name, Access::Operator(Scope::Pairing), params)
+}
+
+const fn node(name: &'static str, params: &'static Shape) -> MethodSpec {
+    MethodSpec::new(name, Access::Node, params)
+}
+
+/// Changes something; the same call again does it again, or finds it done.
+const fn act(name: &'static str, params: &'static Shape) -> MethodSpec {
+    MethodSpec::new(name, Access::Operator(Scope::Write), params)
+}
+
+const fn admin(name: &'static str, params: &'static Shape) -> MethodSpec {
+    MethodSpec::new(name, Access::Operator(Scope::Admin), params)
+}
+
+/// Asks for no scope: probes, which hold none, may call it.
+const fn anyone(name: &'static str, params: &'static Shape) -> MethodSpec {
+    MethodSpec::new(name, Access::Anyone, params)
+}
+
+/// Every method there is, by area.
+const AREAS: &[&[MethodSpec]] = &[
+    agents::METHODS,
+    approvals::METHODS,
+    channels::METHODS,
+    chat::METHODS,
+    config::METHODS,
+    cron::METHODS,
+    devices::METHODS,
+    files::METHODS,
+    models::METHODS,
+    nodes::METHODS,
+    sessions::METHODS,
+    system::METHODS,
+    terminal::METHODS,
+    tools::METHODS,
+    usage::METHODS,
+];
+
+/// Every method there is.
+pub fn all() -> impl Iterator<Item = &'static MethodSpec> {
+    AREAS.iter().copied().flatten()
+}
+
+/// Looks a method up.
+pub fn find(name: &str) -> Option<&'static MethodSpec> {
+    all().find(|m| m.name == name)
+}
+
+/// Used in several areas.
+const REQUEST_ID: Shape = Shape { fields: &[req("requestId", Kind::Name)], ignored: &[] };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_idempotent_method_demands_its_key() {
+        let mut names: Vec<&str> = all().map(|m| m.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        for method in all().filter(|m| m.idempotent) {
+            let key = method.params.fields.iter().find(|f| f.name == "idempotencyKey");
+            assert!(key.is_some_and(|f| f.required && matches!(f.kind, Kind::Label)), "{}", method.name);
+        }
+    }
+}
