@@ -27,7 +27,8 @@ fn the_protocol_page_lists_every_method_and_event_and_no_other() {
         };
         format!("| `{}` | {access} | {} |", method.name, if method.idempotent { "yes" } else { "" })
     });
-    let rows: Vec<String> = rows.collect();
+    let mut rows: Vec<String> = rows.collect();
+    rows.sort();
     let page = page("docs/protocol-coverage.md");
     let listed: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
     assert_eq!(listed, rows);
