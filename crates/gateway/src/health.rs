@@ -161,7 +161,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 
 async fn render(shared: &Shared) -> Value {
     let started = Instant::now();
-    let agent = &shared.settings.default_agent;
+    let current = shared.current();
+    let settings = &current.settings;
+    let agent = &settings.default_agent;
     let (sessions, stored) = match sessions(shared).await {
         Ok(sessions) => (sessions, Ok(())),
         Err(error) => (json!({"count": 0, "recent": []}), Err(error.to_string())),
@@ -183,11 +185,11 @@ async fn render(shared: &Shared) -> Value {
         "channelOrder": channels.keys().collect::<Vec<_>>(),
         "channelLabels": labels(channels.keys()),
         "defaultAgentId": agent,
-        "agents": shared.settings.agents.iter().map(|a| json!({
+        "agents": settings.agents.iter().map(|a| json!({
             "agentId": a.id, "isDefault": &a.id == agent,
         })).collect::<Vec<_>>(),
         "sessions": sessions,
-        "modelRuntime": {"degraded": !shared.models.is_configured(), "pendingAgents": []},
+        "modelRuntime": {"degraded": !current.models.is_configured(), "pendingAgents": []},
     });
     if let Err(error) = stored {
         out["store"] = json!({"ok": false, "error": error});

@@ -50,7 +50,7 @@ async fn ready(
         failing.push("store");
     }
     let status = if failing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let local = Peer::of(addr, &headers, &shared.settings.trusted_proxies).is_ok_and(|p| p.local);
+    let local = Peer::of(addr, &headers, &shared.settings().trusted_proxies).is_ok_and(|p| p.local);
     let mut body = json!({"ready": failing.is_empty()});
     if local {
         body["failing"] = json!(failing);
@@ -87,7 +87,7 @@ async fn root(
     if !is_upgrade {
         return page(&shared, request.method());
     }
-    let peer = match Peer::of(addr, request.headers(), &shared.settings.trusted_proxies) {
+    let peer = match Peer::of(addr, request.headers(), &shared.settings().trusted_proxies) {
         Ok(peer) => peer,
         Err(UntrustedProxy) => return untrusted_proxy(addr),
     };

@@ -3,6 +3,7 @@
 
 mod auth;
 mod connection;
+mod current;
 mod delivery;
 mod health;
 mod http;

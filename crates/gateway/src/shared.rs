@@ -3,6 +3,7 @@
 
 use crate::auth::rate_limit::RateLimit;
 use crate::connection::hello::Fixed;
+use crate::current::{Current, Holder};
 use crate::delivery::channels::Channels;
 use crate::delivery::inbox::InboxSignal;
 use crate::delivery::outbox::OutboxSignal;
@@ -16,14 +17,13 @@ use crate::runs::Runs;
 use crate::runs::host::GatewayHost;
 use crate::settings::Settings;
 use agent::tool::Tools;
-use config::{Loaded, Paths};
+use config::Paths;
 use model::SharedClock;
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use store::Store;
 use tokio::time::Instant;
-use tools::{Egress, ToolEnv};
+use tools::ToolEnv;
 
 /// The gateway's parts.
 pub(crate) struct Shared {
@@ -33,8 +33,7 @@ pub(crate) struct Shared {
     pub(crate) started_at_ms: i64,
     pub(crate) clock: SharedClock,
     pub(crate) paths: Paths,
-    pub(crate) loaded: Loaded,
-    pub(crate) settings: Settings,
+    pub(crate) holder: Holder,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) identity: GatewayIdentity,
     pub(crate) lifecycle: Lifecycle,
@@ -43,7 +42,6 @@ pub(crate) struct Shared {
     pub(crate) rate_limit: RateLimit,
     pub(crate) fixed: Fixed,
     pub(crate) health: Health,
-    pub(crate) models: Models,
     pub(crate) runs: Runs,
     pub(crate) channels: Channels,
     pub(crate) inbox: InboxSignal,
@@ -58,29 +56,42 @@ impl Shared {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// The configuration as it is now. A request or a turn takes it once and goes by it to its end.
+    pub(crate) fn current(&self) -> Arc<Current> {
+        self.holder.get()
+    }
+
+    /// What the gateway takes from the configuration as it is now; see [`Shared::current`].
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.holder.get().settings.clone()
+    }
+
+    /// The models of the configuration as it is now; see [`Shared::current`].
+    pub(crate) fn models(&self) -> Arc<Models> {
+        self.holder.get().models.clone()
+    }
+
     /// The tools of an agent.
-    pub(crate) fn tools_for(&self, agent_id: &str) -> Tools {
-        self.toolbox.tools(&self.settings, &self.clock, agent_id)
+    pub(crate) fn tools_for(&self, current: &Current, agent_id: &str) -> Tools {
+        self.toolbox.tools(current, &self.clock, agent_id)
     }
 }
 
-/// Makes each agent's tools once.
+/// Makes agents' tools.
 pub(crate) struct Toolbox {
     host: Weak<Shared>,
     processes: Arc<exec::Processes>,
-    egress: Arc<Egress>,
-    made: Mutex<HashMap<String, Tools>>,
 }
 
 impl Toolbox {
-    pub(crate) fn new(host: Weak<Shared>, egress: Egress) -> Self {
-        let processes = Arc::new(exec::Processes::new());
-        Self { host, processes, egress: Arc::new(egress), made: Mutex::default() }
+    pub(crate) fn new(host: Weak<Shared>) -> Self {
+        Self { host, processes: Arc::new(exec::Processes::new()) }
     }
 
-    fn tools(&self, settings: &Settings, clock: &SharedClock, agent_id: &str) -> Tools {
+    fn tools(&self, current: &Current, clock: &SharedClock, agent_id: &str) -> Tools {
+        let settings = &current.settings;
         let agent = settings.agent(agent_id);
-        let mut made = self.made.lock().unwrap_or_else(|e| e.into_inner());
+        let mut made = current.tools.lock().unwrap_or_else(|e| e.into_inner());
         if let Some(tools) = made.get(&agent.id) {
             return tools.clone();
         }
@@ -88,7 +99,7 @@ impl Toolbox {
             workspace: agent.workspace.clone(),
             host: Arc::new(GatewayHost(self.host.clone())),
             processes: self.processes.clone(),
-            egress: self.egress.clone(),
+            egress: current.egress.clone(),
             exec: settings.exec.clone(),
             clock: clock.clone(),
         });

@@ -8,13 +8,13 @@ mod command_line;
 
 use crate::auth::rate_limit::RateLimit;
 use crate::connection::hello::Fixed;
+use crate::current::{Base, Current, Holder};
 use crate::delivery::channels::Channels;
 use crate::delivery::{inbox, outbox};
 use crate::hub::presence::Presence;
 use crate::hub::{Audience, Hub};
 use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
-use crate::models::Models;
 use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::shared::{Shared, Toolbox};
@@ -30,7 +30,6 @@ use std::time::Duration;
 use store::{LockInfo, StateLock, Store};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use tools::{Egress, EgressPolicy};
 
 /// The program's version, as clients are told it.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -145,8 +144,8 @@ impl Gateway {
             tracing::warn!(%error, "the lock file does not name the port");
         }
         let opened = Store::open(&paths.state_dir, clock.clone())?;
-        let env = loaded.config.environment(&env);
-        let parts = Parts { paths, loaded, env, clock, model_override, log_file, settings, identity };
+        let base = Base { env, paths, clock, model_override };
+        let parts = Parts { base, loaded, log_file, settings, identity };
         let shared = parts.assemble(opened.store);
         if tokio::time::timeout(SEED_PATIENCE, seed_workspaces(&shared)).await.is_err() {
             tracing::error!("the workspaces are not seeded: their disk does not answer");
@@ -169,26 +168,27 @@ impl Gateway {
     }
 
     /// The token that clients need, where the mode is `token`.
-    pub fn token(&self) -> Option<&SecretString> {
-        match &self.shared.settings.auth {
-            crate::auth::secret::AuthMode::Token(token) => Some(token),
+    pub fn token(&self) -> Option<SecretString> {
+        match &self.shared.settings().auth {
+            crate::auth::secret::AuthMode::Token(token) => Some(token.clone()),
             _ => None,
         }
     }
 
     /// `none`, `token` or `password`.
     pub fn auth_mode(&self) -> &'static str {
-        self.shared.settings.auth.as_str()
+        self.shared.settings().auth.as_str()
     }
 
     /// Where the credential lives.
-    pub fn auth_origin(&self) -> Option<&config::CredentialOrigin> {
-        self.shared.settings.auth_origin.as_ref()
+    pub fn auth_origin(&self) -> Option<config::CredentialOrigin> {
+        self.shared.settings().auth_origin.clone()
     }
 
     /// `provider/model` of the default agent; `None` where none is configured.
     pub fn model(&self) -> Option<String> {
-        self.shared.models.name_for(&self.shared.settings.default_agent)
+        let current = self.shared.current();
+        current.models.name_for(&current.settings.default_agent)
     }
 
     /// The channels that work, and those that are configured and do not, with the reason.
@@ -216,11 +216,8 @@ impl Gateway {
 
 /// What the parts are made from.
 struct Parts {
-    paths: Paths,
+    base: Base,
     loaded: Loaded,
-    env: Env,
-    clock: SharedClock,
-    model_override: Option<Arc<dyn llm::Model>>,
     log_file: Option<PathBuf>,
     settings: Settings,
     identity: GatewayIdentity,
@@ -228,11 +225,10 @@ struct Parts {
 
 impl Parts {
     fn assemble(self, store: Store) -> Arc<Shared> {
-        let Self { paths, loaded, env, clock, model_override, log_file, settings, identity } = self;
-        let models =
-            Models::new(loaded.config.clone(), env.clone(), paths.clone(), clock.clone(), model_override);
+        let Self { base, loaded, log_file, settings, identity } = self;
+        let clock = base.clock.clone();
+        let env = loaded.config.environment(&base.env);
         let channels = Channels::from_config(&loaded.config, &env, &clock);
-        let egress = Egress::new(EgressPolicy { allow_private: settings.fetch_private });
         let own = own_presence(&identity, clock.now_ms());
         Arc::new_cyclic(|weak| Shared {
             version: VERSION,
@@ -241,19 +237,17 @@ impl Parts {
             started_at_ms: clock.now_ms(),
             rate_limit: RateLimit::new(settings.rate_limit.clone()),
             runs: Runs::new(settings.max_concurrent, settings.queue_cap),
-            toolbox: Toolbox::new(weak.clone(), egress),
+            toolbox: Toolbox::new(weak.clone()),
             hub: Hub::new(Presence::new(own)),
             clock,
-            paths,
-            loaded,
-            settings,
+            paths: base.paths.clone(),
+            holder: Holder::new(Current::new(&base, loaded, settings)),
             log_file,
             identity,
             lifecycle: Lifecycle::default(),
             store,
             fixed: Fixed::new(),
             health: health::Health::default(),
-            models,
             channels,
             inbox: inbox::InboxSignal::default(),
             outbox: outbox::OutboxSignal::default(),
@@ -318,7 +312,7 @@ async fn upkeep(shared: Arc<Shared>) {
 /// First start: the files that make an agent its own, there before the first turn reads them. A workspace that cannot be
 /// written is reported and stops nothing.
 async fn seed_workspaces(shared: &Shared) {
-    for agent in &shared.settings.agents {
+    for agent in &shared.settings().agents {
         let workspace = agent::workspace::Workspace::new(agent.workspace.clone());
         match workspace.seed().await {
             Ok(made) if made.is_empty() => {}

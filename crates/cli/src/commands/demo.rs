@@ -106,7 +106,7 @@ async fn start(ctx: &Context, home: &Home) -> Result<Gateway, Failure> {
 /// The node: a key and a token of its own, over a WebSocket of its own.
 async fn run_node(gateway: &Gateway, home: &Home, stop: &CancellationToken) -> Failure {
     let mut options = NodeOptions::new(gateway.url(), home.node_dir(), env!("CARGO_PKG_VERSION"));
-    options.token = gateway.token().cloned();
+    options.token = gateway.token();
     options.display_name = Some(tour::NODE_NAME.to_owned());
     options.working_dir = Some(home.node_dir());
     let quiet = |notice: &node::Notice<'_>| tracing::debug!(%notice, "demo node");

@@ -6,12 +6,14 @@ use crate::auth::device::ProvenDevice;
 use crate::auth::peer::Peer;
 use crate::auth::{device, origin, secret};
 use crate::pairing::{self, Shortfall};
+use crate::settings::Settings;
 use crate::shared::Shared;
 use protocol::connect::{CONNECT, ConnectParams};
 use protocol::frame::{ClientFrame, read_client_frame};
 use protocol::limits::{CloseCode, MIN_NODE_PROTOCOL, PROTOCOL};
 use protocol::{Auth, ErrorCode, ErrorShape};
 use serde_json::json;
+use std::sync::Arc;
 use store::{Device, DeviceToken};
 
 /// A handshake that ends here.
@@ -67,14 +69,15 @@ pub(crate) async fn judge(
     if role != "operator" && role != "node" {
         return Err(refuse(ErrorShape::invalid("invalid role")));
     }
-    check_origin(peer, shared).map_err(refuse)?;
+    let settings = shared.settings();
+    check_origin(peer, &settings).map_err(refuse)?;
     let proven = match &params.device {
         Some(proof) => {
             Some(device::verify(&params, proof, &role, nonce, shared.clock.now_ms()).map_err(refuse)?)
         }
         None => None,
     };
-    let admission = Admission { params: &params, role: &role, peer, shared };
+    let admission = Admission { params: &params, role: &role, peer, shared, settings };
     let granted = admission.decide(proven.as_ref()).await.map_err(refuse)?;
     Ok(Admitted { request_id: id, params, granted, device: proven })
 }
@@ -115,9 +118,9 @@ fn check_protocol(params: &ConnectParams) -> Result<(), ErrorShape> {
     })))
 }
 
-fn check_origin(peer: &Peer, shared: &Shared) -> Result<(), ErrorShape> {
+fn check_origin(peer: &Peer, settings: &Settings) -> Result<(), ErrorShape> {
     match &peer.origin {
-        Some(from) if !origin::is_allowed(from, peer, &shared.settings.allowed_origins) => Err(ErrorShape::invalid(
+        Some(from) if !origin::is_allowed(from, peer, &settings.allowed_origins) => Err(ErrorShape::invalid(
             "origin not allowed (open the Control UI from the gateway host or allow it in gateway.controlUi.allowedOrigins)",
         )
         .with_details(json!({"code": "CONTROL_UI_ORIGIN_NOT_ALLOWED", "reason": "origin not allowed"}))),
@@ -138,6 +141,8 @@ struct Admission<'a> {
     role: &'a str,
     peer: &'a Peer,
     shared: &'a Shared,
+    /// Those of when it came in.
+    settings: Arc<Settings>,
 }
 
 impl Admission<'_> {
@@ -176,7 +181,7 @@ impl Admission<'_> {
                 .with_details(json!({"code": "DEVICE_IDENTITY_REQUIRED"}))
         };
         let empty = |field: &Option<String>| field.as_deref().is_none_or(str::is_empty);
-        let mode = &self.shared.settings.auth;
+        let mode = &self.settings.auth;
         let asks_nothing = matches!(mode, secret::AuthMode::None);
         if !asks_nothing && empty(&auth.token) && empty(&auth.password) {
             return Err(required());
@@ -217,7 +222,7 @@ impl Admission<'_> {
         if let Some(token) = token {
             return Ok(Credential::DeviceToken(token.clone()));
         }
-        let mode = &self.shared.settings.auth;
+        let mode = &self.settings.auth;
         if mode.is_proven_by(auth) {
             return Ok(Credential::Shared);
         }
@@ -260,7 +265,7 @@ impl Admission<'_> {
                     .map_err(crate::methods::store_error_unseen)?;
                 known
             }
-            Some(_) if self.peer.local && self.shared.settings.auto_approve_local => {
+            Some(_) if self.peer.local && self.settings.auto_approve_local => {
                 Some(pairing::approve_silently(self.shared, ask).await?)
             }
             Some(shortfall) => {
@@ -274,7 +279,7 @@ impl Admission<'_> {
         // A revoked token stays revoked: the shared secret lets the device in, and gives it no new token.
         if token.revoked_at_ms.is_some() {
             let scopes = self.params.scopes.clone();
-            let method = self.shared.settings.auth.as_str();
+            let method = self.settings.auth.as_str();
             return Ok(Granted {
                 method,
                 role: self.role.into(),
@@ -283,7 +288,7 @@ impl Admission<'_> {
                 generation: None,
             });
         }
-        Ok(self.granted(self.shared.settings.auth.as_str(), device, &token))
+        Ok(self.granted(self.settings.auth.as_str(), device, &token))
     }
 
     fn granted(&self, method: &'static str, device: &ProvenDevice, token: &DeviceToken) -> Granted {

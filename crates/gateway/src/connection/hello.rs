@@ -90,7 +90,7 @@ pub(crate) async fn payload(shared: &Shared, handle: &ConnHandle, granted: &Gran
             session_defaults: session_defaults(shared),
             config_path: path(&shared.paths.config_file),
             state_dir: path(&shared.paths.state_dir),
-            auth_mode: shared.settings.auth.as_str(),
+            auth_mode: shared.settings().auth.as_str(),
         },
         auth: auth_part(granted),
         policy: &shared.fixed.policy,
@@ -108,10 +108,11 @@ fn auth_part(granted: &Granted) -> Value {
 }
 
 fn session_defaults(shared: &Shared) -> Value {
-    let agent = &shared.settings.default_agent;
+    let current = shared.current();
+    let agent = &current.settings.default_agent;
     json!({
         "defaultAgentId": agent,
-        "modelConfigured": shared.models.is_configured(),
+        "modelConfigured": current.models.is_configured(),
         "mainKey": "main",
         "mainSessionKey": format!("agent:{agent}:main"),
         "scope": "per-sender",

@@ -115,7 +115,7 @@ pub(super) async fn join(
         version: Some(client.version.clone()),
         device_family: client.device_family.clone(),
         caps: admitted.params.caps.clone(),
-        commands: shared.settings.node_commands.filter(&admitted.params.commands),
+        commands: shared.settings().node_commands.filter(&admitted.params.commands),
         path_env: admitted.params.path_env.clone(),
     };
     let declared = shared.store.declare_node(declaration.clone()).await.map_err(store_error_unseen)?;

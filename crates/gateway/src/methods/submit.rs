@@ -134,7 +134,7 @@ pub(super) fn session_key(
     key: Option<&str>,
     agent_id: Option<&str>,
 ) -> Result<SessionKey, ErrorShape> {
-    let settings = &call.shared.settings;
+    let settings = call.shared.settings();
     let agent = agent_id.unwrap_or(&settings.default_agent);
     if !settings.has_agent(agent) {
         let known: Vec<&str> = settings.agents.iter().map(|a| a.id.as_str()).collect();

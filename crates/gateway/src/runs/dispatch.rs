@@ -139,7 +139,7 @@ pub(crate) fn run_id(row: &InboundRow) -> String {
 /// The session that hears a message: direct messages share the main session and each group has its own, unless
 /// `session.dmScope` or `session.groupScope` say otherwise.
 pub(crate) fn session_of(shared: &Shared, inbound: &Inbound) -> SessionKey {
-    let settings = &shared.settings;
+    let settings = shared.settings();
     let agent = &settings.default_agent;
     let Inbound { channel, account, chat, sender, .. } = inbound;
     if channel == RPC {
@@ -165,7 +165,7 @@ fn queue_mode(shared: &Shared, inbound: &Inbound) -> QueueMode {
         .directives
         .as_ref()
         .and_then(|d| d.queue_mode.as_deref()?.parse().ok())
-        .unwrap_or_else(|| shared.settings.queue_mode_for(&inbound.channel))
+        .unwrap_or_else(|| shared.settings().queue_mode_for(&inbound.channel))
 }
 
 /// Where the answer to a message goes; an RPC is answered by its response, and elsewhere only where it asks for that.

@@ -45,7 +45,7 @@ pub(crate) async fn finish(
         return;
     }
     let ended_at_ms = shared.clock.now_ms();
-    let payload = payload(shared, key, begun, &outcome, status, ended_at_ms);
+    let payload = payload(key, begun, &outcome, status, ended_at_ms);
     announce(shared, key, begun, events, (status, error.as_deref(), &outcome.reply), ended_at_ms).await;
     let result = RunResult {
         status,
@@ -161,7 +161,6 @@ async fn announce(
 
 /// The final response of `agent` (`samples/flow-agent-turn.jsonl`).
 fn payload(
-    shared: &Shared,
     key: &SessionKey,
     begun: &Begin,
     outcome: &TurnOutcome,
@@ -171,7 +170,7 @@ fn payload(
     let (run, usage) = (&begun.run, &outcome.usage);
     let payloads =
         if outcome.reply.is_empty() { json!([]) } else { json!([{"text": outcome.reply, "mediaUrl": null}]) };
-    let model = shared.models.for_agent(key.agent_id()).ok();
+    let model = begun.current.models.for_agent(key.agent_id()).ok();
     let info = model.as_ref().map(|m| m.info());
     let (word, summary) = match status {
         RunStatus::Done | RunStatus::Running => ("ok", "completed"),
@@ -291,7 +290,7 @@ pub(crate) async fn after_panic(shared: &Arc<Shared>, key: &SessionKey, run_id: 
         Err(error) => return tracing::error!(run = %run_id, %error, "a run that panicked could not be ended"),
     };
     let message = "something went wrong inside the gateway; its log says more (openclaw logs)".to_owned();
-    let begun = Begin { run, entries: vec![], first: None };
+    let begun = Begin { run, entries: vec![], first: None, current: shared.current() };
     let events =
         RunEvents::new(shared.clone(), key.clone(), begun.run.session_id.clone(), begun.run.run_id.clone());
     finish(shared, key, &begun, super::turn::failed(message), &events).await;

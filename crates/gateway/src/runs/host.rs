@@ -153,7 +153,7 @@ impl Host for GatewayHost {
                     code: "INVALID_REQUEST".into(),
                     message: format!("no session {key}; sessions_list names those that there are"),
                 })?;
-            let model = shared.models.for_agent(key.agent_id()).ok();
+            let model = shared.models().for_agent(key.agent_id()).ok();
             let window = model.as_ref().map(|m| m.info().context_window);
             Ok(json!({
                 "key": key, "model": model.as_ref().map(|m| format!("{}/{}", m.info().provider, m.info().id)),

@@ -56,8 +56,9 @@ pub(super) async fn begin(
         finish::resolve_stored(shared, &run);
         return Ok(None);
     }
+    let current = shared.current();
     if run.resumes > MAX_RESUMES {
-        let begun = Begin { run, entries: vec![], first: None };
+        let begun = Begin { run, entries: vec![], first: None, current };
         let events = super::events::RunEvents::new(
             shared.clone(),
             key.clone(),
@@ -69,10 +70,10 @@ pub(super) async fn begin(
         return Ok(None);
     }
     let messages: Vec<_> = entries.iter().map(|e| e.message.clone()).collect();
-    let tools = shared.tools_for(key.agent_id());
+    let tools = shared.tools_for(&current, key.agent_id());
     let plan = plan_resume(&messages, &tools, shared.clock.now_ms());
     if !plan.append.is_empty() {
         entries.extend(shared.store.append(&run.run_id, plan.append, vec![], vec![]).await?);
     }
-    Ok(Some(Begin { run, entries, first: None }))
+    Ok(Some(Begin { run, entries, first: None, current }))
 }

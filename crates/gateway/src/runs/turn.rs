@@ -3,6 +3,7 @@
 use super::events::{COALESCE, RunEvents};
 use super::transcript::{RunTranscript, speaker, user_message};
 use super::{Turn, Work, dispatch, finish};
+use crate::current::Current;
 use crate::shared::Shared;
 use agent::prompt::{PromptInput, system_prompt};
 use agent::queue::Submission;
@@ -26,6 +27,8 @@ pub(crate) struct Begin {
     pub(crate) entries: Vec<Entry>,
     /// The message that it answers; `None` where it is resumed.
     pub(crate) first: Option<Inbound>,
+    /// The configuration that it goes by to its end.
+    pub(crate) current: Arc<Current>,
 }
 
 /// Runs one turn of a session.
@@ -72,9 +75,10 @@ async fn begin(
     let Some(first) = rows.first() else { return Ok(None) };
     match shared.store.begin_run(begin_row(key, first, &rows)).await? {
         Begun::Started { run, transcript } => {
+            let current = shared.current();
             let new = transcript.len().saturating_sub(rows.len());
             super::events::session_messages(shared, key, transcript.get(new..).unwrap_or_default());
-            Ok(Some(Begin { run, entries: transcript, first: Some(first.inbound.clone()) }))
+            Ok(Some(Begin { run, entries: transcript, first: Some(first.inbound.clone()), current }))
         }
         // Begun by an earlier try of this very turn, whose second half failed.
         Begun::Existing(run) if run.status == RunStatus::Running => {
@@ -113,22 +117,23 @@ async fn answer(
     events: &RunEvents,
     cancel: &CancellationToken,
 ) -> TurnOutcome {
-    let model = match shared.models.for_agent(key.agent_id()) {
+    let settings = &begun.current.settings;
+    let model = match begun.current.models.for_agent(key.agent_id()) {
         Ok(model) => model,
         Err(message) => return failed(message),
     };
     let directives = begun.run.directives.clone().unwrap_or_default();
-    let tools = shared.tools_for(key.agent_id());
+    let tools = shared.tools_for(&begun.current, key.agent_id());
     let mut system = prompt(shared, key, begun, &tools).await;
     if let Some(extra) = &directives.extra_system {
         system.push_str("\n\n");
         system.push_str(extra);
     }
-    let mut limits = Limits { turn_deadline: shared.settings.turn_deadline, ..Limits::default() };
+    let mut limits = Limits { turn_deadline: settings.turn_deadline, ..Limits::default() };
     if let Some(ms) = directives.timeout_ms.filter(|ms| *ms > 0) {
         limits.turn_deadline = limits.turn_deadline.min(Duration::from_millis(ms));
     }
-    if let Some(reserve) = shared.settings.reserve_tokens {
+    if let Some(reserve) = settings.reserve_tokens {
         limits.reserve_tokens = reserve;
     }
     let setup = TurnSetup {
@@ -157,12 +162,13 @@ async fn answer(
 }
 
 async fn prompt(shared: &Shared, key: &SessionKey, begun: &Begin, tools: &agent::tool::Tools) -> String {
-    let agent = shared.settings.agent(key.agent_id());
+    let settings = &begun.current.settings;
+    let agent = settings.agent(key.agent_id());
     let workspace = agent::workspace::Workspace::new(agent.workspace.clone());
     let channel = begun.run.route.as_ref().map(|r| r.channel.clone());
     let group = begun.first.as_ref().filter(|i| i.chat.kind == ChatKind::Group);
     let now_ms = shared.clock.now_ms();
-    let (time_zone, utc_offset_minutes) = shared.settings.zone.at(now_ms);
+    let (time_zone, utc_offset_minutes) = settings.zone.at(now_ms);
     system_prompt(&PromptInput {
         agent_id: agent.id.clone(),
         agent_name: agent.name.clone(),

@@ -64,7 +64,7 @@ fn message(home: &Home) -> String {
 async fn connect(gateway: &Gateway) -> Result<Connection, Failure> {
     let mut options =
         ConnectOptions::new(gateway.url(), ClientDescription::new("cli", "cli", env!("CARGO_PKG_VERSION")));
-    options.token = gateway.token().cloned();
+    options.token = gateway.token();
     options.role = "operator".into();
     options.scopes =
         ["operator.admin", "operator.read", "operator.write", "operator.pairing"].map(str::to_owned).to_vec();

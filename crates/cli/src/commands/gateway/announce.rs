@@ -34,7 +34,7 @@ impl Facts {
             state: ctx.paths.state_dir.display().to_string(),
             config: format!("{}{missing}", ctx.paths.config_file.display()),
             auth: gateway.auth_mode(),
-            origin: kept_in(gateway.auth_origin()),
+            origin: kept_in(gateway.auth_origin().as_ref()),
             model: gateway.model(),
             choose: ctx.command("config set agents.defaults.model.primary anthropic/claude-sonnet-4-5"),
             channels,

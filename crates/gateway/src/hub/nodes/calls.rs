@@ -78,7 +78,7 @@ impl Nodes {
     /// Policy, then connection, then what the node declared.
     fn admit(&self, shared: &Shared, call: &Invoke) -> Result<NodeConn, ErrorShape> {
         let command = &call.command;
-        if !shared.settings.node_commands.allows(command) {
+        if !shared.settings().node_commands.allows(command) {
             return Err(not_allowed(
                 &format!(
                     "node command not allowed: {command:?} requires explicit gateway.nodes.commands.allow opt-in"

@@ -4,9 +4,9 @@ use crate::methods::{Answer, Call};
 use serde_json::{Value, json};
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let shared = &call.shared;
-    let agents: Vec<Value> = shared
-        .settings
+    let current = call.shared.current();
+    let settings = &current.settings;
+    let agents: Vec<Value> = settings
         .agents
         .iter()
         .map(|a| {
@@ -14,14 +14,14 @@ pub(super) async fn handle(call: Call) -> Answer {
             if let Some(name) = &a.name {
                 agent["name"] = json!(name);
             }
-            if let Some(model) = shared.models.name_for(&a.id) {
+            if let Some(model) = current.models.name_for(&a.id) {
                 agent["model"] = json!({"primary": model});
             }
             agent
         })
         .collect();
     Ok(json!({
-        "defaultId": shared.settings.default_agent, "mainKey": "main", "scope": "per-sender", "agents": agents,
+        "defaultId": settings.default_agent, "mainKey": "main", "scope": "per-sender", "agents": agents,
     })
     .into())
 }

@@ -4,7 +4,8 @@ use crate::methods::{Answer, Call};
 use serde_json::{Value, json};
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let loaded = &call.shared.loaded;
+    let current = call.shared.current();
+    let loaded = &current.loaded;
     let redacted = loaded.redacted();
     let warnings: Vec<Value> = loaded
         .warnings

@@ -9,8 +9,9 @@ pub(super) async fn handle(call: Call) -> Answer {
 }
 
 pub(crate) fn models(shared: &Shared) -> Vec<Value> {
-    let default = shared.models.name_for(&shared.settings.default_agent);
-    let models = shared.models.list();
+    let current = shared.current();
+    let default = current.models.name_for(&current.settings.default_agent);
+    let models = current.models.list();
     models
         .iter()
         .map(|m| {

@@ -62,13 +62,14 @@ pub(crate) fn store_path(shared: &Shared) -> String {
 
 /// What a session has where nothing else was chosen.
 pub(crate) fn defaults(shared: &Shared) -> Value {
-    let name = shared.models.name_for(&shared.settings.default_agent);
+    let current = shared.current();
+    let agent = &current.settings.default_agent;
+    let name = current.models.name_for(agent);
     let (provider, model) = match name.as_deref().and_then(|n| n.split_once('/')) {
         Some((provider, model)) => (Some(provider), Some(model)),
         None => (None, None),
     };
-    let window =
-        shared.models.for_agent(&shared.settings.default_agent).ok().map(|m| m.info().context_window);
+    let window = current.models.for_agent(agent).ok().map(|m| m.info().context_window);
     json!({"modelProvider": provider, "model": model, "contextTokens": window})
 }
 
@@ -142,7 +143,7 @@ fn status_name(status: RunStatus) -> &'static str {
 fn queue_mode_name(shared: &Shared, session: &Session) -> &'static str {
     use agent::queue::QueueMode;
     let channel = session.route.as_ref().map_or("rpc", |r| r.channel.as_str());
-    match shared.settings.queue_mode_for(channel) {
+    match shared.settings().queue_mode_for(channel) {
         QueueMode::Steer => "steer",
         QueueMode::FollowUp => "followup",
         QueueMode::Collect => "collect",

@@ -9,6 +9,7 @@ const RECENT: usize = 10;
 
 pub(super) async fn handle(call: Call) -> Answer {
     let shared = &call.shared;
+    let current = shared.current();
     let filter = SessionFilter { agent_id: None, limit: RECENT, offset: 0, search: None };
     let sessions = shared.store.sessions(filter).await.map_err(store_error)?;
     let recent: Vec<Value> = sessions.iter().map(|s| brief(&call, s)).collect();
@@ -28,9 +29,9 @@ pub(super) async fn handle(call: Call) -> Answer {
         "pid": std::process::id(),
         "uptimeMs": shared.uptime_ms(),
         "startedAtMs": shared.started_at_ms,
-        "authMode": shared.settings.auth.as_str(),
+        "authMode": current.settings.auth.as_str(),
         "stateDir": shared.paths.state_dir.display().to_string(),
-        "model": shared.models.name_for(&shared.settings.default_agent),
+        "model": current.models.name_for(&current.settings.default_agent),
         "channelSummary": channels,
         "connections": shared.hub.len(),
         "nodes": {"connected": shared.hub.nodes.all().len()},
