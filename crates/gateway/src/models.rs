@@ -89,7 +89,7 @@ impl Models {
     /// The provider by its entry in the configuration, else by what everybody knows of it.
     fn provider(&self, name: &str, id: &str) -> Result<(ProviderConfig, Option<ModelConfig>), String> {
         let known = llm::well_known(name);
-        let variable = known.and_then(|(_, _, variable)| variable);
+        let variable = known.and_then(|known| known.key_variable);
         if let Some(entry) = self.config.models.providers.get(name) {
             let api_key = match &entry.api_key {
                 Some(input) => input.resolve(&self.env).map_err(|e| e.to_string())?,
@@ -109,7 +109,7 @@ impl Models {
             let provider = ProviderConfig { name: name.into(), base_url, api_key, api, headers };
             return Ok((provider, entry.model(id).cloned()));
         }
-        let Some((base_url, api, _)) = known else {
+        let Some(known) = known else {
             return Err(format!(
                 "the model {name}/{id} is configured, but no provider {name:?} is; add models.providers.{name} with baseUrl and api"
             ));
@@ -121,8 +121,10 @@ impl Models {
                  and restart the gateway"
             ));
         }
+        let elsewhere = known.base_url_variable.and_then(|variable| self.env.get_filled(variable));
+        let base_url = elsewhere.unwrap_or(known.base_url).to_owned();
         let provider =
-            ProviderConfig { name: name.into(), base_url: base_url.into(), api_key, api, headers: vec![] };
+            ProviderConfig { name: name.into(), base_url, api_key, api: known.api, headers: vec![] };
         Ok((provider, None))
     }
 

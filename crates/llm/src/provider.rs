@@ -102,17 +102,42 @@ pub fn build_with(
     })
 }
 
-/// What is known of a provider by its name alone: base URL, API, and the environment variable that holds its key
-/// (none where there is no key).
-pub fn well_known(name: &str) -> Option<(&'static str, Api, Option<&'static str>)> {
-    Some(match name {
-        "openai" => ("https://api.openai.com/v1", Api::OpenAiCompletions, Some("OPENAI_API_KEY")),
-        "anthropic" => ("https://api.anthropic.com", Api::AnthropicMessages, Some("ANTHROPIC_API_KEY")),
-        "openrouter" => ("https://openrouter.ai/api/v1", Api::OpenAiCompletions, Some("OPENROUTER_API_KEY")),
-        "ollama" => ("http://127.0.0.1:11434/v1", Api::OpenAiCompletions, None),
-        "lmstudio" => ("http://127.0.0.1:1234/v1", Api::OpenAiCompletions, None),
+/// What is known of a provider by its name alone. The variables are those that the providers' own libraries read.
+#[derive(Debug, Clone, Copy)]
+pub struct WellKnown {
+    /// Where it is, unless `base_url_variable` names another place.
+    pub base_url: &'static str,
+    /// The environment variable that puts another place, such as a proxy, in its stead.
+    pub base_url_variable: Option<&'static str>,
+    /// What it speaks.
+    pub api: Api,
+    /// The environment variable that holds its key; none where there is no key.
+    pub key_variable: Option<&'static str>,
+}
+
+/// Looks a provider up by its name.
+pub fn well_known(name: &str) -> Option<WellKnown> {
+    let (base_url, base_url_variable, api, key_variable) = match name {
+        "openai" => (
+            "https://api.openai.com/v1",
+            Some("OPENAI_BASE_URL"),
+            Api::OpenAiCompletions,
+            Some("OPENAI_API_KEY"),
+        ),
+        "anthropic" => (
+            "https://api.anthropic.com",
+            Some("ANTHROPIC_BASE_URL"),
+            Api::AnthropicMessages,
+            Some("ANTHROPIC_API_KEY"),
+        ),
+        "openrouter" => {
+            ("https://openrouter.ai/api/v1", None, Api::OpenAiCompletions, Some("OPENROUTER_API_KEY"))
+        }
+        "ollama" => ("http://127.0.0.1:11434/v1", Some("OLLAMA_BASE_URL"), Api::OpenAiCompletions, None),
+        "lmstudio" => ("http://127.0.0.1:1234/v1", None, Api::OpenAiCompletions, None),
         _ => return None,
-    })
+    };
+    Some(WellKnown { base_url, base_url_variable, api, key_variable })
 }
 
 /// The models of an Ollama at `base_url` (with or without `/v1`); `None` when none answers within 300 ms.

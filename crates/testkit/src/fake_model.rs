@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -116,6 +116,7 @@ impl FakeModel {
         let app = Router::new()
             .route("/v1/chat/completions", post(openai))
             .route("/v1/messages", post(anthropic))
+            .route("/api/tags", get(tags))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(shared.clone());
         // Owned: the handle is aborted in Drop.
@@ -198,6 +199,13 @@ async fn wait(counter: &watch::Sender<usize>, count: usize, what: &str) {
 fn no_delay(socket: &mut tokio::net::TcpStream) {
     // Without it answers are slower and still right.
     let _ = socket.set_nodelay(true);
+}
+
+/// The list by which an Ollama says which models it has.
+async fn tags() -> Response {
+    let mut response = Response::new(Body::from(r#"{"models":[{"name":"test-model"}]}"#));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 async fn answer(shared: Arc<Shared>, dialect: Dialect, body: Bytes) -> Response {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// Where a local Ollama listens.
+/// The variable that says where Ollama listens, for the gateway too; else it is looked for at its usual place.
+const OLLAMA_VARIABLE: &str = "OLLAMA_BASE_URL";
 const OLLAMA: &str = "http://127.0.0.1:11434";
 
 /// The models that are taken when their provider's key is in the environment.
@@ -104,7 +105,7 @@ async fn find_model(ctx: &Context) -> Option<String> {
     if let Some((_, model)) = BY_KEY.iter().find(|(variable, _)| filled(variable)) {
         return Some((*model).to_owned());
     }
-    let models = llm::detect_ollama(OLLAMA).await?;
+    let models = llm::detect_ollama(ctx.env.get_filled(OLLAMA_VARIABLE).unwrap_or(OLLAMA)).await?;
     models.first().map(|name| format!("ollama/{name}"))
 }
 
