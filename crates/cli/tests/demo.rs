@@ -86,11 +86,8 @@ async fn a_provider_whose_key_is_there_answers_instead_of_the_rules() {
         let call = json!({"command": "uname -sr", "host": "node", "node": "demo-node"});
         model.script(vec![Step::ToolCalls(vec![("exec".into(), call)])]);
         // Anthropic's own library takes the place without the version.
-        let base = if place == "ANTHROPIC_BASE_URL" {
-            format!("http://{}", model.address())
-        } else {
-            model.url()
-        };
+        let base =
+            if place == "ANTHROPIC_BASE_URL" { format!("http://{}", model.address()) } else { model.url() };
         let home = TempDir::new().unwrap();
         let path = home.path().to_owned();
         let run = move || {
