@@ -2,6 +2,7 @@
 
 use crate::R;
 use crate::error::{Fault, Sql, StoreError};
+use crate::nodes::Approved;
 use crate::readers::Readers;
 use crate::sessions::LastPage;
 use crate::writer::{Message, QueuedJob};
@@ -27,6 +28,8 @@ pub(crate) struct Core {
     pub(crate) version: Arc<AtomicU64>,
     /// The page of sessions that was asked for last.
     pub(crate) last_page: LastPage,
+    /// What is approved for nodes, by their ids.
+    pub(crate) approved: Approved,
     /// Ends a background check of the file.
     pub(crate) stop_check: Arc<AtomicBool>,
 }

@@ -11,6 +11,7 @@ mod devices;
 mod error;
 mod handle;
 mod inbound;
+mod kept;
 mod ledger;
 mod lock;
 mod nodes;

@@ -2,13 +2,18 @@
 //! approved keeps working while more is asked for.
 
 use crate::error::Sql;
+use crate::kept::Kept;
 use crate::sql::{self, Json, json};
 use crate::{Declared, NodeDeclaration, NodeRequest, NodeSurface, R, Store};
 use rusqlite::{Connection, Row, params};
+use std::sync::Arc;
 
 const DECLARATION: &str =
     "node_id, client_id, client_mode, display_name, platform, version, device_family, caps,
     commands, path_env";
+
+/// What was approved for the nodes that were asked about last; a node is a few kilobytes.
+pub(crate) type Approved = Kept<String, Option<Arc<NodeSurface>>, 64>;
 
 impl Store {
     /// Notes what a node declares on connecting. Within what is approved, nothing waits after it (an older wish for
@@ -26,10 +31,16 @@ impl Store {
         self.read(move |c| sql::all(c, &sql, [], read_node)).await
     }
 
-    /// What is approved for one node.
-    pub async fn node(&self, node_id: &str) -> R<Option<NodeSurface>> {
+    /// What is approved for one node. Asked again while nothing was committed, it costs nothing.
+    pub async fn node(&self, node_id: &str) -> R<Option<Arc<NodeSurface>>> {
+        let version = self.version();
+        if let Some(node) = self.core.approved.get(version, node_id) {
+            return Ok(node);
+        }
         let id = node_id.to_owned();
-        self.read(move |c| find(c, &id)).await
+        let node = self.read(move |c| find(c, &id)).await?.map(Arc::new);
+        self.core.approved.set(version, node_id.to_owned(), node.clone());
+        Ok(node)
     }
 
     /// All requests that wait, the oldest first.

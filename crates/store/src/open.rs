@@ -5,7 +5,6 @@ use crate::error::{Fault, Sql, StoreError};
 use crate::handle::{Core, Store};
 use crate::readers::Readers;
 use crate::schema;
-use crate::sessions::LastPage;
 use crate::writer::{QUEUE, Writer};
 use model::SharedClock;
 use rusqlite::config::DbConfig;
@@ -86,7 +85,8 @@ pub(crate) fn start(
             readers,
             clock,
             version,
-            last_page: LastPage::default(),
+            last_page: Default::default(),
+            approved: Default::default(),
             stop_check,
         }),
     })

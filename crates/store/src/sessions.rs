@@ -1,11 +1,12 @@
 //! Sessions: a key, the transcript that it has now, and counters over it.
 
 use crate::error::Sql;
+use crate::kept::Kept;
 use crate::sql;
 use crate::{Entry, R, Route, RunBrief, RunStatus, Session, Store, transcript};
 use model::SessionKey;
 use rusqlite::{Connection, Row, params};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Which sessions to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,25 +30,11 @@ pub struct SessionPage {
     pub total: i64,
 }
 
-/// The page that was read last, with the store's version before that. Screens ask for the same page again and again.
-#[derive(Default)]
-pub(crate) struct LastPage(Mutex<Option<(u64, SessionFilter, Arc<SessionPage>)>>);
+/// The page that was read last. Screens ask for the same page again and again.
+pub(crate) type LastPage = Kept<SessionFilter, Arc<SessionPage>, 1>;
 
 /// A page of more sessions is not kept: it may be a megabyte, and nobody looks at that twice a second.
 const MAX_KEPT_PAGE: usize = 200;
-
-impl LastPage {
-    fn get(&self, version: u64, filter: &SessionFilter) -> Option<Arc<SessionPage>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|(v, f, _)| *v == version && f == filter).map(|(_, _, page)| page.clone())
-    }
-
-    fn set(&self, version: u64, filter: SessionFilter, page: &Arc<SessionPage>) {
-        if page.sessions.len() <= MAX_KEPT_PAGE {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, filter, page.clone()));
-        }
-    }
-}
 
 const SELECT: &str = "SELECT s.key, s.session_id, s.created_at_ms, t.started_at_ms, s.updated_at_ms, s.created_via,
       s.title, s.chat_type, s.route_channel, s.route_account, s.route_to, s.route_reply_to, s.provider, s.model,
@@ -79,7 +66,9 @@ impl Store {
             Ok(SessionPage { sessions: list(c, &asked)?, total: count(c, asked.agent_id.as_deref())? })
         });
         let page = Arc::new(read.await?);
-        self.core.last_page.set(version, filter, &page);
+        if page.sessions.len() <= MAX_KEPT_PAGE {
+            self.core.last_page.set(version, filter, page.clone());
+        }
         Ok(page)
     }
 

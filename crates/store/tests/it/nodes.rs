@@ -68,7 +68,7 @@ async fn what_is_approved_keeps_working_while_more_waits_and_less_withdraws_it()
     assert_eq!(f.store.node_request(&wish.request_id).await.unwrap(), None);
     let f = f.restarted().await;
     let node = f.store.node("n").await.unwrap().unwrap();
-    assert_eq!(Some(&node), now.approved.as_ref());
+    assert_eq!(Some(&*node), now.approved.as_ref());
     assert_eq!(node.declaration.commands, ["a", "b"]);
     assert_eq!(node.declaration.display_name.as_deref(), Some("renamed"));
     assert_eq!(node.last_seen_at_ms, Some(START + 4));
