@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Run agent turns on the other gateway: it asks its own model, which may cost money
     #[arg(long)]
     vs_turns: bool,
+    /// Start and measure another program with the same command line, and put it beside ours; its interpreter is looked for in PATH
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["vs", "url"])]
+    pub(crate) vs_program: Option<PathBuf>,
     /// The program to measure; built from this workspace where this is not given
     #[arg(long, value_name = "PATH")]
     pub(crate) binary: Option<PathBuf>,

@@ -18,9 +18,12 @@ mod wire;
 use args::Args;
 use clap::Parser;
 use failure::{Context, Failure, Result};
+use process::Program;
 use report::Report;
+use scenario::Subject;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// As many as the gateway has itself.
 const WORKERS: usize = 2;
@@ -44,10 +47,20 @@ fn run(args: &Args) -> Result<String> {
     let mut report = Report::new(args.quick);
     if args.measures_ours() {
         let binary = binary(args)?;
-        report.add(runtime.block_on(scenario::ours(&binary, &plan)).context("our gateway")?);
+        let program = Program::ours(binary);
+        let subject = Subject { name: "openclaw", program: &program, plan: &plan, calm: Duration::ZERO };
+        let mut figures = runtime.block_on(scenario::program(&subject)).context("our gateway")?;
+        figures.set("binary", program.size_mb()?);
+        report.add(figures);
     }
     if let Some(other) = args.other()? {
         report.add(runtime.block_on(scenario::other(&other, &plan)).context("the other gateway")?);
+    }
+    if let Some(path) = &args.vs_program {
+        let (program, plan) = (Program::other(path.canonicalize()?), plan::OTHER);
+        let subject =
+            Subject { name: "the other", program: &program, plan: &plan, calm: scenario::OTHER_CALM };
+        report.add(runtime.block_on(scenario::program(&subject)).context("the other program")?);
     }
     Ok(if args.json { report.json() } else { report.markdown() })
 }

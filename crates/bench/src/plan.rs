@@ -33,6 +33,18 @@ pub(crate) const FULL: Plan = Plan {
     settle_ms: 3_000,
 };
 
+/// For a gateway that another program runs and that may be a hundred times slower: as long a run, with fewer of everything.
+pub(crate) const OTHER: Plan = Plan {
+    rounds: 3,
+    starts: 3,
+    connects: 200,
+    calls: 2_000,
+    invokes: 400,
+    turns: 100,
+    long_session: 25,
+    settle_ms: 3_000,
+};
+
 /// Enough to see that everything works.
 pub(crate) const QUICK: Plan = Plan {
     rounds: 1,

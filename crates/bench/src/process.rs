@@ -4,7 +4,8 @@ use crate::failure::{Context, Failure, Result};
 use crate::stats::ms;
 use crate::wire::Target;
 use model::SecretString;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -39,6 +40,31 @@ pub(crate) fn build_openclaw() -> Result<PathBuf> {
     Ok(own.with_file_name("openclaw"))
 }
 
+/// A gateway's program, ours or another's with the same command line.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    path: PathBuf,
+    /// `PATH` for a program that is a script and needs its interpreter; ours needs nothing.
+    search: Option<OsString>,
+}
+
+impl Program {
+    /// The one that this workspace builds.
+    pub(crate) fn ours(path: PathBuf) -> Self {
+        Self { path, search: None }
+    }
+
+    /// Another one, which finds its interpreter where this program would.
+    pub(crate) fn other(path: PathBuf) -> Self {
+        Self { path, search: std::env::var_os("PATH") }
+    }
+
+    /// The size of its file in MB.
+    pub(crate) fn size_mb(&self) -> Result<f64> {
+        Ok(std::fs::metadata(&self.path)?.len() as f64 / 1e6)
+    }
+}
+
 /// A home directory with a configuration; gone when dropped.
 pub(crate) struct Home(TempDir);
 
@@ -52,9 +78,10 @@ impl Home {
     }
 
     /// A command in this home and in no other environment.
-    fn command(&self, binary: &Path, args: &[&str]) -> AsyncCommand {
-        let mut command = AsyncCommand::new(binary);
+    fn command(&self, program: &Program, args: &[&str]) -> AsyncCommand {
+        let mut command = AsyncCommand::new(&program.path);
         command.args(args).env_clear().env("HOME", self.0.path()).current_dir(self.0.path());
+        command.envs(program.search.as_ref().map(|search| ("PATH", search)));
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }
@@ -69,18 +96,19 @@ pub(crate) struct Running<'a> {
     child: Child,
     home: &'a Home,
     port: u16,
+    is_ours: bool,
     /// From the start of the process to the first `/healthz` that says 200.
     pub(crate) started_in_ms: f64,
 }
 
 impl<'a> Running<'a> {
-    pub(crate) async fn start(binary: &Path, home: &'a Home) -> Result<Self> {
+    pub(crate) async fn start(program: &Program, home: &'a Home) -> Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()?.port();
         let stderr = std::fs::File::create(home.log())?;
-        let mut command = home.command(binary, &["gateway", "run", "--port", &port.to_string()]);
+        let mut command = home.command(program, &["gateway", "run", "--port", &port.to_string()]);
         command.stdout(Stdio::null()).stderr(stderr);
         let begun = Instant::now();
-        let mut child = command.spawn().context(&binary.display().to_string())?;
+        let mut child = command.spawn().context(&program.path.display().to_string())?;
         loop {
             if healthz(port).await {
                 break;
@@ -92,14 +120,15 @@ impl<'a> Running<'a> {
             }
             sleep(LOOK).await;
         }
-        Ok(Self { child, home, port, started_in_ms: ms(begun.elapsed()) })
+        let is_ours = program.search.is_none();
+        Ok(Self { child, home, port, is_ours, started_in_ms: ms(begun.elapsed()) })
     }
 
     pub(crate) fn target(&self) -> Target {
         Target { url: format!("ws://127.0.0.1:{}", self.port), token: SecretString::from(TOKEN) }
     }
 
-    /// Resident memory in MB.
+    /// Resident memory in MB, that of its helper processes included.
     pub(crate) fn rss_mb(&self) -> Result<f64> {
         let pid = self.child.id().ok_or_else(|| Failure::new("the gateway has ended by itself"))?;
         rss_mb(pid)
@@ -108,9 +137,9 @@ impl<'a> Running<'a> {
     /// Runs a command of the program against this gateway: how long it took in ms, and its peak memory in MB.
     ///
     /// With `watch` the memory is looked at all the while, which costs time; without it is 0.
-    pub(crate) async fn command(&self, binary: &Path, args: &[&str], watch: bool) -> Result<(f64, f64)> {
+    pub(crate) async fn command(&self, program: &Program, args: &[&str], watch: bool) -> Result<(f64, f64)> {
         let port = self.port.to_string();
-        let mut command = self.home.command(binary, &[args, &["--port", &port]].concat());
+        let mut command = self.home.command(program, &[args, &["--port", &port]].concat());
         command.stdout(Stdio::null()).stderr(std::fs::File::create(self.home.log())?);
         let begun = Instant::now();
         let mut child = command.spawn()?;
@@ -129,12 +158,16 @@ impl<'a> Running<'a> {
         Ok((took, peak))
     }
 
-    /// Ends it as an operator would.
+    /// Ends it as an operator would. Another's program may take minutes to let its work run out; it is not waited for.
     pub(crate) async fn stop(mut self) -> Result<()> {
         let pid = self.child.id().ok_or_else(|| Failure::new("the gateway has ended by itself"))?;
         let told = Command::new("kill").args(["-TERM", &pid.to_string()]).status().context("kill")?;
-        let ended = timeout(STOP_PATIENCE, self.child.wait()).await.context("the gateway did not stop")??;
-        if told.success() && ended.success() {
+        let ended = match timeout(STOP_PATIENCE, self.child.wait()).await {
+            Ok(ended) => ended?,
+            Err(_) if self.is_ours => return Err(Failure::new("the gateway did not stop")),
+            Err(_) => return Ok(self.child.kill().await?),
+        };
+        if told.success() && (ended.success() || !self.is_ours) {
             return Ok(());
         }
         Err(Failure::new(format!("the gateway ended with {ended}")))
@@ -153,10 +186,22 @@ async fn healthz(port: u16) -> bool {
     matches!(timeout(Duration::from_secs(1), ask).await, Ok(Some(true)))
 }
 
-/// Resident memory of a process on this machine, in MB.
+/// Resident memory of a process on this machine and of all that it started, in MB. Pages that they share count for each.
 pub(crate) fn rss_mb(pid: u32) -> Result<f64> {
-    memory_mb(pid, "VmRSS:")
-        .ok_or_else(|| Failure::new(format!("the memory of process {pid} cannot be read")))
+    let own = memory_mb(pid, "VmRSS:")
+        .ok_or_else(|| Failure::new(format!("the memory of process {pid} cannot be read")))?;
+    // One that has just ended has no memory.
+    let helpers = children(pid).into_iter().filter_map(|child| rss_mb(child).ok()).sum::<f64>();
+    Ok(own + helpers)
+}
+
+/// The processes that a process started and that still run.
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+        .collect()
 }
 
 fn memory_mb(pid: u32, field: &str) -> Option<f64> {

@@ -54,6 +54,7 @@ pub(crate) const ROWS: &[Row] = &[
         Some(AtMost(50.0)),
     ),
     row("rss_idle", "RSS idle, Telegram on", "MB", Some(AtMost(20.0)), Some(AtMost(15.0))),
+    row("rss_turns_few", "RSS after 100 turns", "MB", None, Some(AtMost(30.0))),
     row("rss_turns", "RSS after 1,000 turns", "MB", Some(AtMost(40.0)), Some(AtMost(30.0))),
     row("rss_turns_twice", "RSS after 2,000 turns", "MB", Some(AtMost(40.0)), Some(AtMost(30.0))),
     row("binary", "size of the program", "MB", Some(AtMost(20.0)), Some(AtMost(25.0))),

@@ -2,25 +2,24 @@
 
 use crate::failure::Result;
 use crate::plan::Plan;
-use crate::process::Running;
+use crate::process::{Program, Running};
 use crate::report::Figures;
 use crate::stats::median;
-use std::path::Path;
 
 const HEALTH: &[&str] = &["gateway", "health"];
 
 pub(super) async fn measure(
     gateway: &Running<'_>,
-    binary: &Path,
+    program: &Program,
     plan: &Plan,
     figures: &mut Figures,
 ) -> Result<()> {
     let (mut times, mut peaks) = (Vec::new(), Vec::new());
     // One more, untimed: the first makes the device's key.
-    gateway.command(binary, HEALTH, false).await?;
+    gateway.command(program, HEALTH, false).await?;
     for _ in 0..plan.starts {
-        times.push(gateway.command(binary, HEALTH, false).await?.0);
-        peaks.push(gateway.command(binary, HEALTH, true).await?.1);
+        times.push(gateway.command(program, HEALTH, false).await?.0);
+        peaks.push(gateway.command(program, HEALTH, true).await?.1);
     }
     figures.set("cli_health", median(times));
     figures.set("cli_health_rss", median(peaks));

@@ -25,9 +25,19 @@ pub(super) async fn idle(
     Ok(())
 }
 
-/// After so many turns, and after as many again: the second figure shows whether it stays level.
+/// Enough turns to see what they leave behind, and few enough for a gateway that takes its time.
+const FEW_TURNS: usize = 100;
+
+/// After a few turns, after many, and after as many again: the last figure shows whether it stays level.
 pub(super) async fn after_turns(gateway: &Running<'_>, plan: &Plan, figures: &mut Figures) -> Result<()> {
     let target = gateway.target();
+    let few = Plan { turns: plan.turns.min(FEW_TURNS), rounds: 1, ..*plan };
+    turn::measure(&target, &few, figures).await?;
+    sleep(Duration::from_millis(plan.settle_ms)).await;
+    figures.set("rss_turns_few", gateway.rss_mb()?);
+    if plan.turns <= FEW_TURNS {
+        return Ok(());
+    }
     turn::measure(&target, plan, figures).await?;
     sleep(Duration::from_millis(plan.settle_ms)).await;
     figures.set("rss_turns", gateway.rss_mb()?);

@@ -2,17 +2,21 @@
 
 use crate::failure::Result;
 use crate::plan::Plan;
-use crate::process::{Home, Running};
+use crate::process::{Home, Program, Running};
 use crate::report::Figures;
 use crate::stats::median;
-use std::path::Path;
 
-pub(super) async fn measure(binary: &Path, config: &str, plan: &Plan, figures: &mut Figures) -> Result<()> {
+pub(super) async fn measure(
+    program: &Program,
+    config: &str,
+    plan: &Plan,
+    figures: &mut Figures,
+) -> Result<()> {
     let (mut fresh, mut again) = (Vec::new(), Vec::new());
     for _ in 0..plan.starts {
         let home = Home::new(config)?;
         for times in [&mut fresh, &mut again] {
-            let gateway = Running::start(binary, &home).await?;
+            let gateway = Running::start(program, &home).await?;
             times.push(gateway.started_in_ms);
             gateway.stop().await?;
         }

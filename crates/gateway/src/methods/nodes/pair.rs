@@ -68,7 +68,7 @@ pub(super) async fn reject(mut call: Call) -> Answer {
     let request = rejected.ok_or_else(|| unknown(&p.request_id))?;
     let node_id = request.declaration.node_id;
     let approved = call.shared.store.node(&node_id).await.map_err(store_error)?;
-    call.shared.hub.nodes.decided(&node_id, Some(&p.request_id), approved.as_ref());
+    call.shared.hub.nodes.decided(&node_id, Some(&p.request_id), approved.as_deref());
     resolved(&call, &p.request_id, &node_id, "rejected");
     Ok(json!({"requestId": p.request_id, "nodeId": node_id}).into())
 }
