@@ -207,5 +207,5 @@ fn a_gateway_that_wants_a_device_gets_one_with_its_signature() {
     let connects = gateway.asked("connect");
     assert_eq!(connects.len(), 2);
     assert!(connects[0].get("device").is_none() && connects[1]["device"]["signature"].is_string());
-    assert!(home.state().join("identity/device.json").exists());
+    assert!(home.state().join("identity/operator.json").exists());
 }

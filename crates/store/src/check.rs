@@ -81,7 +81,7 @@ pub(crate) fn note_damage(path: &Path, error: &StoreError) {
     }
 }
 
-/// Beside the file: `openclaw.sqlite.suspect`.
+/// Beside the file: `gateway.sqlite.suspect`.
 pub(crate) fn marker(path: &Path) -> PathBuf {
     crate::open::beside(path, ".suspect")
 }
@@ -101,7 +101,7 @@ mod tests {
             store.set_setting(&format!("{n}"), &"x".repeat(2000).into()).await.unwrap();
         }
         store.close().await;
-        let path = dir.path().join("state/openclaw.sqlite");
+        let path = dir.path().join("state/gateway.sqlite");
         (dir, path)
     }
 

@@ -6,6 +6,7 @@
 //! needs to know asks again by id.
 
 mod access;
+mod adopt;
 mod check;
 mod devices;
 mod error;

@@ -1,5 +1,6 @@
 //! Opening the state file: made if absent, checked, brought to our format, set aside where it is damaged.
 
+use crate::adopt;
 use crate::check::{self, Verdict};
 use crate::error::{Fault, Sql, StoreError};
 use crate::handle::{Core, Store};
@@ -30,17 +31,18 @@ pub struct Opened {
 }
 
 impl Store {
-    /// Opens `<dir>/state/openclaw.sqlite` (0600), or makes it. The caller holds the directory's
+    /// Opens `<dir>/state/gateway.sqlite` (0600), or makes it. The caller holds the directory's
     /// [`crate::StateLock`]. A damaged file is renamed, never deleted, and a new one begun; the notices say so.
     ///
     /// # Errors
     /// The directory or file cannot be used; or a newer program wrote the file, which then stays untouched.
     pub fn open(dir: &Path, clock: SharedClock) -> Result<Opened, StoreError> {
         let folder = dir.join("state");
-        let path = folder.join("openclaw.sqlite");
+        let path = folder.join(adopt::NAME);
         let failed = |reason: String| StoreError::Open { path: path.clone(), reason };
         private_dir(&folder).map_err(|e| failed(e.to_string()))?;
         let mut notices = Vec::new();
+        adopt::former_file(&folder, &mut notices).map_err(failed)?;
         let (connection, verdict) = match begin(&path, &mut notices) {
             Err(StoreError::Damaged { reason, .. }) => {
                 let aside = set_aside(&path, clock.now_ms()).map_err(|e| failed(e.to_string()))?;

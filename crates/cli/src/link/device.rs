@@ -4,10 +4,13 @@ use super::is_loopback;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::view::text;
-use client::{ClientDescription, ConnectError, ConnectOptions, Connection, Identity, TokenStore};
+use client::{
+    ClientDescription, ConnectError, ConnectOptions, Connection, Identity, IdentityError, TokenStore,
+};
 use model::SecretString;
 use remote::Target;
 use serde_json::Value;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +54,7 @@ struct Device {
 impl Device {
     fn open(ctx: &Context, target: &Target) -> Result<Self, Failure> {
         let dir = ctx.paths.identity_dir();
-        let identity = Arc::new(Identity::load_or_create(&dir.join("device.json"))?);
+        let identity = Arc::new(identity(&dir)?);
         let tokens = TokenStore::new(dir.join("device-tokens.json"));
         let token = tokens.get(&target.url, ROLE)?;
         Ok(Self { identity, tokens, token })
@@ -64,6 +67,17 @@ impl Device {
             ctx.out.remark(&format!("note: {error}"));
         }
     }
+}
+
+/// The key. At first it lay in `device.json`; OpenClaw's programs do not start beside a file of that name, and one of
+/// theirs is none of ours.
+fn identity(dir: &Path) -> Result<Identity, IdentityError> {
+    let (place, former) = (dir.join("operator.json"), dir.join("device.json"));
+    if !place.exists() && matches!(Identity::load(&former), Ok(Some(_))) {
+        std::fs::rename(&former, &place)
+            .map_err(|source| IdentityError::Write { path: place.clone(), source })?;
+    }
+    Identity::load_or_create(&place)
 }
 
 fn options(target: &Target, scopes: &[String], device: Option<&Device>, timeout: Duration) -> ConnectOptions {
@@ -94,4 +108,24 @@ async fn attempt(options: &ConnectOptions) -> Result<Connection, ConnectError> {
     let mut again = options.clone();
     (again.token, again.password) = (None, None);
     Connection::open(&again).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_moves_from_its_former_place_once_and_a_strangers_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let former = dir.path().join("device.json");
+        let first = Identity::load_or_create(&former).unwrap();
+        assert_eq!(identity(dir.path()).unwrap().device_id(), first.device_id());
+        assert!(!former.exists());
+        let theirs = r#"{"version":1,"deviceId":"x","publicKeyPem":"p","privateKeyPem":"q"}"#;
+        std::fs::write(&former, theirs).unwrap();
+        assert_eq!(identity(dir.path()).unwrap().device_id(), first.device_id());
+        std::fs::remove_file(dir.path().join("operator.json")).unwrap();
+        assert_ne!(identity(dir.path()).unwrap().device_id(), first.device_id());
+        assert_eq!(std::fs::read_to_string(&former).unwrap(), theirs);
+    }
 }

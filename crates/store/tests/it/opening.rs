@@ -9,7 +9,7 @@ use std::sync::Arc;
 use store::{Opened, Store, StoreError};
 
 fn file(dir: &Path) -> PathBuf {
-    dir.join("state/openclaw.sqlite")
+    dir.join("state/gateway.sqlite")
 }
 
 fn open(dir: &Path) -> Result<Opened, StoreError> {
@@ -58,7 +58,7 @@ async fn closing_ends_every_handle_and_leaves_one_file() {
     assert!(matches!(other.set_setting("a", &2.into()).await, Err(StoreError::Closed { .. })));
     assert!(matches!(other.setting("a").await, Err(StoreError::Closed { .. })));
     other.close().await;
-    assert_eq!(names(f.dir.path()), ["openclaw.sqlite"]);
+    assert_eq!(names(f.dir.path()), ["gateway.sqlite"]);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_damaged_page_sets_the_file_aside_unchanged_and_begins_a_new_one() {
     }
     let before = fs::read(file(dir.path())).unwrap();
     let opened = open(dir.path()).unwrap();
-    let aside = dir.path().join(format!("state/openclaw.sqlite.damaged-{START}"));
+    let aside = dir.path().join(format!("state/gateway.sqlite.damaged-{START}"));
     assert_eq!(opened.notices.len(), 1);
     assert!(opened.notices[0].contains(aside.to_str().unwrap()), "{}", opened.notices[0]);
     assert_eq!(fs::read(&aside).unwrap(), before);
@@ -96,7 +96,7 @@ async fn a_file_cut_short_or_overwritten_is_set_aside() {
         let opened = open(dir.path()).unwrap();
         assert_eq!(opened.notices.len(), 1, "{damage}");
         assert!(opened.notices[0].contains("set aside"), "{damage}");
-        assert!(names(dir.path()).contains(&format!("openclaw.sqlite.damaged-{START}")), "{damage}");
+        assert!(names(dir.path()).contains(&format!("gateway.sqlite.damaged-{START}")), "{damage}");
     }
 }
 
@@ -104,12 +104,12 @@ async fn a_file_cut_short_or_overwritten_is_set_aside() {
 async fn a_log_without_its_file_is_set_aside_and_not_thrown_away() {
     let dir = written().await;
     let path = file(dir.path());
-    let log = dir.path().join("state/openclaw.sqlite-wal");
+    let log = dir.path().join("state/gateway.sqlite-wal");
     fs::write(&log, [7; 5000]).unwrap();
     fs::write(&path, "").unwrap();
     let opened = open(dir.path()).unwrap();
     assert!(opened.notices[0].contains("set aside"));
-    let kept = dir.path().join(format!("state/openclaw.sqlite.damaged-{START}-wal"));
+    let kept = dir.path().join(format!("state/gateway.sqlite.damaged-{START}-wal"));
     assert_eq!(fs::read(kept).unwrap(), [7; 5000]);
     drop(opened);
     let empty = tempfile::tempdir().unwrap();
@@ -134,11 +134,11 @@ async fn a_newer_format_is_refused_and_the_file_stays_untouched() {
 #[tokio::test]
 async fn a_suspicion_that_proves_wrong_is_dropped() {
     let dir = written().await;
-    fs::write(dir.path().join("state/openclaw.sqlite.suspect"), "found earlier").unwrap();
+    fs::write(dir.path().join("state/gateway.sqlite.suspect"), "found earlier").unwrap();
     let opened = open(dir.path()).unwrap();
     assert!(opened.notices.is_empty(), "it was sound after all");
     opened.store.close().await;
-    assert_eq!(names(dir.path()), ["openclaw.sqlite"]);
+    assert_eq!(names(dir.path()), ["gateway.sqlite"]);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_directory_that_cannot_be_made_is_named() {
     fs::write(dir.path().join("state"), "in the way").unwrap();
     let error = open(dir.path()).unwrap_err();
     assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
-    assert!(error.to_string().contains("openclaw.sqlite"));
+    assert!(error.to_string().contains("gateway.sqlite"));
 }
 
 #[tokio::test]
@@ -161,4 +161,57 @@ async fn a_call_that_nobody_waits_for_any_more_takes_effect_all_the_same() {
         assert!(left.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
     }
     assert_eq!(f.restarted().await.store.setting("a").await.unwrap(), Some(value));
+}
+
+/// Where the first version kept its state, and where OpenClaw keeps its own.
+fn former(dir: &Path) -> PathBuf {
+    dir.join("state/openclaw.sqlite")
+}
+
+#[tokio::test]
+async fn a_file_under_the_first_versions_name_is_taken_over_whole() {
+    let dir = written().await;
+    fs::rename(file(dir.path()), former(dir.path())).unwrap();
+    let opened = open(dir.path()).unwrap();
+    assert!(opened.store.session(&key("main")).await.unwrap().is_some());
+    assert!(opened.notices[0].contains("gateway.sqlite"), "{:?}", opened.notices);
+    opened.store.close().await;
+    assert_eq!(names(dir.path()), ["gateway.sqlite"]);
+    assert!(open(dir.path()).unwrap().notices.is_empty(), "once is enough");
+}
+
+#[tokio::test]
+async fn a_log_that_a_crash_left_is_taken_over_too() {
+    let f = fixture();
+    f.store.begin_run(begin("r", "main", &["hi"])).await.unwrap();
+    // As a crash leaves it: the run is in the log alone.
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("state")).unwrap();
+    for suffix in ["", "-wal"] {
+        let from = f.dir.path().join(format!("state/gateway.sqlite{suffix}"));
+        fs::copy(from, dir.path().join(format!("state/openclaw.sqlite{suffix}"))).unwrap();
+    }
+    let opened = open(dir.path()).unwrap();
+    assert!(opened.store.session(&key("main")).await.unwrap().is_some());
+    assert!(!former(dir.path()).exists());
+}
+
+#[tokio::test]
+async fn openclaws_own_file_is_left_alone() {
+    for (tables, notices) in [
+        ("CREATE TABLE schema_meta (a); PRAGMA user_version = 18;", 0),
+        ("CREATE TABLE schema_meta (a); CREATE TABLE token_generations (a); PRAGMA user_version = 18;", 1),
+        ("", 0),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("state")).unwrap();
+        rusqlite::Connection::open(former(dir.path())).unwrap().execute_batch(tables).unwrap();
+        let before = fs::read(former(dir.path())).unwrap();
+        let opened = open(dir.path()).unwrap();
+        opened.store.set_setting("a", &1.into()).await.unwrap();
+        opened.store.close().await;
+        assert_eq!(opened.notices.len(), notices, "{:?}", opened.notices);
+        assert_eq!(fs::read(former(dir.path())).unwrap(), before);
+        assert_eq!(names(dir.path()), ["gateway.sqlite", "openclaw.sqlite"]);
+    }
 }

@@ -57,7 +57,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
 
 /// Where sessions are kept.
 pub(crate) fn store_path(shared: &Shared) -> String {
-    shared.paths.state_dir.join("state").join("openclaw.sqlite").display().to_string()
+    shared.paths.state_dir.join("state").join("gateway.sqlite").display().to_string()
 }
 
 /// What a session has where nothing else was chosen.

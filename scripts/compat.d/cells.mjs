@@ -1,0 +1,106 @@
+// The cells of the matrix, in the order in which they run: a day with a gateway. A new one is one line.
+//
+//   name   what it is called in the table
+//   run    the command after `openclaw`; words in '…' keep their spaces; {name} stands for what an earlier cell saved
+//   act    instead of `run`: something else to be done; what it throws is the difference
+//   json   JSON pointer → what must be there: a value, a pattern, or a test
+//   out    a pattern that standard output must have
+//   exit   the exit code, where it is not 0
+//   save   name → JSON pointer into what was printed
+//   retry  seconds: what is wrong now may be right by then
+//   home   whose configuration: `host` (the gateway's own, by default) or `laptop` (gateway.mode: remote)
+//   input  standard input
+//   only   the pairings in which the cell makes sense, `cli-to-gateway`
+//   why    pairing → why it fails, where that is known
+
+const some = (value) => value !== undefined && value !== null && value !== '';
+const filled = (value) => Array.isArray(value) && value.length > 0;
+const everywhere = ['theirs-to-theirs', 'theirs-to-ours', 'ours-to-theirs'];
+const TELEGRAM = '--channel telegram --target {person}';
+/** What the fake model takes as the order to call a tool. */
+const onNode = (text) => `TOOL:exec {"command":"echo ${text}","host":"node","node":"matrix-node"}`;
+const job = { name: 'matrix-job', run: "cron add --name matrix-job --every 1h --message 'hello job' --session isolated --json" };
+
+/** @type {Array<Record<string, any>>} */
+export const CELLS = [
+  { group: 'Is it there' },
+  { name: 'gateway health', run: 'gateway health --json', json: { '/ok': true } },
+  { name: 'gateway health --url', run: 'gateway health --url {url} --token {token} --json', json: { '/ok': true } },
+  { name: 'gateway call', run: 'gateway call status --json', json: { '/runtimeVersion': some, '/sessions/count': (n) => n >= 0 } },
+  { name: 'gateway call, params', run: `gateway call sessions.list --params '{"limit":1}' --json`, json: { '/sessions': Array.isArray } },
+  { name: 'gateway call, unknown', run: 'gateway call no.such.method --json', exit: 1 },
+  { name: 'gateway probe', run: 'gateway probe --json', json: { '/ok': true } },
+  { name: 'gateway status', run: 'gateway status --json', json: { '/rpc/ok': true } },
+  { name: 'gateway status, text', run: 'gateway status --require-rpc', out: /127\.0\.0\.1/ },
+  { name: 'health', run: 'health --json', json: { '/ok': true, '/channels/telegram/configured': true, '/agents/0/agentId': 'main' } },
+  { name: 'health, text', run: 'health', out: /telegram/i },
+  { name: 'health --verbose', run: 'health --verbose', out: /telegram/i },
+  { name: 'status', run: 'status', out: /sessions/i },
+  { name: 'status --json', run: 'status --json', json: { '': some } },
+  { name: 'status --deep', run: 'status --deep', out: /telegram/i },
+  { name: 'status --all', run: 'status --all', out: /gateway/i },
+  { name: 'health, from a laptop', run: 'health --json', home: 'laptop', json: { '/ok': true } },
+  { name: 'logs', run: 'logs --limit 20 --plain', out: /\S/ },
+  { name: 'logs --json', run: 'logs --limit 5 --json', json: { '/type': 'meta', '/file': some } },
+  { name: 'channels status', run: 'channels status --json', json: { '/channels/telegram/configured': true } },
+  { name: 'models list', run: 'models list --json', json: { '': some } },
+
+  { group: 'The agent' },
+  { name: 'agent', run: "agent --message 'good morning' --session-key agent:main:main --json", json: { '/result/payloads/0/text': 'echo: good morning' } },
+  { name: 'agent, text', run: "agent --agent main --message 'good evening'", out: /echo: good evening/ },
+  { name: 'agent, from a laptop', run: "agent --agent main --message 'from afar' --json", home: 'laptop', json: { '/result/payloads/0/text': 'echo: from afar' } },
+  { name: 'sessions', run: 'sessions', out: /main/ },
+  { name: 'sessions --json', run: 'sessions --json', json: { '/sessions/0/key': /^agent:main:/ } },
+  { name: 'agents list', run: 'agents list --json', json: { '/0/id': 'main' } },
+  { name: 'message send', run: `message send ${TELEGRAM} --message 'a note' --json`, json: { '': some } },
+  { name: 'the note is on Telegram', act: async (world) => world.expectSent(/^a note$/) },
+  { name: 'Telegram → agent → Telegram', act: async (world) => world.write('ahoy', /echo: ahoy/) },
+
+  { group: 'A node' },
+  { name: 'node run asks for approval', act: async (world) => world.startNode() },
+  { name: 'devices list, waiting', run: 'devices list --json', retry: 60, json: { '/pending/0/requestId': some }, save: { request: '/pending/0/requestId' } },
+  { name: 'devices approve', run: 'devices approve {request} --json', json: { '': some } },
+  { name: 'node run again', act: async (world) => world.startNode() },
+  { name: 'nodes pending', run: 'nodes pending --json', retry: 60, json: { '/0/requestId': some }, save: { request: '/0/requestId' } },
+  { name: 'nodes pending, text', run: 'nodes pending', out: /matrix-node/ },
+  { name: 'nodes approve', run: 'nodes approve {request} --json', json: { '': some } },
+  { name: 'nodes list', run: 'nodes list --json', json: { '/paired/0/nodeId': some }, save: { node: '/paired/0/nodeId' } },
+  { name: 'nodes list, text', run: 'nodes list', out: /matrix-node/ },
+  { name: 'nodes status', run: 'nodes status --json', json: { '/nodes/0/connected': true, '/nodes/0/commands': filled } },
+  { name: 'nodes status, text', run: 'nodes status', out: /connected/ },
+  { name: 'nodes describe', run: 'nodes describe --node matrix-node --json', json: { '/nodeId': some, '/commands': (list) => list?.includes('system.run') } },
+  { name: 'nodes invoke', run: `nodes invoke --node matrix-node --command system.which --params '{"bins":["sh"]}' --json`, json: { '/payload/bins/sh': /sh$/ } },
+  { name: 'the agent runs a command on it', run: `agent --session-key agent:main:main --message '${onNode('hello-from-node')}' --json`, json: { '/result/payloads/0/text': /tool said: hello-from-node/ } },
+  { name: 'Telegram → agent → node → Telegram', act: async (world) => world.write(onNode('from-afar'), /tool said: from-afar/) },
+  { name: 'nodes rename', run: 'nodes rename --node matrix-node --name kitchen --json', json: { '': some } },
+  { name: 'nodes describe, new name', run: 'nodes describe --node kitchen --json', json: { '/displayName': 'kitchen' } },
+  { name: 'devices list', run: 'devices list --json', json: { '/paired': filled } },
+  { name: 'devices list, text', run: 'devices list', out: /node/ },
+  { name: 'devices rotate', run: 'devices rotate --device {node} --role node --json', json: { '/role': 'node' } },
+  { name: 'devices revoke', run: 'devices revoke --device {node} --role node --json', json: { '/role': 'node' } },
+  { name: 'nodes status, revoked', run: 'nodes status --json', retry: 30, json: { '/nodes': (nodes) => !nodes?.some((node) => node.connected) } },
+
+  { group: 'Automations and approvals' },
+  { ...job, name: 'cron add', json: { '/id': some }, save: { job: '/id' } },
+  { name: 'cron list', run: 'cron list --json', json: { '/jobs': (jobs) => jobs?.some((each) => each.name === 'matrix-job') } },
+  { name: 'cron list, text', run: 'cron list', out: /matrix-job/ },
+  { name: 'cron run', run: 'cron run {job} --wait --wait-timeout 60s --json', json: { '/ok': true } },
+  { name: 'cron runs', run: 'cron runs --id {job} --json', json: { '/entries/0/status': 'ok' } },
+  { name: 'cron rm', run: 'cron rm {job} --json', json: { '/ok': true } },
+  { name: 'cron status', run: 'cron status --json', json: { '/enabled': true } },
+  { name: 'approvals get', run: 'approvals get --gateway --json', json: { '/file/version': 1 } },
+  { name: 'approvals set', run: 'approvals set --gateway --stdin --json', input: '{ version: 1, defaults: { security: "full", ask: "off" } }', json: { '/file/defaults/security': 'full' } },
+  { name: 'system heartbeat last', run: 'system heartbeat last --json' },
+  { name: 'system presence', run: 'system presence --json', json: { '': filled } },
+
+  { group: 'Configuration' },
+  { name: 'config get', run: 'config get agents.defaults.model.primary', out: /local\/test-model/ },
+  { name: 'config set', run: 'config set messages.ackReaction 👀', out: /./ },
+  { name: 'config get, what was set', run: 'config get messages.ackReaction', out: /👀/ },
+  { name: 'config validate', run: 'config validate' },
+  { name: 'config get, from a laptop', run: 'config get gateway.mode', home: 'laptop', out: /remote/ },
+  { name: 'config set, from a laptop', run: 'config set gateway.remote.url {url}', home: 'laptop', out: /./ },
+  { name: 'config.get by call', run: 'gateway call config.get --json', home: 'laptop', json: { '/config/messages/ackReaction': '👀', '/hash': some } },
+];
+
+export const PAIRS = everywhere;

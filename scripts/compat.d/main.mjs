@@ -1,0 +1,76 @@
+// Runs the cells in every pairing of programs and says what came of it. See scripts/compat.
+import { writeFileSync, readFileSync, existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { at, difference, jsonOf, lacks } from './check.mjs';
+import { CELLS, PAIRS } from './cells.mjs';
+import { page, table } from './report.mjs';
+import { World } from './world.mjs';
+import { sleep } from './process.mjs';
+
+const words = process.argv.slice(2);
+const pairs = PAIRS.filter((pair) => words.includes(pair));
+const names = words.filter((word) => !PAIRS.includes(word));
+
+/** The words of a command line, without a shell. */
+const split = (line) => [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2]);
+
+function fill(text, saved) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => {
+    if (name in saved) return saved[name];
+    throw new Error(`nothing was saved as ${name}: an earlier cell failed`);
+  });
+}
+
+/** Runs one cell once; gives its first difference, or null. */
+async function once(cell, world) {
+  if (cell.act) return void (await cell.act(world)) ?? null;
+  const argv = split(cell.run).map((word) => fill(word, world.saved));
+  const result = await world.command(argv, cell);
+  const stem = join(world.dir, 'out', cell.name.replace(/[^\w-]+/g, '_'));
+  writeFileSync(`${stem}.txt`, `$ openclaw ${argv.join(' ')}\n${result.stdout}\n--- ${result.code}\n${result.stderr}`);
+  const json = jsonOf(result.stdout);
+  if (json !== undefined) writeFileSync(`${stem}.json`, JSON.stringify(json, null, 1));
+  const wrong = difference(result, cell);
+  if (wrong) return wrong;
+  for (const [name, pointer] of Object.entries(cell.save ?? {})) world.saved[name] = at(json, pointer);
+  return null;
+}
+
+async function runCell(cell, world) {
+  for (const end = Date.now() + (cell.retry ?? 0) * 1000; ; await sleep(500)) {
+    const wrong = await once(cell, world).catch((error) => error.message);
+    if (!wrong || Date.now() > end) return wrong;
+  }
+}
+
+/** What the answer lacks beside that of their own pairing, where that has run. */
+function missing(cell, world) {
+  const file = `out/${cell.name.replace(/[^\w-]+/g, '_')}.json`;
+  const [reference, own] = [resolve(world.dir, '../theirs-to-theirs', file), join(world.dir, file)];
+  if (!existsSync(reference) || !existsSync(own)) return [];
+  return lacks(JSON.parse(readFileSync(reference, 'utf8')), JSON.parse(readFileSync(own, 'utf8')));
+}
+
+async function runPair(pair, verdicts) {
+  const world = new World(...pair.split('-to-'));
+  try {
+    await world.begin();
+    for (const cell of CELLS.filter((each) => each.name && (each.only ?? PAIRS).includes(pair))) {
+      if (names.length && !names.some((name) => cell.name.includes(name)) && !cell.save && !cell.act) continue;
+      const began = Date.now();
+      const wrong = await runCell(cell, world);
+      const lacking = wrong || world.make.cli === 'ours' ? [] : missing(cell, world);
+      verdicts.push({ pair, cell, wrong, lacking });
+      const time = `${((Date.now() - began) / 1000).toFixed(1)} s`;
+      console.log(`${wrong ? 'FAIL' : 'pass'}  ${pair}  ${cell.name}  (${time})${wrong ? `\n      ${wrong}` : ''}`);
+    }
+  } finally {
+    await world.end();
+  }
+}
+
+const verdicts = [];
+for (const pair of pairs.length ? pairs : PAIRS) await runPair(pair, verdicts);
+console.log(`\n${table(CELLS, verdicts)}`);
+if (!words.length) writeFileSync(resolve(import.meta.dirname, '../../docs/compat.md'), page(CELLS, verdicts));
+process.exit(verdicts.some(({ cell, pair, wrong }) => wrong && !cell.why?.[pair]) ? 1 : 0);

@@ -1,0 +1,161 @@
+// A pairing of programs: a command line and a node of one make, a gateway of the same or the other, and fakes of a model
+// and of Telegram, all in directories of their own.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Service, freePort, run, sleep, until } from './process.mjs';
+
+const root = resolve(import.meta.dirname, '../..');
+const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
+const place = join(root, 'target/compat');
+
+/** The program of either make, as the beginning of a command. */
+export const PROGRAMS = {
+  theirs: [process.execPath, join(place, 'openclaw/node_modules/openclaw/openclaw.mjs')],
+  ours: [join(target, 'debug/openclaw')],
+};
+
+const TOKEN = 'a-token-for-these-tests-and-no-others';
+/** Whoever is in this list may write to the bot. */
+const PERSON = 7001;
+/** Their first start takes 13 s on a quiet machine, and they start twice. */
+const START_SECONDS = 240;
+const COMMAND_SECONDS = 90;
+/** What a gateway says while it starts anew; the same call is good a little later. */
+const NOT_YET = /unavailable during gateway (restart|startup)|gateway (is )?(starting|restarting)/i;
+
+/** A configuration that both gateways read. */
+function configuration({ model, telegram, botToken }, port, log) {
+  return {
+    gateway: { mode: 'local', port, bind: 'loopback', auth: { mode: 'token', token: TOKEN } },
+    models: { providers: { local: { baseUrl: model, apiKey: 'none', api: 'openai-completions',
+      models: [{ id: 'test-model', name: 'Test', contextWindow: 128000, maxTokens: 8192 }] } } },
+    agents: { defaults: { model: { primary: 'local/test-model' } } },
+    channels: { telegram: { enabled: true, botToken, apiRoot: telegram, dmPolicy: 'allowlist', allowFrom: [String(PERSON)] } },
+    tools: { exec: { security: 'full', ask: 'off' } },
+    update: { checkOnStart: false },
+    discovery: { mdns: { mode: 'off' } },
+    logging: { file: log },
+  };
+}
+
+export class World {
+  /** `cli` and `gateway` are each `ours` or `theirs`. */
+  constructor(cli, gateway) {
+    this.make = { cli, gateway };
+    this.name = `${cli}-to-${gateway}`;
+    this.dir = join(place, 'run', this.name);
+    this.saved = { person: String(PERSON), token: TOKEN };
+    this.sent = [];
+    this.services = [];
+    rmSync(this.dir, { recursive: true, force: true });
+    mkdirSync(join(this.dir, 'out'), { recursive: true });
+  }
+
+  /** An environment with nothing of this machine's but what a program needs to start. */
+  env(home, more) {
+    return { HOME: this.home(home), PATH: process.env.PATH, LANG: 'C.UTF-8', TZ: 'UTC', NO_COLOR: '1',
+      OPENCLAW_NO_AUTO_UPDATE: '1', OPENCLAW_DISABLE_BONJOUR: '1', ...more };
+  }
+
+  /** A home directory by its name: `host` is where the gateway lives, and its owner. */
+  home(name) {
+    const home = join(this.dir, name);
+    mkdirSync(join(home, '.openclaw'), { recursive: true });
+    return home;
+  }
+
+  /** Writes the configuration of a home. */
+  configure(name, config) {
+    this.configFile = join(this.home(name), '.openclaw/openclaw.json');
+    writeFileSync(this.configFile, JSON.stringify(config, null, 2));
+  }
+
+  service(name, argv, { home = name, env, onLine } = {}) {
+    const options = { env: this.env(home, env), cwd: this.home(home), log: join(this.dir, `${name}.log`), onLine };
+    const service = new Service(name, argv, options);
+    this.services.push(service);
+    return service;
+  }
+
+  /** Fakes, configuration, gateway; returns when the gateway is ready. */
+  async begin() {
+    const fakes = await this.startFakes();
+    this.saved.port = String(await freePort());
+    this.saved.url = `ws://127.0.0.1:${this.saved.port}`;
+    this.configure('host', configuration(fakes, Number(this.saved.port), join(this.dir, 'gateway-file.log')));
+    // Elsewhere there is only the address, as on somebody's laptop.
+    this.configure('laptop', { gateway: { mode: 'remote', remote: { url: this.saved.url, token: TOKEN } } });
+    await this.startGateway(this.make.gateway);
+  }
+
+  async startFakes() {
+    const lines = [];
+    this.fakes = this.service('fakes', [join(target, 'debug/examples/fakes')], {
+      onLine: (line) => {
+        const message = JSON.parse(line);
+        if (message.sent) this.sent.push(message.sent);
+        else lines.push(message);
+      },
+    });
+    return until('the fakes', 20, () => lines[0]);
+  }
+
+  async startGateway(make) {
+    const argv = [...PROGRAMS[make], 'gateway', 'run', '--port', this.saved.port];
+    this.gateway = this.service('gateway', argv, { home: 'host' });
+    // Theirs starts itself anew after its first start, so that being ready once does not tell much.
+    let ready = 0;
+    await until(`the gateway (${make})`, START_SECONDS, async () => {
+      if (this.gateway.ended) throw new Error(`the gateway (${make}) ended: see ${join(this.dir, 'gateway.log')}`);
+      ready = (await this.isReady()) ? ready + 1 : 0;
+      return ready >= (make === 'theirs' ? 20 : 1);
+    });
+  }
+
+  async isReady() {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${this.saved.port}/readyz`, { signal: AbortSignal.timeout(5000) });
+      return answer.ok;
+    } catch {
+      return false; // Not listening yet, or not any more.
+    }
+  }
+
+  /** Runs a command of the command line; again while the gateway says that it is starting. */
+  async command(argv, { home = 'host', input, make = this.make.cli } = {}) {
+    for (let tries = 0; ; tries++) {
+      const line = [...PROGRAMS[make], ...argv];
+      const result = await run(line, { env: this.env(home), cwd: this.home(home), input, seconds: COMMAND_SECONDS });
+      if (tries === 5 || !NOT_YET.test(result.stderr + result.stdout)) return result;
+      await sleep(3000);
+    }
+  }
+
+  /** Starts a node host, or starts it anew. */
+  async startNode() {
+    await this.node?.stop();
+    const argv = ['node', 'run', '--host', '127.0.0.1', '--port', this.saved.port, '--display-name', 'matrix-node'];
+    this.node = this.service('node', [...PROGRAMS[this.make.cli], ...argv], { env: { OPENCLAW_GATEWAY_TOKEN: TOKEN } });
+  }
+
+  /** Waits until the bot has sent such a message. */
+  expectSent(pattern) {
+    return until(`${pattern} on Telegram`, 30, () => this.sent.find((message) => pattern.test(message.text)));
+  }
+
+  /** Somebody writes to the bot; gives its answer. */
+  async write(text, answer) {
+    const before = this.sent.length;
+    this.fakes.write(JSON.stringify({ chat: PERSON, from: PERSON, text }));
+    const heard = () => this.sent.slice(before).find((message) => answer.test(message.text));
+    return until(`an answer like ${answer} on Telegram`, COMMAND_SECONDS, heard);
+  }
+
+  log(name) {
+    return readFileSync(join(this.dir, `${name}.log`), 'utf8');
+  }
+
+  async end() {
+    for (const service of this.services.reverse()) await service.stop();
+  }
+}
