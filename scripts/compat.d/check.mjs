@@ -29,7 +29,10 @@ export function reasonOf({ stdout, stderr }) {
   return (line ?? 'nothing printed').slice(0, 240);
 }
 
-const show = (value) => (value === undefined ? 'nothing' : JSON.stringify(value)?.slice(0, 120) ?? String(value));
+function show(value) {
+  if (value === undefined) return 'nothing';
+  return (typeof value === 'function' || value instanceof RegExp ? String(value) : JSON.stringify(value)).slice(0, 120);
+}
 
 function fits(value, wanted) {
   if (wanted instanceof RegExp) return ['string', 'number'].includes(typeof value) && wanted.test(String(value));
@@ -50,7 +53,7 @@ export function difference(result, want) {
   if (json === undefined) return `no JSON in: ${result.stdout.trim().slice(0, 160) || 'nothing'}`;
   for (const [pointer, wanted] of Object.entries(want.json)) {
     const value = at(json, pointer);
-    if (!fits(value, wanted)) return `${pointer || 'all of it'}: ${show(value)}, where ${show(wanted) ?? wanted} is expected`;
+    if (!fits(value, wanted)) return `${pointer || 'all of it'}: ${show(value)}, where ${show(wanted)} is expected`;
   }
   return null;
 }

@@ -26,7 +26,8 @@ const NOT_YET = /unavailable during gateway (restart|startup)|gateway (is )?(sta
 /** A configuration that both gateways read. */
 function configuration({ model, telegram, botToken }, port, log) {
   return {
-    gateway: { mode: 'local', port, bind: 'loopback', auth: { mode: 'token', token: TOKEN } },
+    gateway: { mode: 'local', port, bind: 'loopback', auth: { mode: 'token', token: TOKEN },
+      nodes: { pairing: { autoApproveLocal: false } } },
     models: { providers: { local: { baseUrl: model, apiKey: 'none', api: 'openai-completions',
       models: [{ id: 'test-model', name: 'Test', contextWindow: 128000, maxTokens: 8192 }] } } },
     agents: { defaults: { model: { primary: 'local/test-model' } } },

@@ -62,14 +62,16 @@ impl Rendered {
     fn new(mut health: Value) -> Self {
         let raw = |health: &Value| -> Arc<RawValue> { Arc::from(to_raw(health)) };
         let everything = raw(&health);
-        if let Some(sessions) = health["sessions"].as_object_mut() {
+        each_sessions(&mut health, |sessions| {
             sessions.remove("path");
-        }
+        });
         if let Some(store) = health.get_mut("store") {
             store["error"] = json!("the gateway's state cannot be used; see its log");
         }
         let sessions = raw(&health);
-        health["sessions"] = json!({"count": health["sessions"]["count"], "recent": []});
+        each_sessions(&mut health, |sessions| {
+            sessions.insert("recent".to_owned(), json!([]));
+        });
         Self { outline: raw(&health), sessions, everything }
     }
 
@@ -81,6 +83,27 @@ impl Rendered {
             Sight::Everything => self.everything.clone(),
         }
     }
+}
+
+/// The sessions of all, and those of each agent.
+fn each_sessions(health: &mut Value, change: impl Fn(&mut Map<String, Value>)) {
+    let (all, agents) = (health["sessions"].take(), health["agents"].take());
+    let changed = |mut sessions: Value| {
+        if let Some(sessions) = sessions.as_object_mut() {
+            change(sessions);
+        }
+        sessions
+    };
+    health["sessions"] = changed(all);
+    health["agents"] = match agents {
+        Value::Array(mut agents) => {
+            for agent in &mut agents {
+                agent["sessions"] = changed(agent["sessions"].take());
+            }
+            Value::Array(agents)
+        }
+        none => none,
+    };
 }
 
 #[derive(Default)]
@@ -164,10 +187,13 @@ async fn render(shared: &Shared) -> Value {
     let current = shared.current();
     let settings = &current.settings;
     let agent = &settings.default_agent;
-    let (sessions, stored) = match sessions(shared).await {
-        Ok(sessions) => (sessions, Ok(())),
-        Err(error) => (json!({"count": 0, "recent": []}), Err(error.to_string())),
-    };
+    let mut stored = Ok(());
+    let all = sessions(shared, None, &mut stored).await;
+    let mut agents = Vec::new();
+    for each in &settings.agents {
+        let own = sessions(shared, Some(&each.id), &mut stored).await;
+        agents.push(json!({"agentId": each.id, "isDefault": &each.id == agent, "sessions": own}));
+    }
     let statuses = shared.channels.statuses();
     let mut channels = Map::new();
     for (name, status, source) in &statuses {
@@ -185,10 +211,8 @@ async fn render(shared: &Shared) -> Value {
         "channelOrder": channels.keys().collect::<Vec<_>>(),
         "channelLabels": labels(channels.keys()),
         "defaultAgentId": agent,
-        "agents": settings.agents.iter().map(|a| json!({
-            "agentId": a.id, "isDefault": &a.id == agent,
-        })).collect::<Vec<_>>(),
-        "sessions": sessions,
+        "agents": agents,
+        "sessions": all,
         "modelRuntime": {"degraded": !current.models.is_configured(), "pendingAgents": []},
     });
     if let Err(error) = stored {
@@ -202,16 +226,23 @@ fn labels<'a>(names: impl Iterator<Item = &'a String>) -> Value {
     Value::Object(names.map(|name| (name.clone(), json!(label(name)))).collect())
 }
 
-async fn sessions(shared: &Shared) -> Result<Value, store::StoreError> {
-    let filter = store::SessionFilter { agent_id: None, limit: RECENT, offset: 0, search: None };
-    let recent = shared.store.sessions(filter).await?;
+/// The sessions of an agent, or of all. Without an answer of the store there are none, and `stored` says why.
+async fn sessions(shared: &Shared, agent: Option<&str>, stored: &mut Result<(), String>) -> Value {
+    let filter =
+        store::SessionFilter { agent_id: agent.map(str::to_owned), limit: RECENT, offset: 0, search: None };
+    let asked =
+        async { Ok((shared.store.sessions(filter).await?, shared.store.session_count(agent).await?)) };
+    let (recent, count) = asked.await.unwrap_or_else(|error: store::StoreError| {
+        *stored = Err(error.to_string());
+        (Vec::new(), 0)
+    });
     let now = shared.clock.now_ms();
     let brief = |s: &store::Session| json!({"key": s.key, "updatedAt": s.updated_at_ms, "age": now.saturating_sub(s.updated_at_ms)});
-    Ok(json!({
+    json!({
         "path": sessions_list::store_path(shared),
-        "count": shared.store.session_count(None).await?,
+        "count": count,
         "recent": recent.iter().map(brief).collect::<Vec<_>>(),
-    }))
+    })
 }
 
 /// A channel's account, as `health` and `channels.status` show it.
@@ -254,6 +285,8 @@ mod tests {
         let health = json!({
             "ok": false, "ts": 1, "durationMs": 0, "channels": {},
             "sessions": {"path": "/secret/state.sqlite", "count": 2, "recent": [{"key": "agent:main:private"}]},
+            "agents": [{"agentId": "main", "sessions":
+                {"path": "/secret/state.sqlite", "count": 2, "recent": [{"key": "agent:main:private"}]}}],
             "store": {"ok": false, "error": "/secret/state.sqlite: locked"},
         });
         let rendered = Rendered::new(health);
