@@ -4,7 +4,7 @@
 //   run    the command after `openclaw`; words in '…' keep their spaces; {name} stands for what an earlier cell saved
 //   act    instead of `run`: something else to be done; what it throws is the difference
 //   json   JSON pointer → what must be there: a value, a pattern, or a test
-//   out    a pattern that standard output must have
+//   out    a pattern that what was printed must have
 //   exit   the exit code, where it is not 0
 //   save   name → JSON pointer into what was printed
 //   retry  seconds: what is wrong now may be right by then
@@ -52,9 +52,9 @@ export const CELLS = [
   { name: 'sessions', run: 'sessions', out: /main/ },
   { name: 'sessions --json', run: 'sessions --json', json: { '/sessions/0/key': /^agent:main:/ } },
   { name: 'agents list', run: 'agents list --json', json: { '/0/id': 'main' } },
+  { name: 'Telegram → agent → Telegram', act: async (world) => world.write('ahoy', /echo: ahoy/) },
   { name: 'message send', run: `message send ${TELEGRAM} --message 'a note' --json`, json: { '': some } },
   { name: 'the note is on Telegram', act: async (world) => world.expectSent(/^a note$/) },
-  { name: 'Telegram → agent → Telegram', act: async (world) => world.write('ahoy', /echo: ahoy/) },
 
   { group: 'A node' },
   { name: 'node run asks for approval', act: async (world) => world.startNode() },

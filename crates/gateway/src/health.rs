@@ -31,9 +31,9 @@ const EVENT_GAP: Duration = Duration::from_secs(2);
 pub(crate) enum Sight {
     /// How it is doing, without whose sessions there are: nodes, probes and other operators without scopes.
     Outline,
-    /// The sessions too: whoever may read.
+    /// The sessions too, and where they are kept: whoever may read. `sessions.list` tells it them as well.
     Sessions,
-    /// Also where the state lies: administrators.
+    /// Also why the store fails: administrators.
     Everything,
 }
 
@@ -62,14 +62,12 @@ impl Rendered {
     fn new(mut health: Value) -> Self {
         let raw = |health: &Value| -> Arc<RawValue> { Arc::from(to_raw(health)) };
         let everything = raw(&health);
-        each_sessions(&mut health, |sessions| {
-            sessions.remove("path");
-        });
         if let Some(store) = health.get_mut("store") {
             store["error"] = json!("the gateway's state cannot be used; see its log");
         }
         let sessions = raw(&health);
         each_sessions(&mut health, |sessions| {
+            sessions.remove("path");
             sessions.insert("recent".to_owned(), json!([]));
         });
         Self { outline: raw(&health), sessions, everything }
@@ -290,7 +288,7 @@ mod tests {
             "store": {"ok": false, "error": "/secret/state.sqlite: locked"},
         });
         let rendered = Rendered::new(health);
-        for (role, scopes, path, keys) in [
+        for (role, scopes, error, sessions) in [
             ("operator", &["operator.admin"][..], true, true),
             ("operator", &["operator.read"], false, true),
             ("operator", &["operator.pairing"], false, false),
@@ -298,8 +296,9 @@ mod tests {
             ("node", &[], false, false),
         ] {
             let seen = rendered.seen_by(Sight::of(&Principal::of_test(role, scopes)));
-            assert_eq!(seen.get().contains("/secret"), path, "{role} {scopes:?}: {seen}");
-            assert_eq!(seen.get().contains("private"), keys, "{role} {scopes:?}: {seen}");
+            assert_eq!(seen.get().contains("locked"), error, "{role} {scopes:?}: {seen}");
+            assert_eq!(seen.get().contains("/secret"), sessions, "{role} {scopes:?}: {seen}");
+            assert_eq!(seen.get().contains("private"), sessions, "{role} {scopes:?}: {seen}");
             assert!(seen.get().contains(r#""count":2"#) && seen.get().contains(r#""ts":1"#), "{seen}");
         }
     }

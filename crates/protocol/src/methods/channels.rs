@@ -6,6 +6,7 @@ use crate::shape::{Kind, Shape, opt, req};
 /// Methods about chat platforms.
 pub(super) const METHODS: &[MethodSpec] = &[
     read("channels.status", &CHANNELS_STATUS),
+    write("message.action", &MESSAGE_ACTION).gives(&["ok", "messageId", "chatId", "channel"]),
     write("send", &SEND),
     pairing("channels.pairing.list", &CHANNEL_PAIRING_LIST),
     pairing("channels.pairing.approve", &CHANNEL_PAIRING_APPROVE),
@@ -26,6 +27,32 @@ const SEND: Shape = Shape {
     ],
     ignored: &["agentId", "sessionKey", "silent", "gifPlayback", "forceDocument", "asVoice"],
 };
+
+/// What an action needs is in `params`, and differs from one to the next.
+const MESSAGE_ACTION: Shape = Shape {
+    fields: &[
+        req("channel", Kind::Name),
+        req("action", Kind::Name),
+        req("params", Kind::Map),
+        opt("accountId", Kind::Text),
+        opt("reply", Kind::Object(&REPLY)),
+        req("idempotencyKey", Kind::Label),
+    ],
+    // Who is behind it and in which session: the caller's own authority is what counts.
+    ignored: &[
+        "requesterAccountId",
+        "requesterSenderId",
+        "senderIsOwner",
+        "sessionKey",
+        "sessionId",
+        "inboundTurnKind",
+        "agentId",
+        "toolContext",
+        "conversationReadOrigin",
+    ],
+};
+
+const REPLY: Shape = Shape { fields: &[req("replyToId", Kind::Name)], ignored: &["source", "mode"] };
 
 const CHANNEL_PAIRING_LIST: Shape = Shape { fields: &[opt("channel", Kind::Text)], ignored: &["accountId"] };
 

@@ -16,7 +16,10 @@ pub(super) const METHODS: &[MethodSpec] = &[
 
 const HEALTH: Shape = Shape { fields: &[opt("probe", Kind::Bool)], ignored: &["includeSensitive"] };
 
-const STATUS: Shape = Shape { fields: &[], ignored: &["includeChannelSummary", "deep"] };
+const STATUS: Shape = Shape {
+    fields: &[opt("includeChannelSummary", Kind::Bool), opt("includeCliProjection", Kind::Bool)],
+    ignored: &["deep"],
+};
 
 const LOGS_TAIL: Shape = Shape {
     fields: &[opt("cursor", Kind::Int(0)), opt("limit", Kind::Int(1)), opt("maxBytes", Kind::Int(1))],

@@ -1,5 +1,6 @@
 //! Methods about chat platforms: how they are, who may speak, and sending.
 
+mod action;
 mod pairing;
 mod send;
 mod status;
@@ -11,5 +12,6 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "channels.status" => status::handle,
     "channels.pairing.list" => pairing::list,
     "channels.pairing.approve" => pairing::approve,
+    "message.action" => action::handle,
     "send" => send::handle,
 };

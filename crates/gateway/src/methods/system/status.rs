@@ -2,29 +2,36 @@
 
 use crate::methods::sessions::list as sessions_list;
 use crate::methods::{Answer, Call, store_error};
+use channels::ChannelStatus;
+use protocol::ErrorShape;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use store::SessionFilter;
 
 const RECENT: usize = 10;
 
-pub(super) async fn handle(call: Call) -> Answer {
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    include_channel_summary: Option<bool>,
+    #[serde(default)]
+    include_cli_projection: bool,
+}
+
+pub(super) async fn handle(mut call: Call) -> Answer {
+    let p: Params = call.params()?;
     let shared = &call.shared;
     let current = shared.current();
-    let filter = SessionFilter { agent_id: None, limit: RECENT, offset: 0, search: None };
-    let sessions = shared.store.sessions(filter).await.map_err(store_error)?;
-    let recent: Vec<Value> = sessions.iter().map(|s| brief(&call, s)).collect();
-    let count = shared.store.session_count(None).await.map_err(store_error)?;
-    let channels: Vec<String> = shared
-        .channels
-        .statuses()
-        .iter()
-        .map(|(name, status, source)| {
-            let state = if status.connected { "connected" } else { status.lifecycle };
-            format!("{name}: {state} (token:{source})")
-        })
-        .collect();
+    let (recent, count) = sessions(&call, None).await?;
+    let mut by_agent = Vec::new();
+    for agent in &current.settings.agents {
+        let (recent, count) = sessions(&call, Some(&agent.id)).await?;
+        let path = sessions_list::store_path(shared);
+        by_agent.push(json!({"agentId": agent.id, "path": path, "count": count, "recent": recent}));
+    }
+    let channels = if p.include_channel_summary == Some(false) { Vec::new() } else { channel_summary(&call) };
     let (waiting, given_up) = shared.store.outbox_counts().await.map_err(store_error)?;
-    Ok(json!({
+    let mut out = json!({
         "runtimeVersion": shared.version,
         "pid": std::process::id(),
         "uptimeMs": shared.uptime_ms(),
@@ -42,23 +49,70 @@ pub(super) async fn handle(call: Call) -> Answer {
             "count": count,
             "defaults": sessions_list::defaults(shared),
             "recent": recent,
+            "byAgent": by_agent,
         },
-    })
-    .into())
+    });
+    if p.include_cli_projection {
+        out["cliProjection"] = cli_projection(&call);
+    }
+    Ok(out.into())
+}
+
+/// One line for each account.
+fn channel_summary(call: &Call) -> Vec<String> {
+    let statuses = call.shared.channels.statuses();
+    let line = |(name, status, source): &(&str, ChannelStatus, &str)| {
+        let state = if status.connected { "connected" } else { status.lifecycle };
+        format!("{name}: {state} (token:{source})")
+    };
+    statuses.iter().map(line).collect()
+}
+
+/// What a command line elsewhere would otherwise look up in its own configuration.
+fn cli_projection(call: &Call) -> Value {
+    let current = call.shared.current();
+    let settings = &current.settings;
+    let rows: Vec<Value> = settings.agents.iter().map(|agent| json!({"id": agent.id})).collect();
+    let mut agents = json!({"defaultId": settings.default_agent, "selectionRequired": false, "rows": rows});
+    if settings.agents.len() == 1 {
+        agents["ownership"] = json!("sole");
+    }
+    // There are no update channels and no memory plugin here.
+    json!({"agents": agents, "updateChannel": null, "memoryPlugin": {"enabled": false}})
+}
+
+/// The latest sessions of an agent or of all, and how many there are.
+async fn sessions(call: &Call, agent: Option<&str>) -> Result<(Vec<Value>, i64), ErrorShape> {
+    let store = &call.shared.store;
+    let filter = SessionFilter { agent_id: agent.map(str::to_owned), limit: RECENT, offset: 0, search: None };
+    let sessions = store.sessions(filter).await.map_err(store_error)?;
+    let count = store.session_count(agent).await.map_err(store_error)?;
+    Ok((sessions.iter().map(|session| brief(call, session)).collect(), count))
 }
 
 fn brief(call: &Call, session: &store::Session) -> Value {
-    let now = call.shared.clock.now_ms();
-    json!({
+    let shared = &call.shared;
+    let used = session.context_tokens;
+    let mut out = json!({
         "agentId": session.key.agent_id(),
         "key": session.key,
         "kind": if session.chat_type.as_deref() == Some("group") { "group" } else { "direct" },
         "sessionId": session.session_id,
         "updatedAt": session.updated_at_ms,
-        "age": now.saturating_sub(session.updated_at_ms),
+        "age": shared.clock.now_ms().saturating_sub(session.updated_at_ms),
         "inputTokens": session.usage.input,
         "outputTokens": session.usage.output,
-        "totalTokens": session.context_tokens,
+        "cacheRead": session.usage.cache_read,
+        "cacheWrite": session.usage.cache_write,
+        "totalTokens": used,
+        "totalTokensFresh": true,
         "model": session.model,
-    })
+    });
+    if let Ok(model) = shared.current().models.for_agent(session.key.agent_id()) {
+        let window = u64::from(model.info().context_window);
+        out["contextTokens"] = json!(window);
+        out["remainingTokens"] = json!(window.saturating_sub(used));
+        out["percentUsed"] = json!((used.saturating_mul(100) / window.max(1)).min(100));
+    }
+    out
 }

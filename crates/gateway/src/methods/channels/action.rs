@@ -1,0 +1,88 @@
+//! `message.action`: what can be done with messages on a platform, by name. This gateway's platforms can `send`; it is the
+//! same as the method `send`, and it is how OpenClaw's command line sends.
+
+use super::send;
+use crate::methods::{Answer, Call};
+use protocol::ErrorShape;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    channel: String,
+    action: String,
+    params: Map<String, Value>,
+    account_id: Option<String>,
+    reply: Option<Reply>,
+    idempotency_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reply {
+    reply_to_id: String,
+}
+
+/// What changes what the reader sees. Where it is asked for, sending without it would not be what was asked for.
+const NOT_HERE: &[&str] = &[
+    "media",
+    "mediaUrl",
+    "mediaUrls",
+    "buffer",
+    "filename",
+    "presentation",
+    "delivery",
+    "interactive",
+    "pin",
+    "silent",
+    "dryRun",
+];
+
+pub(super) async fn handle(mut call: Call) -> Answer {
+    let p: Params = call.params()?;
+    if p.action != "send" {
+        let message = format!("channel {:?} has no action {:?} here; there is: send", p.channel, p.action);
+        return Err(ErrorShape::invalid(message));
+    }
+    if let Some(name) = NOT_HERE.iter().find(|name| p.params.get(**name).is_some_and(is_asked_for)) {
+        let message = format!("action send: {name} is not supported here; nothing was sent");
+        return Err(ErrorShape::invalid(message));
+    }
+    let text = |names: &[&str]| names.iter().find_map(|name| p.params.get(*name).and_then(plain));
+    let Some(to) = text(&["to", "target"]) else {
+        return Err(invalid("must have required property 'to'"));
+    };
+    let Some(message) = text(&["message", "text", "content"]) else {
+        return Err(invalid("must have required property 'message'"));
+    };
+    let message = send::Message {
+        to,
+        message,
+        account_id: p.account_id.or_else(|| text(&["accountId"])),
+        reply_to_id: p.reply.map(|r| r.reply_to_id).or_else(|| text(&["replyTo", "replyToId"])),
+        thread_id: text(&["threadId"]),
+        idempotency_key: p.idempotency_key,
+        channel: p.channel,
+    };
+    let sent = send::send(&call, message).await?;
+    Ok(json!({"ok": true, "messageId": sent.message_id, "chatId": sent.chat, "channel": sent.channel}).into())
+}
+
+fn invalid(problem: &str) -> ErrorShape {
+    ErrorShape::invalid(format!("invalid message.action params: at /params: {problem}"))
+}
+
+/// Clients send every flag they know, as `false` where it was not given.
+fn is_asked_for(value: &Value) -> bool {
+    !matches!(value, Value::Null | Value::Bool(false)) && value != "" && value != &json!([])
+}
+
+/// Ids come as text and as numbers.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
