@@ -9,6 +9,7 @@ import { sleep } from './process.mjs';
 
 const words = process.argv.slice(2);
 const pairs = PAIRS.filter((pair) => words.includes(pair));
+const runs = resolve(import.meta.dirname, '../../target/compat/run');
 const names = words.filter((word) => !PAIRS.includes(word));
 
 /** The words of a command line, without a shell. */
@@ -69,8 +70,25 @@ async function runPair(pair, verdicts) {
   }
 }
 
-const verdicts = [];
-for (const pair of pairs.length ? pairs : PAIRS) await runPair(pair, verdicts);
-console.log(`\n${table(CELLS, verdicts)}`);
-if (!words.length) writeFileSync(resolve(import.meta.dirname, '../../docs/compat.md'), page(CELLS, verdicts));
-process.exit(verdicts.some(({ cell, pair, wrong }) => wrong && !cell.why?.[pair]) ? 1 : 0);
+/** Keeps a pairing's verdicts, so that the page can be written from the last whole run of each. */
+const kept = (pair) => join(runs, `${pair}.json`);
+function keep(pair, verdicts) {
+  const rows = verdicts.map(({ cell, wrong, lacking }) => ({ name: cell.name, wrong, lacking }));
+  writeFileSync(kept(pair), JSON.stringify(rows, null, 1));
+}
+function recall(pair) {
+  if (!existsSync(kept(pair))) return [];
+  const rows = JSON.parse(readFileSync(kept(pair), 'utf8'));
+  return rows.flatMap(({ name, ...row }) => CELLS.filter((cell) => cell.name === name).map((cell) => ({ pair, cell, ...row })));
+}
+
+const run = [];
+for (const pair of pairs.length ? pairs : PAIRS) {
+  const verdicts = [];
+  await runPair(pair, verdicts);
+  if (!names.length) keep(pair, verdicts);
+  run.push(...verdicts);
+}
+console.log(`\n${table(run)}`);
+if (!names.length) writeFileSync(resolve(import.meta.dirname, '../../docs/compat.md'), page(PAIRS.flatMap(recall)));
+process.exit(run.some(({ cell, pair, wrong }) => wrong && !cell.why?.[pair]) ? 1 : 0);

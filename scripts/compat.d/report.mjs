@@ -1,5 +1,5 @@
 // The table of verdicts, and the page docs/compat.md.
-import { PAIRS } from './cells.mjs';
+import { CELLS, PAIRS } from './cells.mjs';
 
 const HEADS = {
   'theirs-to-theirs': 'their programs, their gateway',
@@ -16,10 +16,10 @@ function verdict(verdicts, cell, pair) {
 }
 
 /** One row a cell, one column a pairing. */
-export function table(cells, verdicts) {
+export function table(verdicts) {
   const pairs = PAIRS.filter((pair) => verdicts.some((each) => each.pair === pair));
   const rows = [`| | ${pairs.map((pair) => HEADS[pair]).join(' | ')} |`, `|---|${pairs.map(() => '---|').join('')}`];
-  for (const cell of cells) {
+  for (const cell of CELLS) {
     if (cell.group) rows.push(`| **${cell.group}** |${pairs.map(() => ' |').join('')}`);
     else rows.push(`| ${escaped(cell.name)} | ${pairs.map((pair) => verdict(verdicts, cell, pair)).join(' | ')} |`);
   }
@@ -43,13 +43,13 @@ const shorter = (verdicts) =>
   });
 
 /** The whole page. */
-export function page(cells, verdicts) {
+export function page(verdicts) {
   return `# Beside OpenClaw
 OpenClaw's own programs (2026.9.6) against this gateway, these programs against its gateway, and, as the measure of the
 measure, its programs against its gateway. All on one configuration, with a fake model and a fake Telegram.
 \`scripts/compat\` runs it and writes this page; the cells are \`scripts/compat.d/cells.mjs\`, one a line.
 
-${table(cells, verdicts)}
+${table(verdicts)}
 
 ## What fails, and why
 ${failures(verdicts).join('\n') || 'Nothing.'}
