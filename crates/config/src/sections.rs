@@ -2,6 +2,7 @@
 
 mod agents;
 mod channels;
+mod cron;
 mod gateway;
 mod gateway_auth;
 mod logging;
@@ -18,6 +19,7 @@ pub use agents::{
     AgentConfig, AgentDefaults, AgentIdentity, AgentsConfig, CompactionConfig, MAIN_AGENT, ModelChoice,
 };
 pub use channels::ChannelsConfig;
+pub use cron::CronConfig;
 pub use gateway::{
     Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeCommands, NodePairing, NodesConfig,
 };

@@ -3,6 +3,7 @@
 
 mod auth;
 mod connection;
+mod cron;
 mod current;
 mod delivery;
 mod health;

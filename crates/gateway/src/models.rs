@@ -63,19 +63,30 @@ impl Models {
                  (ANTHROPIC_API_KEY, OPENAI_API_KEY), and restart the gateway"
             ));
         };
-        let mut built = self.built.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(model) = built.get(&name) {
+        self.named(&name)
+    }
+
+    /// A model by its name, `provider/model`, built once.
+    ///
+    /// # Errors
+    /// As [`Models::for_agent`].
+    pub(crate) fn named(&self, name: &str) -> Result<Arc<dyn Model>, String> {
+        if let Some(model) = &self.fixed {
             return Ok(model.clone());
         }
-        let model = self.build(&name)?;
-        built.insert(name, model.clone());
+        let mut built = self.built.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(model) = built.get(name) {
+            return Ok(model.clone());
+        }
+        let model = self.build(name)?;
+        built.insert(name.to_owned(), model.clone());
         Ok(model)
     }
 
     fn build(&self, name: &str) -> Result<Arc<dyn Model>, String> {
         let Some((provider, id)) = name.split_once('/') else {
             return Err(format!(
-                "agents.defaults.model.primary is {name:?}; write it as provider/model, such as anthropic/claude-sonnet-4-5"
+                "the model is {name:?}; write it as provider/model, such as anthropic/claude-sonnet-4-5"
             ));
         };
         let (config, listed) = self.provider(provider, id)?;

@@ -49,6 +49,10 @@ pub(crate) struct Settings {
     pub(crate) fetch_allowed: bool,
     pub(crate) fetch_private: bool,
     pub(crate) queue_cap: usize,
+    /// Whether jobs run at their times.
+    pub(crate) cron_enabled: bool,
+    /// Runs of jobs at the same time.
+    pub(crate) cron_max_runs: usize,
     pub(crate) dm_scope: config::DmScope,
     pub(crate) group_scope: config::GroupScope,
     queue_mode: QueueMode,
@@ -93,6 +97,8 @@ impl Settings {
             fetch_allowed: config.tools.web_fetch.enabled,
             fetch_private: config.tools.web_fetch.allow_private,
             queue_cap: config.messages.queue.cap.max(1),
+            cron_enabled: config.cron.enabled && env.get("OPENCLAW_SKIP_CRON").is_none_or(|v| v != "1"),
+            cron_max_runs: config.cron.max_concurrent_runs,
             dm_scope: config.session.dm_scope,
             group_scope: config.session.group_scope,
             queue_mode: queue_mode(config.messages.queue.mode),

@@ -3,6 +3,7 @@
 
 use crate::auth::rate_limit::RateLimit;
 use crate::connection::hello::Fixed;
+use crate::cron::Cron;
 use crate::current::{Current, Holder};
 use crate::delivery::channels::Channels;
 use crate::delivery::inbox::InboxSignal;
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) channels: Channels,
     pub(crate) inbox: InboxSignal,
     pub(crate) outbox: OutboxSignal,
+    pub(crate) cron: Cron,
     pub(crate) idempotency: Idempotency,
     pub(crate) toolbox: Toolbox,
 }

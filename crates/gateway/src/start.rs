@@ -251,6 +251,7 @@ impl Parts {
             channels,
             inbox: inbox::InboxSignal::default(),
             outbox: outbox::OutboxSignal::default(),
+            cron: crate::cron::Cron::default(),
             idempotency: crate::idempotency::Idempotency::default(),
         })
     }
@@ -273,6 +274,8 @@ fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<TcpListener>) {
     lifecycle.supervise("inbox", move || inbox::run(s.clone()));
     let s = shared.clone();
     lifecycle.supervise("outbox", move || outbox::run(s.clone()));
+    let s = shared.clone();
+    lifecycle.supervise("cron", move || crate::cron::run(s.clone()));
     let s = shared.clone();
     lifecycle.supervise("health", move || health::run(s.clone()));
     let s = shared.clone();

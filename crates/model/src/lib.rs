@@ -1,7 +1,8 @@
-//! The nouns that every part speaks: clock, ids, session keys, messages, channel traffic.
+//! The nouns that every part speaks: clock, ids, session keys, messages, channel traffic, scheduled jobs.
 //! No I/O happens here, and nothing here knows the wire protocol or the database.
 
 mod clock;
+pub mod cron;
 mod ids;
 mod message;
 mod session_key;

@@ -48,6 +48,27 @@ pub struct Directives {
     /// More for the system prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_system: Option<String>,
+    /// `provider/model`, instead of the agent's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The only tools of the turn, of those that the agent has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools_allow: Option<Vec<String>>,
+    /// Whether the files of the workspace stay out of the prompt.
+    #[serde(skip_serializing_if = "is_false")]
+    pub light_context: bool,
+    /// Whether nobody waits in the chat: what goes wrong is not told there.
+    #[serde(skip_serializing_if = "is_false")]
+    pub unattended: bool,
+    /// Whether this is a heartbeat: an answer that says only that all is well goes nowhere.
+    #[serde(skip_serializing_if = "is_false")]
+    pub heartbeat: bool,
+}
+
+// Shaped as serde wants it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A conversation on a platform.

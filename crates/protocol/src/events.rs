@@ -18,4 +18,5 @@ pub const EVENTS: &[&str] = &[
     "node.invoke.cancel",
     "device.pair.requested",
     "device.pair.resolved",
+    "cron",
 ];

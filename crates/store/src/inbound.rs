@@ -21,15 +21,9 @@ impl Store {
         // Rows and cursor in one transaction. A crash before it: the platform delivers again. After it: the rows are
         // here, and a second delivery finds them.
         self.write(move |c, now| {
-            let sql = "INSERT INTO inbound (channel, account, chat_id, message_id, body, received_at_ms)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
             let mut rows = Vec::with_capacity(batch.len());
             for inbound in batch {
-                let body = json(&inbound)?;
-                let values = params![channel, account, inbound.chat.id, inbound.message_id, body, now];
-                if sql::run(c, sql, values)? > 0 {
-                    rows.push(InboundRow { id: c.last_insert_rowid(), inbound });
-                }
+                rows.extend(insert(c, (&channel, &account), inbound, now)?);
             }
             let sql = "INSERT INTO cursors (channel, account, cursor) VALUES (?1, ?2, ?3)
                        ON CONFLICT DO UPDATE SET cursor = excluded.cursor";
@@ -105,6 +99,26 @@ impl Store {
         })
         .await
     }
+}
+
+/// Takes in a message of the gateway's own within the caller's transaction; `None` where it is there already.
+pub(crate) fn put(c: &Connection, inbound: Inbound, now: i64) -> Sql<Option<InboundRow>> {
+    let (channel, account) = (inbound.channel.clone(), inbound.account.clone());
+    insert(c, (&channel, &account), inbound, now)
+}
+
+fn insert(
+    c: &Connection,
+    (channel, account): (&str, &str),
+    inbound: Inbound,
+    now: i64,
+) -> Sql<Option<InboundRow>> {
+    let sql = "INSERT INTO inbound (channel, account, chat_id, message_id, body, received_at_ms)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+    let body = json(&inbound)?;
+    let values = params![channel, account, inbound.chat.id, inbound.message_id, body, now];
+    let is_new = sql::run(c, sql, values)? > 0;
+    Ok(is_new.then(|| InboundRow { id: c.last_insert_rowid(), inbound }))
 }
 
 /// Closes rows; those closed before stay as they are. The body goes: what is worth keeping is in a transcript.

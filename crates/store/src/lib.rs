@@ -8,6 +8,9 @@
 mod access;
 mod adopt;
 mod check;
+mod cron;
+mod cron_runs;
+mod cron_types;
 mod devices;
 mod error;
 mod handle;
@@ -24,17 +27,20 @@ mod schema;
 mod sessions;
 mod settings;
 mod sql;
+mod system_events;
 mod tokens;
 mod transcript;
 mod types;
 mod upkeep;
 mod writer;
 
+pub use cron_types::*;
 pub use error::StoreError;
 pub use handle::Store;
 pub use lock::{LockError, LockInfo, StateLock};
 pub use open::Opened;
 pub use sessions::{SessionFilter, SessionPage};
+pub use system_events::MAX_SYSTEM_EVENTS;
 pub use types::*;
 
 /// What every method of [`Store`] gives.

@@ -7,7 +7,7 @@ use crate::sessions::{self, read_key, read_route};
 use crate::sql::{self, Json, json};
 use crate::{
     BeginRun, Begun, Entry, FinishRun, LedgerCall, OutboxRow, R, Run, RunStatus, Session, Store, inbound,
-    ledger, outbox, transcript,
+    ledger, outbox, system_events, transcript,
 };
 use model::{Message, NoteMessage};
 use rusqlite::{Connection, Row, params};
@@ -145,6 +145,7 @@ fn begin(c: &Connection, b: BeginRun, now: i64) -> Sql<(Found, bool)> {
     let found = running(c, &b.run_id)?;
     let entries = transcript::append(c, found.transcript, &b.run_id, b.messages, now)?;
     inbound::close(c, &b.inbound_ids, &format!("run:{}", b.run_id), now)?;
+    system_events::take(c, &b.system_events)?;
     let sql = "UPDATE sessions SET last_run_id = ?2, title = coalesce(?3, title),
                chat_type = coalesce(?4, chat_type) WHERE key = ?1";
     sql::run(c, sql, params![b.session_key.as_str(), b.run_id, b.title, b.chat_type])?;

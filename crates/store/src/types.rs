@@ -298,6 +298,8 @@ pub struct BeginRun {
     pub messages: Vec<Message>,
     /// The inbound rows that these messages are; closed by this.
     pub inbound_ids: Vec<i64>,
+    /// The system events that the first of these messages tells of; taken out by this.
+    pub system_events: Vec<i64>,
     /// For a session that this makes: `channel` or `run`.
     pub created_via: String,
     /// The name to show, where the message gives one.

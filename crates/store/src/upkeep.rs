@@ -1,6 +1,6 @@
 //! What is thrown away, and when.
 
-use crate::{R, Store, access, sql};
+use crate::{R, Store, access, cron_runs, sql};
 use rusqlite::params;
 
 /// Sent messages and the keys against redelivery are kept so long.
@@ -12,7 +12,7 @@ const STEP: i64 = 2000;
 
 impl Store {
     /// Upkeep, to be called every hour or so: forgets sent outbox rows and closed inbound rows older than 30 days,
-    /// and expired channel requests. Each call is short; what is left over waits for the next one. What was given up
+    /// expired channel requests, and runs of jobs older than 7 days. Each call is short; what is left over waits for the next one. What was given up
     /// stays for the operator to see.
     pub async fn prune(&self) -> R<()> {
         // A crash in between costs nothing: the rows are found again.
@@ -24,6 +24,7 @@ impl Store {
             let sql = "DELETE FROM inbound WHERE id IN
                        (SELECT id FROM inbound WHERE closed_at_ms < ?1 LIMIT ?2)";
             sql::run(c, sql, params![now - KEEP_MS, STEP])?;
+            cron_runs::prune(c, now)?;
             Ok(())
         })
         .await

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use model::{ExposeSecret, SecretString};
 
 use super::{
-    AgentsConfig, ChannelsConfig, GatewayConfig, LoggingConfig, MessagesConfig, ModelsConfig, SessionConfig,
-    ToolsConfig,
+    AgentsConfig, ChannelsConfig, CronConfig, GatewayConfig, LoggingConfig, MessagesConfig, ModelsConfig,
+    SessionConfig, ToolsConfig,
 };
 use crate::Env;
 use crate::doc::Section;
@@ -29,6 +29,8 @@ pub struct Config {
     pub session: SessionConfig,
     /// `tools`: what tools may do.
     pub tools: ToolsConfig,
+    /// `cron`: jobs that run by themselves.
+    pub cron: CronConfig,
     /// `logging`: how much is logged, and where.
     pub logging: LoggingConfig,
     /// `env.vars`: variables that stand in where the environment has none.
@@ -53,6 +55,7 @@ impl Config {
             messages: s.section("messages", MessagesConfig::read),
             session: s.section("session", SessionConfig::read),
             tools: s.section("tools", ToolsConfig::read),
+            cron: s.section("cron", CronConfig::read),
             logging: s.section("logging", LoggingConfig::read),
             env_vars: Arc::clone(&s.doc().sources.vars),
         }

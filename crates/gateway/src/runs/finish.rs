@@ -11,7 +11,7 @@ use model::{Outbound, SessionKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{FinishRun, Route, Run, RunStatus, StoreError};
+use store::{FinishRun, Run, RunStatus, StoreError};
 
 /// When the store cannot take the end of a run (a full disk, say), it is tried again after this time, and again: the answer
 /// exists, and must not be lost while the gateway lives. After a crash the run is resumed instead.
@@ -39,7 +39,7 @@ pub(crate) async fn finish(
         calls: outcome.calls.iter().cloned().map(ledger_call).collect(),
         reply: Some(outcome.reply.clone()).filter(|r| !r.is_empty()),
         error: error.clone(),
-        outbox: outbox(run.route.as_ref(), status, &outcome.reply, error.as_deref()),
+        outbox: outbox(run, status, &outcome.reply, error.as_deref()),
     };
     if !commit(shared, key, finish).await {
         return;
@@ -51,6 +51,7 @@ pub(crate) async fn finish(
         status,
         error,
         timed_out,
+        retryable: retryable(&outcome),
         payload: Arc::new(payload),
         started_at_ms: run.started_at_ms,
         ended_at_ms,
@@ -98,11 +99,26 @@ fn verdict(outcome: &TurnOutcome) -> (RunStatus, Option<String>, bool) {
     }
 }
 
-/// What goes out to the chat: the reply in pieces, or one line about what went wrong. An aborted run says nothing.
-fn outbox(route: Option<&Route>, status: RunStatus, reply: &str, error: Option<&str>) -> Vec<Outbound> {
-    let Some(route) = route else { return vec![] };
+/// Whether the same turn may well succeed later.
+fn retryable(outcome: &TurnOutcome) -> bool {
+    match &outcome.end {
+        TurnEnd::Failed(e) => match e.kind {
+            TurnErrorKind::Model(kind) => kind.is_retryable(),
+            TurnErrorKind::Deadline => true,
+            TurnErrorKind::TooManyCalls | TurnErrorKind::Store => false,
+        },
+        TurnEnd::Done | TurnEnd::Aborted => false,
+    }
+}
+
+/// What goes out to the chat: the reply in pieces, or one line about what went wrong, where somebody waits for it. An
+/// aborted run says nothing.
+fn outbox(run: &Run, status: RunStatus, reply: &str, error: Option<&str>) -> Vec<Outbound> {
+    let Some(route) = run.route.as_ref() else { return vec![] };
+    let unattended = run.directives.as_ref().is_some_and(|d| d.unattended);
     let pieces = match (status, error) {
         (RunStatus::Aborted, _) => vec![],
+        (_, Some(_)) if unattended => vec![],
         (_, Some(error)) => vec![format!("⚠️ {error}")],
         _ => Telegram::split(reply),
     };
@@ -226,6 +242,7 @@ fn resolve_never_begun(shared: &Shared, run_id: &str) {
         status: RunStatus::Aborted,
         error: None,
         timed_out: false,
+        retryable: false,
         payload: Arc::new(payload),
         started_at_ms: now,
         ended_at_ms: now,
@@ -259,6 +276,7 @@ pub(crate) fn stored(run: &Run) -> Option<RunResult> {
         status: run.status,
         error: run.error.clone(),
         timed_out: false,
+        retryable: false,
         payload: Arc::new(payload),
         started_at_ms: run.started_at_ms,
         ended_at_ms,

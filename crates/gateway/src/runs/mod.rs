@@ -49,6 +49,8 @@ pub(crate) struct RunResult {
     pub(crate) error: Option<String>,
     /// Whether it was too slow.
     pub(crate) timed_out: bool,
+    /// Whether the same may well succeed later; unknown counts as no.
+    pub(crate) retryable: bool,
     /// The final response's payload (`agent`).
     pub(crate) payload: Arc<Value>,
     /// When it began and ended.

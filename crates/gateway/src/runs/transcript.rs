@@ -5,7 +5,7 @@ use crate::shared::Shared;
 use agent::turn::{ModelCall, Transcript, TranscriptError, TranscriptFuture};
 use model::{Content, Inbound, Message, NoteMessage, Part, SessionKey, UserMessage};
 use std::sync::{Arc, Mutex};
-use store::{Entry, InboundRow, LedgerCall, StoreError};
+use store::{Entry, InboundRow, LedgerCall, StoreError, SystemEvent};
 
 /// The transcript of one run.
 pub(crate) struct RunTranscript {
@@ -126,6 +126,24 @@ pub(crate) fn user_message(row: &InboundRow) -> Message {
         timestamp: inbound.sent_at_ms,
         idempotency_key: Some(format!("{}:user", dispatch::run_id(row))),
     })
+}
+
+/// The lines that waited for this turn, as one message before what was said.
+pub(crate) fn system_message(events: &[SystemEvent]) -> Option<Message> {
+    let last = events.last()?;
+    let lines: Vec<String> =
+        events.iter().map(|event| format!("System: [{}] {}", utc(event.at_ms), event.text)).collect();
+    Some(Message::User(UserMessage {
+        content: Content::Text(lines.join("\n")),
+        timestamp: last.at_ms,
+        idempotency_key: Some(format!("system-event-{}", last.id)),
+    }))
+}
+
+/// `2027-02-01 16:00:00 UTC`.
+fn utc(at_ms: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default();
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// The name to show for a sender.

@@ -1,7 +1,7 @@
 //! One turn, from its submissions to its end: begin (durable), run, finish (durable), tell.
 
 use super::events::{COALESCE, RunEvents};
-use super::transcript::{RunTranscript, speaker, user_message};
+use super::transcript::{RunTranscript, speaker, system_message, user_message};
 use super::{Turn, Work, dispatch, finish};
 use crate::current::Current;
 use crate::shared::Shared;
@@ -12,7 +12,7 @@ use model::{ChatKind, Inbound, Message, SessionKey, Usage};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{BeginRun, Begun, Entry, InboundRow, Run, RunStatus, StoreError};
+use store::{BeginRun, Begun, Entry, InboundRow, Run, RunStatus, StoreError, SystemEvent};
 use tokio_util::sync::CancellationToken;
 
 /// How often a chat is told that an answer is being written; platforms forget after five seconds or so.
@@ -73,10 +73,13 @@ async fn begin(
         }
     }
     let Some(first) = rows.first() else { return Ok(None) };
-    match shared.store.begin_run(begin_row(key, first, &rows)).await? {
+    let events = shared.store.system_events(key).await?;
+    let begin = begin_row(key, first, &rows, &events);
+    let said = begin.messages.len();
+    match shared.store.begin_run(begin).await? {
         Begun::Started { run, transcript } => {
             let current = shared.current();
-            let new = transcript.len().saturating_sub(rows.len());
+            let new = transcript.len().saturating_sub(said);
             super::events::session_messages(shared, key, transcript.get(new..).unwrap_or_default());
             Ok(Some(Begin { run, entries: transcript, first: Some(first.inbound.clone()), current }))
         }
@@ -93,7 +96,7 @@ async fn begin(
     }
 }
 
-fn begin_row(key: &SessionKey, first: &InboundRow, rows: &[&InboundRow]) -> BeginRun {
+fn begin_row(key: &SessionKey, first: &InboundRow, rows: &[&InboundRow], events: &[SystemEvent]) -> BeginRun {
     let inbound = &first.inbound;
     let is_rpc = inbound.channel == dispatch::RPC;
     let chat_type = if inbound.chat.kind == ChatKind::Group { "group" } else { "direct" };
@@ -102,7 +105,11 @@ fn begin_row(key: &SessionKey, first: &InboundRow, rows: &[&InboundRow]) -> Begi
         session_key: key.clone(),
         route: dispatch::route_of(inbound),
         directives: inbound.directives.clone(),
-        messages: rows.iter().map(|row| user_message(row)).collect(),
+        messages: system_message(events)
+            .into_iter()
+            .chain(rows.iter().map(|row| user_message(row)))
+            .collect(),
+        system_events: events.iter().map(|event| event.id).collect(),
         inbound_ids: rows.iter().map(|row| row.id).collect(),
         created_via: if is_rpc { "run" } else { "channel" }.into(),
         title: (!is_rpc).then(|| inbound.chat.title.clone().unwrap_or_else(|| speaker(inbound))),
@@ -118,12 +125,19 @@ async fn answer(
     cancel: &CancellationToken,
 ) -> TurnOutcome {
     let settings = &begun.current.settings;
-    let model = match begun.current.models.for_agent(key.agent_id()) {
+    let directives = begun.run.directives.clone().unwrap_or_default();
+    let model = match &directives.model {
+        Some(name) => begun.current.models.named(name),
+        None => begun.current.models.for_agent(key.agent_id()),
+    };
+    let model = match model {
         Ok(model) => model,
         Err(message) => return failed(message),
     };
-    let directives = begun.run.directives.clone().unwrap_or_default();
-    let tools = shared.tools_for(&begun.current, key.agent_id());
+    let mut tools = shared.tools_for(&begun.current, key.agent_id());
+    if let Some(allowed) = &directives.tools_allow {
+        tools.retain(|tool| allowed.iter().any(|name| *name == tool.spec().name));
+    }
     let mut system = prompt(shared, key, begun, &tools).await;
     if let Some(extra) = &directives.extra_system {
         system.push_str("\n\n");
@@ -167,6 +181,7 @@ async fn prompt(shared: &Shared, key: &SessionKey, begun: &Begin, tools: &agent:
     let workspace = agent::workspace::Workspace::new(agent.workspace.clone());
     let channel = begun.run.route.as_ref().map(|r| r.channel.clone());
     let group = begun.first.as_ref().filter(|i| i.chat.kind == ChatKind::Group);
+    let light = begun.run.directives.as_ref().is_some_and(|d| d.light_context);
     let now_ms = shared.clock.now_ms();
     let (time_zone, utc_offset_minutes) = settings.zone.at(now_ms);
     system_prompt(&PromptInput {
@@ -181,7 +196,7 @@ async fn prompt(shared: &Shared, key: &SessionKey, begun: &Begin, tools: &agent:
         tools: tools.iter().map(|t| t.spec().name.clone()).collect(),
         nodes: node_names(shared),
         workspace: workspace.root().display().to_string(),
-        files: workspace.bootstrap().await,
+        files: if light { vec![] } else { workspace.bootstrap().await },
     })
 }
 

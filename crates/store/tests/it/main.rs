@@ -4,6 +4,7 @@
 
 mod channels;
 mod crash;
+mod cron;
 mod devices;
 mod nodes;
 mod opening;

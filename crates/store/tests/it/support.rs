@@ -93,6 +93,7 @@ pub(crate) fn begin(run: &str, session: &str, texts: &[&str]) -> BeginRun {
         directives: None,
         messages: texts.iter().map(|t| user(t)).collect(),
         inbound_ids: vec![],
+        system_events: vec![],
         created_via: "run".into(),
         title: None,
         chat_type: None,

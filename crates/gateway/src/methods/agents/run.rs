@@ -42,10 +42,10 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let timeout = Duration::from_secs(p.timeout.filter(|t| *t > 0).unwrap_or(DEFAULT_TIMEOUT_S));
     let deliver_to = if p.deliver { Some(target(&call, &p, &key).await?) } else { None };
     let directives = Directives {
-        queue_mode: None,
         timeout_ms: u64::try_from(timeout.as_millis()).ok(),
         deliver_to,
         extra_system: p.extra_system_prompt.filter(|s| !s.is_empty()),
+        ..Directives::default()
     };
     let run_id = p.idempotency_key;
     let submitted = submit::submit(

@@ -1,0 +1,61 @@
+//! Lines that wait for a session's next turn: on disk from the moment they were accepted, gone with the commit that puts
+//! them into the transcript.
+
+use crate::error::{Fault, Sql};
+use crate::sql;
+use crate::{R, Store, SystemEvent};
+use model::SessionKey;
+use rusqlite::{Connection, params};
+
+/// Lines that may wait in a session. More would only be a longer list that nobody has read.
+pub const MAX_SYSTEM_EVENTS: usize = 100;
+
+impl Store {
+    /// Leaves a line for the next turn of a session. The same line, while it waits, is left once.
+    ///
+    /// # Errors
+    /// Too many wait.
+    pub async fn add_system_event(&self, key: &SessionKey, text: &str) -> R<()> {
+        let (key, text) = (key.clone(), text.to_owned());
+        // Answered after the commit: what was accepted is there after a crash.
+        self.write(move |c, now| put(c, &key, &text, now)).await
+    }
+
+    /// The lines that wait in a session, the oldest first.
+    pub async fn system_events(&self, key: &SessionKey) -> R<Vec<SystemEvent>> {
+        let key = key.clone();
+        self.read(move |c| {
+            let sql = "SELECT id, text, at_ms FROM system_events WHERE session_key = ?1 ORDER BY id";
+            sql::all(c, sql, [key.as_str()], |row| {
+                Ok(SystemEvent { id: row.get(0)?, text: row.get(1)?, at_ms: row.get(2)? })
+            })
+        })
+        .await
+    }
+}
+
+/// Leaves a line within the caller's transaction.
+pub(crate) fn put(c: &Connection, key: &SessionKey, text: &str, now: i64) -> Sql<()> {
+    let sql = "SELECT 1 FROM system_events WHERE session_key = ?1 AND text = ?2";
+    if sql::one(c, sql, [key.as_str(), text], |_| Ok(()))?.is_some() {
+        return Ok(());
+    }
+    let sql = "SELECT count(*) FROM system_events WHERE session_key = ?1";
+    let waiting: i64 = c.prepare_cached(sql)?.query_row([key.as_str()], |row| row.get(0))?;
+    if usize::try_from(waiting).is_ok_and(|n| n >= MAX_SYSTEM_EVENTS) {
+        let problem =
+            format!("{waiting} system events wait in {key} for a turn that reads them; no more are taken");
+        return Err(Fault::Job(problem));
+    }
+    let sql = "INSERT INTO system_events (session_key, text, at_ms) VALUES (?1, ?2, ?3)";
+    sql::run(c, sql, params![key.as_str(), text, now])?;
+    Ok(())
+}
+
+/// Takes out lines that are in a transcript by the same transaction.
+pub(crate) fn take(c: &Connection, ids: &[i64]) -> Sql<()> {
+    for id in ids {
+        sql::run(c, "DELETE FROM system_events WHERE id = ?1", [id])?;
+    }
+    Ok(())
+}
