@@ -15,11 +15,17 @@
 
 const some = (value) => value !== undefined && value !== null && value !== '';
 const filled = (value) => Array.isArray(value) && value.length > 0;
-const everywhere = ['theirs-to-theirs', 'theirs-to-ours', 'ours-to-theirs'];
 const TELEGRAM = '--channel telegram --target {person}';
 /** What the fake model takes as the order to call a tool. */
 const onNode = (text) => `TOOL:exec {"command":"echo ${text}","host":"node","node":"matrix-node"}`;
 const job = { name: 'matrix-job', run: "cron add --name matrix-job --every 1h --message 'hello job' --session isolated --no-deliver --json" };
+
+const swapped = ['theirs-to-ours'];
+const ownDatabase = {
+  'theirs-to-ours': 'their command line opens the database of its own gateway and asks no gateway; `gateway call sessions.list` asks',
+};
+
+export const PAIRS = ['theirs-to-theirs', 'theirs-to-ours', 'ours-to-theirs'];
 
 /** @type {Array<Record<string, any>>} */
 export const CELLS = [
@@ -42,6 +48,7 @@ export const CELLS = [
   { name: 'health, from a laptop', run: 'health --json', home: 'laptop', json: { '/ok': true } },
   { name: 'logs', run: 'logs --limit 20 --plain', out: /\S/ },
   { name: 'logs --json', run: 'logs --limit 5 --json', json: { '/type': 'meta', '/file': some } },
+  { name: 'logs --follow', act: async (world) => world.follow(['logs', '--follow', '--plain'], /\S/) },
   { name: 'channels status', run: 'channels status --json', json: { '/channels/telegram/configured': true } },
   { name: 'models list', run: 'models list --json', json: { '': some } },
 
@@ -49,8 +56,9 @@ export const CELLS = [
   { name: 'agent', run: "agent --message 'good morning' --session-key agent:main:main --json", json: { '/result/payloads/0/text': /echo: [^]*good morning/ } },
   { name: 'agent, text', run: "agent --agent main --message 'good evening'", out: /echo: [^]*good evening/ },
   { name: 'agent, from a laptop', run: "agent --agent main --message 'from afar' --json", home: 'laptop', json: { '/result/payloads/0/text': /echo: [^]*from afar/ } },
-  { name: 'sessions', run: 'sessions', out: /main/ },
-  { name: 'sessions --json', run: 'sessions --json', json: { '/sessions/0/key': /^agent:main:/ } },
+  { name: 'sessions', run: 'sessions', out: /agent:main:main/, why: ownDatabase },
+  { name: 'sessions --json', run: 'sessions --json', json: { '/sessions/0/key': /^agent:main:/ }, why: ownDatabase },
+  { name: 'sessions, by call', run: 'gateway call sessions.list --json', json: { '/sessions/0/key': /^agent:main:/ } },
   { name: 'agents list', run: 'agents list --json', json: { '/0/id': 'main' } },
   { name: 'Telegram → agent → Telegram', act: async (world) => world.write('ahoy', /echo: [^]*ahoy/) },
   { name: 'message send', run: `message send ${TELEGRAM} --message 'a note' --json`, json: { '': some } },
@@ -72,6 +80,7 @@ export const CELLS = [
   { name: 'nodes invoke', run: `nodes invoke --node matrix-node --command system.which --params '{"bins":["sh"]}' --json`, json: { '/payload/bins/sh': /sh$/ } },
   { name: 'the agent runs a command on it', run: `agent --session-key agent:main:main --message '${onNode('hello-from-node')}' --json`, json: { '/result/payloads/0/text': /tool said: [^]*hello-from-node/ } },
   { name: 'Telegram → agent → node → Telegram', act: async (world) => world.write(onNode('from-afar'), /tool said: [^]*from-afar/) },
+  { name: 'approvals get --node', run: 'approvals get --node matrix-node --json', json: { '/file/version': 1 } },
   { name: 'nodes rename', run: 'nodes rename --node matrix-node --name kitchen --json', json: { '': some } },
   { name: 'nodes describe, new name', run: 'nodes describe --node kitchen --json', json: { '/displayName': 'kitchen' } },
   { name: 'devices list', run: 'devices list --json', json: { '/paired': filled } },
@@ -101,6 +110,10 @@ export const CELLS = [
   { name: 'config get, from a laptop', run: 'config get gateway.mode', home: 'laptop', out: /remote/ },
   { name: 'config set, from a laptop', run: 'config set gateway.remote.url {url}', home: 'laptop', out: /./ },
   { name: 'config.get by call', run: 'gateway call config.get --json', home: 'laptop', json: { '/config/messages/ackReaction': '👀', '/hash': some } },
-];
 
-export const PAIRS = everywhere;
+  { group: 'One home, one gateway after the other' },
+  { name: 'their gateway in place of ours', act: async (world) => world.replaceGateway('theirs'), only: swapped },
+  { name: 'health, theirs in place of ours', run: 'health --json', json: { '/ok': true }, only: swapped },
+  { name: 'our gateway in place of theirs', act: async (world) => world.replaceGateway('ours'), only: swapped },
+  { name: 'health, ours again', run: 'health --json', json: { '/ok': true, '/sessions/count': (n) => n > 0 }, only: swapped },
+];

@@ -1,6 +1,6 @@
 // A pairing of programs: a command line and a node of one make, a gateway of the same or the other, and fakes of a model
 // and of Telegram, all in directories of their own.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Service, freePort, run, sleep, until } from './process.mjs';
 
@@ -152,8 +152,22 @@ export class World {
     return until(`an answer like ${answer} on Telegram`, COMMAND_SECONDS, heard);
   }
 
-  log(name) {
-    return readFileSync(join(this.dir, `${name}.log`), 'utf8');
+  /** Runs a command that does not end by itself until it has printed such a line. */
+  async follow(argv, pattern) {
+    const lines = [];
+    const line = [...PROGRAMS[this.make.cli], ...argv];
+    const service = this.service('follow', line, { home: 'host', onLine: (text) => lines.push(text) });
+    try {
+      return await until(`a line like ${pattern}`, COMMAND_SECONDS, () => lines.find((text) => pattern.test(text)));
+    } finally {
+      await service.stop();
+    }
+  }
+
+  /** Stops the gateway and starts one of this make in its place: same home, same configuration. */
+  async replaceGateway(make) {
+    await this.gateway.stop(30);
+    await this.startGateway(make);
   }
 
   async end() {

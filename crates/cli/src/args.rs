@@ -2,8 +2,8 @@
 //! in its own file.
 
 use crate::commands::{
-    agent, config_cmd, demo, devices, exit_codes, gateway, health, logs, message, node, nodes, pairing,
-    sessions, status,
+    agent, agents, approvals, channels, config_cmd, cron, demo, devices, exit_codes, gateway, health, logs,
+    message, models, node, nodes, pairing, sessions, status, system,
 };
 use crate::failure::{self, Failure};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -86,10 +86,22 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     /// Run one turn of the agent and print its answer
     Agent(agent::AgentArgs),
+    /// The gateway's agents
+    Agents(agents::AgentsArgs),
     /// The gateway's sessions
     Sessions(sessions::SessionsArgs),
     /// Send a message through a channel
     Message(message::MessageArgs),
+    /// The platforms that the gateway speaks on
+    Channels(channels::ChannelsArgs),
+    /// The models that the gateway is configured with
+    Models(models::ModelsArgs),
+    /// What the agent does at set times
+    Cron(cron::CronArgs),
+    /// Which commands may run, and what waits for a decision
+    Approvals(approvals::ApprovalsArgs),
+    /// Who is connected, what happened, and the agent's heartbeat
+    System(system::SystemArgs),
     /// Nodes: what they may do, and calling them
     Nodes(nodes::NodesArgs),
     /// Devices that are paired or want to be

@@ -1,7 +1,11 @@
 //! The commands, one file each, and which one runs.
 
 pub(crate) mod agent;
+pub(crate) mod agents;
+pub(crate) mod approvals;
+pub(crate) mod channels;
 pub(crate) mod config_cmd;
+pub(crate) mod cron;
 pub(crate) mod demo;
 pub(crate) mod devices;
 pub(crate) mod exit_codes;
@@ -9,11 +13,13 @@ pub(crate) mod gateway;
 pub(crate) mod health;
 pub(crate) mod logs;
 pub(crate) mod message;
+pub(crate) mod models;
 pub(crate) mod node;
 pub(crate) mod nodes;
 pub(crate) mod pairing;
 pub(crate) mod sessions;
 pub(crate) mod status;
+pub(crate) mod system;
 
 use crate::args::Command;
 use crate::context::Context;
@@ -29,8 +35,14 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::Health(args) => health::run(args, ctx).await,
         Command::Status(args) => status::run(args, ctx).await,
         Command::Agent(args) => agent::run(args, ctx).await,
+        Command::Agents(args) => agents::run(args, ctx).await,
         Command::Sessions(args) => sessions::run(args, ctx).await,
         Command::Message(args) => message::run(args, ctx).await,
+        Command::Channels(args) => channels::run(args, ctx).await,
+        Command::Models(args) => models::run(args, ctx).await,
+        Command::Cron(args) => cron::run(args, ctx).await,
+        Command::Approvals(args) => approvals::run(args, ctx).await,
+        Command::System(args) => system::run(args, ctx).await,
         Command::Nodes(args) => nodes::run(args, ctx).await,
         Command::Devices(args) => devices::run(args, ctx).await,
         Command::Pairing(args) => pairing::run(args, ctx).await,

@@ -1,7 +1,7 @@
 //! Where log lines go: to standard error for people, and as JSON lines to a file that `openclaw logs` reads. The file
 //! is written by one thread behind a bounded queue, so that a slow disk never holds the gateway up.
 
-mod civil;
+pub(crate) mod civil;
 mod files;
 mod json_lines;
 mod writer;

@@ -2,6 +2,7 @@
 
 mod announce;
 mod call;
+mod probe;
 mod run;
 mod status;
 
@@ -26,6 +27,8 @@ enum GatewayCommand {
     Run(run::RunArgs),
     /// Where the gateway is, and whether it answers
     Status(status::StatusArgs),
+    /// Every gateway that could be meant: whether it answers, and what this client may do there
+    Probe(probe::ProbeArgs),
     /// Whether the gateway is well
     Health(HealthArgs),
     /// Call a method and print its answer
@@ -48,6 +51,7 @@ pub(crate) async fn run(args: GatewayArgs, ctx: &Context) -> Result<(), Failure>
         None => run::run(args.run, ctx).await,
         Some(GatewayCommand::Run(args)) => run::run(args, ctx).await,
         Some(GatewayCommand::Status(args)) => status::run(args, ctx).await,
+        Some(GatewayCommand::Probe(args)) => probe::run(args, ctx).await,
         Some(GatewayCommand::Health(args)) => health::run(args, ctx).await,
         Some(GatewayCommand::Call(args)) => call::run(args, ctx).await,
     }

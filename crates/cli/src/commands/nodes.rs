@@ -2,7 +2,8 @@
 
 pub(super) mod invoke;
 mod pairing;
-mod pick;
+pub(super) mod pick;
+mod rename;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
@@ -37,6 +38,8 @@ enum NodesCommand {
     Reject(pairing::RequestArgs),
     /// Take a node's approval away
     Remove(pairing::RemoveArgs),
+    /// Give a node another name
+    Rename(rename::RenameArgs),
     /// Call a command of a node
     Invoke(invoke::InvokeArgs),
 }
@@ -72,6 +75,7 @@ pub(crate) async fn run(args: NodesArgs, ctx: &Context) -> Result<(), Failure> {
         NodesCommand::Approve(args) => pairing::approve(args, ctx).await,
         NodesCommand::Reject(args) => pairing::reject(args, ctx).await,
         NodesCommand::Remove(args) => pairing::remove(args, ctx).await,
+        NodesCommand::Rename(args) => rename::run(args, ctx).await,
         NodesCommand::Invoke(args) => invoke::run(args, ctx).await,
     }
 }

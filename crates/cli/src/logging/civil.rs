@@ -7,7 +7,7 @@ pub(super) fn date(ms: i64) -> String {
 }
 
 /// `2026-11-21T01:56:06.558Z`.
-pub(super) fn time(ms: i64) -> String {
+pub(crate) fn time(ms: i64) -> String {
     let in_day = ms.rem_euclid(DAY_MS);
     let (seconds, millis) = (in_day / 1000, in_day % 1000);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);

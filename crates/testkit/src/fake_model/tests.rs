@@ -29,6 +29,11 @@ fn it_echoes_calls_tools_and_repeats_their_results_in_both_dialects() {
             json!([{"role":"user","content":[{"type":"tool_result","content":[{"type":"text","text":"out"}]}]}]),
             Reply::Text("tool said: out".into()),
         ),
+        (
+            Dialect::OpenAi,
+            json!([{"role":"user","content":"hi"}, {"role":"user","content":"<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>> none"}]),
+            Reply::Text("echo: hi".into()),
+        ),
         (Dialect::Anthropic, json!([]), Reply::Text("echo: ".into())),
     ];
     for (dialect, messages, want) in cases {

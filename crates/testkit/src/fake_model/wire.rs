@@ -32,8 +32,13 @@ enum Last {
     User(String),
 }
 
+/// How OpenClaw's gateway begins what it adds behind a person's words.
+const ADDED: &str = "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>";
+
 fn last(dialect: Dialect, request: &Value) -> Last {
     let messages = request.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let said = |m: &&Value| !text(m.get("content")).starts_with(ADDED);
+    let messages: Vec<&Value> = messages.iter().filter(said).collect();
     let results: Vec<String> = match dialect {
         Dialect::OpenAi => {
             let trailing = messages.iter().rev().take_while(|m| str_of(m, "role") == "tool");

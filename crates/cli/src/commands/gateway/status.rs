@@ -17,17 +17,31 @@ pub(super) struct StatusArgs {
     /// Ask for the gateway's health, too
     #[arg(long)]
     deep: bool,
+    /// Only what is known without asking the gateway
+    #[arg(long, conflicts_with_all = ["deep", "require_rpc"])]
+    no_probe: bool,
+    /// Ask it for more than that it lets this client in
+    #[arg(long)]
+    require_rpc: bool,
 }
 
 pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> {
     let loaded = link::config_for(ctx, &args.connect)?;
     let target = link::target(ctx, &args.connect, &loaded)?;
     let mut report = json!({"ok": true, "local": local_facts(ctx, &loaded, &target)});
+    if args.no_probe {
+        return ctx.out.show(&report, || local_page(&report));
+    }
+    let url = target.url.clone();
     let link = match Link::dial_target(ctx, &args.connect, &scopes_of("health"), target).await {
         Ok(link) => link,
         Err(failure) => return Err(down(ctx, report, failure)),
     };
     report["gateway"] = gateway_facts(&link);
+    if args.require_rpc {
+        link.call("status", json!({})).await?;
+    }
+    report["rpc"] = json!({"ok": true, "url": url});
     if args.deep {
         report["health"] = link.call("health", json!({})).await?;
     }

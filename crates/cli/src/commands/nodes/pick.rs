@@ -12,7 +12,7 @@ const SHORTEST_PREFIX: usize = 6;
 ///
 /// # Errors
 /// No node is called so, or several are.
-pub(super) fn pick(nodes: &[Value], wanted: &str) -> Result<String, Failure> {
+pub(in crate::commands) fn pick(nodes: &[Value], wanted: &str) -> Result<String, Failure> {
     let wanted = wanted.trim();
     let ways: [&dyn Fn(&Value) -> bool; 3] = [
         &|n| text(n, "/nodeId") == Some(wanted) || text(n, "/remoteIp") == Some(wanted),

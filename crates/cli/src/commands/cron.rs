@@ -1,0 +1,214 @@
+//! `openclaw cron`: what the agent does at set times.
+
+mod add;
+mod run;
+
+use crate::args::ConnectArgs;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::link::one_call;
+use crate::output::{Table, ago, printable, span};
+use crate::view::{cell, flag, list, number, text};
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+/// `cron` and its subcommands.
+#[derive(Debug, Args)]
+pub(crate) struct CronArgs {
+    #[command(subcommand)]
+    command: CronCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CronCommand {
+    /// Whether jobs run, how many there are, and when the next is due
+    Status(PlainArgs),
+    /// The jobs
+    List(ListArgs),
+    /// Add a job
+    Add(Box<add::AddArgs>),
+    /// All about one job
+    Get(JobArgs),
+    /// Let a job run at its times
+    Enable(JobArgs),
+    /// Keep a job, and do not run it
+    Disable(JobArgs),
+    /// Run a job now
+    Run(run::RunArgs),
+    /// What became of a job's runs, or of all jobs'
+    Runs(RunsArgs),
+    /// Remove a job
+    Rm(JobArgs),
+}
+
+#[derive(Debug, Args)]
+struct PlainArgs {
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    connect: ConnectArgs,
+    /// Those that are disabled, too
+    #[arg(long)]
+    all: bool,
+    /// Only those of this agent
+    #[arg(long, value_name = "ID")]
+    agent: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct JobArgs {
+    #[command(flatten)]
+    connect: ConnectArgs,
+    /// The job, as `openclaw cron list` shows it
+    #[arg(value_name = "JOB_ID", value_parser = NonEmptyStringValueParser::new())]
+    id: String,
+}
+
+#[derive(Debug, Args)]
+struct RunsArgs {
+    #[command(flatten)]
+    connect: ConnectArgs,
+    /// Only those of this job
+    #[arg(long, value_name = "JOB_ID", value_parser = NonEmptyStringValueParser::new())]
+    id: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+    limit: u32,
+}
+
+/// Asks or changes.
+///
+/// # Errors
+/// The gateway cannot be reached or refuses, or there is no such job.
+pub(crate) async fn run(args: CronArgs, ctx: &Context) -> Result<(), Failure> {
+    match args.command {
+        CronCommand::Status(args) => {
+            let payload = one_call(ctx, &args.connect, "cron.status", json!({})).await?;
+            ctx.out.show(&payload, || status(ctx, &payload))
+        }
+        CronCommand::List(args) => {
+            let mut params = json!({"includeDisabled": args.all});
+            if let Some(agent) = args.agent {
+                params["agentId"] = agent.into();
+            }
+            let payload = one_call(ctx, &args.connect, "cron.list", params).await?;
+            ctx.out.show(&payload, || jobs(ctx, &payload))
+        }
+        CronCommand::Add(args) => add::run(*args, ctx).await,
+        CronCommand::Get(args) => {
+            let payload = one_call(ctx, &args.connect, "cron.get", json!({"id": args.id})).await?;
+            ctx.out.show(&payload, || printable(&format!("{payload:#}")))
+        }
+        CronCommand::Enable(args) => enable(args, true, ctx).await,
+        CronCommand::Disable(args) => enable(args, false, ctx).await,
+        CronCommand::Run(args) => run::run(args, ctx).await,
+        CronCommand::Runs(args) => {
+            let mut params = json!({"limit": args.limit});
+            match args.id {
+                Some(id) => params["id"] = id.into(),
+                None => params["scope"] = "all".into(),
+            }
+            let payload = one_call(ctx, &args.connect, "cron.runs", params).await?;
+            ctx.out.show(&payload, || runs(ctx, &payload))
+        }
+        CronCommand::Rm(args) => remove(args, ctx).await,
+    }
+}
+
+async fn enable(args: JobArgs, enabled: bool, ctx: &Context) -> Result<(), Failure> {
+    let params = json!({"id": args.id, "patch": {"enabled": enabled}});
+    let payload = one_call(ctx, &args.connect, "cron.update", params).await?;
+    let state = if enabled { "runs at its times" } else { "is kept and does not run" };
+    ctx.out.show(&payload, || printable(&format!("{} {state}", args.id)))
+}
+
+async fn remove(args: JobArgs, ctx: &Context) -> Result<(), Failure> {
+    let payload = one_call(ctx, &args.connect, "cron.remove", json!({"id": args.id})).await?;
+    if flag(&payload, "/removed") {
+        return ctx.out.show(&payload, || printable(&format!("removed {}", args.id)));
+    }
+    Err(Failure::not_found(format!("there is no job {}", args.id))
+        .hint("see which there are: openclaw cron list --all"))
+}
+
+fn status(ctx: &Context, payload: &Value) -> String {
+    let next = number(payload, "/nextWakeAtMs").map_or("never".into(), |at| ahead(ctx, at));
+    let state = if flag(payload, "/enabled") { "on" } else { "off" };
+    format!("jobs    {state}, {}\nnext    {next}", cell(payload, "/jobs"))
+}
+
+fn jobs(ctx: &Context, payload: &Value) -> String {
+    let mut table = Table::new(&["JOB", "NAME", "WHEN", "NEXT", "LAST", "SESSION"]);
+    for job in list(payload, "/jobs") {
+        let next = number(job, "/state/nextRunAtMs").or(number(job, "/nextRunAtMs"));
+        let enabled = job.get("enabled") != Some(&Value::Bool(false));
+        table.row([
+            cell(job, "/id"),
+            text(job, "/displayName").map_or_else(|| cell(job, "/name"), str::to_owned),
+            when(job),
+            if enabled { next.map_or("-".into(), |at| ahead(ctx, at)) } else { "disabled".into() },
+            cell(job, "/state/lastRunStatus"),
+            cell(job, "/sessionTarget"),
+        ]);
+    }
+    table.render(&ctx.out, "no jobs; add one: openclaw cron add --name NAME --every 1h --message TEXT")
+}
+
+/// A schedule in a few words.
+fn when(job: &Value) -> String {
+    match text(job, "/schedule/kind") {
+        Some("at") => format!("at {}", cell(job, "/schedule/at")),
+        Some("every") => {
+            number(job, "/schedule/everyMs").map_or("-".into(), |ms| format!("every {}", span(ms)))
+        }
+        Some("cron") => match text(job, "/schedule/tz") {
+            Some(zone) => format!("{} ({zone})", cell(job, "/schedule/expr")),
+            None => cell(job, "/schedule/expr"),
+        },
+        Some(other) => other.to_owned(),
+        None => "-".into(),
+    }
+}
+
+fn ahead(ctx: &Context, at_ms: i64) -> String {
+    let left = at_ms.saturating_sub(ctx.now_ms());
+    if left <= 0 { "now".into() } else { format!("in {}", span(left)) }
+}
+
+fn runs(ctx: &Context, payload: &Value) -> String {
+    let mut table = Table::new(&["ENDED", "JOB", "STATUS", "TOOK", "WHAT"]);
+    for entry in list(payload, "/entries") {
+        table.row([
+            ago(ctx.now_ms(), number(entry, "/ts")),
+            cell(entry, "/jobId"),
+            cell(entry, "/status"),
+            number(entry, "/durationMs").map_or("-".into(), span),
+            text(entry, "/error").map_or_else(|| cell(entry, "/summary"), str::to_owned),
+        ]);
+    }
+    table.render(&ctx.out, "no runs yet")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_reads_as_a_few_words() {
+        for (schedule, words) in [
+            (json!({"kind": "every", "everyMs": 3_600_000}), "every 1h"),
+            (json!({"kind": "cron", "expr": "0 8 * * *", "tz": "Europe/Rome"}), "0 8 * * * (Europe/Rome)"),
+            (json!({"kind": "cron", "expr": "0 8 * * *"}), "0 8 * * *"),
+            (json!({"kind": "at", "at": "2026-12-01T08:00:00Z"}), "at 2026-12-01T08:00:00Z"),
+            (json!({"kind": "stream"}), "stream"),
+            (Value::Null, "-"),
+        ] {
+            assert_eq!(when(&json!({"schedule": schedule})), words);
+        }
+    }
+}
