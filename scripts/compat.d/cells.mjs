@@ -18,8 +18,8 @@ const filled = (value) => Array.isArray(value) && value.length > 0;
 const TELEGRAM = '--channel telegram --target {person}';
 /** What the fake model takes as the order to call a tool. */
 const onNode = (text) => `TOOL:exec {"command":"echo ${text}","host":"node","node":"matrix-node"}`;
-const job = { name: 'matrix-job', run: "cron add --name matrix-job --every 1h --message 'hello job' --session isolated --no-deliver --json" };
 
+const HOURLY = "--name matrix-job --every 1h --message 'hello job' --session isolated";
 const swapped = ['theirs-to-ours'];
 const ownDatabase = {
   'theirs-to-ours': 'their command line opens the database of its own gateway and asks no gateway; `gateway call sessions.list` asks',
@@ -90,7 +90,7 @@ export const CELLS = [
   { name: 'nodes status, revoked', run: 'nodes status --json', retry: 30, json: { '/nodes': (nodes) => !nodes?.some((node) => node.connected) } },
 
   { group: 'Automations and approvals' },
-  { ...job, name: 'cron add', json: { '/id': some }, save: { job: '/id' } },
+  { name: 'cron add', run: `cron add ${HOURLY} --no-deliver --json`, json: { '/id': some }, save: { job: '/id' } },
   { name: 'cron list', run: 'cron list --json', json: { '/jobs': (jobs) => jobs?.some((each) => each.name === 'matrix-job') } },
   { name: 'cron list, text', run: 'cron list', out: /matrix-job/ },
   { name: 'cron run', run: 'cron run {job} --wait --wait-timeout 60s --json', json: { '/ok': true } },

@@ -70,25 +70,25 @@ async function runPair(pair, verdicts) {
   }
 }
 
-/** Keeps a pairing's verdicts, so that the page can be written from the last whole run of each. */
+/** The last verdicts of a pairing, whole or in parts: the page is written from those of all. */
 const kept = (pair) => join(runs, `${pair}.json`);
+const recall = (pair) => (existsSync(kept(pair)) ? JSON.parse(readFileSync(kept(pair), 'utf8')) : []);
 function keep(pair, verdicts) {
-  const rows = verdicts.map(({ cell, wrong, lacking }) => ({ name: cell.name, wrong, lacking }));
-  writeFileSync(kept(pair), JSON.stringify(rows, null, 1));
+  const rows = new Map(recall(pair).map((row) => [row.name, row]));
+  for (const { cell, wrong, lacking } of verdicts) rows.set(cell.name, { name: cell.name, wrong, lacking });
+  writeFileSync(kept(pair), JSON.stringify([...rows.values()], null, 1));
 }
-function recall(pair) {
-  if (!existsSync(kept(pair))) return [];
-  const rows = JSON.parse(readFileSync(kept(pair), 'utf8'));
-  return rows.flatMap(({ name, ...row }) => CELLS.filter((cell) => cell.name === name).map((cell) => ({ pair, cell, ...row })));
-}
+/** Of cells that are still there. */
+const verdictsOf = (pair) =>
+  recall(pair).flatMap((row) => CELLS.filter((cell) => cell.name === row.name).map((cell) => ({ pair, cell, ...row })));
 
 const run = [];
 for (const pair of pairs.length ? pairs : PAIRS) {
   const verdicts = [];
   await runPair(pair, verdicts);
-  if (!names.length) keep(pair, verdicts);
+  keep(pair, verdicts);
   run.push(...verdicts);
 }
 console.log(`\n${table(run)}`);
-if (!names.length) writeFileSync(resolve(import.meta.dirname, '../../docs/compat.md'), page(PAIRS.flatMap(recall)));
+writeFileSync(resolve(import.meta.dirname, '../../docs/compat.md'), page(PAIRS.flatMap(verdictsOf)));
 process.exit(run.some(({ cell, pair, wrong }) => wrong && !cell.why?.[pair]) ? 1 : 0);
