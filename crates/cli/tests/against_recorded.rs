@@ -144,16 +144,23 @@ fn approving_a_device_takes_its_exact_id() {
 
 #[test]
 fn people_are_listed_and_let_in_by_their_code() {
-    let requests = json!({"requests":[{"channel":"telegram","accountId":"default","senderId":"42","code":"AB12CD",
-        "name":"Ada","createdAt":1_795_226_000_000_i64}]});
-    let done = json!({"channel":"telegram","senderId":"42","name":"Ada","approved":true});
+    let requests = json!({"accounts":[],"requests":[{"requestId":"AB12CD","channel":"telegram","channelLabel":"Telegram",
+        "accountId":"default","senderId":"42","senderLabel":"Ada","createdAt":"2026-11-21T01:53:20Z",
+        "lastSeenAt":"2026-11-21T01:53:20Z","expiresAt":"2026-11-21T02:53:20Z","notifySupported":true}],
+        "commandOwnerConfigured":false,"limits":{"pendingPerAccount":3,"ttlMs":3_600_000}});
+    let done = json!({"requestId":"AB12CD","senderId":"42","notification":"not-requested",
+        "commandOwnerBootstrap":"not-requested"});
     let gateway = Recorded::start(&[("channels.pairing.list", requests), ("channels.pairing.approve", done)]);
     assert!(run(&gateway, &["pairing", "list", "telegram"]).out.contains("AB12CD"));
     for line in [&["pairing", "approve", "telegram", "AB12CD"][..], &["pairing", "approve", "AB12CD"]] {
         let ran = run(&gateway, line);
         assert!(ran.code == 0 && ran.out.contains("Ada may now speak"), "{line:?}: {}", ran.err);
         let asked = gateway.asked("channels.pairing.approve");
-        assert_eq!(asked.last(), Some(&json!({"channel":"telegram","code":"AB12CD"})), "{line:?}");
+        assert_eq!(
+            asked.last(),
+            Some(&json!({"channel":"telegram","accountId":"default","requestId":"AB12CD"})),
+            "{line:?}"
+        );
     }
     assert_eq!(run(&gateway, &["pairing", "approve", "ZZ"]).code, 1);
 }

@@ -2,6 +2,7 @@
 
 use crate::connection::hello::to_raw;
 use crate::connection::outbound::Principal;
+use crate::delivery::channels::label;
 use crate::hub::Audience;
 use crate::methods::sessions::list as sessions_list;
 use crate::shared::Shared;
@@ -53,6 +54,7 @@ impl Sight {
 /// The same health for each [`Sight`].
 #[derive(Debug, Clone)]
 pub(crate) struct Rendered {
+    ok: bool,
     outline: Arc<RawValue>,
     sessions: Arc<RawValue>,
     everything: Arc<RawValue>,
@@ -67,10 +69,15 @@ impl Rendered {
         }
         let sessions = raw(&health);
         each_sessions(&mut health, |sessions| {
-            sessions.remove("path");
+            sessions.insert("path".to_owned(), json!(""));
             sessions.insert("recent".to_owned(), json!([]));
         });
-        Self { outline: raw(&health), sessions, everything }
+        Self { ok: health["ok"] == true, outline: raw(&health), sessions, everything }
+    }
+
+    /// What somebody may see of it in `hello-ok`, which has no place for a gateway that is not well.
+    pub(crate) fn at_hello(&self, sight: Sight) -> Arc<RawValue> {
+        if self.ok { self.seen_by(sight) } else { Arc::from(to_raw(&json!({}))) }
     }
 
     /// What somebody may see of it.
@@ -190,7 +197,13 @@ async fn render(shared: &Shared) -> Value {
     let mut agents = Vec::new();
     for each in &settings.agents {
         let own = sessions(shared, Some(&each.id), &mut stored).await;
-        agents.push(json!({"agentId": each.id, "isDefault": &each.id == agent, "sessions": own}));
+        let mut entry = json!({
+            "agentId": each.id, "isDefault": &each.id == agent, "heartbeat": no_heartbeat(), "sessions": own,
+        });
+        if let Some(name) = &each.name {
+            entry["name"] = json!(name);
+        }
+        agents.push(entry);
     }
     let statuses = shared.channels.statuses();
     let mut channels = Map::new();
@@ -220,8 +233,12 @@ async fn render(shared: &Shared) -> Value {
 }
 
 fn labels<'a>(names: impl Iterator<Item = &'a String>) -> Value {
-    let label = |name: &String| if name == "telegram" { "Telegram".to_owned() } else { name.clone() };
     Value::Object(names.map(|name| (name.clone(), json!(label(name)))).collect())
+}
+
+/// Agents are not woken by the clock here.
+fn no_heartbeat() -> Value {
+    json!({"enabled": false, "every": "disabled", "everyMs": null, "prompt": "", "target": "none", "ackMaxChars": 0})
 }
 
 /// The sessions of an agent, or of all. Without an answer of the store there are none, and `stored` says why.

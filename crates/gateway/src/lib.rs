@@ -20,5 +20,7 @@ mod runs;
 mod settings;
 mod shared;
 mod start;
+mod tap;
 
 pub use start::{Gateway, GatewayOptions, StartError};
+pub use tap::Tap;

@@ -17,6 +17,7 @@ use crate::models::Models;
 use crate::runs::Runs;
 use crate::runs::host::GatewayHost;
 use crate::settings::Settings;
+use crate::tap::Tap;
 use agent::tool::Tools;
 use config::Paths;
 use model::SharedClock;
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) cron: Cron,
     pub(crate) idempotency: Idempotency,
     pub(crate) toolbox: Toolbox,
+    pub(crate) tap: Option<Arc<dyn Tap>>,
 }
 
 impl Shared {

@@ -18,6 +18,7 @@ use crate::lifecycle::Lifecycle;
 use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::shared::{Shared, Toolbox};
+use crate::tap::Tap;
 use crate::{health, listener, runs};
 use config::{Env, Loaded, Paths};
 use model::{SecretString, SharedClock};
@@ -58,6 +59,8 @@ pub struct GatewayOptions {
     pub port_fallback: bool,
     /// The log file that `logs.tail` reads.
     pub log_file: Option<PathBuf>,
+    /// Sees every frame of every connection; none costs nothing.
+    pub tap: Option<Arc<dyn Tap>>,
 }
 
 /// Why a gateway did not start.
@@ -122,7 +125,7 @@ impl Gateway {
     /// # Errors
     /// Nothing is left running where this fails; see [`StartError`].
     pub async fn start(options: GatewayOptions) -> Result<Self, StartError> {
-        let GatewayOptions { paths, loaded, env, port, clock, model_override, port_fallback, log_file } =
+        let GatewayOptions { paths, loaded, env, port, clock, model_override, port_fallback, log_file, tap } =
             options;
         let info = LockInfo {
             pid: std::process::id(),
@@ -145,7 +148,7 @@ impl Gateway {
         }
         let opened = Store::open(&paths.state_dir, clock.clone())?;
         let base = Base { env, paths, clock, model_override };
-        let parts = Parts { base, loaded, log_file, settings, identity };
+        let parts = Parts { base, loaded, log_file, settings, identity, tap };
         let shared = parts.assemble(opened.store);
         if tokio::time::timeout(SEED_PATIENCE, seed_workspaces(&shared)).await.is_err() {
             tracing::error!("the workspaces are not seeded: their disk does not answer");
@@ -221,11 +224,12 @@ struct Parts {
     log_file: Option<PathBuf>,
     settings: Settings,
     identity: GatewayIdentity,
+    tap: Option<Arc<dyn Tap>>,
 }
 
 impl Parts {
     fn assemble(self, store: Store) -> Arc<Shared> {
-        let Self { base, loaded, log_file, settings, identity } = self;
+        let Self { base, loaded, log_file, settings, identity, tap } = self;
         let clock = base.clock.clone();
         let env = loaded.config.environment(&base.env);
         let channels = Channels::from_config(&loaded.config, &env, &clock);
@@ -243,6 +247,7 @@ impl Parts {
             paths: base.paths.clone(),
             holder: Holder::new(Current::new(&base, loaded, settings)),
             log_file,
+            tap,
             identity,
             lifecycle: Lifecycle::default(),
             store,

@@ -74,23 +74,23 @@ async fn a_stranger_gets_one_code_and_is_heard_once_the_owner_approves_it() {
     let offered = sent(&fake, 1).await;
     let listed = operator.call("channels.pairing.list", json!({"channel": "telegram"})).await;
     let request = &listed["requests"][0];
-    let code = request["code"].as_str().expect("a code");
-    assert_eq!((request["senderId"].as_str(), request["name"].as_str()), (Some("999"), Some("user999")));
+    let code = request["requestId"].as_str().expect("a code");
+    let sender = (request["senderId"].as_str(), request["senderLabel"].as_str());
+    assert_eq!(sender, (Some("999"), Some("user999")));
     assert!(offered[0].plain.contains(code) && offered[0].plain.contains("999"), "{}", offered[0].plain);
     assert!(offered[0].plain.contains(&format!("openclaw pairing approve telegram {code}")));
 
-    let wrong = operator
-        .refused("channels.pairing.approve", json!({"channel": "telegram", "code": "AAAAAAAA"}))
-        .await;
+    let approve = |code: &str| json!({"channel": "telegram", "accountId": "default", "requestId": code, "notify": true});
+    let wrong = operator.refused("channels.pairing.approve", approve("AAAAAAAA")).await;
     assert!(wrong.message.contains("openclaw pairing list"), "{wrong}");
-    let approve = json!({"channel": "telegram", "code": code.to_lowercase()});
-    let approved = operator.call("channels.pairing.approve", approve.clone()).await;
-    assert_eq!((&approved["approved"], &approved["senderId"]), (&json!(true), &json!("999")));
-    operator.refused("channels.pairing.approve", approve).await;
+    let approved = operator.call("channels.pairing.approve", approve(&code.to_lowercase())).await;
+    assert_eq!((&approved["notification"], &approved["senderId"]), (&json!("sent"), &json!("999")));
+    operator.refused("channels.pairing.approve", approve(code)).await;
 
     fake.push_text(STRANGER, STRANGER, "thank you");
-    let all = sent(&fake, 2).await;
-    assert_eq!(texts(&all, STRANGER)[1..], ["echo: thank you"], "one code, and the answer");
+    let all = sent(&fake, 3).await;
+    let heard = ["You may write to me now.", "echo: thank you"];
+    assert_eq!(texts(&all, STRANGER)[1..], heard, "one code, that they are let in, and the answer");
     assert_eq!(bench.model.request_count(), 1, "what was said before never reached the model");
     bench.gateway.stop().await;
 }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+/// Answers what came without a usable id: a response always has one.
+pub const NO_ID: &str = "invalid";
+
 /// A request, client to server. `Debug` does not show the parameters: they hold credentials and what people write.
 #[derive(Clone, PartialEq)]
 pub struct Request {
@@ -27,9 +30,9 @@ impl std::fmt::Debug for Request {
 pub enum ClientFrame {
     /// A request.
     Request(Request),
-    /// A request frame that is wrong; `id` is empty where it had none that is usable.
+    /// A request frame that is wrong.
     Bad {
-        /// The id to answer to.
+        /// The id to answer to; [`NO_ID`] where it had none that is usable.
         id: String,
         /// What is wrong, such as `at /id: must be string`.
         problem: String,
@@ -43,7 +46,7 @@ pub fn read_client_frame(text: &str) -> ClientFrame {
     let Ok(Value::Object(mut frame)) = serde_json::from_str::<Value>(text) else {
         return ClientFrame::NotJson;
     };
-    let id = frame.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let id = frame.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).unwrap_or(NO_ID).to_owned();
     if let Some(problem) = problem_of(&frame) {
         return ClientFrame::Bad { id, problem };
     }
@@ -187,11 +190,15 @@ mod tests {
     #[test]
     fn a_wrong_frame_says_what_is_wrong_and_keeps_its_id() {
         let cases = [
-            (r#"{"type":"req","id":5,"method":"x"}"#, "", "at /id: must be string"),
+            (r#"{"type":"req","id":5,"method":"x"}"#, "invalid", "at /id: must be string"),
             (r#"{"type":"req","id":"a"}"#, "a", "must have required property 'method'"),
             (r#"{"id":"a","method":"x"}"#, "a", "must have required property 'type'"),
             (r#"{"type":"event","id":"a","method":"x"}"#, "a", "at /type: must be equal to constant"),
-            (r#"{"type":"req","id":"","method":"x"}"#, "", "at /id: must not have fewer than 1 characters"),
+            (
+                r#"{"type":"req","id":"","method":"x"}"#,
+                "invalid",
+                "at /id: must not have fewer than 1 characters",
+            ),
         ];
         for (text, id, problem) in cases {
             let expected = ClientFrame::Bad { id: id.into(), problem: problem.into() };

@@ -5,13 +5,14 @@ use crate::sql;
 use crate::{ChannelOffer, ChannelRequest, R, Store};
 use rusqlite::{Connection, Row, params};
 
-/// A code is good for an hour.
-const LIFE_MS: i64 = 60 * 60 * 1000;
+/// A stranger's code is good for an hour, in milliseconds.
+pub const STRANGER_LIFE_MS: i64 = 60 * 60 * 1000;
 
 /// Strangers that may wait per account: anybody can write to a bot, and the owner must be able to read the list.
-const PENDING: i64 = 3;
+pub const MAX_STRANGERS: i64 = 3;
 
-const SELECT: &str = "SELECT channel, account, sender_id, code, name, created_at_ms FROM channel_requests";
+const SELECT: &str =
+    "SELECT channel, account, sender_id, code, name, created_at_ms, last_seen_at_ms FROM channel_requests";
 
 impl Store {
     /// The request of a stranger: the one that waits already (younger than an hour), or a new one with `new_code`,
@@ -61,7 +62,7 @@ impl Store {
 
     /// The strangers that wait, the oldest first; those whose code has expired are left out.
     pub async fn channel_requests(&self, channel: Option<&str>) -> R<Vec<ChannelRequest>> {
-        let (channel, after) = (channel.map(str::to_owned), self.now() - LIFE_MS);
+        let (channel, after) = (channel.map(str::to_owned), self.now() - STRANGER_LIFE_MS);
         self.read(move |c| {
             let sql = format!(
                 "{SELECT} WHERE created_at_ms > ?1 AND (?2 IS NULL OR channel = ?2) ORDER BY created_at_ms, rowid"
@@ -73,12 +74,18 @@ impl Store {
 
     /// Lets in the stranger with this code; upper and lower case are one. `None` where no such code waits, or where
     /// it has expired.
-    pub async fn approve_channel(&self, channel: &str, code: &str) -> R<Option<ChannelRequest>> {
-        let (channel, code) = (channel.to_owned(), code.trim().to_owned());
+    pub async fn approve_channel(
+        &self,
+        channel: &str,
+        account: &str,
+        code: &str,
+    ) -> R<Option<ChannelRequest>> {
+        let (channel, account, code) = (channel.to_owned(), account.to_owned(), code.trim().to_owned());
         // One transaction: a code is used up exactly when its sender is allowed.
         self.write(move |c, now| {
-            let sql = format!("{SELECT} WHERE channel = ?1 AND code = ?2 AND created_at_ms > ?3");
-            let found = sql::one(c, &sql, params![channel, code, now - LIFE_MS], read)?;
+            let sql =
+                format!("{SELECT} WHERE channel = ?1 AND account = ?2 AND code = ?3 AND created_at_ms > ?4");
+            let found = sql::one(c, &sql, params![channel, account, code, now - STRANGER_LIFE_MS], read)?;
             let Some(request) = found else { return Ok(None) };
             let sql =
                 "INSERT OR REPLACE INTO channel_allowed (channel, account, sender_id, name, approved_at_ms)
@@ -115,25 +122,30 @@ fn request(c: &Connection, asked: Asked, now: i64) -> Sql<Option<(ChannelRequest
     let a = &asked;
     let sql = format!("{SELECT} WHERE channel = ?1 AND account = ?2 AND sender_id = ?3");
     if let Some(found) = sql::one(c, &sql, [&a.channel, &a.account, &a.sender_id], read)? {
-        return Ok(Some((found, false)));
+        let sql = "UPDATE channel_requests SET last_seen_at_ms = ?4
+                   WHERE channel = ?1 AND account = ?2 AND sender_id = ?3";
+        sql::run(c, sql, params![a.channel, a.account, a.sender_id, now])?;
+        return Ok(Some((ChannelRequest { last_seen_at_ms: now, ..found }, false)));
     }
     let sql = "SELECT count(*) FROM channel_requests WHERE channel = ?1 AND account = ?2";
     let waiting: i64 = c.prepare_cached(sql)?.query_row([&a.channel, &a.account], |row| row.get(0))?;
     let sql = "SELECT 1 FROM channel_requests WHERE channel = ?1 AND code = ?2";
     let taken = sql::one(c, sql, [&a.channel, &a.code], |_| Ok(()))?.is_some();
-    if waiting >= PENDING || taken {
+    if waiting >= MAX_STRANGERS || taken {
         return Ok(None);
     }
-    let sql = "INSERT INTO channel_requests (channel, account, sender_id, code, name, created_at_ms)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT INTO channel_requests (channel, account, sender_id, code, name, created_at_ms, last_seen_at_ms)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)";
     sql::run(c, sql, params![a.channel, a.account, a.sender_id, a.code, a.name, now])?;
     let Asked { channel, account, sender_id, name, code } = asked;
-    Ok(Some((ChannelRequest { channel, account, sender_id, code, name, created_at_ms: now }, true)))
+    let (created_at_ms, last_seen_at_ms) = (now, now);
+    let request = ChannelRequest { channel, account, sender_id, code, name, created_at_ms, last_seen_at_ms };
+    Ok(Some((request, true)))
 }
 
 /// Drops requests whose code is good no more.
 pub(crate) fn drop_expired(c: &Connection, now: i64) -> Sql<()> {
-    sql::run(c, "DELETE FROM channel_requests WHERE created_at_ms <= ?1", [now - LIFE_MS])?;
+    sql::run(c, "DELETE FROM channel_requests WHERE created_at_ms <= ?1", [now - STRANGER_LIFE_MS])?;
     Ok(())
 }
 
@@ -145,5 +157,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ChannelRequest> {
         code: row.get(3)?,
         name: row.get(4)?,
         created_at_ms: row.get(5)?,
+        last_seen_at_ms: row.get(6)?,
     })
 }

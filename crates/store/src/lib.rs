@@ -34,6 +34,7 @@ mod types;
 mod upkeep;
 mod writer;
 
+pub use access::{MAX_STRANGERS, STRANGER_LIFE_MS};
 pub use cron_types::*;
 pub use error::StoreError;
 pub use handle::Store;

@@ -408,6 +408,8 @@ pub struct ChannelRequest {
     pub name: Option<String>,
     /// When it was first asked.
     pub created_at_ms: i64,
+    /// When they wrote last.
+    pub last_seen_at_ms: i64,
 }
 
 /// The answer to a stranger's message.

@@ -3,6 +3,7 @@
 // Only tests use this: what cannot be set up ends them with the reason.
 #![allow(clippy::panic)]
 
+use crate::contract::Contract;
 use config::{Env, Paths};
 use gateway::{Gateway, GatewayOptions, StartError};
 use model::{SharedClock, SystemClock};
@@ -53,9 +54,11 @@ pub fn config_with_model(base_url: &str, more: &str) -> String {
     ))
 }
 
-/// A running gateway. Stops with [`TestGateway::stop`], or with the runtime.
+/// A running gateway. Stops with [`TestGateway::stop`], or with the runtime. Every frame that it sent is held against the
+/// published contract when it stops or is dropped, and one that breaks it ends the test.
 pub struct TestGateway {
-    gateway: Gateway,
+    gateway: Option<Gateway>,
+    contract: Arc<Contract>,
     state_dir: PathBuf,
     _temporary: Option<TempDir>,
 }
@@ -99,6 +102,7 @@ impl TestGateway {
             .unwrap_or_else(|e| panic!("{}: {e}", config_file.display()));
         let paths = Paths { state_dir: state_dir.clone(), config_file, dev: false, profile: None };
         let loaded = config::load(&paths, &options.env).unwrap_or_else(|e| panic!("configuration: {e}"));
+        let contract = Arc::new(Contract::new());
         let gateway = Gateway::start(GatewayOptions {
             paths,
             loaded,
@@ -108,19 +112,20 @@ impl TestGateway {
             model_override: options.model,
             port_fallback: false,
             log_file: None,
+            tap: Some(contract.clone()),
         })
         .await?;
-        Ok(Self { gateway, state_dir, _temporary: temporary })
+        Ok(Self { gateway: Some(gateway), contract, state_dir, _temporary: temporary })
     }
 
     /// `ws://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        self.gateway.url()
+        self.gateway().url()
     }
 
     /// The port.
     pub fn port(&self) -> u16 {
-        self.gateway.addr().port()
+        self.gateway().addr().port()
     }
 
     /// Where its state is.
@@ -130,11 +135,31 @@ impl TestGateway {
 
     /// The gateway itself.
     pub fn gateway(&self) -> &Gateway {
-        &self.gateway
+        match &self.gateway {
+            Some(gateway) => gateway,
+            None => unreachable!("only stopping takes it out"),
+        }
     }
 
     /// Stops it and waits until it has stopped. A directory of its own is removed.
-    pub async fn stop(self) {
-        self.gateway.shutdown().await;
+    ///
+    /// # Panics
+    /// It sent a frame that breaks the contract.
+    pub async fn stop(mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            gateway.shutdown().await;
+        }
+    }
+}
+
+impl Drop for TestGateway {
+    fn drop(&mut self) {
+        // A test that failed already has said why.
+        if std::thread::panicking() {
+            return;
+        }
+        if let Some(report) = self.contract.verdict() {
+            panic!("{report}");
+        }
     }
 }

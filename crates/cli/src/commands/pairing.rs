@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::link::{Link, one_call};
 use crate::output::{Table, ago, printable};
-use crate::view::{cell, list, number, text};
+use crate::view::{cell, list, text};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -76,10 +76,10 @@ fn table(ctx: &Context, payload: &Value) -> String {
     for request in list(payload, "/requests") {
         table.row([
             cell(request, "/channel"),
-            cell(request, "/code"),
+            cell(request, "/requestId"),
             cell(request, "/senderId"),
-            cell(request, "/name"),
-            ago(ctx.now_ms(), number(request, "/createdAt")),
+            cell(request, "/senderLabel"),
+            ago(ctx.now_ms(), text(request, "/createdAt").and_then(time_ms)),
         ]);
     }
     let shown = table.render(&ctx.out, "nobody is waiting");
@@ -92,14 +92,15 @@ fn table(ctx: &Context, payload: &Value) -> String {
 async fn approve(args: ApproveArgs, ctx: &Context) -> Result<(), Failure> {
     let (channel, code) = named(args.first, args.code, args.channel)?;
     let link = Link::dial_for(ctx, &args.connect, "channels.pairing.approve").await?;
-    let channel = match channel {
-        Some(channel) => channel,
-        None => channel_of(&link, &code).await?,
-    };
-    let payload = link.call("channels.pairing.approve", json!({"channel": channel, "code": code})).await?;
+    let request = waiting_with(&link, channel.as_deref(), &code).await?;
+    let channel = cell(&request, "/channel");
+    let params = json!({
+        "channel": channel, "accountId": request["accountId"], "requestId": request["requestId"],
+    });
+    let payload = link.call("channels.pairing.approve", params).await?;
     link.leave().await;
     ctx.out.show(&payload, || {
-        let sender = text(&payload, "/name").map_or_else(|| cell(&payload, "/senderId"), str::to_owned);
+        let sender = cell(&request, "/senderLabel");
         printable(&format!("{sender} may now speak to the agent on {channel}"))
     })
 }
@@ -119,20 +120,29 @@ fn named(
     }
 }
 
-/// The channel on which somebody waits with this code.
-async fn channel_of(link: &Link, code: &str) -> Result<String, Failure> {
+/// The request of whoever waits with this code, on this channel where one is named.
+async fn waiting_with(link: &Link, channel: Option<&str>, code: &str) -> Result<Value, Failure> {
     let payload = link.call("channels.pairing.list", json!({})).await?;
-    let same = |r: &&Value| text(r, "/code").is_some_and(|c| c.eq_ignore_ascii_case(code));
-    let mut channels: Vec<&str> =
-        list(&payload, "/requests").iter().filter(same).filter_map(|r| text(r, "/channel")).collect();
-    channels.dedup();
-    match channels.as_slice() {
-        [channel] => Ok((*channel).to_owned()),
+    let is_meant = |r: &&Value| {
+        text(r, "/requestId").is_some_and(|c| c.eq_ignore_ascii_case(code.trim()))
+            && channel.is_none_or(|channel| text(r, "/channel") == Some(channel))
+    };
+    let found: Vec<&Value> = list(&payload, "/requests").iter().filter(is_meant).collect();
+    match found.as_slice() {
+        [request] => Ok((*request).clone()),
         [] => Err(Failure::not_found(format!("nobody waits with the code {code}"))
             .hint("see who does: openclaw pairing list")),
-        _ => Err(Failure::usage(format!("the code {code} is waiting on {}", channels.join(" and ")))
-            .hint(format!("name the channel: openclaw pairing approve CHANNEL {code}"))),
+        _ => {
+            let channels: Vec<String> = found.iter().map(|r| cell(r, "/channel")).collect();
+            Err(Failure::usage(format!("the code {code} is waiting on {}", channels.join(" and ")))
+                .hint(format!("name the channel: openclaw pairing approve CHANNEL {code}")))
+        }
     }
+}
+
+/// RFC 3339 as milliseconds.
+fn time_ms(text: &str) -> Option<i64> {
+    text.parse().ok().map(jiff::Timestamp::as_millisecond)
 }
 
 #[cfg(test)]

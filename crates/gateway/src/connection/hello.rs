@@ -69,7 +69,7 @@ struct Snapshot<'a> {
 /// The payload. Paths are shown to administrators alone, and who else is here to those who may read.
 pub(crate) async fn payload(shared: &Shared, handle: &ConnHandle, granted: &Granted) -> Box<RawValue> {
     let (conn_id, sight) = (handle.id(), Sight::of(handle.principal()));
-    let health = shared.health.current(shared).await.seen_by(sight);
+    let health = shared.health.current(shared).await.at_hello(sight);
     let presence = match sight {
         Sight::Outline => Arc::from(to_raw(&json!([]))),
         Sight::Sessions | Sight::Everything => shared.hub.presence.list_raw(),

@@ -38,6 +38,9 @@ const MAX_PLAIN_FRAME: usize = 1024 * 1024;
 /// Serves a connection from the challenge to the goodbye.
 pub(crate) async fn serve(mut socket: Socket, peer: Peer, shared: Arc<Shared>, place: Arc<Place>) {
     let conn_id = model::new_id();
+    if let Some(tap) = &shared.tap {
+        socket.tap(tap.clone(), &conn_id);
+    }
     let admitted = match tokio::time::timeout(HANDSHAKE_TIMEOUT, shake(&mut socket, &peer, &shared)).await {
         Ok(Ok(admitted)) => admitted,
         Ok(Err(refusal)) => return refuse(socket, refusal, &peer).await,

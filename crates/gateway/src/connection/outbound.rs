@@ -151,7 +151,7 @@ impl ConnHandle {
             text.len()
         ));
         // An id of that size came in a frame of that size; its owner knows which one it was.
-        let id = if request_id.len() < MAX_PAYLOAD / 2 { request_id } else { "" };
+        let id = if request_id.len() < MAX_PAYLOAD / 2 { request_id } else { frame::NO_ID };
         self.push(Outgoing::Text(frame::encode_error(id, &error)));
     }
 

@@ -1,11 +1,13 @@
 //! The WebSocket under a connection: limits before and after authentication, deadlines, and a proper goodbye.
 
+use crate::tap::Tap;
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use protocol::limits::{CloseCode, MAX_PAYLOAD, MAX_PREAUTH_PAYLOAD, close_reason};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -79,6 +81,8 @@ pub(crate) enum Incoming {
 /// A WebSocket.
 pub(crate) struct Socket {
     ws: WebSocketStream<Gate>,
+    /// Who looks on, and the connection's id for it.
+    tap: Option<(Arc<dyn Tap>, String)>,
 }
 
 impl Socket {
@@ -91,7 +95,12 @@ impl Socket {
             .max_message_size(Some(MAX_PAYLOAD))
             .max_frame_size(Some(MAX_PAYLOAD));
         let gate = Gate { io, left: Some(MAX_PREAUTH_PAYLOAD as u64 + PREAUTH_SLACK) };
-        Self { ws: WebSocketStream::from_raw_socket(gate, Role::Server, Some(config)).await }
+        Self { ws: WebSocketStream::from_raw_socket(gate, Role::Server, Some(config)).await, tap: None }
+    }
+
+    /// Lets somebody look on.
+    pub(crate) fn tap(&mut self, tap: Arc<dyn Tap>, connection: &str) {
+        self.tap = Some((tap, connection.to_owned()));
     }
 
     /// Lets the client send as much as `policy.maxPayload` allows.
@@ -103,7 +112,12 @@ impl Socket {
     pub(crate) async fn receive(&mut self) -> Incoming {
         use tokio_tungstenite::tungstenite::Error;
         match self.ws.next().await {
-            Some(Ok(Message::Text(text))) => Incoming::Text(text.as_str().to_owned()),
+            Some(Ok(Message::Text(text))) => {
+                if let Some((tap, connection)) = &self.tap {
+                    tap.came(connection, &text);
+                }
+                Incoming::Text(text.as_str().to_owned())
+            }
             Some(Ok(Message::Binary(_))) => Incoming::Binary,
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Incoming::Control,
             Some(Ok(Message::Close(_))) | None => Incoming::Gone,
@@ -115,6 +129,9 @@ impl Socket {
 
     /// Writes a text without flushing.
     pub(crate) async fn feed(&mut self, text: String) -> Result<(), Lost> {
+        if let Some((tap, connection)) = &self.tap {
+            tap.leaves(connection, &text);
+        }
         self.within(|ws| Box::pin(ws.feed(Message::text(text)))).await
     }
 

@@ -15,6 +15,11 @@ use store::Route;
 pub(crate) const TELEGRAM: &str = "telegram";
 /// The one account that there is for now.
 pub(crate) const DEFAULT_ACCOUNT: &str = "default";
+/// What people call a channel.
+pub(crate) fn label(channel: &str) -> &str {
+    if channel == TELEGRAM { "Telegram" } else { channel }
+}
+
 /// How long a poll waits for messages, where the configuration does not say.
 const POLL_TIMEOUT: Duration = Duration::from_secs(30);
 

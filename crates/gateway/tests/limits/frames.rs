@@ -53,8 +53,12 @@ async fn a_malformed_frame_is_answered_or_ignored_and_the_connection_stays() {
     let gateway = gateway_with("").await;
     let mut raw = Raw::connected(gateway.port(), &Ask::operator()).await;
     let answered = [
-        (r#"{"type":"req","id":5,"method":"health"}"#, "", "at /id: must be string"),
-        (r#"{"type":"req","id":"","method":"health"}"#, "", "at /id: must not have fewer than 1 characters"),
+        (r#"{"type":"req","id":5,"method":"health"}"#, "invalid", "at /id: must be string"),
+        (
+            r#"{"type":"req","id":"","method":"health"}"#,
+            "invalid",
+            "at /id: must not have fewer than 1 characters",
+        ),
         (r#"{"type":"req","id":"a"}"#, "a", "must have required property 'method'"),
         (r#"{"type":"req","id":"b","method":7}"#, "b", "at /method: must be string"),
         (r#"{"type":"res","id":"c","ok":true}"#, "c", "at /type: must be equal to constant"),

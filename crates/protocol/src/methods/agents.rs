@@ -5,10 +5,19 @@ use crate::shape::{EMPTY, Kind, Shape, opt, req};
 
 /// Methods about agents and their turns.
 pub(super) const METHODS: &[MethodSpec] = &[
-    read("agents.list", &EMPTY),
-    read("agent.identity.get", &AGENT_IDENTITY),
-    write("agent", &AGENT),
-    act("agent.wait", &AGENT_WAIT),
+    read("agents.list", &EMPTY).gives(&["defaultId", "mainKey", "scope", "agents"]),
+    read("agent.identity.get", &AGENT_IDENTITY).gives(&["agentId", "name", "nameSource", "avatar"]),
+    // Accepted, and then the end.
+    write("agent", &AGENT).gives(&[
+        "runId",
+        "sessionKey",
+        "agentId",
+        "status",
+        "acceptedAt",
+        "summary",
+        "result",
+    ]),
+    act("agent.wait", &AGENT_WAIT).gives(&["runId", "status", "startedAt", "endedAt", "error"]),
 ];
 
 const AGENT_IDENTITY: Shape =

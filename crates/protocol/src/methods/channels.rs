@@ -5,11 +5,30 @@ use crate::shape::{Kind, Shape, opt, req};
 
 /// Methods about chat platforms.
 pub(super) const METHODS: &[MethodSpec] = &[
-    read("channels.status", &CHANNELS_STATUS),
+    read("channels.status", &CHANNELS_STATUS).gives(&[
+        "ts",
+        "channelOrder",
+        "channelLabels",
+        "channelDetailLabels",
+        "channels",
+        "channelAccounts",
+        "channelDefaultAccountId",
+        "statusIssues",
+    ]),
     write("message.action", &MESSAGE_ACTION).gives(&["ok", "messageId", "chatId", "channel"]),
-    write("send", &SEND),
-    pairing("channels.pairing.list", &CHANNEL_PAIRING_LIST),
-    pairing("channels.pairing.approve", &CHANNEL_PAIRING_APPROVE),
+    write("send", &SEND).gives(&["runId", "messageId", "channel"]),
+    pairing("channels.pairing.list", &CHANNEL_PAIRING_LIST).gives(&[
+        "accounts",
+        "requests",
+        "commandOwnerConfigured",
+        "limits",
+    ]),
+    pairing("channels.pairing.approve", &CHANNEL_PAIRING_APPROVE).gives(&[
+        "requestId",
+        "senderId",
+        "notification",
+        "commandOwnerBootstrap",
+    ]),
 ];
 
 const CHANNELS_STATUS: Shape =
@@ -54,9 +73,16 @@ const MESSAGE_ACTION: Shape = Shape {
 
 const REPLY: Shape = Shape { fields: &[req("replyToId", Kind::Name)], ignored: &["source", "mode"] };
 
-const CHANNEL_PAIRING_LIST: Shape = Shape { fields: &[opt("channel", Kind::Text)], ignored: &["accountId"] };
+const CHANNEL_PAIRING_LIST: Shape =
+    Shape { fields: &[opt("channel", Kind::Name), opt("accountId", Kind::Name)], ignored: &[] };
 
 const CHANNEL_PAIRING_APPROVE: Shape = Shape {
-    fields: &[req("channel", Kind::Name), req("code", Kind::Name)],
-    ignored: &["accountId", "notify"],
+    fields: &[
+        req("channel", Kind::Name),
+        req("accountId", Kind::Name),
+        req("requestId", Kind::Name),
+        opt("notify", Kind::Bool),
+        opt("bootstrapCommandOwner", Kind::Bool),
+    ],
+    ignored: &[],
 };

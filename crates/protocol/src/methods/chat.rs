@@ -5,10 +5,31 @@ use crate::shape::{Kind, Shape, opt, req};
 
 /// Methods that a chat page uses.
 pub(super) const METHODS: &[MethodSpec] = &[
-    read("chat.startup", &CHAT_HISTORY),
-    read("chat.history", &CHAT_HISTORY),
-    write("chat.send", &CHAT_SEND),
-    act("chat.abort", &CHAT_ABORT),
+    read("chat.startup", &CHAT_HISTORY).gives(&[
+        "sessionKey",
+        "sessionId",
+        "messages",
+        "hasMore",
+        "nextOffset",
+        "totalMessages",
+        "defaults",
+        "thinkingLevel",
+        "sessionInfo",
+        "metadata",
+    ]),
+    read("chat.history", &CHAT_HISTORY).gives(&[
+        "sessionKey",
+        "sessionId",
+        "messages",
+        "hasMore",
+        "nextOffset",
+        "totalMessages",
+        "defaults",
+        "thinkingLevel",
+        "sessionInfo",
+    ]),
+    write("chat.send", &CHAT_SEND).gives(&["runId", "status"]).fails(&["SESSION_MUTATION_TARGET_REQUIRED"]),
+    act("chat.abort", &CHAT_ABORT).gives(&["ok", "aborted", "runIds"]),
 ];
 
 const CHAT_HISTORY: Shape = Shape {

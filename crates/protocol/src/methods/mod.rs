@@ -32,6 +32,16 @@ pub enum Access {
     Node,
 }
 
+/// The codes in `error.details.code` or `.reason` that any method may refuse with.
+pub const COMMON_ERRORS: &[&str] = &[
+    // The operator lacks the method's scope.
+    "MISSING_SCOPE",
+    // The method is for nodes, or for operators.
+    "ROLE_REQUIRED",
+    // The same idempotency key again, and the first answer was too large to be kept.
+    "ANSWER_NOT_KEPT",
+];
+
 /// A method.
 #[derive(Debug, Clone, Copy)]
 pub struct MethodSpec {
@@ -43,10 +53,11 @@ pub struct MethodSpec {
     pub idempotent: bool,
     /// What its parameters must look like.
     pub params: &'static Shape,
-    /// The properties of its answer, all that there may be. `*` where a part of the answer has names that are data.
+    /// The properties of its answer, all that there may be. `*` where a part of the answer has names that are data, `[]`
+    /// where the answer is a list.
     pub result: &'static [&'static str],
     /// The codes in `error.details.code` or `.reason` with which it refuses, beside those that any method may give
-    /// (missing scope, wrong parameters, a store that cannot be used).
+    /// ([`COMMON_ERRORS`]). `*` where codes of others are passed on.
     pub errors: &'static [&'static str],
 }
 

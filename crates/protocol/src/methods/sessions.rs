@@ -5,13 +5,23 @@ use crate::shape::{EMPTY, Kind, Shape, opt, req};
 
 /// Methods about sessions.
 pub(super) const METHODS: &[MethodSpec] = &[
-    read("sessions.list", &SESSIONS_LIST),
-    read("sessions.describe", &SESSIONS_DESCRIBE),
-    admin("sessions.reset", &SESSIONS_RESET),
-    read("sessions.subscribe", &EMPTY),
-    read("sessions.unsubscribe", &EMPTY),
-    read("sessions.messages.subscribe", &MESSAGES_SUBSCRIBE),
-    read("sessions.messages.unsubscribe", &MESSAGES_SUBSCRIBE),
+    read("sessions.list", &SESSIONS_LIST).gives(&[
+        "ts",
+        "path",
+        "count",
+        "totalCount",
+        "limitApplied",
+        "nextOffset",
+        "hasMore",
+        "defaults",
+        "sessions",
+    ]),
+    read("sessions.describe", &SESSIONS_DESCRIBE).gives(&["session"]),
+    admin("sessions.reset", &SESSIONS_RESET).gives(&["ok", "key", "entry"]),
+    read("sessions.subscribe", &EMPTY).gives(&["subscribed"]),
+    read("sessions.unsubscribe", &EMPTY).gives(&["subscribed"]),
+    read("sessions.messages.subscribe", &MESSAGES_SUBSCRIBE).gives(&["subscribed", "key"]),
+    read("sessions.messages.unsubscribe", &MESSAGES_SUBSCRIBE).gives(&["subscribed", "key"]),
 ];
 
 const SESSIONS_LIST: Shape = Shape {

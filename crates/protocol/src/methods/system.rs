@@ -6,13 +6,67 @@ use crate::shape::{EMPTY, Kind, Shape, opt};
 
 /// Methods about the gateway itself.
 pub(super) const METHODS: &[MethodSpec] = &[
-    anyone("connect", &CONNECT),
-    anyone("health", &HEALTH),
-    read("status", &STATUS),
-    read("system-presence", &EMPTY),
-    read("gateway.identity.get", &EMPTY),
-    read("logs.tail", &LOGS_TAIL),
+    anyone("connect", &CONNECT).gives(HELLO).fails(&[
+        "AUTH_DEVICE_TOKEN_MISMATCH",
+        "AUTH_PASSWORD_MISMATCH",
+        "AUTH_PASSWORD_MISSING",
+        "AUTH_RATE_LIMITED",
+        "AUTH_SCOPE_MISMATCH",
+        "AUTH_TOKEN_MISMATCH",
+        "AUTH_TOKEN_MISSING",
+        "CONTROL_UI_ORIGIN_NOT_ALLOWED",
+        "DEVICE_AUTH_DEVICE_ID_MISMATCH",
+        "DEVICE_AUTH_NONCE_MISMATCH",
+        "DEVICE_AUTH_SIGNATURE_EXPIRED",
+        "DEVICE_AUTH_SIGNATURE_INVALID",
+        "DEVICE_IDENTITY_REQUIRED",
+        "PAIRING_REQUIRED",
+        "PROTOCOL_MISMATCH",
+        "device-id-mismatch",
+        "device-nonce-mismatch",
+        "device-signature",
+        "device-signature-stale",
+        "metadata-upgrade",
+        "not-paired",
+        "origin not allowed",
+        "role-upgrade",
+        "scope-upgrade",
+    ]),
+    anyone("health", &HEALTH).gives(&[
+        "ok",
+        "ts",
+        "durationMs",
+        "channels",
+        "channelOrder",
+        "channelLabels",
+        "defaultAgentId",
+        "agents",
+        "sessions",
+        "modelRuntime",
+        "store",
+    ]),
+    read("status", &STATUS).gives(&[
+        "runtimeVersion",
+        "pid",
+        "uptimeMs",
+        "startedAtMs",
+        "authMode",
+        "stateDir",
+        "model",
+        "channelSummary",
+        "connections",
+        "nodes",
+        "outbox",
+        "runs",
+        "sessions",
+    ]),
+    read("system-presence", &EMPTY).gives(&["[]"]),
+    read("gateway.identity.get", &EMPTY).gives(&["deviceId", "publicKey"]),
+    read("logs.tail", &LOGS_TAIL).gives(&["file", "cursor", "size", "lines", "truncated", "reset"]),
 ];
+
+/// `hello-ok`.
+const HELLO: &[&str] = &["type", "protocol", "server", "features", "snapshot", "auth", "policy"];
 
 const HEALTH: Shape = Shape { fields: &[opt("probe", Kind::Bool)], ignored: &["includeSensitive"] };
 

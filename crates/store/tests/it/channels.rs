@@ -103,10 +103,11 @@ async fn a_stranger_keeps_one_code_for_an_hour() {
     let (first, new) = ask("AAAA").await.unwrap().unwrap();
     assert!(new);
     f.clock.advance_ms(3_599_999);
-    assert_eq!(ask("BBBB").await.unwrap(), Some((first, false)));
+    let again = store::ChannelRequest { last_seen_at_ms: first.created_at_ms + 3_599_999, ..first };
+    assert_eq!(ask("BBBB").await.unwrap(), Some((again, false)));
     f.clock.advance_ms(1);
     assert!(f.store.channel_requests(None).await.unwrap().is_empty());
-    assert_eq!(f.store.approve_channel("telegram", "AAAA").await.unwrap(), None);
+    assert_eq!(f.store.approve_channel("telegram", "default", "AAAA").await.unwrap(), None);
     let (second, new) = ask("CCCC").await.unwrap().unwrap();
     assert!(new && second.code == "CCCC");
 }
@@ -123,10 +124,10 @@ async fn three_strangers_may_wait_and_a_code_lets_in_exactly_its_sender() {
     assert!(elsewhere.is_some());
     let taken = f.store.channel_request("telegram", "work", "5", None, "aaaa").await.unwrap();
     assert_eq!(taken, None, "a code means one sender");
-    assert_eq!(f.store.approve_channel("slack", "BBBB").await.unwrap(), None);
-    let approved = f.store.approve_channel("telegram", " bbbb ").await.unwrap().unwrap();
+    assert_eq!(f.store.approve_channel("slack", "default", "BBBB").await.unwrap(), None);
+    let approved = f.store.approve_channel("telegram", "default", " bbbb ").await.unwrap().unwrap();
     assert_eq!(approved.sender_id, "2");
-    assert_eq!(f.store.approve_channel("telegram", "BBBB").await.unwrap(), None);
+    assert_eq!(f.store.approve_channel("telegram", "default", "BBBB").await.unwrap(), None);
     let f = f.restarted().await;
     for (account, sender, allowed) in [("default", "2", true), ("default", "1", false), ("work", "2", false)]
     {

@@ -96,6 +96,7 @@ async fn serve(
         clock: ctx.clock.clone(),
         port_fallback: false,
         log_file: Some(logging.path().clone()),
+        tap: None,
     };
     let gateway = tokio::select! {
         started = Gateway::start(options) => started.map_err(|e| {

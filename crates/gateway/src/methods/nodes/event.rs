@@ -25,19 +25,28 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     };
     let node_id = call.conn.principal().device_id.clone().unwrap_or_default();
     check_approved(&call, &node_id).await?;
-    match p.event.as_str() {
+    let outcome = match p.event.as_str() {
         "node.host.stats" => host_stats(&call, &node_id, payload),
         // The caller of the command gets its result; these are for the log.
         "exec.started" | "exec.finished" | "exec.denied" => {
             tracing::debug!(node = %node_id, event = %p.event, run = payload["runId"].as_str(), "node");
+            Ok(())
         }
-        "node.presence.alive" => {}
+        "node.presence.alive" => {
+            call.shared.store.touch_device(&node_id).await.map_err(store_error)?;
+            Ok(())
+        }
         other => {
             let other: String = other.chars().take(80).collect();
             tracing::debug!(node = %node_id, event = %other, "a node event that nothing here uses");
+            Err("unsupported_event")
         }
+    };
+    let mut out = json!({"ok": true, "event": p.event, "handled": outcome.is_ok()});
+    if let Err(reason) = outcome {
+        out["reason"] = json!(reason);
     }
-    Ok(json!({"ok": true}).into())
+    Ok(out.into())
 }
 
 /// Until an operator has approved what the node offers, it is told so, and by which command (recorded in
@@ -64,14 +73,15 @@ async fn check_approved(call: &Call, node_id: &str) -> Result<(), ErrorShape> {
     }))
 }
 
-fn host_stats(call: &Call, node_id: &str, mut stats: Value) {
+fn host_stats(call: &Call, node_id: &str, mut stats: Value) -> Result<(), &'static str> {
     if !stats.is_object() || stats.to_string().len() > MAX_STATS_BYTES {
-        return;
+        return Err("invalid_payload");
     }
     stats["updatedAtMs"] = json!(call.shared.clock.now_ms());
     if !call.shared.hub.nodes.set_stats(node_id, stats.clone()) {
-        return;
+        return Err("too_soon");
     }
     let payload = json!({"nodeId": node_id, "hostStats": stats});
     call.shared.hub.broadcast(Audience::Operators(Scope::Read), "node.hostStats", &payload, true);
+    Ok(())
 }

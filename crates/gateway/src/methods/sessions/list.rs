@@ -99,13 +99,16 @@ pub(crate) fn row(shared: &Shared, session: &Session) -> Value {
         "totalTokensFresh": true,
         "estimatedCostUsd": session.usage.cost,
         "effectiveQueueMode": queue_mode_name(shared, session),
-        "modelProvider": session.provider,
-        "model": session.model,
         "compactionCount": session.compactions,
         "hasActiveRun": !active.is_empty(),
         "activeRunIds": active,
         "snapshotAt": shared.clock.now_ms(),
     });
+    for (name, value) in [("modelProvider", &session.provider), ("model", &session.model)] {
+        if let Some(value) = value {
+            out[name] = json!(value);
+        }
+    }
     if let Some(preview) = &session.preview {
         out["lastMessagePreview"] = json!(preview);
     }
