@@ -88,6 +88,12 @@ const NO_SHAPE: &str = "
     wizard.cancel worktrees.create worktrees.restore
 ";
 
+/// Methods that are not in the published list at all.
+pub const NOT_PUBLISHED: &[&str] = &[
+    // The opposite of sessions.subscribe.
+    "sessions.unsubscribe",
+];
+
 /// Parts of answers that have a definition: method, place (`*` for every item), definition. A place that is not there is
 /// left out.
 pub const PARTS: &[(&str, &str, &str)] = &[
@@ -166,7 +172,7 @@ pub fn answer_of(method: &str) -> Published<String> {
     let regular = format!("{}Result", camel(method));
     if super::published::schema().has(&regular) {
         Published::Whole(regular)
-    } else if NO_SHAPE.split_whitespace().any(|name| name == method) {
+    } else if NO_SHAPE.split_whitespace().chain(NOT_PUBLISHED.iter().copied()).any(|name| name == method) {
         Published::Nothing
     } else {
         Published::Unknown
@@ -215,6 +221,9 @@ mod tests {
         }
         for name in listed {
             assert!(published.iter().any(|p| p == name), "{name} is not published");
+        }
+        for name in NOT_PUBLISHED {
+            assert!(!published.iter().any(|p| p == name), "{name} is published now");
         }
     }
 
