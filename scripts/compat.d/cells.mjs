@@ -66,10 +66,10 @@ export const CELLS = [
 
   { group: 'A node' },
   { name: 'node run asks for approval', act: async (world) => world.startNode() },
-  { name: 'devices list, waiting', run: 'devices list --json', retry: 60, json: { '/pending/0/requestId': some }, save: { request: '/pending/0/requestId' } },
+  { name: 'devices list, waiting', run: 'devices list --json', retry: 180, json: { '/pending/0/requestId': some }, save: { request: '/pending/0/requestId' } },
   { name: 'devices approve', run: 'devices approve {request} --json', json: { '': some } },
   { name: 'node run again', act: async (world) => world.startNode() },
-  { name: 'nodes pending', run: 'nodes pending --json', retry: 60, json: { '/0/requestId': some }, save: { request: '/0/requestId' } },
+  { name: 'nodes pending', run: 'nodes pending --json', retry: 180, json: { '/0/requestId': some }, save: { request: '/0/requestId' } },
   { name: 'nodes pending, text', run: 'nodes pending', out: /matrix-node/ },
   { name: 'nodes approve', run: 'nodes approve {request} --json', json: { '': some } },
   { name: 'nodes list', run: 'nodes list --json', json: { '/paired/0/nodeId': some }, save: { node: '/paired/0/nodeId' } },
@@ -87,7 +87,7 @@ export const CELLS = [
   { name: 'devices list, text', run: 'devices list', out: /node/ },
   { name: 'devices rotate', run: 'devices rotate --device {node} --role node --json', json: { '/role': 'node' } },
   { name: 'devices revoke', run: 'devices revoke --device {node} --role node --json', json: { '/role': 'node' } },
-  { name: 'nodes status, revoked', run: 'nodes status --json', retry: 30, json: { '/nodes': (nodes) => !nodes?.some((node) => node.connected) } },
+  { name: 'nodes status, revoked', run: 'nodes status --json', retry: 60, json: { '/nodes': (nodes) => !nodes?.some((node) => node.connected) } },
 
   { group: 'Automations and approvals' },
   { name: 'cron add', run: `cron add ${HOURLY} --no-deliver --json`, json: { '/id': some }, save: { job: '/id' } },

@@ -139,17 +139,20 @@ export class World {
     this.node = this.service('node', [...PROGRAMS[this.make.cli], ...argv], { env: { OPENCLAW_GATEWAY_TOKEN: TOKEN } });
   }
 
-  /** Waits until the bot has sent such a message. */
-  expectSent(pattern) {
-    return until(`${pattern} on Telegram`, 30, () => this.sent.find((message) => pattern.test(message.text)));
+  /** Waits until the bot has sent such a message, after those that it had sent before. */
+  async expectSent(pattern, before = 0) {
+    const heard = () => this.sent.slice(before).find((message) => pattern.test(message.text));
+    return until(`${pattern} on Telegram`, COMMAND_SECONDS, heard).catch((error) => {
+      const others = this.sent.slice(before).map((message) => message.text);
+      throw new Error(`${error.message}, but ${JSON.stringify(others).slice(0, 160)}`);
+    });
   }
 
   /** Somebody writes to the bot; gives its answer. */
-  async write(text, answer) {
+  write(text, answer) {
     const before = this.sent.length;
     this.fakes.write(JSON.stringify({ chat: PERSON, from: PERSON, text }));
-    const heard = () => this.sent.slice(before).find((message) => answer.test(message.text));
-    return until(`an answer like ${answer} on Telegram`, COMMAND_SECONDS, heard);
+    return this.expectSent(answer, before);
   }
 
   /** Runs a command that does not end by itself until it has printed such a line. */

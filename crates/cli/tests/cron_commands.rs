@@ -1,0 +1,74 @@
+//! `openclaw cron` against a running gateway: a job from its making to its end.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "support/live.rs"]
+mod live;
+mod support;
+
+use live::{Gateway, Places, config};
+use serde_json::json;
+use support::Home;
+use testkit::fake_model::FakeModel;
+use testkit::fake_telegram::FakeTelegram;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_is_added_run_looked_at_and_removed() {
+    let telegram = FakeTelegram::start("123:abc").await;
+    let model = FakeModel::start().await;
+    let (url, root) = (model.url(), telegram.url());
+    let dm = r#"dmPolicy: "pairing", allowFrom: []"#;
+    let home = Home::with_config(&config(&Places {
+        model: &url,
+        api: "openai-completions",
+        telegram: &root,
+        dm,
+        more: "",
+    }));
+    let gateway = Gateway::start(&home);
+    let added = gateway.json(
+        &home,
+        &[
+            "cron",
+            "add",
+            "--name",
+            "morning",
+            "--cron",
+            "0 8 * * *",
+            "--tz",
+            "Europe/Rome",
+            "--message",
+            "hello job",
+            "--no-deliver",
+        ],
+    );
+    let id = added["id"].as_str().expect("an id").to_owned();
+    assert_eq!(added["schedule"], json!({"kind": "cron", "expr": "0 8 * * *", "tz": "Europe/Rome"}));
+
+    let shown = gateway.run(&home, &["cron", "list"]);
+    for part in [id.as_str(), "morning", "0 8 * * * (Europe/Rome)"] {
+        assert!(shown.out.contains(part), "{part}: {}{}", shown.out, shown.err);
+    }
+    let ran = gateway.json(&home, &["cron", "run", &id, "--wait", "--wait-timeout", "60s"]);
+    assert_eq!((&ran["ok"], &ran["status"]), (&json!(true), &json!("ok")), "{ran}");
+    let runs = gateway.json(&home, &["cron", "runs", "--id", &id]);
+    assert_eq!(
+        (&runs["entries"][0]["jobId"], &runs["entries"][0]["status"]),
+        (&json!(id), &json!("ok")),
+        "{runs}"
+    );
+
+    assert_eq!(gateway.json(&home, &["cron", "disable", &id])["enabled"], false);
+    assert!(!gateway.run(&home, &["cron", "list"]).out.contains(&id));
+    assert!(gateway.run(&home, &["cron", "list", "--all"]).out.contains("disabled"));
+    assert_eq!(gateway.json(&home, &["cron", "rm", &id])["removed"], true);
+    let gone = gateway.run(&home, &["cron", "rm", &id]);
+    assert!(
+        gone.code == 1 && gone.err.contains("there is no job"),
+        "{}: {}{}",
+        gone.code,
+        gone.out,
+        gone.err
+    );
+    assert_eq!(gateway.json(&home, &["cron", "status"])["enabled"], true);
+}
