@@ -3,6 +3,7 @@
 //   name   what it is called in the table
 //   run    the command after `openclaw`; words in '…' keep their spaces; {name} stands for what an earlier cell saved
 //   act    instead of `run`: something else to be done; what it throws is the difference
+//   then   after `run`: something else that must be so; likewise
 //   json   JSON pointer → what must be there: a value, a pattern, or a test
 //   out    a pattern that what was printed must have
 //   exit   the exit code, where it is not 0
@@ -48,7 +49,7 @@ export const CELLS = [
   { name: 'health, from a laptop', run: 'health --json', home: 'laptop', json: { '/ok': true } },
   { name: 'logs', run: 'logs --limit 20 --plain', out: /\S/ },
   { name: 'logs --json', run: 'logs --limit 5 --json', json: { '/type': 'meta', '/file': some } },
-  { name: 'logs --follow', act: async (world) => world.follow(['logs', '--follow', '--plain'], /\S/) },
+  { name: 'logs --follow', act: (world) => world.follow(['logs', '--follow', '--plain'], /\S/) },
   { name: 'channels status', run: 'channels status --json', json: { '/channels/telegram/configured': true } },
   { name: 'models list', run: 'models list --json', json: { '': some } },
 
@@ -60,15 +61,14 @@ export const CELLS = [
   { name: 'sessions --json', run: 'sessions --json', json: { '/sessions/0/key': /^agent:main:/ }, why: ownDatabase },
   { name: 'sessions, by call', run: 'gateway call sessions.list --json', json: { '/sessions/0/key': /^agent:main:/ } },
   { name: 'agents list', run: 'agents list --json', json: { '/0/id': 'main' } },
-  { name: 'Telegram → agent → Telegram', act: async (world) => world.write('ahoy', /echo: [^]*ahoy/) },
-  { name: 'message send', run: `message send ${TELEGRAM} --message 'a note' --json`, json: { '': some } },
-  { name: 'the note is on Telegram', act: async (world) => world.expectSent(/^a note$/) },
+  { name: 'Telegram → agent → Telegram', act: (world) => world.write('ahoy', /echo: [^]*ahoy/) },
+  { name: 'message send', run: `message send ${TELEGRAM} --message 'a note' --json`, json: { '': some }, then: (world) => world.expectSent(/^a note$/) },
 
   { group: 'A node' },
-  { name: 'node run asks for approval', act: async (world) => world.startNode() },
+  { name: 'node run asks for approval', act: (world) => world.startNode() },
   { name: 'devices list, waiting', run: 'devices list --json', retry: 180, json: { '/pending/0/requestId': some }, save: { request: '/pending/0/requestId' } },
   { name: 'devices approve', run: 'devices approve {request} --json', json: { '': some } },
-  { name: 'node run again', act: async (world) => world.startNode() },
+  { name: 'node run again', act: (world) => world.startNode() },
   { name: 'nodes pending', run: 'nodes pending --json', retry: 180, json: { '/0/requestId': some }, save: { request: '/0/requestId' } },
   { name: 'nodes pending, text', run: 'nodes pending', out: /matrix-node/ },
   { name: 'nodes approve', run: 'nodes approve {request} --json', json: { '': some } },
@@ -79,7 +79,7 @@ export const CELLS = [
   { name: 'nodes describe', run: 'nodes describe --node matrix-node --json', json: { '/nodeId': some, '/commands': (list) => list?.includes('system.run') } },
   { name: 'nodes invoke', run: `nodes invoke --node matrix-node --command system.which --params '{"bins":["sh"]}' --json`, json: { '/payload/bins/sh': /sh$/ } },
   { name: 'the agent runs a command on it', run: `agent --session-key agent:main:main --message '${onNode('hello-from-node')}' --json`, json: { '/result/payloads/0/text': /tool said: [^]*hello-from-node/ } },
-  { name: 'Telegram → agent → node → Telegram', act: async (world) => world.write(onNode('from-afar'), /tool said: [^]*from-afar/) },
+  { name: 'Telegram → agent → node → Telegram', act: (world) => world.write(onNode('from-afar'), /tool said: [^]*from-afar/) },
   { name: 'approvals get --node', run: 'approvals get --node matrix-node --json', json: { '/file/version': 1 } },
   { name: 'nodes rename', run: 'nodes rename --node matrix-node --name kitchen --json', json: { '': some } },
   { name: 'nodes describe, new name', run: 'nodes describe --node kitchen --json', json: { '/displayName': 'kitchen' } },
@@ -112,8 +112,8 @@ export const CELLS = [
   { name: 'config.get by call', run: 'gateway call config.get --json', home: 'laptop', json: { '/config/messages/ackReaction': '👀', '/hash': some } },
 
   { group: 'One home, one gateway after the other' },
-  { name: 'their gateway in place of ours', act: async (world) => world.replaceGateway('theirs'), only: swapped },
+  { name: 'their gateway in place of ours', act: (world) => world.replaceGateway('theirs'), only: swapped },
   { name: 'health, theirs in place of ours', run: 'health --json', json: { '/ok': true }, only: swapped },
-  { name: 'our gateway in place of theirs', act: async (world) => world.replaceGateway('ours'), only: swapped },
+  { name: 'our gateway in place of theirs', act: (world) => world.replaceGateway('ours'), only: swapped },
   { name: 'health, ours again', run: 'health --json', json: { '/ok': true, '/sessions/count': (n) => n > 0 }, only: swapped },
 ];

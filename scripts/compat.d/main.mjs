@@ -24,7 +24,7 @@ function fill(text, saved) {
 
 /** Runs one cell once; gives its first difference, or null. */
 async function once(cell, world) {
-  if (cell.act) return void (await cell.act(world)) ?? null;
+  if (cell.act) return cell.act(world).then(() => null);
   const argv = split(cell.run).map((word) => fill(word, world.saved));
   const result = await world.command(argv, cell);
   const stem = join(world.dir, 'out', cell.name.replace(/[^\w-]+/g, '_'));
@@ -34,6 +34,7 @@ async function once(cell, world) {
   const wrong = difference(result, cell);
   if (wrong) return wrong;
   for (const [name, pointer] of Object.entries(cell.save ?? {})) world.saved[name] = at(json, pointer);
+  await cell.then?.(world);
   return null;
 }
 
