@@ -123,16 +123,33 @@ pub(crate) fn choose_cut(messages: &[Message], budget: u64) -> Option<usize> {
         messages.iter().enumerate().skip(from.max(1)).find(|(_, m)| wanted(m)).map(|(i, _)| i)
     };
     let is_user = |m: &Message| matches!(m, Message::User(_));
-    let is_start = |m: &Message| matches!(m, Message::User(_) | Message::Assistant(_));
     let start = first(boundary, is_start);
     let user = first(boundary, is_user)
         // A remark that came late in a long turn: cutting there would throw away most of what may stay.
         .filter(|&i| estimate_messages(messages.get(i..).unwrap_or_default()) >= budget / 2);
     let last = || messages.iter().rposition(is_start);
     let cut = user.or(start).or_else(last).filter(|&i| i > 0)?;
-    let older = messages.get(..cut)?;
-    let gains = older.iter().any(|m| !matches!(m, Message::Note(note) if note.kind == COMPACTION));
-    gains.then_some(cut)
+    gains(messages, cut).then_some(cut)
+}
+
+/// Where to cut so that the last `count` messages are kept: fewer where the first of them is a tool's result, and the
+/// last answer in any case. `None` where nothing would be gained.
+pub(crate) fn cut_to_last(messages: &[Message], count: usize) -> Option<usize> {
+    let wanted = messages.len().saturating_sub(count);
+    let next = messages.iter().enumerate().skip(wanted).find(|(_, m)| is_start(m)).map(|(i, _)| i);
+    let cut = next.or_else(|| messages.iter().rposition(is_start))?;
+    gains(messages, cut).then_some(cut)
+}
+
+/// Whether a transcript may begin with it: it is no result of a call that would be lost.
+fn is_start(message: &Message) -> bool {
+    matches!(message, Message::User(_) | Message::Assistant(_))
+}
+
+/// Whether anything but an earlier summary lies before the cut.
+fn gains(messages: &[Message], cut: usize) -> bool {
+    let mut older = messages.iter().take(cut);
+    older.any(|m| !matches!(m, Message::Note(note) if note.kind == COMPACTION))
 }
 
 #[cfg(test)]

@@ -308,6 +308,12 @@ impl Stage {
     }
 }
 
+impl Stage {
+    pub(crate) async fn compact(&self, keep: Keep) -> CompactOutcome {
+        compact(&self.setup, self.memory.all(), &self.memory, &self.events, &self.cancel, keep).await
+    }
+}
+
 /// The calls that have no result before the next answer.
 pub(crate) fn unanswered(messages: &[Message]) -> Vec<String> {
     let mut open: Vec<String> = Vec::new();

@@ -18,11 +18,11 @@ mod transcript;
 mod tests;
 
 pub use events::{CompactionPhase, Events, TurnEvent};
-pub use outcome::{TurnEnd, TurnError, TurnErrorKind, TurnOutcome};
+pub use outcome::{CompactOutcome, Compacted, Keep, TurnEnd, TurnError, TurnErrorKind, TurnOutcome};
 pub use setup::{Limits, RetryPolicy, TurnSetup};
 pub use transcript::{CallKind, ModelCall, Transcript, TranscriptError, TranscriptFuture};
 
-use drive::{Run, State};
+use drive::{Run, State, Stop};
 use model::Message;
 use tokio_util::sync::CancellationToken;
 
@@ -45,4 +45,25 @@ pub async fn run_turn(
     let mut state = State::new(setup, messages);
     let end = drive::drive(&run, &mut state).await;
     outcome::conclude(&run, state, end)
+}
+
+/// Makes a transcript shorter because somebody asks for it, by the way that a turn does it when the window is full.
+/// `messages` is the whole transcript, and no turn may be on it meanwhile. Of `setup`, the system prompt and the tools
+/// are not used.
+pub async fn compact(
+    setup: &TurnSetup,
+    messages: Vec<Message>,
+    transcript: &dyn Transcript,
+    events: &dyn Events,
+    cancel: &CancellationToken,
+    keep: Keep,
+) -> CompactOutcome {
+    let deadline = tokio::time::Instant::now() + setup.limits.turn_deadline;
+    let run = Run { setup, transcript, events, cancel, deadline };
+    let mut state = State::new(setup, messages);
+    let result = compaction::on_demand(&run, &mut state, keep).await.map_err(|stop| match stop {
+        Stop::Aborted => TurnEnd::Aborted,
+        Stop::Failed(error) => TurnEnd::Failed(error),
+    });
+    CompactOutcome { result, calls: state.ledger.pending }
 }

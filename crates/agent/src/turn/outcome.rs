@@ -31,6 +31,35 @@ pub struct TurnOutcome {
     pub end: TurnEnd,
 }
 
+/// How much of a transcript stays where somebody asks to make it shorter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// About a quarter of it, and of the model's window at most; the model sums the rest up.
+    Recent,
+    /// The last so many messages, or fewer where a tool's result would lose its call; a digest stands for the rest.
+    Last(usize),
+}
+
+/// A transcript that was made shorter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// Tokens of its messages before, about.
+    pub tokens_before: u64,
+    /// And after.
+    pub tokens_after: u64,
+    /// Messages that stayed.
+    pub kept: usize,
+}
+
+/// What became of a compaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompactOutcome {
+    /// What it gave; `None` where there was nothing to make shorter. [`TurnEnd`] says why it could not be done.
+    pub result: Result<Option<Compacted>, TurnEnd>,
+    /// Model calls that are not durable yet.
+    pub calls: Vec<ModelCall>,
+}
+
 /// How a turn ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TurnEnd {

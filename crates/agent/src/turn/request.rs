@@ -70,6 +70,7 @@ pub(super) async fn send(
         provider: info.provider.clone(),
         model: info.id.clone(),
         usage,
+        price: info.price,
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         kind,
         error,

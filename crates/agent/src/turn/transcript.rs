@@ -1,5 +1,6 @@
 //! Where a turn's messages are kept, as the turn sees it, and what is written down about each model call.
 
+use llm::Price;
 use model::{Message, NoteMessage, Usage};
 use std::pin::Pin;
 
@@ -40,6 +41,8 @@ pub struct ModelCall {
     pub model: String,
     /// What it used; nothing where the call failed, as providers do not say then.
     pub usage: Usage,
+    /// What that costs.
+    pub price: Price,
     /// How long it took, in ms.
     pub duration_ms: u64,
     /// What it was for.

@@ -122,3 +122,62 @@ async fn a_long_turn_keeps_its_request_when_its_beginning_is_summarised() {
     assert!(note(&durable).unwrap().contains("count all the stones, please"));
     assert!(matches!(durable[1], Message::Assistant(_)) && unanswered(&durable).is_empty());
 }
+
+#[tokio::test]
+async fn somebody_who_asks_gets_a_shorter_transcript_without_a_turn() {
+    let model = Scripted::with_window(vec![Step::Text("they spoke of q")], 100_000);
+    let mut talk = long_talk();
+    talk.push(says("now"));
+    let stage = Stage::new(model.clone(), vec![], talk.clone());
+    let outcome = stage.compact(Keep::Recent).await;
+    let done = outcome.result.unwrap().expect("it is shorter");
+    assert!(done.tokens_after < done.tokens_before / 2, "{done:?}");
+    let durable = stage.memory.all();
+    assert!(note(&durable).unwrap().contains("they spoke of q"));
+    assert_eq!(durable.len(), done.kept + 1);
+    assert_eq!(durable.last(), talk.last());
+    assert!(outcome.calls.is_empty(), "what it cost is durable with it");
+    assert_eq!(stage.memory.calls.lock().unwrap().len(), 1);
+
+    let short = Stage::new(model.clone(), vec![], vec![user("hi")]);
+    assert_eq!(short.compact(Keep::Recent).await.result, Ok(None));
+    assert_eq!(model.requests(), 1);
+}
+
+#[tokio::test]
+async fn the_last_messages_can_be_kept_without_asking_the_model() {
+    let model = Scripted::new(vec![]);
+    let talk = vec![
+        user("one"),
+        says("1"),
+        user("two"),
+        calls(&[("c", "look", json!({}))]),
+        result("c", "seen"),
+        says("2"),
+    ];
+    for (count, kept) in [(1, 1), (2, 1), (3, 3), (4, 4), (5, 5)] {
+        let stage = Stage::new(model.clone(), vec![], talk.clone());
+        let done = stage.compact(Keep::Last(count)).await.result.unwrap().expect("it is shorter");
+        assert_eq!(done.kept, kept, "of {count}");
+        assert_eq!(stage.memory.all()[1..], talk[talk.len() - kept..]);
+    }
+    let stage = Stage::new(model.clone(), vec![], talk);
+    assert_eq!(stage.compact(Keep::Last(6)).await.result, Ok(None));
+    assert_eq!(model.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_compaction_that_is_stopped_changes_nothing_and_says_what_it_cost() {
+    let model = Scripted::with_window(vec![Step::Hang { partial: "" }], 100_000);
+    let stage = Stage::new(model, vec![], long_talk());
+    let stop = async {
+        while stage.events.all().iter().all(|e| !matches!(e, TurnEvent::ModelCall { .. })) {
+            tokio::task::yield_now().await;
+        }
+        stage.cancel.cancel();
+    };
+    let (outcome, ()) = tokio::join!(stage.compact(Keep::Recent), stop);
+    assert_eq!(outcome.result, Err(TurnEnd::Aborted));
+    assert_eq!(outcome.calls.len(), 1);
+    assert_eq!(stage.memory.all(), long_talk());
+}
