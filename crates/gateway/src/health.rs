@@ -243,8 +243,11 @@ fn no_heartbeat() -> Value {
 
 /// The sessions of an agent, or of all. Without an answer of the store there are none, and `stored` says why.
 async fn sessions(shared: &Shared, agent: Option<&str>, stored: &mut Result<(), String>) -> Value {
-    let filter =
-        store::SessionFilter { agent_id: agent.map(str::to_owned), limit: RECENT, offset: 0, search: None };
+    let filter = store::SessionFilter {
+        agent_id: agent.map(str::to_owned),
+        limit: RECENT,
+        ..store::SessionFilter::default()
+    };
     let asked =
         async { Ok((shared.store.sessions(filter).await?, shared.store.session_count(agent).await?)) };
     let (recent, count) = asked.await.unwrap_or_else(|error: store::StoreError| {

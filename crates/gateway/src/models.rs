@@ -66,6 +66,50 @@ impl Models {
         self.named(&name)
     }
 
+    /// The model that answers in a session: the one that was chosen for it, else its agent's.
+    ///
+    /// # Errors
+    /// As [`Models::for_agent`]; a chosen model that cannot be had is not replaced by another.
+    pub(crate) fn for_run(&self, agent_id: &str, choice: Option<&str>) -> Result<Arc<dyn Model>, String> {
+        match (choice, &self.fixed) {
+            (Some(name), None) => self.named(name).map_err(|problem| {
+                format!("{problem}. It was chosen for this session; sessions.patch with model null goes back to the agent's own")
+            }),
+            _ => self.for_agent(agent_id),
+        }
+    }
+
+    /// The full name of a model that somebody asks for, if it can be had.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(crate) fn choose(&self, name: &str) -> Result<String, String> {
+        let name = name.trim();
+        let listed: Vec<ModelInfo> = self.list();
+        let full = |info: &ModelInfo| format!("{}/{}", info.provider, info.id);
+        if let Some(info) = listed.iter().find(|info| full(info) == name) {
+            return Ok(full(info));
+        }
+        // A bare id means the one model that has it.
+        let mut bare = listed.iter().filter(|info| info.id == name);
+        if let (Some(info), None) = (bare.next(), bare.next()) {
+            return Ok(full(info));
+        }
+        let provider = name.split_once('/').map(|(provider, _)| provider);
+        let has_list = provider.is_some_and(|p| self.config.models.providers.contains_key(p));
+        if has_list || provider.is_none() || self.fixed.is_some() {
+            let known: Vec<String> = listed.iter().map(full).collect();
+            return Err(format!("model {name:?} is not available; there are: {}", known.join(", ")));
+        }
+        self.named(name).map(|model| full(model.info()))
+    }
+
+    /// Whether it is known what a model costs; nothing is a price too, where the configuration lists it so.
+    pub(crate) fn is_priced(&self, provider: &str, id: &str) -> bool {
+        self.fixed.is_some()
+            || self.config.models.providers.get(provider).is_some_and(|p| p.model(id).is_some())
+    }
+
     /// A model by its name, `provider/model`, built once.
     ///
     /// # Errors

@@ -208,23 +208,23 @@ async fn history_is_read_in_pages_from_the_newest() {
 }
 
 #[tokio::test]
-async fn a_reset_begins_a_new_transcript_unless_a_turn_runs() {
+async fn a_reset_stops_the_turn_and_begins_a_new_transcript() {
     let bench = Bench::start("").await;
-    let operator = bench.operator().await;
+    let mut operator = bench.operator().await;
     operator.agent("a", "remember the milk").await.expect("an answer");
     let before = operator.session().await;
     bench.model.script(vec![Step::Hang]);
     operator.send("b", "hang").await;
     bench.model.wait_for_requests(2).await;
-    let error = operator.refused("sessions.reset", json!({"key": MAIN})).await;
-    assert_eq!((error.code, error.retryable), (ErrorCode::Unavailable, Some(true)), "{error}");
-    operator.call("chat.abort", json!({"sessionKey": MAIN})).await;
-    operator.wait_for("b").await;
+    operator.send("waits", "and this").await;
 
     let reset = operator.call("sessions.reset", json!({"key": MAIN})).await;
     assert_ne!(reset["entry"]["sessionId"], before["sessionId"]);
     assert_eq!(reset["entry"]["totalTokens"], 0);
     assert!(operator.history().await.is_empty());
+    // Whoever waits for what was stopped hears of it.
+    operator.events.chat("waits", "aborted").await;
+    assert_eq!(operator.wait_for("b").await["status"], "aborted");
     operator.agent("c", "what was it?").await.expect("an answer");
     let request = bench.model.requests().pop().expect("a request");
     assert!(!request.to_string().contains("milk"), "the model is not told of what was before");

@@ -7,6 +7,7 @@ pub const EVENTS: &[&str] = &[
     "chat",
     "session.message",
     "sessions.changed",
+    "session.operation",
     "presence",
     "tick",
     "shutdown",

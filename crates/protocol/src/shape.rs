@@ -50,6 +50,12 @@ pub enum Kind {
     Map,
     /// An object of this shape.
     Object(&'static Shape),
+    /// As this, or null: takes away what was chosen.
+    OrNull(&'static Kind),
+    /// A setting that OpenClaw has and this gateway has not: null and false are how it is anyway, all else is refused.
+    Unset,
+    /// A text of 10 characters: `2026-11-21`.
+    Date,
 }
 
 /// No parameters at all.
@@ -130,8 +136,21 @@ impl Kind {
             (Kind::Names | Kind::List, _) => must_be("array"),
             (Kind::Object(shape), Value::Object(map)) => shape.check_map(map, at),
             (Kind::Map | Kind::Object(_), _) => must_be("object"),
+            (Kind::OrNull(_) | Kind::Unset, Value::Null) | (Kind::Unset, Value::Bool(false)) => Ok(()),
+            (Kind::OrNull(kind), value) => kind.check(value, at),
+            (Kind::Unset, _) => Err(format!("at {at}: is not supported by this gateway; leave it out")),
+            (Kind::Date, Value::String(s)) if is_date(s) => Ok(()),
+            (Kind::Date, _) => must_be("a date such as 2026-11-21"),
         }
     }
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() })
 }
 
 fn check_length(text: &str, most: usize, at: &str) -> Result<(), String> {
@@ -172,6 +191,29 @@ mod tests {
             ("message", 100_000, None),
         ] {
             assert_eq!(SHAPE.check(&json!({name: "é".repeat(length)})).err(), problem, "{name}: {length}");
+        }
+    }
+
+    #[test]
+    fn null_takes_away_and_what_is_not_there_cannot_be_set() {
+        const SHAPE: Shape = Shape {
+            fields: &[
+                opt("label", Kind::OrNull(&Kind::Label)),
+                opt("fast", Kind::Unset),
+                opt("day", Kind::Date),
+            ],
+            ignored: &[],
+        };
+        let cases = [
+            (json!({"label": null, "fast": null, "day": "2026-11-21"}), None),
+            (json!({"label": "x", "fast": false}), None),
+            (json!({"label": ""}), Some("at /label: must not have fewer than 1 characters")),
+            (json!({"fast": "auto"}), Some("at /fast: is not supported by this gateway; leave it out")),
+            (json!({"day": "2026-1-21"}), Some("at /day: must be a date such as 2026-11-21")),
+            (json!({"day": "2026-é-21"}), Some("at /day: must be a date such as 2026-11-21")),
+        ];
+        for (value, problem) in cases {
+            assert_eq!(SHAPE.check(&value).err().as_deref(), problem, "{value}");
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::error::Sql;
 use crate::sql::{self, int};
 use crate::{LedgerCall, LedgerTotal, R, Run, Store};
-use model::Usage;
+use model::{SessionKey, Usage};
 use rusqlite::{Connection, params};
 
 impl Store {
@@ -35,12 +35,28 @@ pub(crate) fn sane(usage: &Usage) -> Usage {
     }
 }
 
-/// Books calls to a run.
-pub(crate) fn book(c: &Connection, run: &Run, calls: &[LedgerCall], now: i64) -> Sql<()> {
+/// What a model call was made for.
+#[derive(Clone, Copy)]
+pub(crate) struct Payer<'a> {
+    /// The run, or the operation that is none (a compaction on demand).
+    pub(crate) run_id: &'a str,
+    pub(crate) session_key: &'a SessionKey,
+    pub(crate) session_id: &'a str,
+}
+
+impl<'a> From<&'a Run> for Payer<'a> {
+    fn from(run: &'a Run) -> Self {
+        Self { run_id: &run.run_id, session_key: &run.session_key, session_id: &run.session_id }
+    }
+}
+
+/// Books calls, and adds them to their run where there is one.
+pub(crate) fn book(c: &Connection, payer: Payer<'_>, calls: &[LedgerCall], now: i64) -> Sql<()> {
     let insert =
-        "INSERT INTO ledger (at_ms, run_id, session_key, provider, model, kind, used_input, used_output,
-                    used_cache_read, used_cache_write, used_cost, duration_ms, error)
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+        "INSERT INTO ledger (at_ms, run_id, session_key, session_id, provider, model, kind, used_input, used_output,
+                    used_cache_read, used_cache_write, used_cost, cost_input, cost_output, cost_cache_read,
+                    cost_cache_write, duration_ms, error)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
     let add = "UPDATE runs SET used_input = used_input + ?2, used_output = used_output + ?3,
                  used_cache_read = used_cache_read + ?4, used_cache_write = used_cache_write + ?5,
                  used_cost = used_cost + ?6 WHERE run_id = ?1";
@@ -48,10 +64,12 @@ pub(crate) fn book(c: &Connection, run: &Run, calls: &[LedgerCall], now: i64) ->
         let u = sane(&call.usage);
         let (input, output) = (int(u.input), int(u.output));
         let (cache_read, cache_write) = (int(u.cache_read), int(u.cache_write));
+        let finite = |cost: f64| if cost.is_finite() { cost } else { 0.0 };
         let values = params![
             now,
-            run.run_id,
-            run.session_key.as_str(),
+            payer.run_id,
+            payer.session_key.as_str(),
+            payer.session_id,
             call.provider,
             call.model,
             call.kind,
@@ -60,11 +78,15 @@ pub(crate) fn book(c: &Connection, run: &Run, calls: &[LedgerCall], now: i64) ->
             cache_read,
             cache_write,
             u.cost,
+            finite(call.cost.input),
+            finite(call.cost.output),
+            finite(call.cost.cache_read),
+            finite(call.cost.cache_write),
             call.duration_ms,
             call.error
         ];
         sql::run(c, insert, values)?;
-        sql::run(c, add, params![run.run_id, input, output, cache_read, cache_write, u.cost])?;
+        sql::run(c, add, params![payer.run_id, input, output, cache_read, cache_write, u.cost])?;
     }
     Ok(())
 }

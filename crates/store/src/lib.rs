@@ -24,6 +24,8 @@ mod outbox;
 mod readers;
 mod runs;
 mod schema;
+mod search;
+mod session_edits;
 mod sessions;
 mod settings;
 mod sql;
@@ -32,6 +34,7 @@ mod tokens;
 mod transcript;
 mod types;
 mod upkeep;
+mod usage;
 mod writer;
 
 pub use access::{MAX_STRANGERS, STRANGER_LIFE_MS};
@@ -40,9 +43,12 @@ pub use error::StoreError;
 pub use handle::Store;
 pub use lock::{LockError, LockInfo, StateLock};
 pub use open::Opened;
-pub use sessions::{SessionFilter, SessionPage};
+pub use search::{SearchHit, TextSearch};
+pub use session_edits::{Created, Deleted, NewSession, Patched, SessionGuard, SessionPatch};
+pub use sessions::{Archived, SessionFilter, SessionPage};
 pub use system_events::MAX_SYSTEM_EVENTS;
 pub use types::*;
+pub use usage::{EntryCount, UsageFilter, UsedCell};
 
 /// What every method of [`Store`] gives.
 type R<T> = Result<T, StoreError>;

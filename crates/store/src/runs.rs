@@ -15,8 +15,8 @@ use rusqlite::{Connection, Row, params};
 const SELECT: &str =
     "SELECT r.run_id, r.session_key, t.session_id, r.route_channel, r.route_account, r.route_to,
       r.route_reply_to, r.status, r.started_at_ms, r.ended_at_ms, r.resumes, r.reply, r.error, r.used_input,
-      r.used_output, r.used_cache_read, r.used_cache_write, r.used_cost, r.transcript, r.directives
-    FROM runs r JOIN transcripts t USING (transcript)";
+      r.used_output, r.used_cache_read, r.used_cache_write, r.used_cost, r.transcript, r.directives, s.model_choice
+    FROM runs r JOIN transcripts t USING (transcript) LEFT JOIN sessions s ON s.key = r.session_key";
 
 /// A run and the number of its transcript.
 struct Found {
@@ -56,10 +56,10 @@ impl Store {
         // Guards against a steered message that is closed and not in the transcript, and against unbooked calls.
         self.write(move |c, now| {
             let found = running(c, &run_id)?;
-            let entries = transcript::append(c, found.transcript, &run_id, messages, now)?;
+            let entries = transcript::append(c, found.transcript, Some(&run_id), messages, now)?;
             inbound::close(c, &inbound_ids, &format!("run:{run_id}"), now)?;
-            ledger::book(c, &found.run, &calls, now)?;
-            follow(c, &found.run, &entries, &calls, now)?;
+            ledger::book(c, (&found.run).into(), &calls, now)?;
+            follow(c, (&found.run).into(), &entries, &calls, now)?;
             Ok(entries)
         })
         .await
@@ -83,8 +83,8 @@ impl Store {
             .write(move |c, now| {
                 let found = running(c, &run_id)?;
                 transcript::compact(c, found.transcript, &run_id, note, (keep_from_seq, now))?;
-                ledger::book(c, &found.run, &calls, now)?;
-                follow(c, &found.run, &[], &calls, now)?;
+                ledger::book(c, (&found.run).into(), &calls, now)?;
+                follow(c, (&found.run).into(), &[], &calls, now)?;
                 let sql =
                     "UPDATE sessions SET compactions = compactions + 1 WHERE key = ?1 AND session_id = ?2";
                 sql::run(c, sql, [found.run.session_key.as_str(), &found.run.session_id])?;
@@ -143,11 +143,12 @@ fn begin(c: &Connection, b: BeginRun, now: i64) -> Sql<(Found, bool)> {
     let session = sessions::ensure(c, &b.session_key, &b.created_via, now)?;
     insert(c, &b, &session, now)?;
     let found = running(c, &b.run_id)?;
-    let entries = transcript::append(c, found.transcript, &b.run_id, b.messages, now)?;
+    let entries = transcript::append(c, found.transcript, Some(&b.run_id), b.messages, now)?;
     inbound::close(c, &b.inbound_ids, &format!("run:{}", b.run_id), now)?;
     system_events::take(c, &b.system_events)?;
+    // A session that somebody speaks in is not put away any more: nobody would see the answer.
     let sql = "UPDATE sessions SET last_run_id = ?2, title = coalesce(?3, title),
-               chat_type = coalesce(?4, chat_type) WHERE key = ?1";
+               chat_type = coalesce(?4, chat_type), archived_at_ms = NULL WHERE key = ?1";
     sql::run(c, sql, params![b.session_key.as_str(), b.run_id, b.title, b.chat_type])?;
     if let Some(route) = &b.route {
         let sql =
@@ -156,7 +157,7 @@ fn begin(c: &Connection, b: BeginRun, now: i64) -> Sql<(Found, bool)> {
         let values = params![b.session_key.as_str(), route.channel, route.account, route.to, route.reply_to];
         sql::run(c, sql, values)?;
     }
-    follow(c, &found.run, &entries, &[], now)?;
+    follow(c, (&found.run).into(), &entries, &[], now)?;
     Ok((found, true))
 }
 
@@ -188,9 +189,9 @@ fn finish(c: &Connection, f: FinishRun, now: i64) -> Sql<(Vec<Entry>, Vec<Outbox
         RunStatus::Running => return Err(Fault::Job("a run cannot end as running".into())),
     };
     let found = running(c, &f.run_id)?;
-    let entries = transcript::append(c, found.transcript, &f.run_id, f.messages, now)?;
-    ledger::book(c, &found.run, &f.calls, now)?;
-    follow(c, &found.run, &entries, &f.calls, now)?;
+    let entries = transcript::append(c, found.transcript, Some(&f.run_id), f.messages, now)?;
+    ledger::book(c, (&found.run).into(), &f.calls, now)?;
+    follow(c, (&found.run).into(), &entries, &f.calls, now)?;
     let sql = "UPDATE runs SET status = ?2, ended_at_ms = ?3, reply = ?4, error = ?5 WHERE run_id = ?1";
     sql::run(c, sql, params![f.run_id, status, now, f.reply, f.error])?;
     let rows = outbox::put(c, f.outbox, Some(&f.run_id), None, now)?;
@@ -198,7 +199,13 @@ fn finish(c: &Connection, f: FinishRun, now: i64) -> Sql<(Vec<Entry>, Vec<Outbox
 }
 
 /// Keeps the session's counters; not where it was reset meanwhile, since they are about its current transcript.
-fn follow(c: &Connection, run: &Run, entries: &[Entry], calls: &[LedgerCall], now: i64) -> Sql<()> {
+pub(crate) fn follow(
+    c: &Connection,
+    payer: ledger::Payer<'_>,
+    entries: &[Entry],
+    calls: &[LedgerCall],
+    now: i64,
+) -> Sql<()> {
     let mut used = model::Usage::default();
     calls.iter().for_each(|call| used.add(&ledger::sane(&call.usage)));
     // A compaction may use another model; the session's model is the one that answers.
@@ -213,8 +220,8 @@ fn follow(c: &Connection, run: &Run, entries: &[Entry], calls: &[LedgerCall], no
                  updated_at_ms = ?12
                WHERE key = ?1 AND session_id = ?2";
     let values = params![
-        run.session_key.as_str(),
-        run.session_id,
+        payer.session_key.as_str(),
+        payer.session_id,
         sql::int(used.input),
         sql::int(used.output),
         sql::int(used.cache_read),
@@ -265,6 +272,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
         session_id: row.get(2)?,
         route: read_route(row, 3)?,
         directives: row.get::<_, Option<Json<_>>>(19)?.map(|json| json.0),
+        model_choice: row.get(20)?,
         status: sessions::status(&row.get::<_, String>(7)?),
         started_at_ms: row.get(8)?,
         ended_at_ms: row.get(9)?,

@@ -4,8 +4,12 @@ use crate::error::{Fault, Sql};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step `n` (from 0) makes format `n + 1` of format `n`. Steps that were released are never changed.
-const STEPS: &[&str] =
-    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
+];
 
 /// The latest format that this program knows.
 pub(crate) fn latest() -> i64 {

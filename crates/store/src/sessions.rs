@@ -8,8 +8,20 @@ use model::SessionKey;
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 
+/// Whether sessions that were put away are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Archived {
+    /// Only those that were not.
+    #[default]
+    No,
+    /// Only those that were.
+    Only,
+    /// Both.
+    All,
+}
+
 /// Which sessions to list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SessionFilter {
     /// Those of this agent alone.
     pub agent_id: Option<String>,
@@ -19,14 +31,18 @@ pub struct SessionFilter {
     pub offset: usize,
     /// Those whose key, title or preview holds this text; upper and lower case of ASCII letters are one.
     pub search: Option<String>,
+    /// The one with this label (per agent).
+    pub label: Option<String>,
+    /// Whether those that were put away are listed.
+    pub archived: Archived,
 }
 
 /// A page of a list of sessions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionPage {
-    /// The latest changed first.
+    /// Pinned ones first, then the latest changed.
     pub sessions: Vec<Session>,
-    /// How many there are in all: of the filter's agent, found by its search or not.
+    /// How many there are in all: of the filter's agent, put away or not as the filter says, found by its search or not.
     pub total: i64,
 }
 
@@ -36,10 +52,11 @@ pub(crate) type LastPage = Kept<SessionFilter, Arc<SessionPage>, 1>;
 /// A page of more sessions is not kept: it may be a megabyte, and nobody looks at that twice a second.
 const MAX_KEPT_PAGE: usize = 200;
 
-const SELECT: &str = "SELECT s.key, s.session_id, s.created_at_ms, t.started_at_ms, s.updated_at_ms, s.created_via,
+pub(crate) const SELECT: &str = "SELECT s.key, s.session_id, s.created_at_ms, t.started_at_ms, s.updated_at_ms, s.created_via,
       s.title, s.chat_type, s.route_channel, s.route_account, s.route_to, s.route_reply_to, s.provider, s.model,
       s.used_input, s.used_output, s.used_cache_read, s.used_cache_write, s.used_cost, s.context_tokens, t.last_seq,
-      s.compactions, s.preview, r.run_id, r.status, r.started_at_ms, r.ended_at_ms
+      s.compactions, s.preview, r.run_id, r.status, r.started_at_ms, r.ended_at_ms, s.label, s.model_choice,
+      s.parent_key, s.archived_at_ms, s.pinned_at_ms, s.read_at_ms, s.marked_unread_at_ms
     FROM sessions s JOIN transcripts t USING (session_id) LEFT JOIN runs r ON r.run_id = s.last_run_id";
 
 impl Store {
@@ -49,7 +66,7 @@ impl Store {
         self.read(move |c| find(c, &key)).await
     }
 
-    /// Sessions, the latest changed first.
+    /// Sessions: pinned ones first, then the latest changed.
     pub async fn sessions(&self, filter: SessionFilter) -> R<Vec<Session>> {
         self.read(move |c| list(c, &filter)).await
     }
@@ -63,7 +80,10 @@ impl Store {
         }
         let asked = filter.clone();
         let read = self.read(move |c| {
-            Ok(SessionPage { sessions: list(c, &asked)?, total: count(c, asked.agent_id.as_deref())? })
+            Ok(SessionPage {
+                sessions: list(c, &asked)?,
+                total: count(c, asked.agent_id.as_deref(), asked.archived)?,
+            })
         });
         let page = Arc::new(read.await?);
         if page.sessions.len() <= MAX_KEPT_PAGE {
@@ -72,10 +92,10 @@ impl Store {
         Ok(page)
     }
 
-    /// How many sessions there are, of one agent or of all.
+    /// How many sessions there are, of one agent or of all; those that were put away are left out.
     pub async fn session_count(&self, agent: Option<&str>) -> R<i64> {
         let agent = agent.map(str::to_owned);
-        self.read(move |c| count(c, agent.as_deref())).await
+        self.read(move |c| count(c, agent.as_deref(), Archived::No)).await
     }
 
     /// The session of this key, made if absent.
@@ -158,19 +178,34 @@ impl Store {
 }
 
 fn list(c: &Connection, filter: &SessionFilter) -> Sql<Vec<Session>> {
+    // Written as the index `sessions_order` has it, so that a page is read and not sorted.
     let sql = format!(
-        "{SELECT} WHERE (?1 IS NULL OR s.agent_id = ?1)
-         AND (?2 IS NULL OR s.key LIKE ?2 ESCAPE '\\' OR s.title LIKE ?2 ESCAPE '\\' OR s.preview LIKE ?2 ESCAPE '\\')
-         ORDER BY s.updated_at_ms DESC, s.key LIMIT ?3 OFFSET ?4"
+        "{SELECT} WHERE {} AND (?1 IS NULL OR s.agent_id = ?1)
+         AND (?2 IS NULL OR s.key LIKE ?2 ESCAPE '\\' OR s.title LIKE ?2 ESCAPE '\\' OR s.preview LIKE ?2 ESCAPE '\\'
+              OR s.label LIKE ?2 ESCAPE '\\')
+         AND (?5 IS NULL OR s.label = ?5)
+         ORDER BY s.pinned_at_ms IS NULL, s.updated_at_ms DESC, s.key LIMIT ?3 OFFSET ?4",
+        filter.archived.sql()
     );
     let search = filter.search.as_deref().map(like_pattern);
     let (limit, offset) = (sql::int(filter.limit as u64), sql::int(filter.offset as u64));
-    sql::all(c, &sql, params![filter.agent_id, search, limit, offset], read)
+    sql::all(c, &sql, params![filter.agent_id, search, limit, offset, filter.label], read)
 }
 
-fn count(c: &Connection, agent: Option<&str>) -> Sql<i64> {
-    let sql = "SELECT count(*) FROM sessions WHERE ?1 IS NULL OR agent_id = ?1";
-    Ok(c.prepare_cached(sql)?.query_row([agent], |row| row.get(0))?)
+fn count(c: &Connection, agent: Option<&str>, archived: Archived) -> Sql<i64> {
+    let sql =
+        format!("SELECT count(*) FROM sessions s WHERE {} AND (?1 IS NULL OR agent_id = ?1)", archived.sql());
+    Ok(c.prepare_cached(&sql)?.query_row([agent], |row| row.get(0))?)
+}
+
+impl Archived {
+    fn sql(self) -> &'static str {
+        match self {
+            Archived::No => "(s.archived_at_ms IS NOT NULL) = 0",
+            Archived::Only => "(s.archived_at_ms IS NOT NULL) = 1",
+            Archived::All => "TRUE",
+        }
+    }
 }
 
 pub(crate) fn find(c: &Connection, key: &SessionKey) -> Sql<Option<Session>> {
@@ -232,7 +267,7 @@ pub(crate) fn status(text: &str) -> RunStatus {
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
+pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
     Ok(Session {
         key: read_key(row, 0)?,
         session_id: row.get(1)?,
@@ -251,6 +286,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         compactions: row.get(21)?,
         preview: row.get(22)?,
         last_run: read_brief(row)?,
+        label: row.get(27)?,
+        model_choice: row.get(28)?,
+        parent_key: row.get(29)?,
+        archived_at_ms: row.get(30)?,
+        pinned_at_ms: row.get(31)?,
+        read_at_ms: row.get(32)?,
+        marked_unread_at_ms: row.get(33)?,
     })
 }
 

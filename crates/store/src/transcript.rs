@@ -3,9 +3,10 @@
 
 use crate::Entry;
 use crate::error::Sql;
+use crate::search;
 use crate::sql::{self, Json, json};
-use model::{Block, Message, NoteMessage};
-use rusqlite::{Connection, Row, params};
+use model::{Block, Message, NoteMessage, StopReason};
+use rusqlite::{Connection, Row, Rows, params};
 use serde_json::Value;
 
 const COLUMNS: &str = "seq, id, run_id, message, recorded_at_ms";
@@ -22,7 +23,7 @@ pub(crate) fn begin(c: &Connection, session_id: &str, key: &str, now: i64) -> Sq
 pub(crate) fn append(
     c: &Connection,
     transcript: i64,
-    run_id: &str,
+    run_id: Option<&str>,
     messages: Vec<Message>,
     now: i64,
 ) -> Sql<Vec<Entry>> {
@@ -46,7 +47,7 @@ pub(crate) fn compact(
     note: NoteMessage,
     (keep_from_seq, now): (i64, i64),
 ) -> Sql<()> {
-    let entry = write(c, transcript, run_id, Message::Note(note), now)?;
+    let entry = write(c, transcript, Some(run_id), Message::Note(note), now)?;
     let sql = "UPDATE entries SET is_summary = 1 WHERE transcript = ?1 AND seq = ?2";
     sql::run(c, sql, [transcript, entry.seq])?;
     let sql =
@@ -98,7 +99,11 @@ pub(crate) fn page(
         "SELECT {COLUMNS} FROM entries WHERE transcript = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
     );
     let mut statement = c.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![transcript, before_seq, sql::int(limit as u64)])?;
+    bounded(statement.query(params![transcript, before_seq, sql::int(limit as u64)])?, max_bytes)
+}
+
+/// Entries that come the newest first, as many as `max_bytes` of their JSON allow and one in any case, turned round.
+fn bounded(mut rows: Rows<'_>, max_bytes: usize) -> Sql<Vec<Entry>> {
     let (mut entries, mut bytes) = (Vec::new(), 0usize);
     while let Some(row) = rows.next()? {
         bytes = bytes.saturating_add(row.get_ref(3)?.as_bytes().map_or(0, <[u8]>::len));
@@ -111,16 +116,59 @@ pub(crate) fn page(
     Ok(entries)
 }
 
-fn write(c: &Connection, transcript: i64, run_id: &str, message: Message, now: i64) -> Sql<Entry> {
+fn write(c: &Connection, transcript: i64, run_id: Option<&str>, message: Message, now: i64) -> Sql<Entry> {
     let message = readable(message);
     let sql = "UPDATE transcripts SET last_seq = last_seq + 1 WHERE transcript = ?1 RETURNING last_seq";
     let seq = c.prepare_cached(sql)?.query_row([transcript], |row| row.get(0))?;
     let id = model::new_id();
-    let sql = "INSERT INTO entries (transcript, seq, id, run_id, idempotency_key, message, recorded_at_ms)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    let values = params![transcript, seq, id, run_id, submission_of(&message), json(&message)?, now];
+    let sql = "INSERT INTO entries (transcript, seq, id, run_id, idempotency_key, message, recorded_at_ms, role, tool,
+                 tool_calls, failed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let facts = Facts::of(&message);
+    let submission = submission_of(&message);
+    let text = json(&message)?;
+    let values = params![
+        transcript,
+        seq,
+        id,
+        run_id,
+        submission,
+        text,
+        now,
+        facts.role,
+        facts.tool,
+        facts.tool_calls,
+        facts.failed
+    ];
     sql::run(c, sql, values)?;
-    Ok(Entry { seq, id, run_id: Some(run_id.to_owned()), message, recorded_at_ms: now })
+    // In the same transaction: what is there is found.
+    search::index(c, c.last_insert_rowid(), &message)?;
+    Ok(Entry { seq, id, run_id: run_id.map(str::to_owned), message, recorded_at_ms: now })
+}
+
+/// What is counted about an entry; kept beside it, so that counting reads no messages.
+struct Facts<'a> {
+    role: &'static str,
+    tool: Option<&'a str>,
+    tool_calls: i64,
+    failed: bool,
+}
+
+impl<'a> Facts<'a> {
+    fn of(message: &'a Message) -> Self {
+        let plain = |role| Facts { role, tool: None, tool_calls: 0, failed: false };
+        match message {
+            Message::User(_) => plain("user"),
+            Message::Note(_) => plain("note"),
+            Message::Assistant(answer) => Facts {
+                tool_calls: sql::int(answer.tool_calls().count() as u64),
+                failed: answer.stop_reason == StopReason::Error,
+                ..plain("assistant")
+            },
+            Message::ToolResult(result) => {
+                Facts { tool: Some(&result.tool_name), failed: result.is_error, ..plain("toolResult") }
+            }
+        }
+    }
 }
 
 /// A message as it can be read back: one entry that cannot would make the whole transcript unreadable. Two things that
@@ -151,6 +199,23 @@ fn deeper_than(value: &Value, levels: usize) -> bool {
         Value::Object(fields) => fields.values().any(|field| deeper_than(field, levels)),
         _ => false,
     }
+}
+
+/// The last entries that people or the model wrote, the oldest first: `limit` of them, as far back as `max_bytes` of
+/// their JSON reach.
+pub(crate) fn spoken(c: &Connection, transcript: i64, limit: usize, max_bytes: usize) -> Sql<Vec<Entry>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM entries WHERE transcript = ?1 AND role IN ('user', 'assistant')
+         ORDER BY seq DESC LIMIT ?2"
+    );
+    let mut statement = c.prepare_cached(&sql)?;
+    bounded(statement.query(params![transcript, sql::int(limit as u64)])?, max_bytes)
+}
+
+/// One entry by its id.
+pub(crate) fn find(c: &Connection, transcript: i64, id: &str) -> Sql<Option<Entry>> {
+    let sql = format!("SELECT {COLUMNS} FROM entries WHERE transcript = ?1 AND id = ?2");
+    sql::one(c, &sql, params![transcript, id], read)
 }
 
 fn submission_of(message: &Message) -> Option<&str> {

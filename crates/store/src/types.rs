@@ -197,6 +197,20 @@ pub struct Session {
     pub preview: Option<String>,
     /// Its last run.
     pub last_run: Option<RunBrief>,
+    /// The name that somebody gave it; unique within its agent.
+    pub label: Option<String>,
+    /// The model that somebody chose for it, `provider/model`; its agent's own where absent.
+    pub model_choice: Option<String>,
+    /// The session from which it was begun.
+    pub parent_key: Option<String>,
+    /// When it was put away.
+    pub archived_at_ms: Option<i64>,
+    /// When it was pinned.
+    pub pinned_at_ms: Option<i64>,
+    /// When somebody read it last.
+    pub read_at_ms: Option<i64>,
+    /// When it was marked as unread.
+    pub marked_unread_at_ms: Option<i64>,
 }
 
 /// What a list shows of a run.
@@ -251,6 +265,8 @@ pub struct Run {
     pub route: Option<Route>,
     /// What the caller asked for beside the answer; it holds after a crash too.
     pub directives: Option<Directives>,
+    /// The model that its session has chosen, as it was when this was read.
+    pub model_choice: Option<String>,
     /// How it stands.
     pub status: RunStatus,
     /// When it was accepted.
@@ -322,6 +338,19 @@ pub enum Begun {
     Existing(Run),
 }
 
+/// What the cost of a model call is made of, in US dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CostParts {
+    /// Read at full price.
+    pub input: f64,
+    /// Written.
+    pub output: f64,
+    /// Read from the cache.
+    pub cache_read: f64,
+    /// Written to the cache.
+    pub cache_write: f64,
+}
+
 /// A model call, for the ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LedgerCall {
@@ -333,6 +362,8 @@ pub struct LedgerCall {
     pub kind: String,
     /// What it used and cost.
     pub usage: Usage,
+    /// What the cost is made of.
+    pub cost: CostParts,
     /// How long it took, in ms.
     pub duration_ms: i64,
     /// What went wrong.

@@ -147,7 +147,7 @@ pub(crate) fn dispatch(
 
 fn check_access(spec: &MethodSpec, call: &Call) -> Result<(), ErrorShape> {
     let principal = call.conn.principal();
-    match spec.access {
+    match spec.access_for(&call.params) {
         Access::Anyone => Ok(()),
         Access::Node if principal.is_node() => Ok(()),
         Access::Node => Err(ErrorShape::new(

@@ -277,6 +277,16 @@ pub(crate) fn session_messages(shared: &Shared, key: &SessionKey, entries: &[Ent
     }
 }
 
+/// Tells of an entry that no run wrote: as a message of its session, and as the end of a chat that had no beginning.
+pub(crate) fn injected(shared: &Shared, key: &SessionKey, entry: &Entry) {
+    session_messages(shared, key, std::slice::from_ref(entry));
+    let payload = json!({
+        "runId": format!("inject-{}", entry.id), "sessionKey": key, "agentId": key.agent_id(), "seq": 0,
+        "state": "final", "message": entry_json(entry),
+    });
+    shared.hub.broadcast(RunEvents::audience(), "chat", &payload, true);
+}
+
 /// Tells those who list sessions that one changed.
 pub(crate) async fn session_changed(shared: &Shared, key: &SessionKey, reason: &str) {
     if !shared.hub.has_audience(Audience::SessionList) {

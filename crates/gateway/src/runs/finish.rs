@@ -1,10 +1,11 @@
 //! The end of a run: transcript, ledger, run status and outbox in one commit, and then the news of it.
 
-use super::RunResult;
 use super::events::RunEvents;
 use super::transcript::ledger_call;
 use super::turn::Begin;
+use super::{RunResult, Work};
 use crate::shared::Shared;
+use agent::queue::Submission;
 use agent::turn::{TurnEnd, TurnErrorKind, TurnOutcome};
 use channels::Telegram;
 use model::{Outbound, SessionKey};
@@ -186,7 +187,7 @@ fn payload(
     let (run, usage) = (&begun.run, &outcome.usage);
     let payloads =
         if outcome.reply.is_empty() { json!([]) } else { json!([{"text": outcome.reply, "mediaUrl": null}]) };
-    let model = begun.current.models.for_agent(key.agent_id()).ok();
+    let model = begun.current.models.for_run(key.agent_id(), run.model_choice.as_deref()).ok();
     let info = model.as_ref().map(|m| m.info());
     let (word, summary) = match status {
         RunStatus::Done | RunStatus::Running => ("ok", "completed"),
@@ -298,6 +299,32 @@ pub(crate) async fn never_begun(shared: &Arc<Shared>, key: &SessionKey, run_id: 
         "endedAt": shared.clock.now_ms()}));
     events.chat_end("aborted", json!({"stopReason": "rpc"}));
     resolve_never_begun(shared, run_id);
+}
+
+/// Closes work that was taken out of a queue before its turn began, and tells everybody. Gives its runs.
+pub(crate) async fn close_waiting(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    taken: Vec<Submission<Work>>,
+) -> Result<Vec<String>, StoreError> {
+    let mut closed = Vec::with_capacity(taken.len());
+    for submission in taken {
+        match submission.payload {
+            Work::Message { row, .. } => {
+                shared.store.close_inbound(vec![row.id], "aborted", vec![]).await?;
+                never_begun(shared, key, &submission.run_id).await;
+            }
+            // It had begun before the gateway was started: it ends, or the next start would take it up again.
+            Work::Resume(run) => {
+                let begun = Begin { run: *run, entries: vec![], first: None, current: shared.current() };
+                let (session, id) = (begun.run.session_id.clone(), begun.run.run_id.clone());
+                let events = RunEvents::new(shared.clone(), key.clone(), session, id);
+                finish(shared, key, &begun, super::turn::ended(TurnEnd::Aborted), &events).await;
+            }
+        }
+        closed.push(submission.run_id);
+    }
+    Ok(closed)
 }
 
 /// Ends the run of a turn that panicked, so that it is answered and not resumed into the same panic.

@@ -119,7 +119,7 @@ impl Host for GatewayHost {
     fn sessions<'a>(&'a self, limit: usize) -> BoxFuture<'a, Result<Vec<SessionInfo>, HostError>> {
         Box::pin(async move {
             let shared = self.shared()?;
-            let filter = store::SessionFilter { agent_id: None, limit, offset: 0, search: None };
+            let filter = store::SessionFilter { limit, ..store::SessionFilter::default() };
             let sessions = shared.store.sessions(filter).await.map_err(store_error)?;
             let info = |s: store::Session| SessionInfo {
                 active: !shared.runs.running(&s.key).is_empty(),
@@ -153,7 +153,7 @@ impl Host for GatewayHost {
                     code: "INVALID_REQUEST".into(),
                     message: format!("no session {key}; sessions_list names those that there are"),
                 })?;
-            let model = shared.models().for_agent(key.agent_id()).ok();
+            let model = shared.models().for_run(key.agent_id(), session.model_choice.as_deref()).ok();
             let window = model.as_ref().map(|m| m.info().context_window);
             Ok(json!({
                 "key": key, "model": model.as_ref().map(|m| format!("{}/{}", m.info().provider, m.info().id)),

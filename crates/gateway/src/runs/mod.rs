@@ -3,9 +3,11 @@
 //! Everything that is to be answered is an inbound row in the store before it gets here, so that a crash loses nothing:
 //! what is queued in memory is only the order of work.
 
+pub(crate) mod compact;
 pub(crate) mod dispatch;
 pub(crate) mod events;
 pub(crate) mod finish;
+pub(crate) mod hold;
 pub(crate) mod host;
 pub(crate) mod resume;
 pub(crate) mod transcript;
@@ -21,7 +23,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use store::{InboundRow, Run, RunStatus};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// After a panic the session pauses for this long.
@@ -64,6 +66,8 @@ struct Slot {
     cancel: CancellationToken,
     /// From the first submission until the queue is empty; the slot goes with its worker.
     has_worker: bool,
+    /// Somebody has the session for itself, or will as soon as the turn under way has ended: no turn begins meanwhile.
+    is_held: bool,
 }
 
 /// All sessions that have work, and all who wait.
@@ -75,12 +79,27 @@ pub(crate) struct Runs {
     /// Turns that may run at the same time, over all sessions.
     permits: Semaphore,
     queue_cap: usize,
+    /// A worker has ended or a hold was given up.
+    freed: Notify,
 }
 
 /// A turn to run: what it answers, and what aborts it.
 pub(crate) struct Turn {
     pub(crate) work: Vec<Submission<Work>>,
     pub(crate) cancel: CancellationToken,
+}
+
+impl Slot {
+    /// Starts the session's worker where there is work, none runs, and nobody has the session for itself.
+    fn start_worker(&mut self, shared: &Arc<Shared>, key: &SessionKey) {
+        if self.has_worker || self.is_held {
+            return;
+        }
+        self.has_worker = true;
+        let (shared, key) = (shared.clone(), key.clone());
+        let lifecycle = shared.lifecycle.clone();
+        lifecycle.spawn(async move { work_off(&shared, &key).await });
+    }
 }
 
 impl Runs {
@@ -91,6 +110,16 @@ impl Runs {
             claimed: Mutex::default(),
             permits: Semaphore::new(max_concurrent),
             queue_cap,
+            freed: Notify::new(),
+        }
+    }
+
+    fn new_slot(&self) -> Slot {
+        Slot {
+            queue: SessionQueue::new(self.queue_cap),
+            cancel: CancellationToken::new(),
+            has_worker: false,
+            is_held: false,
         }
     }
 
@@ -117,21 +146,12 @@ impl Runs {
         mode: QueueMode,
     ) -> Submitted {
         let mut slots = self.slots();
-        let slot = slots.entry(key.clone()).or_insert_with(|| Slot {
-            queue: SessionQueue::new(self.queue_cap),
-            cancel: CancellationToken::new(),
-            has_worker: false,
-        });
+        let slot = slots.entry(key.clone()).or_insert_with(|| self.new_slot());
         let submitted = slot.queue.submit(submission, mode);
         if submitted == Submitted::Interrupts {
             slot.cancel.cancel();
         }
-        if !slot.has_worker {
-            slot.has_worker = true;
-            let (shared, key) = (shared.clone(), key.clone());
-            let lifecycle = shared.lifecycle.clone();
-            lifecycle.spawn(async move { work_off(&shared, &key).await });
-        }
+        slot.start_worker(shared, key);
         submitted
     }
 
@@ -139,8 +159,14 @@ impl Runs {
     fn next(&self, key: &SessionKey) -> Option<Turn> {
         let mut slots = self.slots();
         let slot = slots.get_mut(key)?;
+        if slot.is_held {
+            slot.has_worker = false;
+            self.freed.notify_waiters();
+            return None;
+        }
         let Some(work) = slot.queue.start_next() else {
             slots.remove(key);
+            self.freed.notify_waiters();
             return None;
         };
         slot.cancel = CancellationToken::new();
@@ -168,6 +194,24 @@ impl Runs {
     /// The runs that a session is working on now.
     pub(crate) fn running(&self, key: &SessionKey) -> Vec<String> {
         self.slots().get(key).map(|slot| slot.queue.running_run_ids().to_vec()).unwrap_or_default()
+    }
+
+    /// The session on which a run is worked or in whose queue it waits.
+    pub(crate) fn session_of(&self, run_id: &str) -> Option<SessionKey> {
+        let slots = self.slots();
+        let has = |slot: &Slot| {
+            slot.queue.running_run_ids().iter().any(|id| id == run_id)
+                || slot.queue.waiting_run_ids().any(|id| id == run_id)
+        };
+        slots.iter().find(|(_, slot)| has(slot)).map(|(key, _)| key.clone())
+    }
+
+    /// Takes everything out that waits for a session's next turns.
+    pub(crate) fn take_waiting(&self, key: &SessionKey) -> Vec<Submission<Work>> {
+        let mut slots = self.slots();
+        let Some(slot) = slots.get_mut(key) else { return Vec::new() };
+        let waiting: Vec<String> = slot.queue.waiting_run_ids().map(str::to_owned).collect();
+        waiting.iter().filter_map(|id| slot.queue.remove(id)).collect()
     }
 
     /// How many sessions have work.

@@ -5,7 +5,7 @@ use crate::shared::Shared;
 use agent::turn::{ModelCall, Transcript, TranscriptError, TranscriptFuture};
 use model::{Content, Inbound, Message, NoteMessage, Part, SessionKey, UserMessage};
 use std::sync::{Arc, Mutex};
-use store::{Entry, InboundRow, LedgerCall, StoreError, SystemEvent};
+use store::{CostParts, Entry, InboundRow, LedgerCall, StoreError, SystemEvent};
 
 /// The transcript of one run.
 pub(crate) struct RunTranscript {
@@ -102,8 +102,21 @@ pub(crate) fn ledger_call(call: ModelCall) -> LedgerCall {
         model: call.model,
         kind: call.kind.as_str().to_owned(),
         usage: call.usage,
+        cost: cost_parts(&call.price, &call.usage),
         duration_ms: i64::try_from(call.duration_ms).unwrap_or(i64::MAX),
         error: call.error,
+    }
+}
+
+fn cost_parts(price: &llm::Price, usage: &model::Usage) -> CostParts {
+    // Token counts are far below what a double holds exactly.
+    #[allow(clippy::cast_precision_loss)]
+    let cost = |tokens: u64, per_million: f64| tokens as f64 * per_million / 1e6;
+    CostParts {
+        input: cost(usage.input, price.input),
+        output: cost(usage.output, price.output),
+        cache_read: cost(usage.cache_read, price.cache_read),
+        cache_write: cost(usage.cache_write, price.cache_write),
     }
 }
 

@@ -126,9 +126,10 @@ async fn answer(
 ) -> TurnOutcome {
     let settings = &begun.current.settings;
     let directives = begun.run.directives.clone().unwrap_or_default();
+    // What the call asks for goes before what was chosen for the session.
     let model = match &directives.model {
         Some(name) => begun.current.models.named(name),
-        None => begun.current.models.for_agent(key.agent_id()),
+        None => begun.current.models.for_run(key.agent_id(), begun.run.model_choice.as_deref()),
     };
     let model = match model {
         Ok(model) => model,
@@ -214,6 +215,11 @@ fn node_names(shared: &Shared) -> Vec<String> {
 
 /// A turn that could not even ask the model.
 pub(crate) fn failed(message: String) -> TurnOutcome {
+    ended(TurnEnd::Failed(TurnError { kind: TurnErrorKind::Model(llm::ErrorKind::Refused), message }))
+}
+
+/// A turn that ended before it began.
+pub(crate) fn ended(end: TurnEnd) -> TurnOutcome {
     TurnOutcome {
         reply: String::new(),
         silent: false,
@@ -224,6 +230,6 @@ pub(crate) fn failed(message: String) -> TurnOutcome {
         tool_names: vec![],
         tool_failures: 0,
         model_calls: 0,
-        end: TurnEnd::Failed(TurnError { kind: TurnErrorKind::Model(llm::ErrorKind::Refused), message }),
+        end,
     }
 }

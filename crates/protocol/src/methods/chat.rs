@@ -1,6 +1,6 @@
 //! Methods that a chat page uses.
 
-use super::{MethodSpec, act, read, write};
+use super::{MethodSpec, act, admin, read, write};
 use crate::shape::{Kind, Shape, opt, req};
 
 /// Methods that a chat page uses.
@@ -30,7 +30,33 @@ pub(super) const METHODS: &[MethodSpec] = &[
     ]),
     write("chat.send", &CHAT_SEND).gives(&["runId", "status"]).fails(&["SESSION_MUTATION_TARGET_REQUIRED"]),
     act("chat.abort", &CHAT_ABORT).gives(&["ok", "aborted", "runIds"]),
+    read("chat.metadata", &CHAT_METADATA).gives(&["models", "commands", "runtimeSelectionLocked"]),
+    read("chat.message.get", &CHAT_MESSAGE_GET).gives(&["ok", "message", "unavailableReason"]),
+    admin("chat.inject", &CHAT_INJECT).gives(&["ok", "messageId"]),
 ];
+
+const CHAT_METADATA: Shape =
+    Shape { fields: &[opt("agentId", Kind::Name), opt("sessionKey", Kind::Name)], ignored: &[] };
+
+const CHAT_MESSAGE_GET: Shape = Shape {
+    fields: &[
+        req("sessionKey", Kind::Name),
+        opt("agentId", Kind::Name),
+        req("messageId", Kind::Name),
+        opt("maxChars", Kind::Int(1)),
+    ],
+    ignored: &[],
+};
+
+const CHAT_INJECT: Shape = Shape {
+    fields: &[
+        req("sessionKey", Kind::Name),
+        opt("agentId", Kind::Name),
+        req("message", Kind::Filled),
+        opt("label", Kind::Text),
+    ],
+    ignored: &[],
+};
 
 const CHAT_HISTORY: Shape = Shape {
     fields: &[

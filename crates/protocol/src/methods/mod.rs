@@ -20,6 +20,7 @@ mod usage;
 
 use crate::scope::Scope;
 use crate::shape::{Kind, Shape, req};
+use serde_json::Value;
 
 /// Who may call a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub struct MethodSpec {
     pub name: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// Whether a call with these parameters asks for `operator.admin` instead.
+    pub elevates: Option<fn(&Value) -> bool>,
     /// Whether the same `idempotencyKey` again gives the first answer instead of doing it again.
     pub idempotent: bool,
     /// What its parameters must look like.
@@ -63,12 +66,26 @@ pub struct MethodSpec {
 
 impl MethodSpec {
     const fn new(name: &'static str, access: Access, params: &'static Shape) -> Self {
-        Self { name, access, idempotent: false, params, result: &[], errors: &[] }
+        Self { name, access, elevates: None, idempotent: false, params, result: &[], errors: &[] }
     }
 
     const fn keyed(mut self) -> Self {
         self.idempotent = true;
         self
+    }
+
+    /// Asks for `operator.admin` where the parameters are so.
+    const fn elevated_by(mut self, test: fn(&Value) -> bool) -> Self {
+        self.elevates = Some(test);
+        self
+    }
+
+    /// Who may call it with these parameters.
+    pub fn access_for(&self, params: &Value) -> Access {
+        match self.elevates {
+            Some(test) if test(params) => Access::Operator(Scope::Admin),
+            _ => self.access,
+        }
     }
 
     const fn gives(mut self, result: &'static [&'static str]) -> Self {

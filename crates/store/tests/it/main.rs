@@ -10,5 +10,6 @@ mod nodes;
 mod opening;
 mod pairing_property;
 mod runs;
+mod session_edits;
 mod sessions;
 mod support;

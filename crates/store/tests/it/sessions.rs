@@ -6,7 +6,7 @@ use serde_json::json;
 use store::{Route, SessionFilter};
 
 fn all() -> SessionFilter {
-    SessionFilter { agent_id: None, limit: 100, offset: 0, search: None }
+    SessionFilter { limit: 100, ..SessionFilter::default() }
 }
 
 #[tokio::test]

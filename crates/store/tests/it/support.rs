@@ -5,7 +5,7 @@ use model::{
     SessionKey, StopReason, Usage, UserMessage,
 };
 use std::sync::Arc;
-use store::{BeginRun, DeviceAsk, FinishRun, LedgerCall, RunStatus, Store};
+use store::{BeginRun, CostParts, DeviceAsk, FinishRun, LedgerCall, RunStatus, Store};
 
 pub(crate) const START: i64 = 1_800_000_000_000;
 
@@ -76,6 +76,7 @@ pub(crate) fn call(kind: &str, input: u64, cost: f64) -> LedgerCall {
         model: kind.into(),
         kind: kind.into(),
         usage: Usage { input, output: 10, cache_read: 5, cache_write: 0, cost },
+        cost: CostParts { input: cost, ..CostParts::default() },
         duration_ms: 12,
         error: None,
     }

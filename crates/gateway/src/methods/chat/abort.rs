@@ -1,7 +1,7 @@
 //! `chat.abort`: stops a session's running turn, or takes a waiting message out.
 
 use crate::methods::{Answer, Call, store_error, submit};
-use crate::runs::{Work, finish};
+use crate::runs::finish;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -17,12 +17,6 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let key = submit::session_key(&call, Some(&p.session_key), p.agent_id.as_deref())?;
     let (mut aborted, removed) = call.shared.runs.abort(&key, p.run_id.as_deref());
-    for submission in removed {
-        if let Work::Message { row, .. } = &submission.payload {
-            call.shared.store.close_inbound(vec![row.id], "aborted", vec![]).await.map_err(store_error)?;
-        }
-        finish::never_begun(&call.shared, &key, &submission.run_id).await;
-        aborted.push(submission.run_id);
-    }
+    aborted.extend(finish::close_waiting(&call.shared, &key, removed).await.map_err(store_error)?);
     Ok(json!({"ok": true, "aborted": !aborted.is_empty(), "runIds": aborted}).into())
 }

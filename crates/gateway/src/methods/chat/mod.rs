@@ -2,6 +2,9 @@
 
 mod abort;
 mod history;
+mod inject;
+mod message_get;
+mod metadata;
 mod send;
 
 use super::{Handler, handlers};
@@ -12,4 +15,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "chat.history" => history::handle,
     "chat.send" => send::handle,
     "chat.abort" => abort::handle,
+    "chat.metadata" => metadata::handle,
+    "chat.message.get" => message_get::handle,
+    "chat.inject" => inject::handle,
 };

@@ -1,10 +1,12 @@
 //! `sessions.list`, and the row of a session that several methods show.
 
+use super::entry;
 use crate::methods::{Answer, Call, store_error};
 use crate::shared::Shared;
+use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{RunStatus, Session, SessionFilter};
+use store::{Archived, RunStatus, Session, SessionFilter};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
@@ -18,6 +20,8 @@ struct Params {
     agent_id: Option<String>,
     search: Option<String>,
     active_minutes: Option<i64>,
+    label: Option<String>,
+    archived: Option<Value>,
 }
 
 pub(super) async fn handle(mut call: Call) -> Answer {
@@ -29,8 +33,10 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         limit,
         offset: p.offset,
         search: p.search.filter(|s| !s.is_empty()),
+        label: p.label,
+        archived: archived(p.archived.as_ref())?,
     };
-    let searched = filter.search.is_some();
+    let searched = filter.search.is_some() || filter.label.is_some();
     let page = shared.store.session_page(filter).await.map_err(store_error)?;
     let (sessions, total) = (&page.sessions, page.total);
     let now = shared.clock.now_ms();
@@ -55,6 +61,17 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     .into())
 }
 
+fn archived(asked: Option<&Value>) -> Result<Archived, ErrorShape> {
+    match asked {
+        None | Some(Value::Bool(false)) => Ok(Archived::No),
+        Some(Value::Bool(true)) => Ok(Archived::Only),
+        Some(Value::String(all)) if all == "all" => Ok(Archived::All),
+        Some(_) => Err(ErrorShape::invalid(
+            "invalid sessions.list params: at /archived: must be true, false or \"all\"",
+        )),
+    }
+}
+
 /// Where sessions are kept.
 pub(crate) fn store_path(shared: &Shared) -> String {
     shared.paths.state_dir.join("state").join("gateway.sqlite").display().to_string()
@@ -77,8 +94,12 @@ pub(crate) fn defaults(shared: &Shared) -> Value {
 pub(crate) fn row(shared: &Shared, session: &Session) -> Value {
     let key = &session.key;
     let is_group = session.chat_type.as_deref() == Some("group");
-    let title = session.title.clone().unwrap_or_else(|| key.rest().to_owned());
+    let title = entry::display_name(session);
     let active = shared.runs.running(key);
+    let (provider, model) = match session.model_choice.as_deref().and_then(|name| name.split_once('/')) {
+        Some((provider, model)) => (Some(provider), Some(model)),
+        None => (session.provider.as_deref(), session.model.as_deref()),
+    };
     let mut out = json!({
         "key": key,
         "createdVia": session.created_via,
@@ -90,8 +111,9 @@ pub(crate) fn row(shared: &Shared, session: &Session) -> Value {
         "displayName": title,
         "derivedTitle": title,
         "updatedAt": session.updated_at_ms,
-        "archived": false,
-        "pinned": false,
+        "archived": session.archived_at_ms.is_some(),
+        "pinned": session.pinned_at_ms.is_some(),
+        "unread": entry::is_unread(session),
         "sessionId": session.session_id,
         "inputTokens": session.usage.input,
         "outputTokens": session.usage.output,
@@ -99,15 +121,24 @@ pub(crate) fn row(shared: &Shared, session: &Session) -> Value {
         "totalTokensFresh": true,
         "estimatedCostUsd": session.usage.cost,
         "effectiveQueueMode": queue_mode_name(shared, session),
+        "modelOverrideSource": session.model_choice.as_ref().map(|_| "user"),
         "compactionCount": session.compactions,
         "hasActiveRun": !active.is_empty(),
         "activeRunIds": active,
         "snapshotAt": shared.clock.now_ms(),
     });
-    for (name, value) in [("modelProvider", &session.provider), ("model", &session.model)] {
-        if let Some(value) = value {
-            out[name] = json!(value);
-        }
+    let chosen = [
+        ("modelProvider", json!(provider)),
+        ("model", json!(model)),
+        ("label", json!(session.label)),
+        ("parentSessionKey", json!(session.parent_key)),
+        ("archivedAt", json!(session.archived_at_ms)),
+        ("pinnedAt", json!(session.pinned_at_ms)),
+        ("lastReadAt", json!(session.read_at_ms)),
+        ("markedUnreadAt", json!(session.marked_unread_at_ms)),
+    ];
+    for (name, value) in chosen.into_iter().filter(|(_, value)| !value.is_null()) {
+        out[name] = value;
     }
     if let Some(preview) = &session.preview {
         out["lastMessagePreview"] = json!(preview);

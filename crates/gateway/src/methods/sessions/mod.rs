@@ -1,8 +1,18 @@
 //! Methods about sessions.
 
+mod abort;
+mod compact;
+mod create;
+mod delete;
 mod describe;
+mod entry;
 pub(crate) mod list;
+mod patch;
+mod preview;
 mod reset;
+mod resolve;
+mod search;
+mod send;
 mod subscribe;
 
 use super::{Handler, handlers};
@@ -16,4 +26,14 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "sessions.unsubscribe" => subscribe::unsubscribe,
     "sessions.messages.subscribe" => subscribe::subscribe_messages,
     "sessions.messages.unsubscribe" => subscribe::unsubscribe_messages,
+    "sessions.preview" => preview::handle,
+    "sessions.resolve" => resolve::handle,
+    "sessions.create" => create::handle,
+    "sessions.send" => send::handle,
+    "sessions.abort" => abort::handle,
+    "sessions.patch" => patch::handle,
+    "sessions.delete" => delete::handle,
+    "sessions.compact" => compact::handle,
+    "sessions.search" => search::handle,
+    "sessions.usage" => crate::methods::usage::sessions::handle,
 };

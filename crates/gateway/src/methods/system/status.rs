@@ -84,7 +84,8 @@ fn cli_projection(call: &Call) -> Value {
 /// The latest sessions of an agent or of all, and how many there are.
 async fn sessions(call: &Call, agent: Option<&str>) -> Result<(Vec<Value>, i64), ErrorShape> {
     let store = &call.shared.store;
-    let filter = SessionFilter { agent_id: agent.map(str::to_owned), limit: RECENT, offset: 0, search: None };
+    let filter =
+        SessionFilter { agent_id: agent.map(str::to_owned), limit: RECENT, ..SessionFilter::default() };
     let sessions = store.sessions(filter).await.map_err(store_error)?;
     let count = store.session_count(agent).await.map_err(store_error)?;
     Ok((sessions.iter().map(|session| brief(call, session)).collect(), count))
@@ -108,7 +109,7 @@ fn brief(call: &Call, session: &store::Session) -> Value {
         "totalTokensFresh": true,
         "model": session.model,
     });
-    if let Ok(model) = shared.current().models.for_agent(session.key.agent_id()) {
+    if let Ok(model) = shared.models().for_run(session.key.agent_id(), session.model_choice.as_deref()) {
         let window = u64::from(model.info().context_window);
         out["contextTokens"] = json!(window);
         out["remainingTokens"] = json!(window.saturating_sub(used));
