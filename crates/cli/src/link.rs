@@ -151,7 +151,7 @@ pub(crate) async fn one_call(
     method: &str,
     params: Value,
 ) -> Result<Value, Failure> {
-    let link = Link::dial_for(ctx, args, method).await?;
+    let link = Link::dial(ctx, args, &scopes_for(method, &params)).await?;
     let payload = link.call(method, params).await?;
     link.leave().await;
     Ok(payload)
@@ -202,7 +202,12 @@ pub(crate) fn scope_names(scopes: &[Scope]) -> Vec<String> {
 
 /// The scope that a method needs. One that is not known here may be another gateway's: that takes all there is.
 pub(crate) fn scopes_of(method: &str) -> Vec<String> {
-    match protocol::methods::find(method).map(|m| m.access) {
+    scopes_for(method, &Value::Null)
+}
+
+/// The scope that a method needs for these parameters.
+pub(crate) fn scopes_for(method: &str, params: &Value) -> Vec<String> {
+    match protocol::methods::find(method).map(|m| m.access_for(params)) {
         // Reading is what any operator may do.
         Some(Access::Anyone | Access::Node) => scope_names(&[Scope::Read]),
         Some(Access::Operator(scope)) => scope_names(&[scope]),

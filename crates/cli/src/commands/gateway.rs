@@ -5,6 +5,7 @@ mod call;
 mod probe;
 mod run;
 mod status;
+mod usage_cost;
 
 use super::health::{self, HealthArgs};
 use crate::context::Context;
@@ -33,6 +34,8 @@ enum GatewayCommand {
     Health(HealthArgs),
     /// Call a method and print its answer
     Call(call::CallArgs),
+    /// What the models cost, day by day
+    UsageCost(usage_cost::UsageCostArgs),
 }
 
 impl GatewayArgs {
@@ -54,5 +57,6 @@ pub(crate) async fn run(args: GatewayArgs, ctx: &Context) -> Result<(), Failure>
         Some(GatewayCommand::Probe(args)) => probe::run(args, ctx).await,
         Some(GatewayCommand::Health(args)) => health::run(args, ctx).await,
         Some(GatewayCommand::Call(args)) => call::run(args, ctx).await,
+        Some(GatewayCommand::UsageCost(args)) => usage_cost::run(args, ctx).await,
     }
 }

@@ -1,4 +1,7 @@
-//! `openclaw sessions`: the gateway's sessions, newest first.
+//! `openclaw sessions`: the gateway's sessions, newest first, and what can be done with them.
+
+mod compact;
+mod lifecycle;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
@@ -9,7 +12,7 @@ use crate::view::{cell, list, number};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-/// `sessions`, alone or with its one subcommand.
+/// `sessions`, alone or with a subcommand.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct SessionsArgs {
@@ -23,6 +26,12 @@ pub(crate) struct SessionsArgs {
 enum SessionsCommand {
     /// List the sessions (also without this word)
     List(Filter),
+    /// Put sessions away: they are stopped and leave the list
+    Archive(lifecycle::ArchiveArgs),
+    /// Delete sessions: they are stopped and their keys are free
+    Delete(lifecycle::DeleteArgs),
+    /// Make what the model reads of a session shorter
+    Compact(compact::CompactArgs),
 }
 
 /// Which sessions.
@@ -48,6 +57,9 @@ struct Filter {
 pub(crate) async fn run(args: SessionsArgs, ctx: &Context) -> Result<(), Failure> {
     let filter = match args.command {
         Some(SessionsCommand::List(filter)) => filter,
+        Some(SessionsCommand::Archive(args)) => return lifecycle::archive(args, ctx).await,
+        Some(SessionsCommand::Delete(args)) => return lifecycle::delete(args, ctx).await,
+        Some(SessionsCommand::Compact(args)) => return compact::run(args, ctx).await,
         None => args.filter,
     };
     let mut params = json!({"limit": filter.limit});

@@ -4,7 +4,7 @@ use crate::args::ConnectArgs;
 use crate::commands::nodes::invoke::object;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::link::Link;
+use crate::link::{Link, scopes_for};
 use clap::Args;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub(super) struct CallArgs {
 }
 
 pub(super) async fn run(args: CallArgs, ctx: &Context) -> Result<(), Failure> {
-    let link = Link::dial_for(ctx, &args.connect, &args.method).await?;
+    let link = Link::dial(ctx, &args.connect, &scopes_for(&args.method, &args.params)).await?;
     let answer = if args.expect_final {
         let time = args.connect.timeout();
         link.call_two_phase(&args.method, args.params, time, |_accepted| {}).await?

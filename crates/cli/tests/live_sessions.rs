@@ -1,0 +1,98 @@
+//! The commands about sessions and what they cost, against a running gateway of this build.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "support/live.rs"]
+mod live;
+mod support;
+
+use live::{Gateway, Places, config};
+use serde_json::{Value, json};
+use support::Home;
+use testkit::fake_model::FakeModel;
+use testkit::fake_telegram::FakeTelegram;
+
+struct World {
+    _telegram: FakeTelegram,
+    model: FakeModel,
+    home: Home,
+    gateway: Gateway,
+}
+
+impl World {
+    async fn start() -> Self {
+        let telegram = FakeTelegram::start("123:abc").await;
+        let model = FakeModel::start().await;
+        let (url, root) = (model.url(), telegram.url());
+        let dm = r#"dmPolicy: "pairing", allowFrom: []"#;
+        let places = Places { model: &url, api: "openai-completions", telegram: &root, dm, more: "" };
+        let home = Home::with_config(&config(&places));
+        let gateway = Gateway::start(&home);
+        Self { _telegram: telegram, model, home, gateway }
+    }
+
+    fn call(&self, method: &str, params: Value) -> Value {
+        self.gateway.json(&self.home, &["gateway", "call", method, "--params", &params.to_string()])
+    }
+
+    /// What a command prints as JSON, and its exit code.
+    fn envelope(&self, args: &[&str]) -> (i32, Value) {
+        let ran = self.gateway.run(&self.home, &[args, &["--json"]].concat());
+        (ran.code, serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{e}: {}{}", ran.out, ran.err)))
+    }
+
+    fn say(&self, key: &str, text: &str) {
+        let ran = self.gateway.run(&self.home, &["agent", "--session-key", key, "--message", text]);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_are_put_away_and_deleted_with_a_result_for_each() {
+    let world = World::start().await;
+    for key in ["one", "two", "main"] {
+        world.call("sessions.create", json!({"key": key}));
+    }
+    let (code, dry) = world.envelope(&["sessions", "archive", "one", "nowhere", "main", "--dry-run"]);
+    assert_eq!((code, &dry["ok"], &dry["dryRun"]), (1, &json!(false), &json!(true)));
+    let statuses: Vec<&str> =
+        dry["results"].as_array().unwrap().iter().filter_map(|r| r["status"].as_str()).collect();
+    assert_eq!(statuses, ["would_archive", "not_found", "failed"]);
+    let (code, done) = world.envelope(&["sessions", "archive", "agent:main:one"]);
+    assert_eq!((code, &done["results"][0]["status"]), (0, &json!("archived")));
+    let (code, again) = world.envelope(&["sessions", "archive", "one"]);
+    assert_eq!((code, &again["results"][0]["status"]), (0, &json!("already_archived")));
+
+    let unsure = world.gateway.run(&world.home, &["sessions", "delete", "two"]);
+    assert_eq!(unsure.code, 2, "{}{}", unsure.out, unsure.err);
+    assert!(unsure.err.contains("--yes"), "{}", unsure.err);
+    let (code, dry) = world.envelope(&["sessions", "delete", "two", "--dry-run"]);
+    assert_eq!((code, &dry["results"][0]["status"]), (0, &json!("would_delete")));
+    let (code, done) = world.envelope(&["sessions", "delete", "one", "two", "--yes", "--agent", "main"]);
+    assert_eq!((code, &done["results"][1]["status"]), (0, &json!("deleted")), "{done}");
+    let left = world.call("sessions.list", json!({"archived": "all"}));
+    assert_eq!((&left["count"], &left["sessions"][0]["key"]), (&json!(1), &json!("agent:main:main")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_compacted_and_what_it_cost_is_shown_by_day() {
+    let world = World::start().await;
+    for text in ["first", "second", "third"] {
+        world.say("main", text);
+    }
+    let (code, kept) = world.envelope(&["sessions", "compact", "main", "--max-lines", "2"]);
+    assert_eq!((code, &kept["compacted"], &kept["kept"]), (0, &json!(true), &json!(2)));
+    world.say("main", &"fourth ".repeat(200));
+    let requests = world.model.request_count();
+    let ran = world.gateway.run(&world.home, &["sessions", "compact", "main"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("tokens became"), "{}", ran.out);
+    assert_eq!(world.model.request_count(), requests + 1, "the model sums up");
+    let (code, cost) = world.envelope(&["gateway", "usage-cost", "--days", "2"]);
+    assert_eq!((code, cost["daily"].as_array().map(Vec::len)), (0, Some(2)));
+    let ran = world.gateway.run(&world.home, &["gateway", "usage-cost", "--all-agents"]);
+    let tokens = cost["totals"]["totalTokens"].to_string();
+    assert!(ran.code == 0 && ran.out.contains(&tokens), "{tokens}: {}{}", ran.out, ran.err);
+    let missing = world.gateway.run(&world.home, &["sessions", "compact", "nowhere"]);
+    assert_eq!(missing.code, 1, "{}{}", missing.out, missing.err);
+}
