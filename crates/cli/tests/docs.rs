@@ -1,11 +1,8 @@
-//! The pages under `docs/` say what the program does: the method table, the commands, and links that lead somewhere.
+//! The pages under `docs/` say what the program does: the commands, and links that lead somewhere.
 
 // Helpers outside of test functions may end the test too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use protocol::Access;
-use protocol::events::EVENTS;
-use protocol::methods;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,25 +12,6 @@ fn root() -> PathBuf {
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
-}
-
-#[test]
-fn the_protocol_page_lists_every_method_and_event_and_no_other() {
-    let rows = methods::all().map(|method| {
-        let access = match method.access {
-            Access::Anyone => "anyone",
-            Access::Operator(scope) => scope.as_str(),
-            Access::Node => "nodes",
-        };
-        format!("| `{}` | {access} | {} |", method.name, if method.idempotent { "yes" } else { "" })
-    });
-    let mut rows: Vec<String> = rows.collect();
-    rows.sort();
-    let page = page("docs/protocol-coverage.md");
-    let listed: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
-    assert_eq!(listed, rows);
-    let events: Vec<String> = EVENTS.iter().map(|event| format!("`{event}`")).collect();
-    assert!(page.contains(&events.join(" · ")), "{}", events.join(" · "));
 }
 
 #[test]

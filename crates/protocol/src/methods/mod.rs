@@ -129,28 +129,33 @@ const fn anyone(name: &'static str, params: &'static Shape) -> MethodSpec {
     MethodSpec::new(name, Access::Anyone, params)
 }
 
-/// Every method there is, by area.
-const AREAS: &[&[MethodSpec]] = &[
-    agents::METHODS,
-    approvals::METHODS,
-    channels::METHODS,
-    chat::METHODS,
-    config::METHODS,
-    cron::METHODS,
-    devices::METHODS,
-    files::METHODS,
-    models::METHODS,
-    nodes::METHODS,
-    sessions::METHODS,
-    system::METHODS,
-    terminal::METHODS,
-    tools::METHODS,
-    usage::METHODS,
+/// Every method there is, by area; each with its heading in the reference.
+const AREAS: &[(&str, &[MethodSpec])] = &[
+    ("Agents", agents::METHODS),
+    ("Approvals of commands", approvals::METHODS),
+    ("Channels", channels::METHODS),
+    ("Chat", chat::METHODS),
+    ("Configuration", config::METHODS),
+    ("Jobs that run by themselves", cron::METHODS),
+    ("Devices", devices::METHODS),
+    ("Files", files::METHODS),
+    ("Models", models::METHODS),
+    ("Nodes", nodes::METHODS),
+    ("Sessions", sessions::METHODS),
+    ("The gateway itself", system::METHODS),
+    ("Terminals", terminal::METHODS),
+    ("Tools", tools::METHODS),
+    ("Usage", usage::METHODS),
 ];
+
+/// The areas and their methods.
+pub fn areas() -> impl Iterator<Item = (&'static str, &'static [MethodSpec])> {
+    AREAS.iter().copied()
+}
 
 /// Every method there is.
 pub fn all() -> impl Iterator<Item = &'static MethodSpec> {
-    AREAS.iter().copied().flatten()
+    areas().flat_map(|(_, methods)| methods)
 }
 
 /// Looks a method up.

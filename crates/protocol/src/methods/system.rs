@@ -54,6 +54,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "stateDir",
         "model",
         "channelSummary",
+        "cliProjection",
         "connections",
         "nodes",
         "outbox",

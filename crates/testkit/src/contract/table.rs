@@ -156,6 +156,8 @@ const RECORDED: &[(&str, &str, &str)] = &[
     ("AgentEvent", "", "sessionKey"),
     ("AgentEvent", "", "sessionId"),
     ("AgentEvent", "", "agentId"),
+    // Jobs in `cron.list` name the agent that they run as.
+    ("CronJob", "", "effectiveAgentId"),
     // How the client came in.
     ("HelloOk", "/auth", "method"),
     // The same health that `health` answers, whose shape is not published.
