@@ -70,6 +70,8 @@ async fn sessions_are_put_away_and_deleted_with_a_result_for_each() {
     assert_eq!((code, &dry["results"][0]["status"]), (0, &json!("would_delete")));
     let (code, done) = world.envelope(&["sessions", "delete", "one", "two", "--yes", "--agent", "main"]);
     assert_eq!((code, &done["results"][1]["status"]), (0, &json!("deleted")), "{done}");
+    let kept = done["results"][1]["archived"][0].as_str().expect("where it is kept");
+    assert!(kept.ends_with(".sqlite"), "{kept}");
     let left = world.call("sessions.list", json!({"archived": "all"}));
     assert_eq!((&left["count"], &left["sessions"][0]["key"]), (&json!(1), &json!("agent:main:main")));
 }

@@ -58,7 +58,7 @@ impl Store {
         if terms.is_empty() {
             return Ok(Vec::new());
         }
-        let keys = search.keys.as_ref().map(|keys| sql::json(keys)).transpose();
+        let keys = search.keys.as_ref().map(sql::json).transpose();
         self.read(move |c| {
             let sql = "SELECT s.key, s.session_id, e.id, e.message, -bm25(entry_text)
                        FROM entry_text JOIN entries e ON e.entry = entry_text.rowid

@@ -28,7 +28,7 @@ enum GatewayCommand {
     Run(run::RunArgs),
     /// Where the gateway is, and whether it answers
     Status(status::StatusArgs),
-    /// Every gateway that could be meant: whether it answers, and what this client may do there
+    /// Every gateway that could be meant: whether it answers, what this client may do there
     Probe(probe::ProbeArgs),
     /// Whether the gateway is well
     Health(HealthArgs),

@@ -127,12 +127,17 @@ async fn one(link: &Link, key: &str, args: &Which, operation: Operation) -> Resu
         return Ok(json!({"key": session["key"], "ok": true, "status": "already_archived"}));
     }
     let done = if args.dry_run { "would_" } else { "" };
+    let mut kept = Value::Null;
     if !args.dry_run {
         let (method, params) = operation.call(session);
-        link.call(method, params).await?;
+        kept = link.call(method, params).await?["archived"].take();
     }
     let word = if args.dry_run { operation.word().to_owned() } else { format!("{}d", operation.word()) };
-    Ok(json!({"key": session["key"], "ok": true, "status": format!("{done}{word}")}))
+    let mut result = json!({"key": session["key"], "ok": true, "status": format!("{done}{word}")});
+    if !kept.is_null() {
+        result["archived"] = kept;
+    }
+    Ok(result)
 }
 
 /// Asks whoever sits there; nobody there, and the flag is needed.

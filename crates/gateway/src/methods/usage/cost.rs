@@ -30,7 +30,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     };
     let now = shared.clock.now_ms();
     let days = p.asked.days(now, shared.store.first_call().await.map_err(store_error)?)?;
-    let filter = UsageFilter { from_ms: days.from_ms(), before_ms: days.before_ms(), agent_id, key: None };
+    let filter = UsageFilter { from_ms: days.begin_ms(), before_ms: days.before_ms(), agent_id, key: None };
     let cells = shared.store.used(filter).await.map_err(store_error)?;
     let models = shared.models();
     let (mut by_day, mut totals) = (HashMap::new(), Totals::default());

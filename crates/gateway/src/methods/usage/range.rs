@@ -88,7 +88,7 @@ impl Asked {
 
 impl Days {
     /// The first moment.
-    pub(super) fn from_ms(&self) -> i64 {
+    pub(super) fn begin_ms(&self) -> i64 {
         self.start_of(self.first)
     }
 
@@ -154,7 +154,7 @@ mod tests {
         let asked: Asked = serde_json::from_value(asked).unwrap();
         let days = asked.days(NOW, Some(NOW - 3 * 86_400_000)).map_err(|e| e.message)?;
         assert_eq!(days.each().count() as i64, days.count());
-        Ok((days.first.to_string(), days.last.to_string(), days.count(), days.from_ms(), days.before_ms()))
+        Ok((days.first.to_string(), days.last.to_string(), days.count(), days.begin_ms(), days.before_ms()))
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(crate) async fn handle(mut call: Call) -> Answer {
     let now = shared.clock.now_ms();
     let days = p.asked.days(now, shared.store.first_call().await.map_err(store_error)?)?;
     let filter = UsageFilter {
-        from_ms: days.from_ms(),
+        from_ms: days.begin_ms(),
         before_ms: days.before_ms(),
         agent_id: p.agent_id.clone(),
         key: key.clone(),
