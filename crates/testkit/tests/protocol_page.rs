@@ -68,9 +68,14 @@ fn page() -> String {
 
 fn entry(method: &MethodSpec) -> String {
     let key = if method.idempotent { " · the same idempotency key gives the first answer" } else { "" };
-    let mut text = format!("\n### `{}`\nWho: {}{key}  \n", method.name, who(method.access));
+    let more = if method.elevates.is_some() { ", and `operator.admin` for more than that" } else { "" };
+    let mut text = format!("\n### `{}`\nWho: {}{more}{key}  \n", method.name, who(method.access));
     if !method.params.fields.is_empty() {
         text += &format!("Parameters: {}  \n", fields(method.params));
+    }
+    let unset: Vec<&str> = method.params.fields.iter().filter(|f| is_unset(f)).map(|f| f.name).collect();
+    if !unset.is_empty() {
+        text += &format!("Not supported, and refused unless null or false: {}  \n", code(&unset));
     }
     if !method.params.ignored.is_empty() {
         text += &format!("Ignored: {}  \n", code(method.params.ignored));
@@ -102,7 +107,11 @@ fn fields(shape: &Shape) -> String {
         let optional = if field.required { "" } else { "?" };
         format!("`{}`{optional} {}", field.name, kind(field.kind))
     };
-    shape.fields.iter().map(one).collect::<Vec<_>>().join(", ")
+    shape.fields.iter().filter(|f| !is_unset(f)).map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn is_unset(field: &Field) -> bool {
+    matches!(field.kind, Kind::Unset)
 }
 
 fn kind(value: Kind) -> String {
