@@ -1,5 +1,9 @@
 //! The agent's folder: the files that tell it who it is, whom it works for and what it remembers.
 
+mod files;
+
+pub use files::{MAX_FILE_BYTES, WorkspaceFile};
+
 use crate::text;
 use std::collections::BTreeSet;
 use std::fs;

@@ -5,6 +5,7 @@ mod channels;
 mod cron;
 mod gateway;
 mod gateway_auth;
+mod heartbeat;
 mod logging;
 mod messages;
 mod models;
@@ -24,6 +25,7 @@ pub use gateway::{
     Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeCommands, NodePairing, NodesConfig,
 };
 pub use gateway_auth::{AuthConfig, AuthMode, RateLimit};
+pub use heartbeat::{ActiveHours, HeartbeatConfig};
 pub use logging::{LogLevel, LoggingConfig};
 pub use messages::{MessagesConfig, QueueConfig, QueueMode};
 pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};

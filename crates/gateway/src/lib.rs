@@ -7,6 +7,7 @@ mod cron;
 mod current;
 mod delivery;
 mod health;
+mod heartbeat;
 mod http;
 mod hub;
 mod idempotency;

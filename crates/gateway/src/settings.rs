@@ -49,6 +49,10 @@ pub(crate) struct Settings {
     pub(crate) fetch_allowed: bool,
     pub(crate) fetch_private: bool,
     pub(crate) queue_cap: usize,
+    /// The agents that have a heartbeat, each with its own.
+    pub(crate) heartbeats: Vec<(String, config::HeartbeatConfig)>,
+    /// Channel and chat of whoever owns this gateway, where that is known.
+    pub(crate) owner: Option<(String, String)>,
     /// Whether jobs run at their times.
     pub(crate) cron_enabled: bool,
     /// Runs of jobs at the same time.
@@ -97,6 +101,8 @@ impl Settings {
             fetch_allowed: config.tools.web_fetch.enabled,
             fetch_private: config.tools.web_fetch.allow_private,
             queue_cap: config.messages.queue.cap.max(1),
+            heartbeats: config.agents.heartbeats(),
+            owner: owner(config),
             cron_enabled: config.cron.enabled && env.get("OPENCLAW_SKIP_CRON").is_none_or(|v| v != "1"),
             cron_max_runs: config.cron.max_concurrent_runs,
             dm_scope: config.session.dm_scope,
@@ -112,6 +118,11 @@ impl Settings {
     /// What a message of this channel does while a turn runs.
     pub(crate) fn queue_mode_for(&self, channel: &str) -> QueueMode {
         self.queue_by_channel.get(channel).copied().unwrap_or(self.queue_mode)
+    }
+
+    /// The heartbeat of an agent that has one.
+    pub(crate) fn heartbeat(&self, agent_id: &str) -> Option<&config::HeartbeatConfig> {
+        self.heartbeats.iter().find(|(id, _)| id == agent_id).map(|(_, heartbeat)| heartbeat)
     }
 
     /// The agent with this id; the default one where there is none, so that an old session still has a workspace.
@@ -132,7 +143,7 @@ pub(crate) struct Zone(TimeZone);
 
 impl Zone {
     /// `agents.defaults.userTimezone`, else that of this host. A name that nobody knows is reported, and reads as UTC.
-    fn named(name: Option<&str>) -> Self {
+    pub(crate) fn named(name: Option<&str>) -> Self {
         let Some(name) = name else { return Self(TimeZone::system()) };
         Self(TimeZone::get(name).unwrap_or_else(|error| {
             tracing::warn!(%error, "agents.defaults.userTimezone is no known time zone (write it as Europe/Berlin); using UTC");
@@ -146,6 +157,13 @@ impl Zone {
         let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
         (name, self.0.to_offset(now).seconds() / 60)
     }
+}
+
+/// The first person that a channel lets in by name: direct chats have the person's own id.
+fn owner(config: &Config) -> Option<(String, String)> {
+    let telegram = config.channels.telegram.as_ref().filter(|t| t.enabled)?;
+    let is_person = |id: &&String| !id.is_empty() && id.chars().all(|c| c.is_ascii_digit());
+    telegram.allow_from.iter().find(is_person).map(|id| ("telegram".to_owned(), id.clone()))
 }
 
 fn rate_limit(config: &Config) -> RateLimitSettings {

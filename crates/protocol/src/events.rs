@@ -20,4 +20,5 @@ pub const EVENTS: &[&str] = &[
     "device.pair.requested",
     "device.pair.resolved",
     "cron",
+    "heartbeat",
 ];

@@ -87,6 +87,17 @@ impl Host for FakeHost {
         Box::pin(async { Ok(transcript()) })
     }
 
+    fn cron<'a>(&'a self, call: CronCall, session: SessionKey) -> BoxFuture<'a, Result<Value, HostError>> {
+        Box::pin(async move {
+            Ok(json!({"did": match call {
+                CronCall::List => "list".to_owned(),
+                CronCall::Add(job) => format!("add {} for {session}", job["name"].as_str().unwrap_or("?")),
+                CronCall::Remove(id) => format!("remove {id}"),
+                CronCall::Run(id) => format!("run {id}"),
+            }}))
+        })
+    }
+
     fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>> {
         Box::pin(async move { Ok(json!({"session": key})) })
     }

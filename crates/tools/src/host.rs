@@ -1,7 +1,7 @@
 //! What tools need from the gateway.
 
 use model::{Message, SessionKey};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::pin::Pin;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,8 @@ pub trait Host: Send + Sync + 'static {
     /// The last `limit` entries of a transcript, oldest first.
     fn history<'a>(&'a self, key: SessionKey, limit: usize)
     -> BoxFuture<'a, Result<Vec<Message>, HostError>>;
+    /// Does something with jobs that run by themselves, for whoever speaks in a session.
+    fn cron<'a>(&'a self, call: CronCall, session: SessionKey) -> BoxFuture<'a, Result<Value, HostError>>;
     /// How a session stands: model, tokens, cost and the like; an object.
     fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>>;
 }
@@ -70,6 +72,19 @@ pub struct NodeCall {
     pub idempotency_key: String,
     /// Cancelled when nobody wants the answer any more.
     pub cancel: CancellationToken,
+}
+
+/// What is done with jobs that run by themselves.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CronCall {
+    /// Lists the jobs of the session's agent.
+    List,
+    /// Adds a job.
+    Add(Map<String, Value>),
+    /// Removes the job with this id.
+    Remove(String),
+    /// Runs the job with this id now.
+    Run(String),
 }
 
 /// A message to send.

@@ -4,6 +4,7 @@
 //! A model that has these tools can do on this host what the user who runs the gateway can do.
 
 mod args;
+mod cron;
 mod edit;
 mod egress;
 mod exec_node;
@@ -27,7 +28,7 @@ mod web_fetch;
 mod write;
 
 pub use egress::{Egress, EgressError, EgressPolicy, Fetched, Resolver, SystemResolver};
-pub use host::{BoxFuture, Host, HostError, NodeCall, NodeInfo, OutgoingMessage, SessionInfo};
+pub use host::{BoxFuture, CronCall, Host, HostError, NodeCall, NodeInfo, OutgoingMessage, SessionInfo};
 
 use agent::tool::{Tool, Tools};
 use model::SharedClock;
@@ -91,7 +92,8 @@ pub fn builtin(env: ToolEnv) -> Tools {
         Arc::new(nodes::Nodes::new(&env)),
         Arc::new(message::SendMessage::new(&env)),
     ];
-    let more: [Arc<dyn Tool>; 4] = [
+    let more: [Arc<dyn Tool>; 5] = [
+        Arc::new(cron::Cron::new(&env)),
         Arc::new(sessions_list::SessionsList::new(&env)),
         Arc::new(sessions_history::SessionsHistory::new(&env)),
         Arc::new(session_status::SessionStatus::new(&env)),

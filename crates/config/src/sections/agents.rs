@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::HeartbeatConfig;
 use crate::doc::Section;
 
 /// The agent that there is when none is configured.
@@ -44,6 +45,8 @@ pub struct AgentDefaults {
     pub max_concurrent: Option<usize>,
     /// `compaction`.
     pub compaction: CompactionConfig,
+    /// `heartbeat`; see [`AgentsConfig::heartbeats`].
+    pub heartbeat: HeartbeatConfig,
 }
 
 /// `agents.defaults.compaction`: shortening a transcript before the window is full.
@@ -72,6 +75,8 @@ pub struct AgentConfig {
     pub model: Option<ModelChoice>,
     /// `identity`.
     pub identity: AgentIdentity,
+    /// `heartbeat`, where it has one of its own.
+    pub heartbeat: Option<HeartbeatConfig>,
     /// `groupChat.mentionPatterns`, instead of those in `messages`.
     pub mention_patterns: Option<Vec<String>>,
 }
@@ -97,6 +102,7 @@ impl Default for AgentDefaults {
             user_timezone: None,
             max_concurrent: None,
             compaction: CompactionConfig::default(),
+            heartbeat: HeartbeatConfig::default(),
         }
     }
 }
@@ -137,6 +143,17 @@ impl AgentsConfig {
         self.list.iter().find(|agent| agent.id == id)
     }
 
+    /// The agents that have a heartbeat, each with its own: those whose entries have one, or else the default agent.
+    pub fn heartbeats(&self) -> Vec<(String, HeartbeatConfig)> {
+        let defaults = &self.defaults.heartbeat;
+        let own = self
+            .list
+            .iter()
+            .filter_map(|agent| Some((agent.id.clone(), agent.heartbeat.as_ref()?.over(defaults))));
+        let own: Vec<_> = own.collect();
+        if own.is_empty() { vec![(self.default_id().to_owned(), defaults.clone())] } else { own }
+    }
+
     /// The model of one agent: its own, else that of the defaults.
     pub fn model(&self, id: &str) -> &ModelChoice {
         let own = self.get(id).and_then(|agent| agent.model.as_ref());
@@ -157,6 +174,7 @@ impl AgentDefaults {
             user_timezone: s.text("userTimezone"),
             max_concurrent: concurrent,
             compaction: s.section("compaction", CompactionConfig::read),
+            heartbeat: s.section("heartbeat", HeartbeatConfig::read),
         }
     }
 
@@ -204,6 +222,7 @@ impl AgentConfig {
                     theme: identity.text("theme"),
                 }
             }),
+            heartbeat: s.section("heartbeat", |h| h.exists().then(|| HeartbeatConfig::read(h))),
             mention_patterns: s.section("groupChat", |group| {
                 group
                     .unsupported("mentionPatterns", "in groups, @name, a reply or a command wakes the agent");

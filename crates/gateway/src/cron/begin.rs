@@ -13,12 +13,14 @@ use store::{JobRow, StartCronRun, StoreError};
 const DEFAULT_TURN_MS: u64 = 60 * 60 * 1000;
 
 /// Why a run begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Why {
     /// Its time has come.
     Due,
     /// Somebody asked for it.
     Asked,
+    /// Something has happened in this session.
+    Woken(SessionKey),
 }
 
 /// Begins a run; `false` where the job was changed, removed or begun meanwhile.
@@ -42,7 +44,7 @@ pub(super) async fn run(
         job: row.job,
         agent_id: agent,
     };
-    take_off_the_calendar(&mut start.job, why, now);
+    take_off_the_calendar(&mut start.job, &why, now);
     if !shared.settings().has_agent(&start.agent_id) {
         let problem =
             format!("there is no agent {:?} any more; choose another: cron edit --agent", start.agent_id);
@@ -51,22 +53,37 @@ pub(super) async fn run(
         match start.job.payload.clone() {
             Payload::SystemEvent { text } => system_event(shared, &mut start, text, now).await?,
             Payload::AgentTurn { .. } => agent_turn(shared, &mut start, now).await?,
-            Payload::Heartbeat {} => {
-                at_once(&mut start, RunOutcome::Skipped, json!({"error": "no heartbeat"}), now);
-            }
+            Payload::Heartbeat {} => heartbeat(shared, &mut start, &why, now).await?,
         }
     }
     commit(shared, start, now).await
 }
 
 /// The job's next time, before anything happens: it is not begun twice for the same one.
-fn take_off_the_calendar(job: &mut Job, why: Why, now: i64) {
+fn take_off_the_calendar(job: &mut Job, why: &Why, now: i64) {
     job.state.running_at_ms = Some(now);
     let is_due = job.state.next_run_at_ms.is_some_and(|next| next <= now);
     // A run that was asked for leaves the calendar as it is.
-    if why == Why::Due || is_due {
+    if *why == Why::Due || is_due {
         job.state.next_run_at_ms = next_of(job, now).filter(|_| job.enabled);
     }
+}
+
+/// A look at what needs attention, or the reason why there is none now.
+async fn heartbeat(shared: &Shared, start: &mut StartCronRun, why: &Why, now: i64) -> Result<(), StoreError> {
+    let woken = match why {
+        Why::Woken(key) => Some(key.clone()),
+        Why::Asked => Some(SessionKey::main(&start.agent_id)),
+        Why::Due => None,
+    };
+    match crate::heartbeat::message(shared, &start.job, &start.run_id, woken.as_ref(), now).await? {
+        Ok(message) => {
+            start.session_key = SessionKey::parse(&message.chat.id).ok();
+            start.inbound = Some(message);
+        }
+        Err(reason) => at_once(start, RunOutcome::Skipped, json!({"error": reason}), now),
+    }
+    Ok(())
 }
 
 /// A line for the main session. That is all: the run is over with the commit that leaves the line.
@@ -174,7 +191,10 @@ async fn commit(shared: &Arc<Shared>, start: StartCronRun, now: i64) -> Result<b
         super::end::announce(shared, &job, &entry, removed);
         let wakes = job.wake_mode == WakeMode::Now && status == RunOutcome::Ok;
         if wakes && matches!(job.payload, Payload::SystemEvent { .. }) {
-            shared.cron.wake();
+            shared.cron.want(SessionKey::main(&agent_of(shared, &job)));
+        }
+        if let (Payload::Heartbeat {}, Some(reason)) = (&job.payload, entry["error"].as_str()) {
+            crate::heartbeat::announce(shared, &crate::heartbeat::skipped(reason, now)).await?;
         }
     }
     if let Some(row) = row {

@@ -4,7 +4,7 @@ use super::{agent_of, next_of, target, wire};
 use crate::runs::dispatch::RPC;
 use crate::shared::Shared;
 use model::Outbound;
-use model::cron::{DeliveryMode, FailureAlert, Job, JobState, RunOutcome, Schedule};
+use model::cron::{DeliveryMode, FailureAlert, Job, JobState, Payload, RunOutcome, Schedule};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::{AfterRun, EndCronRun, Ended, JobRow, OpenCronRun, Run, RunStatus, StoreError};
@@ -71,6 +71,13 @@ pub(super) async fn settle(
         let entry = end.entry.clone();
         match shared.store.end_cron_run(end).await? {
             Ended::Now => {
+                if let (Some((job, _)), Some(run)) = (&told, &run)
+                    && matches!(job.payload, Payload::Heartbeat {})
+                {
+                    let now = shared.clock.now_ms();
+                    let event = crate::heartbeat::outcome(run, now.saturating_sub(open.started_at_ms), now);
+                    crate::heartbeat::announce(shared, &event).await?;
+                }
                 if let Some((job, removed)) = told {
                     announce(shared, &job, &entry, removed);
                 }
@@ -92,8 +99,7 @@ async fn end_of(
     over: &Over,
 ) -> Result<(EndCronRun, Option<(Job, bool)>), StoreError> {
     let now = shared.clock.now_ms();
-    let sent =
-        run.is_some_and(|run| run.route.is_some() && run.reply.is_some() && run.status == RunStatus::Done);
+    let sent = run.is_some_and(goes_out);
     let mut over = Over { error: over.error.clone(), ..*over };
     let unroutable = match (&row, run) {
         (Some(row), Some(run)) if run.route.is_none() => undelivered(shared, &row.job).await?,
@@ -147,6 +153,13 @@ async fn end_of(
         outbox,
     };
     Ok((end, Some((job, what == AfterRun::Remove))))
+}
+
+/// Whether a run has put its answer into the outbox.
+fn goes_out(run: &Run) -> bool {
+    let is_heartbeat = run.directives.as_ref().is_some_and(|d| d.heartbeat);
+    let says = |reply: &String| !(is_heartbeat && crate::heartbeat::is_ack(reply));
+    run.route.is_some() && run.status == RunStatus::Done && run.reply.as_ref().is_some_and(says)
 }
 
 /// Why an answer that was to be delivered went nowhere, and whether that matters.

@@ -182,7 +182,12 @@ fn check_target(job: &mut Job, agent: &str) -> Result<(), String> {
         ("main", _) => Err("main cron jobs require payload.kind=\"systemEvent\"".into()),
         (target, Payload::AgentTurn { tools_allow, .. }) => {
             if let Some(name) = target.strip_prefix("session:") {
-                SessionKey::resolve(name, agent).map_err(|e| format!("at /sessionTarget: {e}"))?;
+                let key = SessionKey::resolve(name, agent).map_err(|e| format!("at /sessionTarget: {e}"))?;
+                if key.agent_id() != agent {
+                    return Err(format!(
+                        "at /sessionTarget: {key} is a session of another agent than {agent}"
+                    ));
+                }
             } else if target != "isolated" {
                 return Err("at /sessionTarget: must be main, isolated, current or session:<key>".into());
             }

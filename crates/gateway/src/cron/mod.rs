@@ -4,7 +4,8 @@
 //! with one (its entry, the job after it). What the agent does between the two is a run as any other, so a crash at any
 //! point finds the run open, takes it up where it is, and reports it once.
 
-mod begin;
+mod beats;
+pub(crate) mod begin;
 mod catch_up;
 mod end;
 pub(crate) mod input;
@@ -12,6 +13,7 @@ pub(crate) mod ops;
 pub(crate) mod schedule;
 mod scheduler;
 pub(crate) mod target;
+pub(crate) mod tool;
 pub(crate) mod wire;
 
 pub(crate) use scheduler::run;
@@ -21,6 +23,7 @@ use jiff::tz::TimeZone;
 use model::SessionKey;
 use model::cron::Job;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 /// Jobs that there may be: each is looked at when it is due, and all of them in a list.
@@ -34,12 +37,28 @@ pub(crate) struct Cron {
     asked: AtomicU64,
     /// Whether what was missed before the start has been looked at.
     caught_up: AtomicBool,
+    /// Sessions in which something has happened that the agent is to look at.
+    wanted: Mutex<Vec<SessionKey>>,
 }
 
 impl Cron {
     /// Something about the jobs has changed: the scheduler looks again.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Has the agent look at a session soon: at once, or when its heartbeat that is under way has ended.
+    pub(crate) fn want(&self, key: SessionKey) {
+        let mut wanted = self.wanted();
+        if !wanted.contains(&key) && wanted.len() < MAX_JOBS {
+            wanted.push(key);
+        }
+        drop(wanted);
+        self.wake();
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, Vec<SessionKey>> {
+        self.wanted.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     fn next_asked(&self) -> u64 {

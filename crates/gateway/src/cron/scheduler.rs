@@ -2,10 +2,13 @@
 //! clock that was set, is noticed within [`LOOK`].
 
 use super::begin::{self, Why};
-use super::{catch_up, end, wire};
+use super::{beats, catch_up, end, wire};
+use crate::heartbeat::declaration;
+use crate::settings::Settings;
 use crate::shared::Shared;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use model::SessionKey;
 use serde_json::json;
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -30,6 +33,8 @@ struct Scheduler {
     /// Runs that are under way, by id.
     open: HashMap<String, OpenCronRun>,
     ends: FuturesUnordered<RunEnded>,
+    /// The configuration that the heartbeats were made by.
+    settings: Option<Arc<Settings>>,
 }
 
 /// Runs jobs until shutdown. Supervised: what it knew is in the store, and the next one finds it there.
@@ -66,7 +71,13 @@ impl Scheduler {
         for job in shared.store.remove_sent_cron_jobs().await? {
             wire::event(shared, "removed", &job, json!({}));
         }
-        if !shared.settings().cron_enabled {
+        let settings = shared.settings();
+        if !self.settings.as_ref().is_some_and(|known| Arc::ptr_eq(known, &settings)) {
+            beats::reconcile(shared).await?;
+            self.settings = Some(settings.clone());
+        }
+        self.wake_wanted(shared).await?;
+        if !settings.cron_enabled {
             return Ok(LOOK);
         }
         if !shared.cron.caught_up.load(Ordering::Acquire) {
@@ -86,6 +97,21 @@ impl Scheduler {
             Some(next) => Duration::from_millis(next.saturating_sub(now).max(0).unsigned_abs()).min(LOOK),
             None => LOOK,
         })
+    }
+
+    /// Has agents look at what has happened; those whose heartbeat is under way look again when it has ended.
+    async fn wake_wanted(&mut self, shared: &Arc<Shared>) -> Result<(), StoreError> {
+        let wanted = shared.cron.wanted().clone();
+        for key in wanted {
+            // Taken out first: what happens from here on asks for another look.
+            shared.cron.wanted().retain(|wanted| *wanted != key);
+            let woken = wake(shared, &key).await;
+            if !matches!(woken, Ok(true)) {
+                shared.cron.wanted().push(key);
+            }
+            woken?;
+        }
+        self.follow(shared).await
     }
 
     fn room(&self, shared: &Shared) -> usize {
@@ -141,4 +167,18 @@ fn was_set_back(shared: &Shared, clock: &mut (i64, Instant)) -> bool {
     let passed = i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
     *clock = (now, Instant::now());
     now < wall.saturating_add(passed).saturating_sub(SET_BACK_MS)
+}
+
+/// Begins an agent's heartbeat for a session; `false` while one is under way.
+async fn wake(shared: &Arc<Shared>, key: &SessionKey) -> Result<bool, StoreError> {
+    let Some(row) = shared.store.cron_declared(&declaration(key.agent_id())).await? else {
+        tracing::info!(session = %key, "nobody is woken: the agent has no heartbeat");
+        return Ok(true);
+    };
+    if row.running.is_some() {
+        return Ok(false);
+    }
+    let now = shared.clock.now_ms();
+    let run_id = format!("wake:{}:{now}:{}", row.job.id, shared.cron.next_asked());
+    begin::run(shared, row, Why::Woken(key.clone()), run_id).await
 }

@@ -117,9 +117,11 @@ fn retryable(outcome: &TurnOutcome) -> bool {
 fn outbox(run: &Run, status: RunStatus, reply: &str, error: Option<&str>) -> Vec<Outbound> {
     let Some(route) = run.route.as_ref() else { return vec![] };
     let unattended = run.directives.as_ref().is_some_and(|d| d.unattended);
+    let is_heartbeat = run.directives.as_ref().is_some_and(|d| d.heartbeat);
     let pieces = match (status, error) {
         (RunStatus::Aborted, _) => vec![],
         (_, Some(_)) if unattended => vec![],
+        _ if is_heartbeat && crate::heartbeat::is_ack(reply) => vec![],
         (_, Some(error)) => vec![format!("⚠️ {error}")],
         _ => Telegram::split(reply),
     };

@@ -6,7 +6,7 @@ use model::{Message, Outbound, SessionKey};
 use protocol::ErrorShape;
 use serde_json::{Value, json};
 use std::sync::{Arc, Weak};
-use tools::{BoxFuture, Host, HostError, NodeCall, NodeInfo, OutgoingMessage, SessionInfo};
+use tools::{BoxFuture, CronCall, Host, HostError, NodeCall, NodeInfo, OutgoingMessage, SessionInfo};
 
 /// A way back to the gateway that does not keep it alive.
 pub(crate) struct GatewayHost(pub(crate) Weak<Shared>);
@@ -142,6 +142,15 @@ impl Host for GatewayHost {
             let shared = self.shared()?;
             let (entries, _) = shared.store.history(&key, limit, None).await.map_err(store_error)?;
             Ok(entries.into_iter().map(|e| e.message).collect())
+        })
+    }
+
+    fn cron<'a>(&'a self, call: CronCall, session: SessionKey) -> BoxFuture<'a, Result<Value, HostError>> {
+        Box::pin(async move {
+            let shared = self.shared()?;
+            crate::cron::tool::call(&shared, call, &session)
+                .await
+                .map_err(|refusal| HostError { code: "INVALID_REQUEST".into(), message: refusal.to_string() })
         })
     }
 

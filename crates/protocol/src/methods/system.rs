@@ -1,8 +1,8 @@
 //! Methods about the gateway itself.
 
-use super::{MethodSpec, anyone, read};
+use super::{MethodSpec, act, admin, anyone, read};
 use crate::connect::CONNECT;
-use crate::shape::{EMPTY, Kind, Shape, opt};
+use crate::shape::{EMPTY, Kind, Shape, opt, req};
 
 /// Methods about the gateway itself.
 pub(super) const METHODS: &[MethodSpec] = &[
@@ -64,6 +64,20 @@ pub(super) const METHODS: &[MethodSpec] = &[
     read("system-presence", &EMPTY).gives(&["[]"]),
     read("gateway.identity.get", &EMPTY).gives(&["deviceId", "publicKey"]),
     read("logs.tail", &LOGS_TAIL).gives(&["file", "cursor", "size", "lines", "truncated", "reset"]),
+    act("wake", &WAKE).gives(&["ok"]),
+    admin("system-event", &SYSTEM_EVENT).gives(&["ok"]),
+    read("last-heartbeat", &EMPTY).gives(&[
+        "ts",
+        "status",
+        "reason",
+        "preview",
+        "message",
+        "channel",
+        "to",
+        "hasMedia",
+        "durationMs",
+    ]),
+    admin("set-heartbeats", &SET_HEARTBEATS).gives(&["ok", "enabled"]),
 ];
 
 /// `hello-ok`.
@@ -80,3 +94,35 @@ const LOGS_TAIL: Shape = Shape {
     fields: &[opt("cursor", Kind::Int(0)), opt("limit", Kind::Int(1)), opt("maxBytes", Kind::Int(1))],
     ignored: &[],
 };
+
+const WAKE: Shape = Shape {
+    fields: &[
+        req("mode", Kind::OneOf(&["now", "next-heartbeat"])),
+        req("text", Kind::Filled),
+        opt("sessionKey", Kind::Name),
+        opt("agentId", Kind::Name),
+    ],
+    ignored: &[],
+};
+
+const SYSTEM_EVENT: Shape = Shape {
+    fields: &[req("text", Kind::Filled), opt("sessionKey", Kind::Name), opt("agentId", Kind::Name)],
+    ignored: &[
+        "deviceId",
+        "instanceId",
+        "host",
+        "ip",
+        "version",
+        "platform",
+        "deviceFamily",
+        "modelIdentifier",
+        "mode",
+        "reason",
+        "tags",
+        "roles",
+        "scopes",
+        "lastInputSeconds",
+    ],
+};
+
+const SET_HEARTBEATS: Shape = Shape { fields: &[req("enabled", Kind::Bool)], ignored: &[] };

@@ -1,10 +1,12 @@
 //! Methods about the gateway itself.
 
 mod health;
+mod heartbeats;
 mod identity_get;
 mod logs_tail;
 mod presence;
 mod status;
+mod wake;
 
 use super::{Handler, handlers};
 
@@ -14,5 +16,9 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "status" => status::handle,
     "system-presence" => presence::handle,
     "gateway.identity.get" => identity_get::handle,
+    "wake" => wake::wake,
+    "system-event" => wake::event,
+    "last-heartbeat" => heartbeats::last,
+    "set-heartbeats" => heartbeats::set,
     "logs.tail" => logs_tail::handle,
 };

@@ -1,0 +1,65 @@
+//! Jobs as the agent handles them: those of its own, made in the session in which it speaks.
+
+use super::ops::{self, Asked, Refusal, When};
+use super::{agent_of, wire};
+use crate::shared::Shared;
+use model::SessionKey;
+use model::cron::Payload;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use tools::CronCall;
+
+/// Does what the agent of a session asks for.
+pub(crate) async fn call(
+    shared: &Arc<Shared>,
+    call: CronCall,
+    session: &SessionKey,
+) -> Result<Value, Refusal> {
+    match call {
+        CronCall::List => list(shared, session).await,
+        CronCall::Add(job) => {
+            let declared = ops::add(shared, &asked_in(job, session)).await?;
+            Ok(wire::job(&declared.job))
+        }
+        CronCall::Remove(id) => {
+            own(shared, &id, session).await?;
+            Ok(json!({"removed": ops::remove(shared, &id).await?}))
+        }
+        CronCall::Run(id) => {
+            own(shared, &id, session).await?;
+            Ok(match ops::run_now(shared, &id, When::Force).await? {
+                Asked::Begun(run_id) => json!({"runId": run_id}),
+                Asked::Not(reason) => json!({"ran": false, "reason": reason}),
+            })
+        }
+    }
+}
+
+/// A job belongs to the agent that made it, and to the session in which it did: its answers go back there.
+fn asked_in(mut job: Map<String, Value>, session: &SessionKey) -> Map<String, Value> {
+    job.insert("agentId".into(), json!(session.agent_id()));
+    job.insert("sessionKey".into(), json!(session));
+    job.entry("wakeMode").or_insert_with(|| json!("now"));
+    let is_event = job.get("payload").is_some_and(|p| p["kind"] == "systemEvent");
+    job.entry("sessionTarget").or_insert_with(|| json!(if is_event { "main" } else { "isolated" }));
+    job
+}
+
+async fn list(shared: &Shared, session: &SessionKey) -> Result<Value, Refusal> {
+    let rows = shared.store.cron_jobs().await?;
+    let own = rows.into_iter().map(|row| row.job).filter(|job| {
+        agent_of(shared, job) == session.agent_id() && !matches!(job.payload, Payload::Heartbeat {})
+    });
+    let jobs: Vec<Value> = own.map(|job| wire::job(&job)).collect();
+    Ok(json!({"jobs": jobs}))
+}
+
+/// Another agent's jobs are not to be seen, and so are not there.
+async fn own(shared: &Shared, id: &str, session: &SessionKey) -> Result<(), Refusal> {
+    let row = ops::found(shared, id).await?;
+    if agent_of(shared, &row.job) == session.agent_id() {
+        Ok(())
+    } else {
+        Err(Refusal::NotFound(id.to_owned()))
+    }
+}
