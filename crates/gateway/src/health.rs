@@ -218,9 +218,13 @@ async fn render(shared: &Shared) -> Value {
         "ok": stored.is_ok(),
         "ts": shared.clock.now_ms(),
         "durationMs": started.elapsed().as_millis() as u64,
+        // There are no plugins, and a change of the configuration takes a restart.
+        "plugins": {"loaded": [], "errors": [], "unavailable": []},
+        "configReload": {"hotReloadStatus": "disabled"},
         "channels": channels,
         "channelOrder": channels.keys().collect::<Vec<_>>(),
         "channelLabels": labels(channels.keys()),
+        "heartbeatSeconds": 0,
         "defaultAgentId": agent,
         "agents": agents,
         "sessions": all,

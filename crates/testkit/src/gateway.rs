@@ -26,6 +26,8 @@ pub struct TestOptions {
     pub model: Option<Arc<dyn llm::Model>>,
     /// The state directory; a fresh one by default.
     pub state_dir: Option<PathBuf>,
+    /// The file that `logs.tail` reads; none by default.
+    pub log_file: Option<PathBuf>,
 }
 
 impl Default for TestOptions {
@@ -36,6 +38,7 @@ impl Default for TestOptions {
             clock: Arc::new(SystemClock),
             model: None,
             state_dir: None,
+            log_file: None,
         }
     }
 }
@@ -111,7 +114,7 @@ impl TestGateway {
             clock: options.clock,
             model_override: options.model,
             port_fallback: false,
-            log_file: None,
+            log_file: options.log_file,
             tap: Some(contract.clone()),
         })
         .await?;

@@ -5,7 +5,14 @@ use crate::shape::{EMPTY, Kind, Shape, opt, req};
 
 /// Methods about agents and their turns.
 pub(super) const METHODS: &[MethodSpec] = &[
-    read("agents.list", &EMPTY).gives(&["defaultId", "mainKey", "scope", "agents"]),
+    read("agents.list", &EMPTY).gives(&[
+        "defaultId",
+        "ownership",
+        "selectionRequired",
+        "mainKey",
+        "scope",
+        "agents",
+    ]),
     read("agent.identity.get", &AGENT_IDENTITY).gives(&["agentId", "name", "nameSource", "avatar"]),
     // Accepted, and then the end.
     write("agent", &AGENT).gives(&[

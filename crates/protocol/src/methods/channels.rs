@@ -10,6 +10,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "channelOrder",
         "channelLabels",
         "channelDetailLabels",
+        "channelMeta",
         "channels",
         "channelAccounts",
         "channelDefaultAccountId",

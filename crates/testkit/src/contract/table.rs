@@ -156,6 +156,8 @@ const RECORDED: &[(&str, &str, &str)] = &[
     ("AgentEvent", "", "sessionKey"),
     ("AgentEvent", "", "sessionId"),
     ("AgentEvent", "", "agentId"),
+    // What is wrong with a channel that is configured.
+    ("ChannelsStatusResult", "", "statusIssues"),
     // Jobs in `cron.list` name the agent that they run as.
     ("CronJob", "", "effectiveAgentId"),
     // How the client came in.

@@ -20,8 +20,12 @@ pub(super) async fn handle(call: Call) -> Answer {
             agent
         })
         .collect();
-    Ok(json!({
-        "defaultId": settings.default_agent, "mainKey": "main", "scope": "per-sender", "agents": agents,
-    })
-    .into())
+    let mut out = json!({
+        "defaultId": settings.default_agent, "selectionRequired": false, "mainKey": "main", "scope": "per-sender",
+        "agents": agents,
+    });
+    if settings.agents.len() == 1 {
+        out["ownership"] = json!("sole");
+    }
+    Ok(out.into())
 }

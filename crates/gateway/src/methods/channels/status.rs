@@ -32,11 +32,17 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         issues.push(json!({"channel": name, "message": problem}));
     }
     let names: Vec<&String> = channels.keys().collect();
+    let (label, detail_label) = (labels(&names, "Telegram"), labels(&names, "Telegram Bot"));
+    let meta: Vec<Value> = names
+        .iter()
+        .map(|name| json!({"id": name, "label": label[name.as_str()], "detailLabel": detail_label[name.as_str()]}))
+        .collect();
     Ok(json!({
         "ts": shared.clock.now_ms(),
         "channelOrder": names,
-        "channelLabels": labels(&names, "Telegram"),
-        "channelDetailLabels": labels(&names, "Telegram Bot"),
+        "channelLabels": label,
+        "channelDetailLabels": detail_label,
+        "channelMeta": meta,
         "channels": channels,
         "channelAccounts": accounts,
         "channelDefaultAccountId": names.iter().map(|n| ((*n).clone(), json!("default"))).collect::<Map<_, _>>(),

@@ -20,6 +20,8 @@ pub(crate) fn models(shared: &Shared) -> Vec<Value> {
             json!({
                 "id": m.id, "name": m.name, "provider": m.provider, "contextWindow": m.context_window,
                 "reasoning": m.reasoning, "tags": tags, "available": true,
+                // Models are asked without extra thinking, all of them.
+                "thinkingLevels": [{"id": "off", "label": "off"}], "thinkingDefault": "off",
                 "input": if m.images { vec!["text", "image"] } else { vec!["text"] },
             })
         })

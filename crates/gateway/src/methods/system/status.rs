@@ -39,7 +39,9 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         "authMode": current.settings.auth.as_str(),
         "stateDir": shared.paths.state_dir.display().to_string(),
         "model": current.models.name_for(&current.settings.default_agent),
+        "heartbeat": {"defaultAgentId": current.settings.default_agent, "agents": heartbeats(&call)},
         "channelSummary": channels,
+        "degradedPlugins": [],
         "connections": shared.hub.len(),
         "nodes": {"connected": shared.hub.nodes.all().len()},
         "outbox": {"waiting": waiting, "givenUp": given_up},
@@ -56,6 +58,15 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         out["cliProjection"] = cli_projection(&call);
     }
     Ok(out.into())
+}
+
+/// No agent is woken by the clock here.
+fn heartbeats(call: &Call) -> Vec<Value> {
+    let current = call.shared.current();
+    let agents = current.settings.agents.iter();
+    agents
+        .map(|agent| json!({"agentId": agent.id, "enabled": false, "every": "disabled", "everyMs": null}))
+        .collect()
 }
 
 /// One line for each account.
