@@ -53,6 +53,12 @@ async fn sessions_are_put_away_and_deleted_with_a_result_for_each() {
     for key in ["one", "two", "main"] {
         world.call("sessions.create", json!({"key": key}));
     }
+    let (code, all) = world.envelope(&["sessions", "--all-agents", "--limit", "all"]);
+    assert_eq!((code, &all["count"], all["sessions"].as_array().map(Vec::len)), (0, &json!(3), Some(3)));
+    let (code, two) = world.envelope(&["sessions", "list", "--limit", "2"]);
+    assert_eq!((code, &two["count"], &two["hasMore"]), (0, &json!(2), &json!(true)));
+    let wrong = world.gateway.run(&world.home, &["sessions", "--limit", "0"]);
+    assert_eq!(wrong.code, 2, "{}{}", wrong.out, wrong.err);
     let (code, dry) = world.envelope(&["sessions", "archive", "one", "nowhere", "main", "--dry-run"]);
     assert_eq!((code, &dry["ok"], &dry["dryRun"]), (1, &json!(false), &json!(true)));
     let statuses: Vec<&str> =

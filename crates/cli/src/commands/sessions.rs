@@ -6,9 +6,9 @@ mod lifecycle;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::link::one_call;
+use crate::link::Link;
 use crate::output::{Table, ago};
-use crate::view::{cell, list, number};
+use crate::view::{cell, flag, list, number};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -39,16 +39,38 @@ enum SessionsCommand {
 struct Filter {
     #[command(flatten)]
     connect: ConnectArgs,
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    limit: u32,
+    /// At most this many, or `all`
+    #[arg(long, value_name = "N", default_value = "100", value_parser = limit)]
+    limit: Limit,
     /// Only those that were active in the last N minutes
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..))]
     active: Option<u32>,
     /// Only those of this agent
     #[arg(long, value_name = "ID")]
     agent: Option<String>,
+    /// Those of all agents, as without this
+    #[arg(long, conflicts_with = "agent")]
+    all_agents: bool,
 }
+
+/// How many sessions.
+#[derive(Debug, Clone, Copy)]
+struct Limit(usize);
+
+fn limit(text: &str) -> Result<Limit, String> {
+    match text {
+        "all" => Ok(Limit(usize::MAX)),
+        _ => text
+            .parse()
+            .ok()
+            .filter(|n| *n > 0)
+            .map(Limit)
+            .ok_or_else(|| "write a number from 1, or all".into()),
+    }
+}
+
+/// A gateway gives no more at once.
+const PAGE: usize = 1000;
 
 /// Asks and prints.
 ///
@@ -62,15 +84,35 @@ pub(crate) async fn run(args: SessionsArgs, ctx: &Context) -> Result<(), Failure
         Some(SessionsCommand::Compact(args)) => return compact::run(args, ctx).await,
         None => args.filter,
     };
-    let mut params = json!({"limit": filter.limit});
+    let mut params = json!({});
     if let Some(minutes) = filter.active {
         params["activeMinutes"] = minutes.into();
     }
     if let Some(agent) = filter.agent {
         params["agentId"] = agent.into();
     }
-    let payload = one_call(ctx, &filter.connect, "sessions.list", params).await?;
+    let link = Link::dial_for(ctx, &filter.connect, "sessions.list").await?;
+    let payload = pages(&link, params, filter.limit.0).await?;
+    link.leave().await;
     ctx.out.show(&payload, || table(ctx, &payload))
+}
+
+/// Page after page until there are enough; the last answer, with the sessions of all.
+async fn pages(link: &Link, mut params: Value, wanted: usize) -> Result<Value, Failure> {
+    let mut sessions: Vec<Value> = Vec::new();
+    loop {
+        params["limit"] = wanted.saturating_sub(sessions.len()).min(PAGE).into();
+        let mut page = link.call("sessions.list", params.clone()).await?;
+        let next = page["nextOffset"].clone();
+        let got = page["sessions"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        sessions.extend(got);
+        if sessions.len() >= wanted || !flag(&page, "/hasMore") || next.is_null() {
+            page["count"] = sessions.len().into();
+            page["sessions"] = sessions.into();
+            return Ok(page);
+        }
+        params["offset"] = next;
+    }
 }
 
 fn table(ctx: &Context, payload: &Value) -> String {
