@@ -1,15 +1,23 @@
-//! Changing one value of the config file. Comments, order, layout and keys that are not used here stay as they are.
+//! Changing the config file. Comments, order, layout and keys that are not used here stay as they are.
 //!
 //! Every edit is checked: the new text is read again and must say exactly what the old one said, but for the one value.
 
+mod change;
+mod diff;
 mod file;
+mod lock;
+mod patch;
+mod restore;
 mod tree;
 
+pub use change::{Base, Change, Edited, Editor};
+pub(crate) use diff::changed_paths;
+use diff::written as written_path;
 pub use file::write_atomically;
 
-use crate::doc::{Positions, join_path};
+use crate::doc::Positions;
 use crate::path::{PathStep, path_steps};
-use crate::read::{document, parse, read_text};
+use crate::read::document;
 use crate::{ConfigError, Env, Loaded, Paths, REDACTED};
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::CstRootNode;
@@ -29,6 +37,30 @@ pub enum EditError {
         path: String,
         /// What is in the way, and what to do.
         problem: String,
+    },
+    /// The file is not the one that was to be changed.
+    #[error("{} has changed meanwhile: the change was made for {given}, the file is {now}; read it again and repeat the change", file.display())]
+    Conflict {
+        /// The config file.
+        file: PathBuf,
+        /// The hash that was expected.
+        given: String,
+        /// The hash of the file.
+        now: String,
+    },
+    /// The value stands in an included file.
+    #[error("{path} stands in {}, which the config file includes, and cannot be changed from outside; change it there", file.display())]
+    Included {
+        /// The value's path.
+        path: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// The host says that somebody else manages the file.
+    #[error("{variable}=1 says that the config is managed elsewhere; change it there, or unset {variable}")]
+    ReadOnly {
+        /// The variable.
+        variable: String,
     },
     /// The file cannot be written.
     #[error("cannot {action} {}: {source}; nothing was changed", file.display())]
@@ -54,11 +86,7 @@ impl EditError {
 /// # Errors
 /// See [`EditError`].
 pub fn set(text: &str, path: &str, value: &Value) -> Result<String, EditError> {
-    set_at(text, path, &steps(path)?, value)
-}
-
-/// As [`set`]; `path` is for messages alone.
-fn set_at(text: &str, path: &str, steps: &[PathStep], value: &Value) -> Result<String, EditError> {
+    let steps = &steps(path)?;
     if holds_redacted(value) {
         let problem = format!(
             "{REDACTED} stands for a secret that was not shown; give the secret itself, or leave {path} alone"
@@ -66,7 +94,7 @@ fn set_at(text: &str, path: &str, steps: &[PathStep], value: &Value) -> Result<S
         return Err(EditError::place(path, problem));
     }
     let text = if text.trim().is_empty() { "{}\n" } else { text };
-    let mut wanted = read(text)?;
+    let mut wanted = document_of(text)?;
     tree::put(&mut wanted, steps, value, path)?;
     edited(text, path, &wanted, |root| tree::set(root, steps, value))
 }
@@ -76,16 +104,12 @@ fn set_at(text: &str, path: &str, steps: &[PathStep], value: &Value) -> Result<S
 /// # Errors
 /// See [`EditError`].
 pub fn unset(text: &str, path: &str) -> Result<String, EditError> {
-    unset_at(text, path, &steps(path)?)
-}
-
-/// As [`unset`]; `path` is for messages alone.
-fn unset_at(text: &str, path: &str, steps: &[PathStep]) -> Result<String, EditError> {
+    let steps = &steps(path)?;
     let not_set = || EditError::place(path, format!("{path} is not set"));
     if text.trim().is_empty() {
         return Err(not_set());
     }
-    let mut wanted = read(text)?;
+    let mut wanted = document_of(text)?;
     tree::take(&mut wanted, steps).ok_or_else(not_set)?;
     edited(text, path, &wanted, |root| tree::remove(root, steps))
 }
@@ -102,8 +126,8 @@ pub fn read_value(text: &str) -> Option<Value> {
 /// # Errors
 /// See [`EditError`].
 pub fn set_in_file(paths: &Paths, env: &Env, steps: &[String], value: &Value) -> Result<Loaded, EditError> {
-    let (path, steps) = named(steps)?;
-    change_file(paths, env, |text| set_at(text, &path, &steps, value))
+    let change = Change::Set { steps: named(steps)?, value: value.clone() };
+    Editor { paths, env, base: None, dry_run: false }.apply(change).map(|edited| edited.loaded)
 }
 
 /// Takes one value out of the config file. As [`set_in_file`].
@@ -111,21 +135,8 @@ pub fn set_in_file(paths: &Paths, env: &Env, steps: &[String], value: &Value) ->
 /// # Errors
 /// See [`EditError`].
 pub fn unset_in_file(paths: &Paths, env: &Env, steps: &[String]) -> Result<Loaded, EditError> {
-    let (path, steps) = named(steps)?;
-    change_file(paths, env, |text| unset_at(text, &path, &steps))
-}
-
-fn change_file(
-    paths: &Paths,
-    env: &Env,
-    change: impl FnOnce(&str) -> Result<String, EditError>,
-) -> Result<Loaded, EditError> {
-    let file = &paths.config_file;
-    let before = read_text(file)?.unwrap_or_default();
-    let after = change(&before).map_err(|error| in_file(error, file))?;
-    let loaded = parse(&after, file, env)?;
-    write_atomically(file, &after)?;
-    Ok(loaded)
+    let change = Change::Unset { steps: named(steps)? };
+    Editor { paths, env, base: None, dry_run: false }.apply(change).map(|edited| edited.loaded)
 }
 
 /// The text's errors, with the file's name.
@@ -138,16 +149,15 @@ fn in_file(error: EditError, path: &Path) -> EditError {
     }
 }
 
-/// The steps with these names, and their path for messages. A number is a key or a place in a list, whichever is there;
-/// where nothing is, 0 begins a list.
-fn named(names: &[String]) -> Result<(String, Vec<PathStep>), EditError> {
-    let path = names.iter().fold(String::new(), |path, name| join_path(&path, name));
+/// The steps with these names. A number is a key or a place in a list, whichever is there; where nothing is, 0 begins a
+/// list.
+fn named(names: &[String]) -> Result<Vec<PathStep>, EditError> {
     if names.is_empty() {
         return Err(empty_path());
     }
     let step =
         |name: &String| PathStep { index: name.parse().ok(), bracketed: name == "0", name: name.clone() };
-    Ok((path, names.iter().map(step).collect()))
+    Ok(names.iter().map(step).collect())
 }
 
 fn empty_path() -> EditError {
@@ -162,7 +172,8 @@ fn steps(path: &str) -> Result<Vec<PathStep>, EditError> {
     Ok(steps)
 }
 
-fn read(text: &str) -> Result<Value, EditError> {
+/// The text as an object.
+fn document_of(text: &str) -> Result<Value, EditError> {
     let value = document(text, Path::new(""))?;
     match value {
         Value::Object(_) => Ok(value),

@@ -45,7 +45,7 @@ impl fmt::Display for Diagnostic {
 }
 
 /// Why there is no usable config.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ConfigError {
     /// No home directory, and no variable that makes it unnecessary.
     #[error("no home directory: set HOME, or OPENCLAW_STATE_DIR to the directory that holds the state")]

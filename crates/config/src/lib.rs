@@ -13,6 +13,7 @@ mod doc;
 pub mod edit;
 mod env;
 mod error;
+mod include;
 mod path;
 mod paths;
 mod port;
@@ -23,7 +24,9 @@ mod sections;
 mod token;
 
 pub use auth::{AuthError, CredentialOrigin, ServerAuth, server_auth};
-pub use edit::{EditError, read_value, set_in_file as set, unset_in_file as unset};
+pub use edit::{
+    Base, Change, EditError, Edited, Editor, read_value, set_in_file as set, unset_in_file as unset,
+};
 pub use env::Env;
 pub use error::{ConfigError, Diagnostic, Level};
 pub use path::{PathStep, find, path_steps};

@@ -14,6 +14,16 @@ pub struct PathStep {
 }
 
 impl PathStep {
+    /// Into an object, by name.
+    pub(crate) fn key(name: &str) -> Self {
+        Self { name: name.to_owned(), index: None, bracketed: false }
+    }
+
+    /// Into a list, by place.
+    pub(crate) fn item(index: usize) -> Self {
+        Self { name: index.to_string(), index: Some(index), bracketed: true }
+    }
+
     /// The key, or the place in a list, as text.
     pub fn name(&self) -> &str {
         &self.name

@@ -4,11 +4,13 @@ use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::doc::{Doc, Positions, Section, too_deep};
+use crate::include::{Places, Whole, assemble};
 use crate::redact::{redact, redact_text};
 use crate::sections::sources;
 use crate::{Config, ConfigError, Diagnostic, Env, Level, Paths};
@@ -21,14 +23,22 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 pub struct Loaded {
     /// What it says, with defaults.
     pub config: Config,
-    /// The whole document as read, with secrets and with all keys that are not used.
+    /// The whole document as read, with what it includes, with secrets and with all keys that are not used.
     pub source: Value,
+    /// The config file alone, as it is written.
+    pub(crate) written: Value,
+    /// Where each value stands.
+    pub(crate) places: Arc<Places>,
+    /// The files that it includes.
+    pub included: Vec<PathBuf>,
     /// What is worth knowing and stops nothing, in the order of the file.
     pub warnings: Vec<Diagnostic>,
     /// Whether there is a file.
     pub exists: bool,
     /// SHA-256 of the file's bytes in lower-case hex.
     pub hash: String,
+    /// SHA-256 of the file and all that it includes, in lower-case hex: changes whenever one of them does.
+    pub revision: String,
     /// The file's text, with secrets; empty when there is none.
     pub raw: String,
     /// The file that was read, or would have been.
@@ -43,7 +53,7 @@ impl Loaded {
 
     /// The text with every secret replaced, comments and layout kept: what may be shown.
     pub fn redacted_raw(&self) -> String {
-        redact_text(&self.raw, &self.source)
+        redact_text(&self.raw, &self.written)
     }
 }
 
@@ -73,6 +83,7 @@ pub fn load(paths: &Paths, env: &Env) -> Result<Loaded, ConfigError> {
             empty.exists = false;
             empty.raw = String::new();
             empty.hash = hash(b"");
+            empty.revision = empty.hash.clone();
             Ok(empty)
         }
     }
@@ -83,16 +94,18 @@ pub fn load(paths: &Paths, env: &Env) -> Result<Loaded, ConfigError> {
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str, file: &Path, env: &Env) -> Result<Loaded, ConfigError> {
-    let source = document(text, file)?;
+    let written = document(text, file)?;
     // Only now: the text is known to be small and shallow.
-    let positions = Positions::scan(text);
-    let mut doc = Doc::new(file, &positions, env.clone());
+    let Whole { value: source, places, included } = assemble(&written, text, file, env)?;
+    let mut doc = Doc::new(file, &places, env.clone());
     if !source.is_object() {
         doc.remark(Level::Error, "", false, "the config must be an object: { … }".to_owned());
         return Err(ConfigError::Invalid(doc.into_remarks()));
     }
-    for path in positions.repeated() {
-        doc.remark(Level::Warning, path, true, "is given more than once; the last one counts".to_owned());
+    for (file, path, line, column) in places.repeated() {
+        let (file, path) = (file.to_path_buf(), path.to_owned());
+        let message = "is given more than once; the last one counts".to_owned();
+        doc.add(Diagnostic { file, line, column, path, message, level: Level::Warning });
     }
     sources(&mut doc, &source);
     let config = Section::root(&doc, &source, Config::read);
@@ -102,9 +115,14 @@ pub fn parse(text: &str, file: &Path, env: &Env) -> Result<Loaded, ConfigError> 
         return Err(ConfigError::Invalid(errors));
     }
     let hash = hash(text.as_bytes());
+    let revision = revision(&hash, &included);
     Ok(Loaded {
         config,
         source,
+        written,
+        places: Arc::new(places),
+        included: included.into_iter().map(|(file, _)| file).collect(),
+        revision,
         warnings,
         exists: true,
         hash,
@@ -170,6 +188,20 @@ pub(crate) fn read_text(file: &Path) -> Result<Option<String>, ConfigError> {
     }
 }
 
-fn hash(bytes: &[u8]) -> String {
+/// The file's hash, or, where it includes others, one over all of them.
+fn revision(own: &str, included: &[(PathBuf, String)]) -> String {
+    if included.is_empty() {
+        return own.to_owned();
+    }
+    let mut all = Sha256::new_with_prefix(own);
+    for (file, text) in included {
+        all.update(file.as_os_str().as_encoded_bytes());
+        all.update([0]);
+        all.update(hash(text.as_bytes()));
+    }
+    hex::encode(all.finalize())
+}
+
+pub(crate) fn hash(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }

@@ -124,6 +124,19 @@ pub(crate) fn too_deep(text: &str) -> Option<usize> {
     None
 }
 
+/// Whether the text has a comment anywhere.
+pub(crate) fn has_comments(text: &str) -> bool {
+    let mut end = 0;
+    let ends = Tokens::new(text).map(|token| (token.start, token.end)).chain([(text.len(), text.len())]);
+    for (start, next) in ends {
+        if text.get(end..start).is_some_and(|between| between.contains('/')) {
+            return true;
+        }
+        end = next;
+    }
+    false
+}
+
 fn line_end(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}')
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::positions::{Positions, item, join};
+use super::positions::{item, join};
 use super::values::shown;
+use crate::include::Places;
 use crate::secret::SecretSources;
 use crate::{Diagnostic, Env, Level};
 
@@ -16,7 +17,7 @@ const MAX_REMARKS: usize = 200;
 /// What all sections of one document share.
 pub(crate) struct Doc<'a> {
     pub(crate) file: &'a Path,
-    pub(crate) positions: &'a Positions,
+    pub(crate) places: &'a Places,
     /// The environment with `env.vars` behind it.
     pub(crate) env: Env,
     pub(crate) sources: SecretSources,
@@ -24,15 +25,20 @@ pub(crate) struct Doc<'a> {
 }
 
 impl<'a> Doc<'a> {
-    pub(crate) fn new(file: &'a Path, positions: &'a Positions, env: Env) -> Self {
-        Self { file, positions, env, sources: SecretSources::default(), remarks: RefCell::default() }
+    pub(crate) fn new(file: &'a Path, places: &'a Places, env: Env) -> Self {
+        Self { file, places, env, sources: SecretSources::default(), remarks: RefCell::default() }
     }
 
     /// Adds a remark about `path`; `key` points at the key instead of the value.
     pub(crate) fn remark(&self, level: Level, path: &str, key: bool, message: String) {
-        let (line, column) = self.positions.of(path, key);
-        let remark =
-            Diagnostic { file: self.file.to_path_buf(), line, column, path: path.to_owned(), message, level };
+        let (file, line, column) = self.places.of(path, key);
+        let path = path.to_owned();
+        self.add(Diagnostic { file: file.to_path_buf(), line, column, path, message, level });
+    }
+
+    /// Adds a remark, unless it is known or there are too many.
+    pub(crate) fn add(&self, remark: Diagnostic) {
+        let level = remark.level;
         let mut remarks = self.remarks.borrow_mut();
         if remarks.iter().filter(|known| known.level == level).count() < MAX_REMARKS
             && !remarks.contains(&remark)
@@ -44,7 +50,7 @@ impl<'a> Doc<'a> {
     /// All remarks in the order of the file.
     pub(crate) fn into_remarks(self) -> Vec<Diagnostic> {
         let mut remarks = self.remarks.into_inner();
-        remarks.sort_by_key(|remark| (remark.line, remark.column));
+        remarks.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         remarks
     }
 }

@@ -12,12 +12,7 @@ impl Section<'_> {
         let theirs = known(&self.schema);
         let mut kept: Vec<&str> = Vec::new();
         for key in map.keys().filter(|key| !asked.iter().any(|known| known == key)) {
-            if key == "$include" {
-                self.error(
-                    key,
-                    "$include is not supported by this version yet; put the included text in its place",
-                );
-            } else if key == "$schema" || key == "meta" && self.path.is_empty() {
+            if key == "$schema" || key == "meta" && self.path.is_empty() {
                 // Marks of editors and of other versions: nothing to say.
             } else if theirs.contains(&key.as_str()) {
                 kept.push(key);
@@ -37,12 +32,10 @@ impl Section<'_> {
         if self.path.is_empty() {
             kept.iter().for_each(|key| self.doc.remark(Level::Note, key, true, message.to_owned()));
         } else if let Some(first) = kept.first() {
-            let (line, column) = self.doc.positions.of(&self.path_of(first), true);
+            let (file, line, column) = self.doc.places.of(&self.path_of(first), true);
             let message = format!("{message}: {}", kept.join(", "));
-            let file = self.doc.file.to_path_buf();
-            let note =
-                Diagnostic { file, line, column, path: self.path.clone(), message, level: Level::Note };
-            self.doc.remarks.borrow_mut().push(note);
+            let (file, path) = (file.to_path_buf(), self.path.clone());
+            self.doc.add(Diagnostic { file, line, column, path, message, level: Level::Note });
         }
     }
 }

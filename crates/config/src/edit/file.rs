@@ -13,6 +13,24 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`EditError::Write`]; the file is as it was.
 pub fn write_atomically(file: &Path, text: &str) -> Result<(), EditError> {
+    replace_keeping(file, text, Kept::Good)
+}
+
+/// What the file is that is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A good config: kept as `.bak`.
+    Good,
+    /// A broken one: kept as `.broken`, so that `.bak` stays the last good one.
+    Broken,
+}
+
+/// As [`write_atomically`].
+pub(super) fn replace_keeping(file: &Path, text: &str, kept: Kept) -> Result<(), EditError> {
+    let suffix = match kept {
+        Kept::Good => ".bak",
+        Kept::Broken => ".broken",
+    };
     let file = match fs::canonicalize(file) {
         Ok(real) => real,
         Err(error) if error.kind() == ErrorKind::NotFound => file.to_path_buf(),
@@ -23,7 +41,7 @@ pub fn write_atomically(file: &Path, text: &str) -> Result<(), EditError> {
     let permissions = match fs::read(&file) {
         Ok(before) => {
             let kept = fs::metadata(&file).map_err(failed("read", &file))?.permissions();
-            replace(&with_suffix(&file, ".bak"), &before, dir, Some(&kept))?;
+            replace(&with_suffix(&file, suffix), &before, dir, Some(&kept))?;
             Some(kept)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => None,
