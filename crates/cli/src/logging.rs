@@ -11,8 +11,10 @@ use crate::failure::{Exit, Failure};
 use model::SharedClock;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 use writer::Writer;
@@ -47,12 +49,42 @@ pub(crate) enum Place {
 pub(crate) struct Logging {
     writer: Writer,
     path: PathBuf,
+    levels: Levels,
+}
+
+/// How much goes where, while the program runs.
+#[derive(Clone)]
+pub(crate) struct Levels {
+    set_console: Arc<dyn Fn(EnvFilter) + Send + Sync>,
+    set_file: Arc<dyn Fn(EnvFilter) + Send + Sync>,
+}
+
+impl Levels {
+    /// From now on.
+    pub(crate) fn set(&self, console: LogLevel, file: LogLevel) {
+        (self.set_console)(filter(console));
+        (self.set_file)(filter(file));
+    }
+}
+
+/// The filter whose handle this is; one that is gone belongs to a log that has ended.
+fn setter<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Arc<dyn Fn(EnvFilter) + Send + Sync> {
+    Arc::new(move |filter| {
+        if let Err(error) = handle.reload(filter) {
+            tracing::warn!(%error, "the log goes on with its level");
+        }
+    })
 }
 
 impl Logging {
     /// Where the newest lines are: for `logs.tail`. The path stays the same over rotations.
     pub(crate) fn path(&self) -> &PathBuf {
         &self.path
+    }
+
+    /// Sets how much is logged.
+    pub(crate) fn levels(&self) -> Levels {
+        self.levels.clone()
     }
 
     /// Writes out what waits, a second at most.
@@ -68,10 +100,13 @@ impl Logging {
 pub(crate) fn start(options: LogOptions) -> Result<Logging, Failure> {
     let (files, path) = files::Files::open(options.place, options.clock.now_ms())?;
     let (writer, sink) = Writer::start(files, options.clock.clone())?;
-    let file = json_lines::JsonLines::new(sink, options.clock).with_filter(filter(options.file));
-    let console = console(options.colour).with_filter(filter(options.console));
+    let (file_filter, file_handle) = reload::Layer::new(filter(options.file));
+    let (console_filter, console_handle) = reload::Layer::new(filter(options.console));
+    let file = json_lines::JsonLines::new(sink, options.clock).with_filter(file_filter);
+    let console = console(options.colour).with_filter(console_filter);
     init(tracing_subscriber::registry().with(console).with(file))?;
-    Ok(Logging { writer, path })
+    let levels = Levels { set_console: setter(console_handle), set_file: setter(file_handle) };
+    Ok(Logging { writer, path, levels })
 }
 
 /// Starts logging to standard error alone: for a command, where that was asked for, and for a node.

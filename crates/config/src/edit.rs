@@ -11,7 +11,7 @@ mod restore;
 mod tree;
 
 pub use change::{Base, Change, Edited, Editor};
-pub(crate) use diff::changed_paths;
+pub use diff::changed_paths;
 use diff::written as written_path;
 pub use file::write_atomically;
 
@@ -179,6 +179,14 @@ fn document_of(text: &str) -> Result<Value, EditError> {
         Value::Object(_) => Ok(value),
         _ => Err(syntax(1, 1, "the config must be an object: { … }".to_owned())),
     }
+}
+
+/// A patch as people write it: JSON5, an object.
+///
+/// # Errors
+/// It is no JSON5, or no object.
+pub fn read_object(text: &str) -> Result<Value, EditError> {
+    document_of(text).map_err(|error| in_file(error, Path::new("raw")))
 }
 
 fn syntax(line: usize, column: usize, message: String) -> EditError {

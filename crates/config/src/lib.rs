@@ -5,7 +5,7 @@
 //! references until someone asks for them ([`SecretInput::resolve`]).
 //!
 //! Nothing here reads the process environment by itself: an [`Env`] is passed in. Watching the file for changes
-//! is not here yet.
+//! is the gateway's business.
 
 mod auth;
 mod choice;
@@ -19,11 +19,14 @@ mod paths;
 mod port;
 mod read;
 mod redact;
+mod reload;
+mod schema;
 mod secret;
 mod sections;
 mod token;
 
 pub use auth::{AuthError, CredentialOrigin, ServerAuth, server_auth};
+pub use edit::changed_paths;
 pub use edit::{
     Base, Change, EditError, Edited, Editor, read_value, set_in_file as set, unset_in_file as unset,
 };
@@ -32,8 +35,10 @@ pub use error::{ConfigError, Diagnostic, Level};
 pub use path::{PathStep, find, path_steps};
 pub use paths::Paths;
 pub use port::gateway_port;
-pub use read::{Loaded, load, parse};
+pub use read::{Loaded, file_hash, load, parse};
 pub use redact::{REDACTED, redact};
+pub use reload::{ReloadKind, reload_kind};
+pub use schema::{Child, Lookup, lookup, schema, sensitive_paths};
 pub use secret::{SecretError, SecretInput};
 pub use sections::*;
 pub use token::{TokenError, ensure_gateway_token, read_gateway_token};

@@ -51,6 +51,11 @@ impl Loaded {
         redact(&self.source)
     }
 
+    /// The config file alone, with every secret replaced and with `$include` as it is written.
+    pub fn redacted_written(&self) -> Value {
+        redact(&self.written)
+    }
+
     /// The text with every secret replaced, comments and layout kept: what may be shown.
     pub fn redacted_raw(&self) -> String {
         redact_text(&self.raw, &self.written)
@@ -186,6 +191,11 @@ pub(crate) fn read_text(file: &Path) -> Result<Option<String>, ConfigError> {
             Err(failed(format!("byte {at} is not UTF-8; save the file as UTF-8")))
         }
     }
+}
+
+/// SHA-256 of a config file's bytes in lower-case hex, whatever it says; `None` where it cannot be read.
+pub fn file_hash(file: &Path) -> Option<String> {
+    read_text(file).ok().flatten().map(|text| hash(text.as_bytes()))
 }
 
 /// The file's hash, or, where it includes others, one over all of them.

@@ -124,9 +124,12 @@ fn is_secret_key(key: &str) -> bool {
         .any(|part| name.contains(part))
 }
 
-/// `${NAME}` and nothing else.
+/// `${NAME}` or `$NAME`, and nothing else.
 fn is_bare_reference(text: &str) -> bool {
-    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    let braced = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    let bare = text.strip_prefix('$').filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase()));
+    let bare = bare.filter(|name| !name.chars().any(|c| c.is_ascii_lowercase()));
+    let name = braced.or(bare);
     name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
 }
 

@@ -1,7 +1,12 @@
-//! Secrets in the config: written out, as `${NAME}`, or as a reference to a variable or a file.
+//! Secrets in the config: written out, as `${NAME}`, or as a reference to a variable, a file or a program.
 
+mod exec;
 mod file;
 mod input;
+mod provider;
 
-pub(crate) use input::{FileProvider, Provider, SecretSources};
+/// What a reference may name as its source.
+pub(crate) const SOURCES: &[&str] = &["env", "file", "exec", "store"];
+
 pub use input::{SecretError, SecretInput};
+pub(crate) use provider::{ExecProvider, FileProvider, Provider, SecretSources};

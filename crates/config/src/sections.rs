@@ -22,7 +22,7 @@ pub use agents::{
 pub use channels::ChannelsConfig;
 pub use cron::CronConfig;
 pub use gateway::{
-    Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeCommands, NodePairing, NodesConfig,
+    Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeCommands, NodePairing, NodesConfig, ReloadMode,
 };
 pub use gateway_auth::{AuthConfig, AuthMode, RateLimit};
 pub use heartbeat::{ActiveHours, HeartbeatConfig};

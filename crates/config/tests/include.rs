@@ -2,7 +2,7 @@
 // A helper that cannot do its part fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use config::{Change, ConfigError, EditError, Editor, Env, Loaded, Paths, load};
+use config::{Change, EditError, Editor, Env, Loaded, Paths, load};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -188,7 +188,7 @@ fn changes_go_into_the_config_file_and_never_unfold_what_it_includes() {
     whole["gateway"]["port"] = json!(3);
     whole["agents"]["defaults"]["maxConcurrent"] = json!(5);
     let changed = place.change(Change::Replace { text: whole.to_string() }).unwrap();
-    assert_eq!(changed, ["gateway.port", "agents.defaults.maxConcurrent"]);
+    assert_eq!(changed, ["agents.defaults.maxConcurrent", "gateway.port"]);
     let text = place.text("openclaw.json");
     assert!(
         text.contains("$include") && text.contains("// mine") && !text.contains("userTimezone"),
@@ -214,5 +214,4 @@ fn an_included_secret_is_shown_to_nobody_and_copied_nowhere() {
     assert_eq!(place.change(Change::Replace { text: shown.to_string() }).unwrap(), ["gateway.port"]);
     assert!(!place.text("openclaw.json").contains("deep-secret"));
     assert_eq!(place.load().source["gateway"]["auth"]["token"], "deep-secret");
-    assert!(matches!(load(&place.paths, &place.env), Ok::<_, ConfigError>(_)));
 }

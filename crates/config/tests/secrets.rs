@@ -30,13 +30,15 @@ fn a_secret_is_written_out_or_comes_from_a_variable() {
         ("'${A}'", Some("one")),
         ("'x-${A}-${B}'", Some("x-one-two")),
         ("'$${A}'", Some("${A}")),
+        ("'$A'", Some("one")),
+        ("'$a'", Some("$a")),
         ("{ source: 'env', id: 'A' }", Some("one")),
         ("{ source: 'env', provider: 'default', id: 'B' }", Some("two")),
     ];
     for (text, want) in rows {
         assert_eq!(token(dir.path(), text, vars, &env), Ok(want.map(str::to_owned)), "{text}");
     }
-    for text in ["'${EMPTY}'", "'${C}'", "{ source: 'env', id: 'C' }"] {
+    for text in ["'${EMPTY}'", "'${C}'", "'$C'", "{ source: 'env', id: 'C' }"] {
         let error = token(dir.path(), text, vars, &env).expect_err(text).to_string();
         assert!(error.starts_with("gateway.auth.token refers to the environment variable "), "{error}");
     }
@@ -60,7 +62,11 @@ fn a_secret_comes_from_a_file_that_a_provider_names() {
         ("{ source: 'file', provider: 'gone', id: 'x' }", "cannot be read"),
         ("{ source: 'file', provider: 'who', id: 'x' }", "\"who\" is not configured"),
         ("{ source: 'env', provider: 'few', id: 'B' }", "not in secrets.providers.few.allowlist"),
-        ("{ source: 'exec', id: 'x' }", "source \"exec\" are not supported by this version yet"),
+        (
+            "{ source: 'exec', id: 'x' }",
+            "\"default\" is not configured; add secrets.providers.default with source \"exec\" and a command",
+        ),
+        ("{ source: 'store', id: 'X' }", "source \"store\" are not supported by this version yet"),
     ];
     for (text, want) in refused {
         let error = get(text).expect_err(text).to_string();
@@ -130,4 +136,58 @@ fn the_server_asks_for_what_mode_config_and_environment_say() {
     assert!(!paths.gateway_token_file().exists());
     let made = server_auth(&config::AuthConfig::default(), &none, &paths).expect("a token");
     assert!(matches!(made, ServerAuth::Token(..)) && paths.gateway_token_file().exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_comes_from_a_program_that_is_asked_without_a_shell() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a directory");
+    let program = |name: &str, script: &str, mode: u32| {
+        let file = dir.path().join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("permissions");
+    };
+    let answers = r#"q=$(cat); case "$q" in *'"ids":["a/b#c"]'*'"provider"'*|*'"provider":"good"'*'"ids":["a/b#c"]'*) echo "{\"protocolVersion\":1,\"values\":{\"a/b#c\":\"from $1 $VAULT ${HOME-nohome}\"}}";; *) echo '{"protocolVersion":1,"values":{},"errors":{"none":{"code":"NOT_FOUND","message":"hush"}}}';; esac"#;
+    program("good", answers, 0o700);
+    program("plain", "echo bare", 0o700);
+    program("fails", "echo hush; echo hush >&2; exit 3", 0o700);
+    program("hangs", "sleep 600", 0o700);
+    program(
+        "floods",
+        "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done",
+        0o700,
+    );
+    program("shared", "echo bare", 0o777);
+    std::os::unix::fs::symlink(dir.path().join("good"), dir.path().join("link")).expect("a link");
+    let providers = "secrets: { providers: {
+        good: { source: 'exec', command: '~/good', args: ['$(id) arg'], passEnv: ['VAULT', 'UNSET'] },
+        plain: { source: 'exec', command: '~/plain', jsonOnly: false }, strict: { source: 'exec', command: '~/plain' },
+        fails: { source: 'exec', command: '~/fails' }, hangs: { source: 'exec', command: '~/hangs', timeoutMs: 200 },
+        floods: { source: 'exec', command: '~/floods', maxOutputBytes: 1000 }, shared: { source: 'exec', command: '~/shared' },
+        link: { source: 'exec', command: '~/link' }, gone: { source: 'exec', command: '~/gone' },
+        dir: { source: 'exec', command: '~/good', trustedDirs: ['/nowhere'] } }, defaults: { exec: 'good' } },
+        env: { vars: { VAULT: 'v' } }";
+    let get = |provider: &str, id: &str| {
+        let reference = format!("{{ source: 'exec', provider: '{provider}', id: '{id}' }}");
+        token(dir.path(), &reference, providers, &Env::default())
+    };
+    assert_eq!(get("good", "a/b#c"), Ok(Some("from $(id) arg v nohome".to_owned())));
+    assert_eq!(get("plain", "x"), Ok(Some("bare".to_owned())));
+    for (provider, id, want) in [
+        ("good", "none", "it has no secret \"none\" (NOT_FOUND)"),
+        ("good", "other", "it gave no value for \"other\""),
+        ("strict", "x", "its answer is no JSON"),
+        ("fails", "x", "it failed (exit status: 3)"),
+        ("hangs", "x", "it did not answer within 0.2 s"),
+        ("floods", "x", "it answered more than 1000 bytes"),
+        ("shared", "x", "can be changed by others"),
+        ("link", "x", "is a link"),
+        ("gone", "x", "it cannot be found"),
+        ("dir", "x", "lies in none of its trustedDirs"),
+    ] {
+        let error = get(provider, id).expect_err(provider).to_string();
+        let begins = format!("gateway.auth.token refers to \"{id}\" of secrets.providers.{provider} (");
+        assert!(error.starts_with(&begins) && error.contains(want) && !error.contains("hush"), "{error}");
+    }
 }

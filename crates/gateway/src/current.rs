@@ -60,6 +60,11 @@ impl Holder {
         Self(RwLock::new(Arc::new(current)))
     }
 
+    /// Another one counts from now on.
+    pub(crate) fn set(&self, current: Current) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
+    }
+
     /// The one that counts now.
     pub(crate) fn get(&self) -> Arc<Current> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()

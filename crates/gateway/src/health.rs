@@ -210,17 +210,17 @@ async fn render(shared: &Shared) -> Value {
     for (name, status, source) in &statuses {
         channels.insert((*name).to_owned(), channel_json(status, source, true));
     }
-    for (name, problem) in &shared.channels.broken {
+    for (name, problem) in shared.channels.broken() {
         let broken = json!({"configured": false, "running": false, "connected": false, "lastError": problem});
-        channels.insert((*name).to_owned(), broken);
+        channels.insert(name.to_owned(), broken);
     }
     let mut out = json!({
         "ok": stored.is_ok(),
         "ts": shared.clock.now_ms(),
         "durationMs": started.elapsed().as_millis() as u64,
-        // There are no plugins, and a change of the configuration takes a restart.
+        // There are no plugins.
         "plugins": {"loaded": [], "errors": [], "unavailable": []},
-        "configReload": {"hotReloadStatus": "disabled"},
+        "configReload": {"hotReloadStatus": if settings.reload_off { "disabled" } else { "active" }},
         "channels": channels,
         "channelOrder": channels.keys().collect::<Vec<_>>(),
         "channelLabels": labels(channels.keys()),

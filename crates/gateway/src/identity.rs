@@ -15,6 +15,7 @@ pub(crate) struct GatewayIdentity {
     device_id: String,
     public_key: String,
     token_key: [u8; 32],
+    config_key: [u8; 32],
 }
 
 /// Why there is no identity.
@@ -55,6 +56,7 @@ impl GatewayIdentity {
             device_id: hex::encode(Sha256::digest(public)),
             public_key: URL_SAFE_NO_PAD.encode(public),
             token_key: mac(&seed, &["device-tokens", "1"]),
+            config_key: mac(&seed, &["config-hashes", "1"]),
         }
     }
 
@@ -66,6 +68,12 @@ impl GatewayIdentity {
     /// base64url of the raw public key.
     pub(crate) fn public_key(&self) -> &str {
         &self.public_key
+    }
+
+    /// What clients are told of a configuration file instead of its hash, with which they could try out guesses of the
+    /// secrets in it.
+    pub(crate) fn config_hash(&self, sha256: &str) -> String {
+        format!("hmac-sha256:v1:{}", URL_SAFE_NO_PAD.encode(mac(&self.config_key, &[sha256])))
     }
 
     /// The token of a device for a role. It is derived and not stored: a stolen database holds no credential.

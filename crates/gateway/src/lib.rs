@@ -17,11 +17,13 @@ mod listener;
 mod methods;
 mod models;
 mod pairing;
+mod reload;
 mod runs;
 mod settings;
 mod shared;
 mod start;
 mod tap;
 
+pub use reload::ConfigHook;
 pub use start::{Gateway, GatewayOptions, StartError};
 pub use tap::Tap;

@@ -38,21 +38,43 @@ impl Lifecycle {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (soft, tracker) = (self.soft.clone(), self.tracker.clone());
+        self.supervise_until(name, self.soft.clone(), task);
+    }
+
+    /// As [`Lifecycle::supervise`], until `until` is cancelled, which is to happen at shutdown at the latest. Gives what
+    /// is cancelled when the task has ended.
+    pub(crate) fn supervise_until<F>(
+        &self,
+        name: &'static str,
+        until: CancellationToken,
+        task: impl Fn() -> F + Send + 'static,
+    ) -> CancellationToken
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let tracker = self.tracker.clone();
+        let ended = CancellationToken::new();
+        // Whichever way the task ends.
+        let guard = ended.clone().drop_guard();
         self.spawn(async move {
-            while !soft.is_cancelled() {
+            let _guard = guard;
+            while !until.is_cancelled() {
                 // A task of its own, so that a panic ends it alone; dropped with this one, so that `hard` ends it too.
                 let outcome = AbortOnDropHandle::new(tracker.spawn(task())).await;
-                if soft.is_cancelled() {
+                if until.is_cancelled() {
                     return;
                 }
                 match outcome {
                     Ok(()) => tracing::warn!(task = name, "ended early; starting it again"),
                     Err(error) => tracing::error!(task = name, %error, "died; starting it again"),
                 }
-                tokio::time::sleep(RESTART_DELAY).await;
+                tokio::select! {
+                    () = until.cancelled() => {}
+                    () = tokio::time::sleep(RESTART_DELAY) => {}
+                }
             }
         });
+        ended
     }
 
     /// Asks all tasks to end, waits, and then drops those that are left.

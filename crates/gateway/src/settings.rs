@@ -1,10 +1,13 @@
-//! What the gateway takes from the configuration: plain values, resolved once at start. Nothing else in this crate reads
+//! What the gateway takes from the configuration: plain values, resolved at each reading. Nothing else in this crate reads
 //! `openclaw.json`, but for `config.get`, which shows it.
+
+mod access;
 
 use crate::auth::rate_limit::RateLimitSettings;
 use crate::auth::secret::AuthMode;
 use crate::hub::policy::CommandPolicy;
 use agent::queue::QueueMode;
+use channels::policy::AccessPolicy;
 use config::{Config, Env, Loaded, Paths, ServerAuth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -59,8 +62,18 @@ pub(crate) struct Settings {
     pub(crate) cron_max_runs: usize,
     pub(crate) dm_scope: config::DmScope,
     pub(crate) group_scope: config::GroupScope,
+    /// Changes of the file wait for the next start.
+    pub(crate) reload_off: bool,
     queue_mode: QueueMode,
     queue_by_channel: BTreeMap<String, QueueMode>,
+    telegram: Option<AccessPolicy>,
+}
+
+/// What stays the same while the gateway runs.
+struct Fixed {
+    bind: IpAddr,
+    auth: AuthMode,
+    auth_origin: Option<config::CredentialOrigin>,
 }
 
 impl Settings {
@@ -72,14 +85,25 @@ impl Settings {
             ServerAuth::Token(secret, origin) => (AuthMode::Token(secret), Some(origin)),
             ServerAuth::Password(secret, origin) => (AuthMode::Password(secret), Some(origin)),
         };
+        Ok(Self::new(loaded, env, paths, Fixed { bind: config.gateway.bind_host(), auth, auth_origin }))
+    }
+
+    /// Those of another reading of the configuration. What a running gateway cannot change stays as it is.
+    pub(crate) fn reloaded(&self, loaded: &Loaded, env: &Env, paths: &Paths) -> Self {
+        let (auth, auth_origin) = (self.auth.clone(), self.auth_origin.clone());
+        Self::new(loaded, env, paths, Fixed { bind: self.bind, auth, auth_origin })
+    }
+
+    fn new(loaded: &Loaded, env: &Env, paths: &Paths, fixed: Fixed) -> Self {
+        let config = &loaded.config;
         let defaults = &config.agents.defaults;
         let seconds = defaults.timeout_seconds;
         let turn_deadline = if seconds == 0 { MAX_TURN } else { Duration::from_secs(seconds).min(MAX_TURN) };
         let by_channel = &config.messages.queue.by_channel;
-        Ok(Self {
-            bind: config.gateway.bind_host(),
-            auth,
-            auth_origin,
+        Self {
+            bind: fixed.bind,
+            auth: fixed.auth,
+            auth_origin: fixed.auth_origin,
             rate_limit: rate_limit(config),
             allowed_origins: config.gateway.control_ui.allowed_origins.clone(),
             trusted_proxies: config.gateway.trusted_proxies.clone(),
@@ -107,12 +131,19 @@ impl Settings {
             cron_max_runs: config.cron.max_concurrent_runs,
             dm_scope: config.session.dm_scope,
             group_scope: config.session.group_scope,
+            reload_off: config.gateway.reload == config::ReloadMode::Off,
             queue_mode: queue_mode(config.messages.queue.mode),
             queue_by_channel: by_channel
                 .iter()
                 .map(|(name, mode)| (name.clone(), queue_mode(*mode)))
                 .collect(),
-        })
+            telegram: config.channels.telegram.as_ref().filter(|t| t.enabled).map(access::policy),
+        }
+    }
+
+    /// Who may speak on a channel; `None` where it is not configured.
+    pub(crate) fn access_policy(&self, channel: &str) -> Option<&AccessPolicy> {
+        self.telegram.as_ref().filter(|_| channel == crate::delivery::channels::TELEGRAM)
     }
 
     /// What a message of this channel does while a turn runs.
@@ -217,7 +248,10 @@ fn exec_defaults(config: &Config) -> tools::ExecDefaults {
     tools::ExecDefaults {
         host: match exec.host {
             config::ExecHost::Node => tools::ExecHost::Node,
-            config::ExecHost::Auto | config::ExecHost::Gateway => tools::ExecHost::Gateway,
+            // In a sandbox, no command runs at all; see `exec_allowed`.
+            config::ExecHost::Auto | config::ExecHost::Gateway | config::ExecHost::Sandbox => {
+                tools::ExecHost::Gateway
+            }
         },
         timeout: Duration::from_secs(exec.timeout_seconds),
         node: exec.node.clone(),
@@ -230,7 +264,10 @@ fn exec_allowed(config: &Config) -> bool {
     let exec = &config.tools.exec;
     let mode_allows = exec.mode.is_none_or(|m| m == config::ExecMode::Full);
     let security_allows = exec.security.is_none_or(|s| s == config::ExecSecurity::Full);
-    mode_allows && security_allows && exec.ask.is_none_or(|a| a == config::ExecAsk::Off)
+    exec.host != config::ExecHost::Sandbox
+        && mode_allows
+        && security_allows
+        && exec.ask.is_none_or(|a| a == config::ExecAsk::Off)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use crate::auth::rate_limit::RateLimit;
 use crate::connection::hello::Fixed;
 use crate::cron::Cron;
-use crate::current::{Current, Holder};
+use crate::current::{Base, Current, Holder};
 use crate::delivery::channels::Channels;
 use crate::delivery::inbox::InboxSignal;
 use crate::delivery::outbox::OutboxSignal;
@@ -14,6 +14,7 @@ use crate::idempotency::Idempotency;
 use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
 use crate::models::Models;
+use crate::reload::Reload;
 use crate::runs::Runs;
 use crate::runs::host::GatewayHost;
 use crate::settings::Settings;
@@ -35,7 +36,9 @@ pub(crate) struct Shared {
     pub(crate) started_at_ms: i64,
     pub(crate) clock: SharedClock,
     pub(crate) paths: Paths,
+    pub(crate) base: Base,
     pub(crate) holder: Holder,
+    pub(crate) reload: Reload,
     pub(crate) log_file: Option<PathBuf>,
     pub(crate) identity: GatewayIdentity,
     pub(crate) lifecycle: Lifecycle,

@@ -15,6 +15,7 @@ use crate::hub::presence::Presence;
 use crate::hub::{Audience, Hub};
 use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
+use crate::reload::{self, ConfigHook, Reload};
 use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::shared::{Shared, Toolbox};
@@ -61,6 +62,8 @@ pub struct GatewayOptions {
     pub log_file: Option<PathBuf>,
     /// Sees every frame of every connection; none costs nothing.
     pub tap: Option<Arc<dyn Tap>>,
+    /// Called with each configuration that is taken up while the gateway runs.
+    pub on_config: Option<ConfigHook>,
 }
 
 /// Why a gateway did not start.
@@ -125,8 +128,18 @@ impl Gateway {
     /// # Errors
     /// Nothing is left running where this fails; see [`StartError`].
     pub async fn start(options: GatewayOptions) -> Result<Self, StartError> {
-        let GatewayOptions { paths, loaded, env, port, clock, model_override, port_fallback, log_file, tap } =
-            options;
+        let GatewayOptions {
+            paths,
+            loaded,
+            env,
+            port,
+            clock,
+            model_override,
+            port_fallback,
+            log_file,
+            on_config,
+            tap,
+        } = options;
         let info = LockInfo {
             pid: std::process::id(),
             started_at_ms: clock.now_ms(),
@@ -148,11 +161,9 @@ impl Gateway {
         }
         let opened = Store::open(&paths.state_dir, clock.clone())?;
         let base = Base { env, paths, clock, model_override };
-        let parts = Parts { base, loaded, log_file, settings, identity, tap };
+        let parts = Parts { base, loaded, log_file, on_config, settings, identity, tap };
         let shared = parts.assemble(opened.store);
-        if tokio::time::timeout(SEED_PATIENCE, seed_workspaces(&shared)).await.is_err() {
-            tracing::error!("the workspaces are not seeded: their disk does not answer");
-        }
+        seed_workspaces(&shared).await;
         runs::resume::all(&shared).await?;
         spawn_tasks(&shared, listeners.all);
         Ok(Self { shared, addr, notices: opened.notices, _lock: lock })
@@ -195,8 +206,8 @@ impl Gateway {
     }
 
     /// The channels that work, and those that are configured and do not, with the reason.
-    pub fn channels(&self) -> (Vec<&'static str>, &[(&'static str, String)]) {
-        (self.shared.channels.names(), &self.shared.channels.broken)
+    pub fn channels(&self) -> (Vec<&'static str>, Vec<(&'static str, String)>) {
+        (self.shared.channels.names(), self.shared.channels.broken())
     }
 
     /// What an operator should know about the start, such as a damaged file that was set aside.
@@ -222,6 +233,7 @@ struct Parts {
     base: Base,
     loaded: Loaded,
     log_file: Option<PathBuf>,
+    on_config: Option<ConfigHook>,
     settings: Settings,
     identity: GatewayIdentity,
     tap: Option<Arc<dyn Tap>>,
@@ -229,7 +241,7 @@ struct Parts {
 
 impl Parts {
     fn assemble(self, store: Store) -> Arc<Shared> {
-        let Self { base, loaded, log_file, settings, identity, tap } = self;
+        let Self { base, loaded, log_file, on_config, settings, identity, tap } = self;
         let clock = base.clock.clone();
         let env = loaded.config.environment(&base.env);
         let channels = Channels::from_config(&loaded.config, &env, &clock);
@@ -245,7 +257,9 @@ impl Parts {
             hub: Hub::new(Presence::new(own)),
             clock,
             paths: base.paths.clone(),
+            reload: Reload::new(loaded.source.clone(), on_config),
             holder: Holder::new(Current::new(&base, loaded, settings)),
+            base,
             log_file,
             tap,
             identity,
@@ -287,7 +301,9 @@ fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<TcpListener>) {
     lifecycle.supervise("ticks", move || ticks(s.clone()));
     let s = shared.clone();
     lifecycle.supervise("upkeep", move || upkeep(s.clone()));
-    Channels::start(shared);
+    let s = shared.clone();
+    lifecycle.supervise("configuration", move || reload::watch(s.clone()));
+    shared.channels.start_all(shared);
     for listener in listeners {
         lifecycle.spawn(listener::run(listener, shared.clone()));
     }
@@ -319,13 +335,18 @@ async fn upkeep(shared: Arc<Shared>) {
 
 /// First start: the files that make an agent its own, there before the first turn reads them. A workspace that cannot be
 /// written is reported and stops nothing.
-async fn seed_workspaces(shared: &Shared) {
-    for agent in &shared.settings().agents {
-        let workspace = agent::workspace::Workspace::new(agent.workspace.clone());
-        match workspace.seed().await {
-            Ok(made) if made.is_empty() => {}
-            Ok(made) => tracing::info!(agent = %agent.id, files = ?made, "workspace seeded"),
-            Err(error) => tracing::error!(agent = %agent.id, %error, "workspace"),
+pub(crate) async fn seed_workspaces(shared: &Shared) {
+    let seeding = async {
+        for agent in &shared.settings().agents {
+            let workspace = agent::workspace::Workspace::new(agent.workspace.clone());
+            match workspace.seed().await {
+                Ok(made) if made.is_empty() => {}
+                Ok(made) => tracing::info!(agent = %agent.id, files = ?made, "workspace seeded"),
+                Err(error) => tracing::error!(agent = %agent.id, %error, "workspace"),
+            }
         }
+    };
+    if tokio::time::timeout(SEED_PATIENCE, seeding).await.is_err() {
+        tracing::error!("the workspaces are not seeded: their disk does not answer");
     }
 }

@@ -116,6 +116,7 @@ impl TestGateway {
             port_fallback: false,
             log_file: options.log_file,
             tap: Some(contract.clone()),
+            on_config: None,
         })
         .await?;
         Ok(Self { gateway: Some(gateway), contract, state_dir, _temporary: temporary })

@@ -26,13 +26,17 @@ enum ConfigCommand {
     /// Set one value; comments and all other keys stay as they are
     Set(set::SetArgs),
     /// Take one value out of the file; what has a default has it again
-    Unset {
-        /// The key, such as agents.defaults.model.primary
-        #[arg(value_name = "PATH")]
-        path: String,
-    },
+    Unset(set::UnsetArgs),
+    /// Merge a patch: objects key by key, null takes away, anything else replaces
+    Patch(set::PatchArgs),
     /// Say everything that is wrong with the file, with line and column
     Validate,
+    /// What the file may say, as a JSON Schema, or what is known of one key
+    Schema {
+        /// The key, such as gateway.auth; without one, the whole
+        #[arg(value_name = "PATH")]
+        path: Option<String>,
+    },
     /// Where the file is
     File,
 }
@@ -45,11 +49,15 @@ pub(crate) fn run(args: ConfigArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
         ConfigCommand::Get { path } => get(path.as_deref(), ctx),
         ConfigCommand::Set(args) => set::run(&args, ctx),
-        ConfigCommand::Unset { path } => set::unset(&path, ctx),
+        ConfigCommand::Unset(args) => set::unset(&args, ctx),
+        ConfigCommand::Patch(args) => set::patch(&args, ctx),
         ConfigCommand::Validate => validate(ctx),
+        ConfigCommand::Schema { path } => schema(path.as_deref(), ctx),
         ConfigCommand::File => {
             let file = ctx.paths.config_file.display().to_string();
-            ctx.out.show(&json!({"path": file, "exists": ctx.paths.config_file.exists()}), || file.clone())
+            let hash = config::file_hash(&ctx.paths.config_file);
+            let exists = ctx.paths.config_file.exists();
+            ctx.out.show(&json!({"path": file, "exists": exists, "hash": hash}), || file.clone())
         }
     }
 }
@@ -67,6 +75,24 @@ fn get(path: Option<&str>, ctx: &Context) -> Result<(), Failure> {
         Value::String(text) => text.clone(),
         other => format!("{other:#}"),
     })
+}
+
+fn schema(path: Option<&str>, ctx: &Context) -> Result<(), Failure> {
+    let Some(path) = path else {
+        let whole = config::schema();
+        return ctx.out.show(&whole, || format!("{whole:#}"));
+    };
+    let Some(found) = config::lookup(path) else {
+        return Err(
+            Failure::not_found(format!("no config has {path}")).hint("see all keys: openclaw config schema")
+        );
+    };
+    let below: Vec<&str> = found.children.iter().map(|child| child.key.as_str()).collect();
+    let known = json!({
+        "path": path, "schema": found.schema, "reload": found.reload.as_str(), "sensitive": found.sensitive,
+        "children": below,
+    });
+    ctx.out.show(&known, || format!("{known:#}"))
 }
 
 fn validate(ctx: &Context) -> Result<(), Failure> {
@@ -108,7 +134,7 @@ fn word(level: Level) -> &'static str {
 }
 
 fn issues(all: &[Diagnostic]) -> Vec<Value> {
-    let one = |d: &Diagnostic| json!({"level": word(d.level), "path": d.path, "line": d.line, "column": d.column, "message": d.message});
+    let one = |d: &Diagnostic| json!({"level": word(d.level), "path": d.path, "file": d.file.display().to_string(), "line": d.line, "column": d.column, "message": d.message});
     all.iter().map(one).collect()
 }
 

@@ -98,6 +98,7 @@ async fn start(ctx: &Context, home: &Home) -> Result<Gateway, Failure> {
         port_fallback: true,
         log_file: None,
         tap: None,
+        on_config: None,
     };
     Gateway::start(options).await.map_err(|e| {
         Failure::new(Exit::from_number(i32::from(e.exit_code())), "START_REFUSED", e.to_string())

@@ -3,8 +3,15 @@
 
 /// The known keys of a section; `*` stands for any name and `[]` for any item.
 pub(crate) fn known(section: &str) -> &'static [&'static str] {
+    // The older list has the same keys as the entries.
+    let of_entries = section.strip_prefix("agents.list.[]").map(|rest| format!("agents.entries.*{rest}"));
+    let section = of_entries.as_deref().unwrap_or(section);
     TABLE.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
 }
+
+#[rustfmt::skip]
+const HEARTBEAT: &[&str] = &["every", "activeHours", "model", "session", "target", "directPolicy", "to", "accountId",
+    "prompt", "timeoutSeconds", "lightContext", "isolatedSession", "agentId"];
 
 #[rustfmt::skip]
 const TABLE: &[(&str, &[&str])] = &[
@@ -47,6 +54,8 @@ const TABLE: &[(&str, &[&str])] = &[
         "typingIntervalSeconds", "systemAgent", "authInheritance", "sessionStore", "maxConcurrent", "subagents",
         "contextLimits", "blockStreamingChunk", "blockStreamingCoalesce", "humanDelay", "typingMode", "heartbeat",
         "sandbox"]),
+    ("agents.defaults.heartbeat", HEARTBEAT),
+    ("agents.entries.*.heartbeat", HEARTBEAT),
     ("agents.defaults.model", &["primary", "fallbacks"]),
     ("agents.defaults.compaction", &["enabled", "mode", "provider", "thinkingLevel", "keepRecentTokens",
         "identifierPolicy", "recentTurnsPreserve", "qualityGuard", "midTurnPrecheck", "postIndexSync",
@@ -97,6 +106,8 @@ const TABLE: &[(&str, &[&str])] = &[
         "useTrustedEnvProxy", "ssrfPolicy"]),
     ("tools.web.fetch.ssrfPolicy", &["dangerouslyAllowPrivateNetwork", "allowRfc2544BenchmarkRange",
         "allowIpv6UniqueLocalRange", "allowedHostnames", "blockedHostnames"]),
+    ("cron", &["enabled", "skipMissedJobs", "triggers", "webhookToken", "webhookSsrfPolicy", "sessionRetention",
+        "failureAlert", "maxConcurrentRuns"]),
     ("logging", &["level", "file", "maxFileBytes", "consoleLevel", "consoleStyle", "redactPatterns",
         "audit"]),
     ("env", &["shellEnv", "vars"]),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::describe::{Description, Fact};
 use super::positions::{item, join};
 use super::values::shown;
 use crate::include::Places;
@@ -22,11 +23,31 @@ pub(crate) struct Doc<'a> {
     pub(crate) env: Env,
     pub(crate) sources: SecretSources,
     pub(super) remarks: RefCell<Vec<Diagnostic>>,
+    /// Instead of reading, note what is asked for.
+    description: Option<RefCell<Description>>,
 }
 
 impl<'a> Doc<'a> {
     pub(crate) fn new(file: &'a Path, places: &'a Places, env: Env) -> Self {
-        Self { file, places, env, sources: SecretSources::default(), remarks: RefCell::default() }
+        Self {
+            file,
+            places,
+            env,
+            sources: SecretSources::default(),
+            remarks: RefCell::default(),
+            description: None,
+        }
+    }
+
+    /// Notes what is asked for, instead of reading.
+    pub(crate) fn describing(mut self) -> Self {
+        self.description = Some(RefCell::default());
+        self
+    }
+
+    /// What was noted.
+    pub(crate) fn into_description(self) -> Description {
+        self.description.map(RefCell::into_inner).unwrap_or_default()
     }
 
     /// Adds a remark about `path`; `key` points at the key instead of the value.
@@ -99,7 +120,19 @@ impl<'a> Section<'a> {
 
     /// Whether the section is in the document.
     pub(crate) fn exists(&self) -> bool {
-        self.map.is_some()
+        self.map.is_some() || self.is_described()
+    }
+
+    /// Whether what is asked for is noted, and nothing is read.
+    pub(crate) fn is_described(&self) -> bool {
+        self.doc.description.is_some()
+    }
+
+    /// Notes what is asked of a key.
+    pub(super) fn asks(&self, key: &'static str, fact: impl FnOnce() -> Fact) {
+        if let Some(description) = &self.doc.description {
+            description.borrow_mut().note(&self.schema, key, fact());
+        }
     }
 
     pub(crate) fn doc(&self) -> &'a Doc<'a> {
@@ -112,6 +145,12 @@ impl<'a> Section<'a> {
 
     /// The value of `key` as it is; the key counts as known from here on.
     pub(crate) fn raw(&self, key: &'static str) -> Option<&'a Value> {
+        self.asks(key, || Fact::Any);
+        self.get(key)
+    }
+
+    /// As [`Section::raw`], for those who say what they expect.
+    pub(super) fn get(&self, key: &'static str) -> Option<&'a Value> {
         self.asked.borrow_mut().push(key);
         self.map.and_then(|map| map.get(key))
     }
@@ -134,13 +173,15 @@ impl<'a> Section<'a> {
 
     /// A key whose absence from this version somebody might count on: warns with the `consequence`.
     pub(crate) fn unsupported(&self, key: &'static str, consequence: &str) {
-        if self.raw(key).is_some() {
+        self.asks(key, || Fact::Unsupported(consequence.to_owned()));
+        if self.get(key).is_some() {
             self.warn(key, format!("not supported by this version yet: {consequence}; kept as it is"));
         }
     }
 
     /// The same for a section that only counts when its `mode` is not "off".
     pub(crate) fn unsupported_mode(&self, key: &'static str, consequence: &str) {
+        self.asks(key, || Fact::Unsupported(consequence.to_owned()));
         let mode = self.map.and_then(|map| map.get(key)).and_then(|section| section.get("mode"));
         if mode.is_some_and(|mode| mode != "off") {
             self.unsupported(key, consequence);
@@ -156,7 +197,7 @@ impl<'a> Section<'a> {
         &self,
         key: &'static str,
     ) -> impl Iterator<Item = (&'a str, String, &'a Value)> {
-        let map = match self.raw(key) {
+        let map = match self.get(key) {
             Some(Value::Object(map)) => Some(map),
             Some(other) => {
                 self.wrong(key, other, "an object");
@@ -170,13 +211,18 @@ impl<'a> Section<'a> {
 
     /// The object at `key`, read with `read`; an absent one reads as empty.
     pub(crate) fn section<T>(&self, key: &'static str, read: impl FnOnce(&Section<'a>) -> T) -> T {
-        let value = self.raw(key);
-        Section::open(self.doc, self.path_of(key), join(&self.schema, key), value, read)
+        let schema = join(&self.schema, key);
+        self.asks(key, || Fact::Section(schema.clone()));
+        Section::open(self.doc, self.path_of(key), schema, self.get(key), read)
     }
 
     /// Every object of the map at `key`, with its name.
     pub(crate) fn entries<T>(&self, key: &'static str, read: impl Fn(&str, &Section<'a>) -> T) -> Vec<T> {
         let schema = format!("{}.*", join(&self.schema, key));
+        if self.is_described() {
+            self.asks(key, || Fact::MapOf(Box::new(Fact::Section(schema.clone()))));
+            return vec![Section::open(self.doc, String::new(), schema, None, |section| read("*", section))];
+        }
         self.entries_raw(key)
             .map(|(name, path, value)| {
                 Section::open(self.doc, path, schema.clone(), Some(value), |section| read(name, section))
@@ -184,15 +230,34 @@ impl<'a> Section<'a> {
             .collect()
     }
 
-    /// Every object of the array at `key`. `schema` overrides where the known keys are listed.
-    pub(crate) fn items<T>(
+    /// What stands at `key` as a string or as an object.
+    pub(crate) fn text_or<T>(
         &self,
         key: &'static str,
-        schema: Option<&str>,
-        read: impl Fn(&Section<'a>) -> T,
-    ) -> Vec<T> {
-        let value = self.raw(key);
-        let values = match value {
+        from_text: impl FnOnce(String) -> T,
+        read: impl FnOnce(&Section<'a>) -> T,
+    ) -> Option<T> {
+        match self.get(key) {
+            None if !self.is_described() => None,
+            None | Some(Value::String(_)) => {
+                let text = self.text(key);
+                if self.is_described() {
+                    self.section(key, read);
+                }
+                text.map(from_text)
+            }
+            Some(_) => Some(self.section(key, read)),
+        }
+    }
+
+    /// Every object of the array at `key`.
+    pub(crate) fn items<T>(&self, key: &'static str, read: impl Fn(&Section<'a>) -> T) -> Vec<T> {
+        let schema = format!("{}.[]", join(&self.schema, key));
+        if self.is_described() {
+            self.asks(key, || Fact::ListOf(Box::new(Fact::Section(schema.clone()))));
+            return vec![Section::open(self.doc, String::new(), schema, None, &read)];
+        }
+        let values = match self.get(key) {
             Some(Value::Array(values)) => values.as_slice(),
             Some(other) => {
                 self.wrong(key, other, "an array");
@@ -200,7 +265,6 @@ impl<'a> Section<'a> {
             }
             None => &[],
         };
-        let schema = schema.map_or_else(|| format!("{}.[]", join(&self.schema, key)), str::to_owned);
         let base = self.path_of(key);
         let open =
             |(index, value)| Section::open(self.doc, item(&base, index), schema.clone(), Some(value), &read);

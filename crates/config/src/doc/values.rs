@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::Section;
+use super::describe::Fact;
 use super::positions::item;
 use super::substitute::{has_reference, substitute};
 use crate::Level;
@@ -16,7 +17,8 @@ use crate::secret::SecretInput;
 impl<'a> Section<'a> {
     /// A string with its `${NAME}` filled in; one that cannot be filled stays and is warned about.
     pub(crate) fn text(&self, key: &'static str) -> Option<String> {
-        match self.raw(key)? {
+        self.asks(key, || Fact::Text);
+        match self.get(key)? {
             Value::String(text) => Some(self.filled(&self.path_of(key), text)),
             other => {
                 self.wrong(key, other, "a string");
@@ -57,7 +59,8 @@ impl<'a> Section<'a> {
 
     /// `true` or `false`.
     pub(crate) fn boolean(&self, key: &'static str) -> Option<bool> {
-        let value = self.raw(key)?;
+        self.asks(key, || Fact::Boolean);
+        let value = self.get(key)?;
         if value.as_bool().is_none() {
             self.wrong(key, value, "true or false");
         }
@@ -66,7 +69,8 @@ impl<'a> Section<'a> {
 
     /// A whole number in `range`.
     pub(crate) fn integer(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
-        let value = self.raw(key)?;
+        self.asks(key, || Fact::Integer(*range.start(), *range.end()));
+        let value = self.get(key)?;
         let whole = value.as_u64().or_else(|| {
             let float = value.as_f64().filter(|f| f.fract() == 0.0 && (0.0..=9.0e15).contains(f))?;
             // In that range every whole float is exactly one u64.
@@ -85,7 +89,8 @@ impl<'a> Section<'a> {
 
     /// A number that is not negative.
     pub(crate) fn number(&self, key: &'static str) -> Option<f64> {
-        let value = self.raw(key)?;
+        self.asks(key, || Fact::Number);
+        let value = self.get(key)?;
         let good = value.as_f64().filter(|number| *number >= 0.0 && number.is_finite());
         if good.is_none() {
             self.wrong(key, value, "a number that is not negative");
@@ -95,7 +100,8 @@ impl<'a> Section<'a> {
 
     /// One of the words of `T`.
     pub(crate) fn choice<T: Choice>(&self, key: &'static str) -> Option<T> {
-        let value = self.raw(key)?;
+        self.asks(key, || Fact::Choice(word_list::<T>()));
+        let value = self.get(key)?;
         let found = value.as_str().and_then(word);
         if found.is_none() {
             self.wrong(key, value, &format!("one of {}", words::<T>()));
@@ -103,18 +109,26 @@ impl<'a> Section<'a> {
         found
     }
 
+    /// Words that mean something at `key` beside those that are asked for.
+    pub(crate) fn also(&self, key: &'static str, words: &'static [&'static str]) {
+        self.asks(key, || Fact::Choice(words.to_vec()));
+    }
+
     /// An array whose items are each one of the words of `T`.
     pub(crate) fn choices<T: Choice>(&self, key: &'static str) -> Option<Vec<T>> {
+        self.asks(key, || Fact::ListOf(Box::new(Fact::Choice(word_list::<T>()))));
         self.array(key, &format!("one of {}", words::<T>()), |value, _| value.as_str().and_then(word))
     }
 
     /// An array of strings.
     pub(crate) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
+        self.asks(key, || Fact::ListOf(Box::new(Fact::Text)));
         self.array(key, "a string", |value, path| Some(self.filled(path, value.as_str()?)))
     }
 
     /// An array of strings or whole numbers, all as strings.
     pub(crate) fn ids(&self, key: &'static str) -> Option<Vec<String>> {
+        self.asks(key, || Fact::ListOf(Box::new(Fact::Id)));
         self.array(key, "a string or a whole number", |value, path| match value {
             Value::String(text) => Some(self.filled(path, text)),
             Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
@@ -128,7 +142,7 @@ impl<'a> Section<'a> {
         allowed: &str,
         read: impl Fn(&'a Value, &str) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let value = self.raw(key)?;
+        let value = self.get(key)?;
         let Value::Array(values) = value else {
             self.wrong(key, value, "an array");
             return None;
@@ -149,7 +163,8 @@ impl<'a> Section<'a> {
 
     /// A secret: a string (which may hold `${NAME}`) or `{source, provider, id}`. Its value is never shown.
     pub(crate) fn secret(&self, key: &'static str) -> Option<SecretInput> {
-        self.secret_at(&self.path_of(key), self.raw(key)?)
+        self.asks(key, || Fact::Secret);
+        self.secret_at(&self.path_of(key), self.get(key)?)
     }
 
     fn secret_at(&self, path: &str, value: &Value) -> Option<SecretInput> {
@@ -164,6 +179,7 @@ impl<'a> Section<'a> {
 
     /// The object at `key`, each of whose values is a secret.
     pub(crate) fn secrets(&self, key: &'static str) -> Vec<(String, SecretInput)> {
+        self.asks(key, || Fact::MapOf(Box::new(Fact::Secret)));
         self.entries_raw(key)
             .filter_map(|(name, path, value)| Some((name.to_owned(), self.secret_at(&path, value)?)))
             .collect()
@@ -171,6 +187,7 @@ impl<'a> Section<'a> {
 
     /// The object at `key`, each of whose values is one of the words of `T`.
     pub(crate) fn choice_entries<T: Choice>(&self, key: &'static str) -> Vec<(String, T)> {
+        self.asks(key, || Fact::MapOf(Box::new(Fact::Choice(word_list::<T>()))));
         let mut out = Vec::new();
         for (name, path, value) in self.entries_raw(key) {
             match value.as_str().and_then(word) {
@@ -190,8 +207,11 @@ fn word<T: Choice>(text: &str) -> Option<T> {
 }
 
 fn words<T: Choice>() -> String {
-    let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();
-    words.join(", ")
+    word_list::<T>().join(", ")
+}
+
+fn word_list<T: Choice>() -> Vec<&'static str> {
+    T::WORDS.iter().map(|(word, _)| *word).collect()
 }
 
 /// A value in a message: short, and without what is inside.

@@ -4,9 +4,9 @@
 use super::diff::{Op, changed_paths, diff};
 use super::lock::Lock;
 use super::{EditError, document_of, file, in_file, patch, restore, tree, written_path};
-use crate::include::has_include;
+use crate::include::{assemble, has_include};
 use crate::path::PathStep;
-use crate::read::{hash, parse, read_text};
+use crate::read::{document, hash, parse, read_text};
 use crate::{ConfigError, Env, Loaded, Paths};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -192,26 +192,33 @@ impl Editor<'_> {
         {
             return Ok(Edited { loaded, changed: Vec::new() });
         }
+        if let (Some(wanted), Ok(now)) = (&wanted, &before.loaded) {
+            self.check_outcome(&after, wanted, now)?;
+        }
         let loaded = parse(&after, file, self.env)?;
         let source = before.loaded.as_ref().map(|now| now.source.clone()).unwrap_or_default();
-        if let (Some(wanted), Ok(now)) = (&wanted, &before.loaded)
-            && loaded.source != *wanted
-        {
-            let paths = changed_paths(&loaded.source, wanted);
-            let refused = paths.iter().find_map(|path| self.elsewhere(now, path));
-            let first = paths.first().cloned().unwrap_or_default();
-            return Err(refused.unwrap_or_else(|| {
-                EditError::place(
-                    &first,
-                    format!("{first} cannot be changed here: part of it is included; use an editor"),
-                )
-            }));
-        }
         let changed = changed_paths(&source, &loaded.source);
         if !self.dry_run {
             self.write(&before, &after)?;
         }
         Ok(Edited { loaded, changed })
+    }
+
+    /// Whether the file says, with what it includes, what was wanted.
+    fn check_outcome(&self, after: &str, wanted: &Value, now: &Loaded) -> Result<(), EditError> {
+        let file = &self.paths.config_file;
+        let whole = assemble(&document(after, file)?, after, file, self.env)?;
+        if whole.value == *wanted {
+            return Ok(());
+        }
+        let paths = changed_paths(&whole.value, wanted);
+        let first = paths.first().cloned().unwrap_or_default();
+        Err(paths.iter().find_map(|path| self.elsewhere(now, path)).unwrap_or_else(|| {
+            EditError::place(
+                &first,
+                format!("{first} cannot be changed here: part of it is included; use an editor"),
+            )
+        }))
     }
 
     /// Writes, unless somebody else has written since the file was read: editors do not ask for our lock.

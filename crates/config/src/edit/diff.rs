@@ -68,7 +68,7 @@ fn left_out(old: &[Value], new: &[Value]) -> Option<Vec<usize>> {
 }
 
 /// The paths of all values that differ, each as deep as it goes; lists count as one value.
-pub(crate) fn changed_paths(before: &Value, after: &Value) -> Vec<String> {
+pub fn changed_paths(before: &Value, after: &Value) -> Vec<String> {
     let mut paths = Vec::new();
     leaves(Some(before), Some(after), String::new(), &mut paths);
     paths

@@ -18,6 +18,11 @@ impl Places {
         Self { files, origins }
     }
 
+    /// Of no document.
+    pub(crate) fn empty() -> Self {
+        Self { files: Vec::new(), origins: HashMap::new() }
+    }
+
     /// File, line and column of the value at `path`, or of its key. A value that is not there has the place of the
     /// nearest that holds it; line 0 when nothing was seen at all.
     pub(crate) fn of(&self, path: &str, key: bool) -> (&Path, usize, usize) {

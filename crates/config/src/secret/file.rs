@@ -9,12 +9,9 @@ use serde_json::Value;
 
 use super::FileProvider;
 
-/// Largest file that is read for a secret.
-const MAX_BYTES: u64 = 64 * 1024;
-
 /// The secret that `id` names in the provider's file. The error says what is wrong, without any content.
 pub(super) fn read(provider: &FileProvider, id: &str) -> Result<SecretString, String> {
-    let text = read_text(&provider.path)?;
+    let text = read_text(&provider.path, provider.max_bytes)?;
     let secret = if provider.single_value {
         if id != "value" {
             return Err(format!("it is one value and not JSON, so the id must be \"value\", not {id:?}"));
@@ -31,14 +28,13 @@ pub(super) fn read(provider: &FileProvider, id: &str) -> Result<SecretString, St
 }
 
 /// A small regular file as text; anything else could hang or fill the memory.
-fn read_text(path: &Path) -> Result<String, String> {
+fn read_text(path: &Path, most: u64) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("it cannot be read: {error}");
     let kind = fs::metadata(path).map_err(failed)?;
     if !kind.is_file() {
         return Err("it is not a regular file".to_owned());
     }
     let mut text = String::new();
-    let read =
-        File::open(path).map_err(failed)?.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
-    if read as u64 > MAX_BYTES { Err(format!("it is larger than {MAX_BYTES} bytes")) } else { Ok(text) }
+    let read = File::open(path).map_err(failed)?.take(most + 1).read_to_string(&mut text).map_err(failed)?;
+    if read as u64 > most { Err(format!("it is larger than {most} bytes")) } else { Ok(text) }
 }

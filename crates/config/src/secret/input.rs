@@ -8,11 +8,12 @@ use std::sync::Arc;
 use model::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::file;
+use super::provider::{ExecProvider, FileProvider, Provider, SecretSources};
+use super::{exec, file};
 use crate::Env;
 use crate::doc::{has_reference, substitute};
 
-const ALLOWED: &str = "a string, \"${NAME}\" or {source: \"env\" or \"file\", provider, id}";
+const ALLOWED: &str = "a string, \"${NAME}\" or {source: \"env\", \"file\" or \"exec\", provider, id}";
 
 /// A secret as the config names it. It is looked up when asked for; `Debug` shows where it stands, never what it is.
 #[derive(Clone)]
@@ -33,37 +34,13 @@ enum Kind {
         provider: FileProvider,
         id: String,
     },
+    Exec {
+        name: String,
+        provider: Box<ExecProvider>,
+        id: String,
+    },
     /// A reference that this version cannot follow, with the reason.
     Unusable(String),
-}
-
-/// A `secrets.providers` entry with `source: "file"`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FileProvider {
-    pub(crate) path: PathBuf,
-    /// The whole file is the secret, instead of JSON that an id points into.
-    pub(crate) single_value: bool,
-}
-
-/// A `secrets.providers` entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Provider {
-    /// Variables, all or only those listed.
-    Env {
-        allowlist: Option<Vec<String>>,
-    },
-    File(FileProvider),
-    /// Another kind, by its name.
-    Other(String),
-}
-
-/// What the references of one document are looked up in.
-#[derive(Default)]
-pub(crate) struct SecretSources {
-    pub(crate) vars: Arc<BTreeMap<String, SecretString>>,
-    pub(crate) providers: BTreeMap<String, Provider>,
-    /// The provider that is meant when a reference names none, by source.
-    pub(crate) defaults: BTreeMap<String, String>,
 }
 
 /// Why a configured secret cannot be had. Each names the key; none holds the secret.
@@ -87,6 +64,20 @@ pub enum SecretError {
         /// What is wrong with it, and what to do.
         reason: String,
     },
+    /// The program that should give it does not.
+    #[error("{place} refers to {id:?} of secrets.providers.{provider} ({}), but {reason}", command.display())]
+    Exec {
+        /// The config key.
+        place: String,
+        /// The provider.
+        provider: String,
+        /// What was asked for.
+        id: String,
+        /// The program.
+        command: PathBuf,
+        /// What is wrong. Nothing that the program said.
+        reason: String,
+    },
     /// The kind of reference, or the provider that it names, cannot be used.
     #[error("{place}: {reason}")]
     Unusable {
@@ -106,7 +97,7 @@ impl SecretInput {
 
     /// A secret whose whole content is the file `path`; `place` names where that stands, for messages.
     pub(crate) fn whole_file(place: &str, path: PathBuf) -> Self {
-        let provider = FileProvider { path, single_value: true };
+        let provider = FileProvider { path, single_value: true, max_bytes: FileProvider::MAX_BYTES };
         let kind = Kind::File { provider, id: "value".to_owned() };
         Self { place: place.to_owned(), kind, vars: Arc::default() }
     }
@@ -115,6 +106,9 @@ impl SecretInput {
     pub(crate) fn read(place: &str, value: &Value, sources: &SecretSources) -> Result<Self, String> {
         let kind = match value {
             Value::String(text) if has_reference(text) => Kind::Template(text.clone().into()),
+            Value::String(text) if bare_name(text).is_some_and(valid_name) => {
+                Kind::Env(bare_name(text).unwrap_or_default().to_owned())
+            }
             Value::String(text) => Kind::Literal(text.clone().into()),
             Value::Object(_) => reference(value, sources)?,
             Value::Number(_) => return Err(format!("a number is not allowed; use {ALLOWED}")),
@@ -132,7 +126,7 @@ impl SecretInput {
 
     /// Looks the secret up. `None` is an empty string: no secret is configured.
     ///
-    /// Files are read here, at most 64 KiB, so call it once at the start and not per request.
+    /// Files are read and programs run here, so call it when the config is read and not per request.
     ///
     /// # Errors
     /// A reference that leads nowhere. That is never a reason to try another credential.
@@ -150,6 +144,10 @@ impl SecretInput {
             Kind::File { provider, id } => file::read(provider, id)
                 .map(Some)
                 .map_err(|reason| SecretError::File { place: place(), file: provider.path.clone(), reason }),
+            Kind::Exec { name, provider, id } => exec::read(name, provider, id).map(Some).map_err(|reason| {
+                let (provider_name, command) = (name.clone(), provider.command.clone());
+                SecretError::Exec { place: place(), provider: provider_name, id: id.clone(), command, reason }
+            }),
             Kind::Unusable(reason) => Err(SecretError::Unusable { place: place(), reason: reason.clone() }),
         }
     }
@@ -168,6 +166,7 @@ impl fmt::Debug for SecretInput {
             Kind::Template(_) => "with references".to_owned(),
             Kind::Env(name) => format!("variable {name}"),
             Kind::File { provider, .. } => format!("file {}", provider.path.display()),
+            Kind::Exec { name, .. } => format!("program of provider {name}"),
             Kind::Unusable(reason) => reason.clone(),
         };
         write!(f, "SecretInput({}, {kind})", self.place)
@@ -183,17 +182,17 @@ fn filled(text: &str) -> Option<SecretString> {
 fn reference(value: &Value, sources: &SecretSources) -> Result<Kind, String> {
     let field = |name: &str| value.get(name).and_then(Value::as_str);
     let source = match field("source") {
-        Some(source @ ("env" | "file" | "exec" | "store")) => source,
-        _ => return Err("a reference needs source: one of env, file".to_owned()),
+        Some(source) if super::SOURCES.contains(&source) => source,
+        _ => return Err("a reference needs source: one of env, file, exec".to_owned()),
     };
     let id = field("id").filter(|id| !id.is_empty()).ok_or("a reference needs id: a string")?.to_owned();
     let named = field("provider").or_else(|| sources.defaults.get(source).map(String::as_str));
     let provider = named.unwrap_or("default");
     let unusable = |reason: String| Ok(Kind::Unusable(reason));
     match (source, sources.providers.get(provider)) {
-        ("exec" | "store", _) => unusable(format!(
-            "secrets with source \"{source}\" are not supported by this version yet; use source \"env\" or \"file\""
-        )),
+        ("store", _) => unusable(
+            "secrets with source \"store\" are not supported by this version yet; use source \"env\", \"file\" or \"exec\"".to_owned(),
+        ),
         ("env", Some(Provider::Env { allowlist: Some(names) })) if !names.contains(&id) => unusable(format!(
             "the variable {id} is not in secrets.providers.{provider}.allowlist; add it there"
         )),
@@ -202,16 +201,36 @@ fn reference(value: &Value, sources: &SecretSources) -> Result<Kind, String> {
             Err(format!("{id:?} is no variable name; use capitals, digits and _"))
         }
         ("file", Some(Provider::File(file))) => Ok(Kind::File { provider: file.clone(), id }),
-        ("file", None) => unusable(format!(
-            "the provider {provider:?} is not configured; add secrets.providers.{provider} with source \"file\" and a path"
+        ("exec", Some(Provider::Exec(_))) if !valid_exec_id(&id) => {
+            Err(format!("{id:?} is no id of a secret; use letters, digits and . _ : / # -, 256 at most"))
+        }
+        ("exec", Some(Provider::Exec(exec))) => {
+            Ok(Kind::Exec { name: provider.to_owned(), provider: exec.clone(), id })
+        }
+        ("file" | "exec", None) => unusable(format!(
+            "the provider {provider:?} is not configured; add secrets.providers.{provider} with source {source:?} and a {}",
+            if source == "file" { "path" } else { "command" }
         )),
         (_, Some(_)) => unusable(format!("secrets.providers.{provider} is not of source \"{source}\"")),
         (_, None) => unusable(format!("source \"{source}\" is not supported")),
     }
 }
 
+/// The name in `$NAME`.
+fn bare_name(text: &str) -> Option<&str> {
+    text.trim().strip_prefix('$')
+}
+
 fn valid_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase())
         && name.len() <= 128
         && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn valid_exec_id(id: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '/' | '#' | '-');
+    id.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && id.len() <= 256
+        && id.chars().all(plain)
+        && id.split('/').all(|part| part != "." && part != "..")
 }

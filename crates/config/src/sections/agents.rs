@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use super::HeartbeatConfig;
 use crate::doc::Section;
 
@@ -117,7 +115,7 @@ impl AgentsConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
         s.raw("ownership");
         let mut list = s.entries("entries", |id, agent| AgentConfig::read(id.to_owned(), agent));
-        list.extend(s.items("list", Some("agents.entries.*"), |agent| {
+        list.extend(s.items("list", |agent| {
             let id = agent.text("id").unwrap_or_default();
             AgentConfig::read(id, agent)
         }));
@@ -234,9 +232,10 @@ impl AgentConfig {
 
 /// `model` is a string or an object with `primary` and `fallbacks`.
 fn model_choice(s: &Section<'_>) -> Option<ModelChoice> {
-    match s.raw("model")? {
-        Value::String(_) => Some(ModelChoice { primary: s.text("model"), fallbacks: Vec::new() }),
-        _ => Some(s.section("model", |model| {
+    s.text_or(
+        "model",
+        |primary| ModelChoice { primary: Some(primary), fallbacks: Vec::new() },
+        |model| {
             let fallbacks = model.texts("fallbacks").unwrap_or_default();
             if !fallbacks.is_empty() {
                 model.warn(
@@ -245,8 +244,8 @@ fn model_choice(s: &Section<'_>) -> Option<ModelChoice> {
                 );
             }
             ModelChoice { primary: model.text("primary"), fallbacks }
-        })),
-    }
+        },
+    )
 }
 
 fn valid_id(id: &str) -> bool {

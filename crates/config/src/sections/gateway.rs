@@ -32,6 +32,20 @@ choice! {
     }
 }
 
+choice! {
+    /// What a running gateway does when the config changes.
+    ReloadMode {
+        /// It takes up what it can, and says what needs a restart.
+        Hybrid => "hybrid",
+        /// Nothing; changes wait for the next start.
+        Off => "off",
+        /// An older word for hybrid.
+        Hot => "hot",
+        /// An older word for hybrid.
+        Restart => "restart",
+    }
+}
+
 /// `gateway`.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
@@ -51,6 +65,8 @@ pub struct GatewayConfig {
     pub trusted_proxies: Vec<String>,
     /// `nodes`: pairing and commands of nodes.
     pub nodes: NodesConfig,
+    /// `reload.mode`, hybrid by default.
+    pub reload: ReloadMode,
     /// `remote`: where commands go, and with what; never used to let anyone in (S9).
     pub remote: RemoteConfig,
 }
@@ -104,6 +120,7 @@ impl Default for GatewayConfig {
             control_ui: ControlUiConfig::default(),
             trusted_proxies: Vec::new(),
             nodes: NodesConfig::default(),
+            reload: ReloadMode::Hybrid,
             remote: RemoteConfig::default(),
         }
     }
@@ -136,6 +153,10 @@ impl GatewayConfig {
             }),
             trusted_proxies: trusted_proxies(s),
             nodes: s.section("nodes", NodesConfig::read),
+            reload: s.section("reload", |reload| {
+                reload.raw("debounceMs");
+                reload.choice("mode").unwrap_or(ReloadMode::Hybrid)
+            }),
             remote: s.section("remote", RemoteConfig::read),
         };
         if config.auth.mode == Some(AuthMode::None) && !config.bind_host().is_loopback() {

@@ -52,11 +52,12 @@ impl AuthConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
         let trusted_proxy = s.raw("mode").is_some_and(|mode| mode == "trusted-proxy");
         let mode = if trusted_proxy {
-            s.error(
+            s.warn(
                 "mode",
-                "\"trusted-proxy\" is not supported by this version yet; use one of none, token, password",
+                "\"trusted-proxy\" is not supported by this version yet: no header lets anybody in, and callers need the token",
             );
-            None
+            s.unsupported("trustedProxy", "no header lets anybody in");
+            Some(AuthMode::Token)
         } else {
             s.choice("mode")
         };

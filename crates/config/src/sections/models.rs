@@ -132,7 +132,7 @@ impl ProviderConfig {
             "timeoutSeconds",
             "an answer may stand still for two minutes and take thirty altogether",
         );
-        let models = s.items("models", None, ModelConfig::read);
+        let models = s.items("models", ModelConfig::read);
         let config = Self {
             base_url: base_url.unwrap_or_default(),
             api_key: s.secret("apiKey"),
@@ -152,6 +152,7 @@ impl ProviderConfig {
 
 /// `Some(None)`: not said. `None`: known, but not to this version.
 fn provider_api(name: &str, s: &Section<'_>) -> Option<Option<ProviderApi>> {
+    s.also("api", OTHER_APIS);
     match s.raw("api") {
         Some(Value::String(api)) if OTHER_APIS.contains(&api.as_str()) => {
             let hint = if api == "ollama" { ", with a baseUrl that ends in /v1" } else { "" };
@@ -175,9 +176,9 @@ fn base_url(s: &Section<'_>, known: Option<&str>, used: bool) -> Option<String> 
         }
         None => {
             if known.is_none() && used {
-                s.error(
+                s.warn(
                     "baseUrl",
-                    "is missing; use the URL of the provider's API, like \"http://127.0.0.1:11434/v1\"",
+                    "is missing, so the provider is left out; use the URL of its API, like \"http://127.0.0.1:11434/v1\"",
                 );
             }
             known.map(str::to_owned)

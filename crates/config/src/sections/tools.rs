@@ -12,6 +12,8 @@ choice! {
         Gateway => "gateway",
         /// On a node.
         Node => "node",
+        /// In a sandbox, which there is not yet: then no command runs.
+        Sandbox => "sandbox",
     }
 }
 
@@ -154,10 +156,14 @@ impl ExecConfig {
             "backgroundMs",
             "a command stays in the foreground unless the agent asks for the background",
         );
+        let host = s.choice("host").unwrap_or(default.host);
+        if host == ExecHost::Sandbox {
+            s.warn("host", "\"sandbox\" is not supported by this version yet, so no command runs; use gateway or node to run them");
+        }
         let old = s.integer("timeoutSec", 1..=Self::MAX_SECONDS);
         let timeout = s.integer("timeoutSeconds", 1..=Self::MAX_SECONDS).or(old);
         Self {
-            host: s.choice("host").unwrap_or(default.host),
+            host,
             node: s.text("node").filter(|node| !node.trim().is_empty()),
             timeout_seconds: timeout.unwrap_or(default.timeout_seconds),
             background_ms: s.integer("backgroundMs", 0..=3_600_000).unwrap_or(default.background_ms),

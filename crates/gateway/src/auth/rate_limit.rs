@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -44,13 +44,22 @@ struct Record {
 /// Counts failures by address.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
-    settings: RateLimitSettings,
+    settings: RwLock<RateLimitSettings>,
     records: Mutex<HashMap<IpAddr, Record>>,
 }
 
 impl RateLimit {
     pub(crate) fn new(settings: RateLimitSettings) -> Self {
-        Self { settings, records: Mutex::default() }
+        Self { settings: RwLock::new(settings), records: Mutex::default() }
+    }
+
+    /// Goes by other limits from now on. What was counted stays counted, and whoever is locked out stays out.
+    pub(crate) fn set(&self, settings: RateLimitSettings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    fn settings(&self) -> RateLimitSettings {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long the address has to wait, where it is locked out.
@@ -68,19 +77,20 @@ impl RateLimit {
         if self.is_exempt(local, browser) {
             return;
         }
+        let settings = self.settings();
         let (now, ip) = (Instant::now(), party(ip));
         let mut records = self.records.lock().unwrap_or_else(|e| e.into_inner());
         if records.len() >= MAX_ADDRESSES && !records.contains_key(&ip) {
-            make_room(&mut records, now, self.settings.window);
+            make_room(&mut records, now, settings.window);
         }
         let record = records.entry(ip).or_insert(Record { failures: 0, first: now, locked_until: None });
         let lock_over = record.locked_until.is_some_and(|until| until <= now);
-        if lock_over || now.duration_since(record.first) > self.settings.window {
+        if lock_over || now.duration_since(record.first) > settings.window {
             *record = Record { failures: 0, first: now, locked_until: None };
         }
         record.failures += 1;
-        if record.failures >= self.settings.max_attempts {
-            record.locked_until = Some(now + self.settings.lockout);
+        if record.failures >= settings.max_attempts {
+            record.locked_until = Some(now + settings.lockout);
         }
     }
 
@@ -94,7 +104,8 @@ impl RateLimit {
     }
 
     fn is_exempt(&self, local: bool, browser: bool) -> bool {
-        self.settings.max_attempts == 0 || (self.settings.exempt_loopback && local && !browser)
+        let settings = self.settings();
+        settings.max_attempts == 0 || (settings.exempt_loopback && local && !browser)
     }
 }
 

@@ -1,15 +1,19 @@
-//! The configured channels: one object per account, the access rules above them, and their polling tasks.
+//! The configured channels: one object per account, and the tasks that receive. Accounts come, change and go with the
+//! configuration, and an operator may stop and start them; who may speak is a matter of the settings.
 
-use super::inbox::ChannelInbox;
+mod receive;
+mod telegram;
+
+use crate::lifecycle::Lifecycle;
 use crate::shared::Shared;
-use channels::policy::{AccessPolicy, DmPolicy, GroupPolicy, GroupRule};
-use channels::{ChannelStatus, SendError, SendErrorKind, Telegram, TelegramConfig};
+use channels::{ChannelStatus, SendError, SendErrorKind};
 use config::{Config, Env};
-use model::{ExposeSecret, Outbound, SharedClock};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use model::{Outbound, SharedClock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Route;
+use telegram::TelegramAccount;
+use tokio_util::sync::CancellationToken;
 
 /// The channel's id.
 pub(crate) const TELEGRAM: &str = "telegram";
@@ -20,46 +24,63 @@ pub(crate) fn label(channel: &str) -> &str {
     if channel == TELEGRAM { "Telegram" } else { channel }
 }
 
-/// How long a poll waits for messages, where the configuration does not say.
-const POLL_TIMEOUT: Duration = Duration::from_secs(30);
-
-struct TelegramAccount {
-    bot: Telegram,
-    /// The part of the token before the colon: which bot it is.
-    bot_id: String,
-    policy: AccessPolicy,
-    /// Where the token came from, for `channels.status`.
-    token_source: &'static str,
-    /// A typing notice is on its way; another would only queue up behind it.
-    typing: AtomicBool,
+/// All channels.
+pub(crate) struct Channels {
+    state: Mutex<State>,
 }
 
-/// All channels.
 #[derive(Default)]
-pub(crate) struct Channels {
-    telegram: Option<TelegramAccount>,
+struct State {
+    telegram: Option<Arc<TelegramAccount>>,
     /// Channels that are configured and cannot start, with what is wrong.
-    pub(crate) broken: Vec<(&'static str, String)>,
+    broken: Vec<(&'static str, String)>,
+    /// The task that receives.
+    receiving: Option<Receiving>,
+    /// An operator has stopped it: only an operator starts it again.
+    held: bool,
+}
+
+/// A task that receives: what ends it, and what tells that it has ended.
+#[derive(Clone)]
+struct Receiving {
+    cancel: CancellationToken,
+    ended: CancellationToken,
+}
+
+impl State {
+    fn configured(config: &Config, env: &Env, clock: &SharedClock) -> Self {
+        let Some(telegram) = config.channels.telegram.as_ref().filter(|t| t.enabled) else {
+            return Self::default();
+        };
+        match telegram::account(telegram, env, clock) {
+            Ok(account) => Self { telegram: Some(Arc::new(account)), ..Self::default() },
+            Err(problem) => {
+                tracing::error!(channel = TELEGRAM, %problem, "the channel is off");
+                Self { broken: vec![(TELEGRAM, problem)], ..Self::default() }
+            }
+        }
+    }
+
+    /// Stops receiving; gives what tells that it has ended.
+    fn stop(&mut self) -> Option<CancellationToken> {
+        let receiving = self.receiving.take()?;
+        receiving.cancel.cancel();
+        Some(receiving.ended)
+    }
 }
 
 impl Channels {
     /// Builds what is configured. A channel that cannot be built is reported and left out; the rest works.
     pub(crate) fn from_config(config: &Config, env: &Env, clock: &SharedClock) -> Self {
-        let Some(telegram) = config.channels.telegram.as_ref().filter(|t| t.enabled) else {
-            return Self::default();
-        };
-        match telegram_account(telegram, env, clock) {
-            Ok(account) => Self { telegram: Some(account), broken: vec![] },
-            Err(problem) => {
-                tracing::error!(channel = TELEGRAM, %problem, "the channel is off");
-                Self { telegram: None, broken: vec![(TELEGRAM, problem)] }
-            }
-        }
+        Self { state: Mutex::new(State::configured(config, env, clock)) }
     }
 
-    /// Who may speak on a channel.
-    pub(crate) fn policy(&self, channel: &str) -> Option<&AccessPolicy> {
-        self.telegram.as_ref().filter(|_| channel == TELEGRAM).map(|t| &t.policy)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn telegram(&self) -> Option<Arc<TelegramAccount>> {
+        self.state().telegram.clone()
     }
 
     /// Whether messages can go out on a channel.
@@ -69,17 +90,22 @@ impl Channels {
 
     /// The channels that work.
     pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.telegram.iter().map(|_| TELEGRAM).collect()
+        self.state().telegram.iter().map(|_| TELEGRAM).collect()
+    }
+
+    /// Channels that are configured and do not work, with what is wrong.
+    pub(crate) fn broken(&self) -> Vec<(&'static str, String)> {
+        self.state().broken.clone()
     }
 
     /// How a channel's account is doing, and where its token came from.
     pub(crate) fn statuses(&self) -> Vec<(&'static str, ChannelStatus, &'static str)> {
-        self.telegram.iter().map(|t| (TELEGRAM, t.bot.status(), t.token_source)).collect()
+        self.telegram().iter().map(|t| (TELEGRAM, t.bot.status(), t.token_source)).collect()
     }
 
     /// Sends one message.
     pub(crate) async fn send(&self, out: &Outbound) -> Result<String, SendError> {
-        match &self.telegram {
+        match self.telegram() {
             Some(t) if out.channel == TELEGRAM => t.bot.send(out).await,
             _ => Err(SendError {
                 kind: SendErrorKind::Transient,
@@ -89,17 +115,15 @@ impl Channels {
     }
 
     /// Shows in a chat that an answer is being written. Nobody waits for it, and a failure changes nothing.
-    pub(crate) fn typing(&self, shared: &Arc<Shared>, route: Option<&Route>) {
-        let (Some(t), Some(route)) = (&self.telegram, route) else { return };
+    pub(crate) fn typing(&self, lifecycle: &Lifecycle, route: Option<&Route>) {
+        let (Some(t), Some(route)) = (self.telegram(), route) else { return };
         if route.channel != TELEGRAM || t.typing.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (shared, to) = (shared.clone(), route.to.clone());
-        let lifecycle = shared.lifecycle.clone();
+        let (to, soft) = (route.to.clone(), lifecycle.soft().clone());
         lifecycle.spawn(async move {
-            let Some(t) = &shared.channels.telegram else { return };
             tokio::select! {
-                () = shared.lifecycle.soft().cancelled() => {}
+                () = soft.cancelled() => {}
                 sent = t.bot.typing(&to) => if let Err(error) = sent {
                     tracing::debug!(error = %error.message, "no typing notice");
                 }
@@ -108,116 +132,61 @@ impl Channels {
         });
     }
 
-    /// Starts the polling tasks.
-    pub(crate) fn start(shared: &Arc<Shared>) {
-        let Some(t) = &shared.channels.telegram else { return };
-        let (poller, status) = (shared.clone(), t.bot.watch());
-        shared.lifecycle.supervise("telegram", move || poll(poller.clone()));
-        let watcher = shared.clone();
-        shared.lifecycle.supervise("telegram status", move || watch(watcher.clone(), status.clone()));
+    /// Starts receiving on all channels, at the start of the gateway.
+    pub(crate) fn start_all(&self, shared: &Arc<Shared>) {
+        let mut state = self.state();
+        receive_again(shared, &mut state, None);
     }
-}
 
-async fn poll(shared: Arc<Shared>) {
-    let Some(t) = &shared.channels.telegram else { return };
-    let owner = format!("{DEFAULT_ACCOUNT}@{}", t.bot_id);
-    let cursor = match shared.store.cursor(TELEGRAM, &owner).await {
-        Ok(cursor) => cursor,
-        // Ends this task; the supervisor starts it again.
-        Err(error) => return tracing::error!(%error, "telegram cannot start: its position is unknown"),
-    };
-    let inbox = ChannelInbox { shared: shared.clone(), channel: TELEGRAM, owner };
-    t.bot.poll(&inbox, cursor, shared.lifecycle.soft()).await;
-}
-
-/// Tells clients when the channel goes up or down.
-async fn watch(shared: Arc<Shared>, mut status: tokio::sync::watch::Receiver<ChannelStatus>) {
-    let mut last = None;
-    loop {
-        let now = {
-            let s = status.borrow_and_update();
-            (s.running, s.connected, s.lifecycle, s.last_error.clone())
+    /// Takes up another configuration. An account that is the same goes on as it was; another one takes its place, and
+    /// one that an operator has stopped stays so.
+    pub(crate) fn configure(&self, shared: &Arc<Shared>, config: &Config, env: &Env) {
+        let wanted = State::configured(config, env, &shared.clock);
+        let mut state = self.state();
+        let same = match (&state.telegram, &wanted.telegram) {
+            (Some(now), Some(wanted)) => now.is(wanted),
+            (None, None) => true,
+            _ => false,
         };
-        if last.as_ref() != Some(&now) {
-            last = Some(now);
-            shared.health.changed(&shared);
+        state.broken = wanted.broken;
+        if same {
+            return;
         }
-        tokio::select! {
-            () = shared.lifecycle.soft().cancelled() => return,
-            changed = status.changed() => if changed.is_err() { return },
+        let ended = state.stop();
+        state.telegram = wanted.telegram;
+        receive_again(shared, &mut state, ended);
+    }
+
+    /// An operator starts a channel; one that receives already goes on. False: there is no such account.
+    pub(crate) fn start(&self, shared: &Arc<Shared>) -> bool {
+        let mut state = self.state();
+        state.held = false;
+        if state.receiving.is_none() {
+            receive_again(shared, &mut state, None);
         }
+        state.telegram.is_some()
+    }
+
+    /// An operator stops a channel, until one starts it again: nothing is received any more. Sending goes on. Gives
+    /// what tells that it has stopped; `None` where it did not receive.
+    pub(crate) fn stop(&self) -> Option<CancellationToken> {
+        let mut state = self.state();
+        state.held = true;
+        state.stop()
     }
 }
 
-fn telegram_account(
-    config: &config::TelegramConfig,
-    env: &Env,
-    clock: &SharedClock,
-) -> Result<TelegramAccount, String> {
-    let token = config.token(env).map_err(|e| e.to_string())?.ok_or_else(|| {
-        "channels.telegram is enabled and has no token; set channels.telegram.botToken (from @BotFather) or \
-         TELEGRAM_BOT_TOKEN, or set channels.telegram.enabled to false"
-            .to_owned()
-    })?;
-    let bot_id = token.expose_secret().split(':').next().unwrap_or_default().to_owned();
-    let from_config = config.bot_token.is_some() || config.token_file.is_some();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    // a size in MB, checked by the configuration
-    let media_max_bytes = (config.media_max_mb.clamp(0.0, 2000.0) * 1_000_000.0) as u64;
-    // Images are all that is fetched for now, and models take them up to this size.
-    let media_max_bytes = media_max_bytes.min(protocol::limits::MAX_IMAGE_BYTES as u64);
-    let bot = Telegram::new(
-        TelegramConfig {
-            account: DEFAULT_ACCOUNT.into(),
-            token,
-            api_root: config.api_root.clone(),
-            poll_timeout: config.poll_timeout_seconds.map_or(POLL_TIMEOUT, Duration::from_secs),
-            media_max_bytes,
-        },
-        clock.clone(),
-    )
-    .map_err(|e| e.to_string())?;
-    let token_source = if from_config { "config" } else { "env" };
-    Ok(TelegramAccount {
-        bot,
-        bot_id,
-        policy: access_policy(config),
-        token_source,
-        typing: AtomicBool::new(false),
-    })
-}
-
-fn access_policy(config: &config::TelegramConfig) -> AccessPolicy {
-    AccessPolicy {
-        dm: match config.dm_policy {
-            config::DmPolicy::Pairing => DmPolicy::Pairing,
-            config::DmPolicy::Allowlist => DmPolicy::Allowlist,
-            config::DmPolicy::Open => DmPolicy::Open,
-            config::DmPolicy::Disabled => DmPolicy::Disabled,
-        },
-        allow_from: config.allow_from.clone(),
-        group: group_policy(config.group_policy),
-        group_allow_from: config.group_allow_from.clone().unwrap_or_default(),
-        groups: config
-            .groups
-            .keys()
-            // With what the group leaves open taken from the entry for all.
-            .filter_map(|id| config.group(id).map(|group| (id, group)))
-            .map(|(id, group)| GroupRule {
-                id: id.clone(),
-                require_mention: group.requires_mention(),
-                enabled: group.is_enabled(),
-                policy: group.group_policy.map(group_policy),
-                allow_from: group.allow_from,
-            })
-            .collect(),
-    }
-}
-
-fn group_policy(policy: config::GroupPolicy) -> GroupPolicy {
-    match policy {
-        config::GroupPolicy::Open => GroupPolicy::Open,
-        config::GroupPolicy::Allowlist => GroupPolicy::Allowlist,
-        config::GroupPolicy::Disabled => GroupPolicy::Disabled,
-    }
+/// Starts receiving where there is an account that nobody holds, once `before` has ended: an account has one poll at a
+/// time.
+fn receive_again(shared: &Arc<Shared>, state: &mut State, before: Option<CancellationToken>) {
+    let Some(account) = state.telegram.clone().filter(|_| !state.held) else { return };
+    let cancel = shared.lifecycle.soft().child_token();
+    let (task, token) = (shared.clone(), cancel.clone());
+    let ended = shared.lifecycle.supervise_until("telegram", cancel.clone(), move || {
+        receive::run(task.clone(), account.clone(), token.clone(), before.clone())
+    });
+    state.receiving = Some(Receiving { cancel, ended });
+    // What waited for the channel is looked at again.
+    shared.inbox.take_up_left();
+    shared.outbox.wake();
 }

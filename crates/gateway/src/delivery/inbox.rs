@@ -20,7 +20,7 @@ pub(crate) struct InboxSignal {
     wake: Notify,
     /// For each session that is full, the first row that found it so. Its later rows wait behind it.
     parked: Mutex<HashMap<SessionKey, Arc<Claim>>>,
-    /// Rows that nothing can be done about until the next start.
+    /// Rows that nothing can be done about until their channel works again.
     left: Mutex<Vec<Arc<Claim>>>,
 }
 
@@ -30,9 +30,15 @@ impl InboxSignal {
         self.wake.notify_one();
     }
 
-    /// Leaves a row alone until the next start: its channel does not work.
+    /// Leaves a row alone until a channel starts: its own does not work.
     pub(crate) fn leave(&self, claim: Arc<Claim>) {
         self.left.lock().unwrap_or_else(|e| e.into_inner()).push(claim);
+    }
+
+    /// A channel has started: rows that were left are looked at again. Letting go of them wakes the task.
+    pub(crate) fn take_up_left(&self) {
+        let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(|e| e.into_inner()));
+        drop(left);
     }
 
     /// Keeps a row that found its session full until a turn has ended somewhere.

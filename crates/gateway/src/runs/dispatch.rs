@@ -54,7 +54,11 @@ pub(crate) async fn one(shared: &Arc<Shared>, row: InboundRow) -> Result<Dispatc
 
 /// Whether the sender of a message may speak; `None` where its channel does not work.
 pub(crate) async fn access(shared: &Shared, inbound: &Inbound) -> Result<Option<Access>, store::StoreError> {
-    let Some(policy) = shared.channels.policy(&inbound.channel) else { return Ok(None) };
+    let settings = shared.settings();
+    let Some(policy) = settings.access_policy(&inbound.channel) else { return Ok(None) };
+    if !shared.channels.has(&inbound.channel) {
+        return Ok(None);
+    }
     let paired = shared.store.channel_allowed(&inbound.channel, &inbound.account, &inbound.sender.id).await?;
     Ok(Some(decide(policy, inbound, paired)))
 }

@@ -13,6 +13,7 @@ pub(crate) mod resume;
 pub(crate) mod transcript;
 pub(crate) mod turn;
 
+use crate::lifecycle::Lifecycle;
 use crate::shared::Shared;
 use agent::queue::{QueueMode, SessionQueue, Submission, Submitted};
 use futures_util::FutureExt;
@@ -20,6 +21,7 @@ use model::SessionKey;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use store::{InboundRow, Run, RunStatus};
@@ -77,8 +79,9 @@ pub(crate) struct Runs {
     /// Inbound rows that are in a queue already, so that nothing takes one twice.
     claimed: Mutex<HashSet<i64>>,
     /// Turns that may run at the same time, over all sessions.
-    permits: Semaphore,
-    queue_cap: usize,
+    permits: Arc<Semaphore>,
+    max_concurrent: AtomicUsize,
+    queue_cap: AtomicUsize,
     /// A worker has ended or a hold was given up.
     freed: Notify,
 }
@@ -108,19 +111,43 @@ impl Runs {
             slots: Mutex::default(),
             waiters: Mutex::default(),
             claimed: Mutex::default(),
-            permits: Semaphore::new(max_concurrent),
-            queue_cap,
+            permits: Arc::new(Semaphore::new(max_concurrent)),
+            max_concurrent: AtomicUsize::new(max_concurrent),
+            queue_cap: AtomicUsize::new(queue_cap),
             freed: Notify::new(),
         }
     }
 
     fn new_slot(&self) -> Slot {
         Slot {
-            queue: SessionQueue::new(self.queue_cap),
+            queue: SessionQueue::new(self.queue_cap.load(Ordering::Relaxed)),
             cancel: CancellationToken::new(),
             has_worker: false,
             is_held: false,
         }
+    }
+
+    /// Goes by other limits from now on: sessions that have work keep the length of their queue, and turns that run are
+    /// not cut where fewer may run at the same time.
+    pub(crate) fn set_limits(&self, lifecycle: &Lifecycle, max_concurrent: usize, queue_cap: usize) {
+        self.queue_cap.store(queue_cap, Ordering::Relaxed);
+        let before = self.max_concurrent.swap(max_concurrent, Ordering::Relaxed);
+        if max_concurrent >= before {
+            self.permits.add_permits(max_concurrent - before);
+            return;
+        }
+        let permits = self.permits.clone();
+        let fewer = u32::try_from(before - max_concurrent).unwrap_or(u32::MAX);
+        let soft = lifecycle.soft().clone();
+        lifecycle.spawn(async move {
+            // As turns end, their places go.
+            tokio::select! {
+                () = soft.cancelled() => {}
+                taken = permits.acquire_many_owned(fewer) => if let Ok(taken) = taken {
+                    taken.forget();
+                },
+            }
+        });
     }
 
     fn slots(&self) -> MutexGuard<'_, HashMap<SessionKey, Slot>> {

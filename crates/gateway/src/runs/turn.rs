@@ -171,7 +171,7 @@ async fn answer(
         tokio::select! {
             outcome = &mut turn => return outcome,
             _ = flush.tick() => events.flush(),
-            _ = typing.tick() => shared.channels.typing(shared, begun.run.route.as_ref()),
+            _ = typing.tick() => shared.channels.typing(&shared.lifecycle, begun.run.route.as_ref()),
         }
     }
 }

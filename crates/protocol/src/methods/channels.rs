@@ -1,6 +1,6 @@
 //! Methods about chat platforms.
 
-use super::{MethodSpec, pairing, read, write};
+use super::{MethodSpec, admin, pairing, read, write};
 use crate::shape::{Kind, Shape, opt, req};
 
 /// Methods about chat platforms.
@@ -17,6 +17,8 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "statusIssues",
     ]),
     write("message.action", &MESSAGE_ACTION).gives(&["ok", "messageId", "chatId", "channel"]),
+    admin("channels.start", &ONE_ACCOUNT).gives(&["channel", "accountId", "started"]),
+    admin("channels.stop", &ONE_ACCOUNT).gives(&["channel", "accountId", "stopped"]),
     write("send", &SEND).gives(&["runId", "messageId", "channel"]),
     pairing("channels.pairing.list", &CHANNEL_PAIRING_LIST).gives(&[
         "accounts",
@@ -34,6 +36,9 @@ pub(super) const METHODS: &[MethodSpec] = &[
 
 const CHANNELS_STATUS: Shape =
     Shape { fields: &[opt("channel", Kind::Name)], ignored: &["probe", "timeoutMs"] };
+
+const ONE_ACCOUNT: Shape =
+    Shape { fields: &[req("channel", Kind::Name), opt("accountId", Kind::Text)], ignored: &[] };
 
 const SEND: Shape = Shape {
     fields: &[

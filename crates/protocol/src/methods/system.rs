@@ -60,6 +60,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "channelSummary",
         "degradedPlugins",
         "cliProjection",
+        "configReload",
         "connections",
         "nodes",
         "outbox",

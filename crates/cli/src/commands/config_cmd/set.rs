@@ -1,10 +1,26 @@
-//! `openclaw config set` and `unset`: one value of the configuration file.
+//! `openclaw config set`, `unset` and `patch`: changing the configuration file.
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use clap::Args;
-use config::{EditError, Loaded};
-use serde_json::{Value, json};
+use config::{Base, Change, EditError, Edited, Editor, PathStep, ReloadKind};
+use serde_json::{Map, Value, json};
+use std::io::Read;
+use std::path::PathBuf;
+
+/// Largest patch that is read.
+const MAX_PATCH: u64 = 4 * 1024 * 1024;
+
+/// How a change is made.
+#[derive(Debug, Args)]
+pub(super) struct How {
+    /// Say what would change, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Change the file only if it is still the one with this hash (openclaw config file --json shows it)
+    #[arg(long, value_name = "HASH")]
+    base_hash: Option<String>,
+}
 
 /// Which value, and what it becomes.
 #[derive(Debug, Args)]
@@ -18,52 +34,152 @@ pub(super) struct SetArgs {
     /// Take the value as text, whatever it looks like
     #[arg(long)]
     text: bool,
+    /// Take the value as JSON, and refuse it where it is none
+    #[arg(long, conflicts_with = "text")]
+    strict_json: bool,
+    /// Merge an object into what is there, instead of replacing it
+    #[arg(long)]
+    merge: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Which value goes.
+#[derive(Debug, Args)]
+pub(super) struct UnsetArgs {
+    /// The key, such as agents.defaults.model.primary
+    #[arg(value_name = "PATH")]
+    path: String,
+    #[command(flatten)]
+    how: How,
+}
+
+/// What is merged.
+#[derive(Debug, Args)]
+pub(super) struct PatchArgs {
+    /// The file with the patch, in JSON5
+    #[arg(long, value_name = "FILE", required_unless_present = "stdin")]
+    file: Option<PathBuf>,
+    /// Read the patch from standard input
+    #[arg(long, conflicts_with = "file")]
+    stdin: bool,
+    /// Replace what is at this path as a whole; for lists that are to lose items. Can be repeated
+    #[arg(long, value_name = "PATH")]
+    replace_path: Vec<String>,
+    #[command(flatten)]
+    how: How,
 }
 
 /// Sets the value and says what is left to do. The value itself is not repeated: it may be a secret.
 pub(super) fn run(args: &SetArgs, ctx: &Context) -> Result<(), Failure> {
-    let loaded = config::set(&ctx.paths, &ctx.env, &names(&args.path)?, &value_of(args))?;
-    say(ctx, &loaded, &args.path, "is set")
+    let steps = steps(&args.path)?;
+    let value = value_of(args)?;
+    let change = if args.merge && value.is_object() {
+        let nested = steps
+            .iter()
+            .rev()
+            .fold(value, |inner, step| Value::Object(Map::from_iter([(step.name().to_owned(), inner)])));
+        Change::Merge { patch: nested, replace: Vec::new() }
+    } else {
+        Change::Set { steps, value }
+    };
+    let edited = edit(ctx, &args.how, change)?;
+    say(ctx, &args.how, &edited, &args.path)
 }
 
 /// Takes the value out and says what is left to do.
-pub(super) fn unset(path: &str, ctx: &Context) -> Result<(), Failure> {
-    let loaded = config::unset(&ctx.paths, &ctx.env, &names(path)?)?;
-    say(ctx, &loaded, path, "is no longer set")
+pub(super) fn unset(args: &UnsetArgs, ctx: &Context) -> Result<(), Failure> {
+    let edited = edit(ctx, &args.how, Change::Unset { steps: steps(&args.path)? })?;
+    say(ctx, &args.how, &edited, &args.path)
 }
 
-fn names(path: &str) -> Result<Vec<String>, Failure> {
+/// Merges a patch and says what is left to do.
+pub(super) fn patch(args: &PatchArgs, ctx: &Context) -> Result<(), Failure> {
+    let (text, place) = match &args.file {
+        Some(file) => (std::fs::File::open(file).and_then(read_bounded), file.display().to_string()),
+        None => (read_bounded(std::io::stdin()), "standard input".to_owned()),
+    };
+    let text = text.map_err(|e| Failure::usage(format!("cannot read the patch from {place}: {e}")))?;
+    let patch = config::edit::read_object(&text)
+        .map_err(|e| Failure::usage(format!("the patch from {place} cannot be used: {e}")))?;
+    let edited = edit(ctx, &args.how, Change::Merge { patch, replace: args.replace_path.clone() })?;
+    say(ctx, &args.how, &edited, "")
+}
+
+fn read_bounded(from: impl Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    let read = from.take(MAX_PATCH + 1).read_to_string(&mut text)?;
+    if read as u64 > MAX_PATCH {
+        return Err(std::io::Error::other(format!("it is larger than {MAX_PATCH} bytes")));
+    }
+    Ok(text)
+}
+
+fn steps(path: &str) -> Result<Vec<PathStep>, Failure> {
     let steps = config::path_steps(path).map_err(Failure::usage)?;
     if steps.is_empty() {
         return Err(Failure::usage("the path is empty; write it like gateway.auth.mode".to_owned()));
     }
-    Ok(steps.iter().map(|step| step.name().to_owned()).collect())
+    Ok(steps)
 }
 
-fn say(ctx: &Context, loaded: &Loaded, path: &str, what: &str) -> Result<(), Failure> {
-    let file = loaded.file.display().to_string();
-    let about: Vec<_> = loaded.warnings.iter().filter(|w| w.path.starts_with(path)).cloned().collect();
-    let warnings = super::issues(&about);
-    let report = json!({"ok": true, "path": file, "key": path, "restartNeeded": true, "warnings": warnings});
+fn edit(ctx: &Context, how: &How, change: Change) -> Result<Edited, Failure> {
+    let plain = |sha: &str| sha.to_owned();
+    let base = how.base_hash.as_deref().map(|given| Base { given, name: &plain });
+    Ok(Editor { paths: &ctx.paths, env: &ctx.env, base, dry_run: how.dry_run }.apply(change)?)
+}
+
+fn say(ctx: &Context, how: &How, edited: &Edited, path: &str) -> Result<(), Failure> {
+    let file = edited.loaded.file.display().to_string();
+    let about: Vec<_> = edited.loaded.warnings.iter().filter(|w| w.path.starts_with(path)).cloned().collect();
+    let needing = |kind: ReloadKind| -> Vec<&String> {
+        edited.changed.iter().filter(|path| config::reload_kind(path) == kind).collect()
+    };
+    let (restart, live) = (needing(ReloadKind::Restart), needing(ReloadKind::Hot));
+    let report = json!({
+        "ok": true, "path": file, "hash": edited.loaded.hash, "dryRun": how.dry_run, "changedPaths": edited.changed,
+        "live": live, "restartNeeded": !restart.is_empty(), "restart": restart, "warnings": super::issues(&about),
+    });
     ctx.out.show(&report, || {
         let mut lines: Vec<String> = about.iter().map(|w| format!("{}: {w}", super::word(w.level))).collect();
-        lines
-            .push(format!("{path} {what} in {file}; a running gateway takes it up when it is started again"));
+        let changed = edited.changed.join(", ");
+        lines.push(match (edited.changed.is_empty(), how.dry_run) {
+            (true, _) => format!("no change: {file} says that already"),
+            (false, true) => format!("would change in {file}: {changed}"),
+            (false, false) => format!("changed in {file}: {changed}"),
+        });
+        if !edited.changed.is_empty() && !how.dry_run {
+            lines.push(match (restart.is_empty(), live.is_empty()) {
+                (false, _) => "a running gateway takes it up when it is started again".to_owned(),
+                (true, false) => "a running gateway takes it up by itself".to_owned(),
+                (true, true) => "a running gateway does not go by it".to_owned(),
+            });
+        }
         lines.join("\n")
     })
 }
 
-fn value_of(args: &SetArgs) -> Value {
+fn value_of(args: &SetArgs) -> Result<Value, Failure> {
     let as_text = || Value::String(args.value.clone());
-    if args.text { as_text() } else { config::read_value(&args.value).unwrap_or_else(as_text) }
+    if args.strict_json {
+        return serde_json::from_str(&args.value)
+            .map_err(|e| Failure::usage(format!("the value is no JSON: {e}; text needs quotes of its own")));
+    }
+    Ok(if args.text { as_text() } else { config::read_value(&args.value).unwrap_or_else(as_text) })
 }
 
 impl From<EditError> for Failure {
     fn from(error: EditError) -> Failure {
-        match error {
-            EditError::Config(error) => Failure::from(error).hint("nothing was changed"),
-            EditError::Place { .. } => Failure::new(Exit::Usage, "CONFIG_PATH", error.to_string()),
-            EditError::Write { .. } => Failure::new(Exit::Failed, "CONFIG_WRITE", error.to_string()),
+        let failed = |exit, code| Failure::new(exit, code, error.to_string());
+        match &error {
+            EditError::Config(problem) => Failure::from(problem.clone()).hint("nothing was changed"),
+            EditError::Place { .. } => failed(Exit::Usage, "CONFIG_PATH"),
+            EditError::Included { .. } => failed(Exit::Usage, "CONFIG_INCLUDED"),
+            EditError::Conflict { given, now, .. } => failed(Exit::Failed, "CONFIG_CONFLICT")
+                .details(json!({"baseHash": given, "hash": now}))
+                .hint("nothing was changed"),
+            EditError::ReadOnly { .. } => failed(Exit::Failed, "CONFIG_READONLY"),
+            EditError::Write { .. } => failed(Exit::Failed, "CONFIG_WRITE"),
         }
     }
 }

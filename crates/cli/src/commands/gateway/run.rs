@@ -7,7 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::logging::{self, LogOptions, Logging, Place};
 use clap::{Args, ValueEnum};
 use config::{AuthMode, Bind, Loaded, SecretInput};
-use gateway::{Gateway, GatewayOptions};
+use gateway::{ConfigHook, Gateway, GatewayOptions};
 use model::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +97,7 @@ async fn serve(
         port_fallback: false,
         log_file: Some(logging.path().clone()),
         tap: None,
+        on_config: Some(log_levels(args, ctx, logging)),
     };
     let gateway = tokio::select! {
         started = Gateway::start(options) => started.map_err(|e| {
@@ -172,18 +173,34 @@ fn override_config(args: &RunArgs, loaded: &mut Loaded) -> Result<(), Failure> {
 
 fn start_logging(args: &RunArgs, ctx: &Context, loaded: &Loaded) -> Result<Logging, Failure> {
     let configured = &loaded.config.logging;
-    let named = ctx.global.log_level;
-    let console = if args.verbose { LogLevel::Debug } else { configured.console_level.into() };
+    let (console, file) = levels(args, ctx, configured);
     let place = match &configured.file {
         Some(file) => Place::File(file.clone()),
         None => Place::Dir(ctx.paths.log_dir()),
     };
     logging::start(LogOptions {
-        console: named.unwrap_or(console),
-        file: named.unwrap_or_else(|| configured.level.into()),
+        console,
+        file,
         place,
         clock: ctx.clock.clone(),
         colour: !ctx.global.no_color,
+    })
+}
+
+/// What is logged on standard error and in the file: flags go over the configuration.
+fn levels(args: &RunArgs, ctx: &Context, configured: &config::LoggingConfig) -> (LogLevel, LogLevel) {
+    let named = ctx.global.log_level;
+    let console = if args.verbose { LogLevel::Debug } else { configured.console_level.into() };
+    (named.unwrap_or(console), named.unwrap_or_else(|| configured.level.into()))
+}
+
+/// Takes up the levels of a configuration that changed while the gateway runs.
+fn log_levels(args: &RunArgs, ctx: &Context, logging: &Logging) -> ConfigHook {
+    let set = logging.levels();
+    let (verbose, named) = (args.verbose, ctx.global.log_level);
+    Arc::new(move |config| {
+        let console = if verbose { LogLevel::Debug } else { config.logging.console_level.into() };
+        set.set(named.unwrap_or(console), named.unwrap_or_else(|| config.logging.level.into()));
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod action;
 mod pairing;
+mod running;
 mod send;
 mod status;
 
@@ -13,5 +14,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "channels.pairing.list" => pairing::list,
     "channels.pairing.approve" => pairing::approve,
     "message.action" => action::handle,
+    "channels.start" => running::start,
+    "channels.stop" => running::stop,
     "send" => send::handle,
 };

@@ -31,7 +31,8 @@ pub(super) async fn list(mut call: Call) -> Answer {
     let requests = shared.store.channel_requests(p.channel.as_deref()).await.map_err(store_error)?;
     let requests: Vec<Value> =
         requests.iter().filter(|r| is_asked(&r.channel, &r.account)).map(request_json).collect();
-    let by_pairing = |name: &&&str| shared.channels.policy(name).is_some_and(|p| p.dm == DmPolicy::Pairing);
+    let settings = shared.settings();
+    let by_pairing = |name: &&&str| settings.access_policy(name).is_some_and(|p| p.dm == DmPolicy::Pairing);
     let names = shared.channels.names();
     let accounts: Vec<Value> = names
         .iter()

@@ -26,7 +26,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         accounts.insert((*name).to_owned(), json!([channel_json(status, source, false)]));
     }
     let mut issues: Vec<Value> = Vec::new();
-    for (name, problem) in shared.channels.broken.iter().filter(|(name, _)| wanted(name)) {
+    for (name, problem) in shared.channels.broken().iter().filter(|(name, _)| wanted(name)) {
         channels
             .insert((*name).to_owned(), json!({"configured": false, "running": false, "lastError": problem}));
         issues.push(json!({"channel": name, "message": problem}));

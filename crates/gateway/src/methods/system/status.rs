@@ -40,6 +40,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         "stateDir": shared.paths.state_dir.display().to_string(),
         "model": current.models.name_for(&current.settings.default_agent),
         "heartbeat": {"defaultAgentId": current.settings.default_agent, "agents": heartbeats(&call)},
+        "configReload": shared.reload.report(),
         "channelSummary": channels,
         "degradedPlugins": [],
         "connections": shared.hub.len(),

@@ -1,0 +1,97 @@
+//! `openclaw config`: changing the file from the command line.
+
+// Helpers outside of test functions may end the test too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use serde_json::json;
+use support::Home;
+
+const CONFIG: &str = "{\n  // mine\n  gateway: { port: 5000, auth: { mode: 'token', token: 'hunter2' } },\n  tools: { deny: ['exec', 'read'] },\n}\n";
+
+fn text(home: &Home) -> String {
+    std::fs::read_to_string(home.state().join("openclaw.json")).unwrap()
+}
+
+#[test]
+fn a_patch_is_merged_and_says_what_a_running_gateway_takes_up() {
+    let home = Home::with_config(CONFIG);
+    let patch = home.state().join("patch.json5");
+    std::fs::write(&patch, "{ logging: { level: 'debug' }, gateway: { port: 6000 } } // two values").unwrap();
+    let patch = patch.display().to_string();
+    let dry = home.run(&["config", "patch", "--file", &patch, "--dry-run"]);
+    assert!(
+        dry.code == 0 && dry.out.contains("would change") && text(&home) == CONFIG,
+        "{}{}",
+        dry.out,
+        dry.err
+    );
+    let done = home.run(&["config", "patch", "--file", &patch, "--json"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let report = done.json();
+    assert_eq!(report["changedPaths"], json!(["gateway.port", "logging.level"]));
+    assert_eq!((&report["live"], &report["restart"]), (&json!(["logging.level"]), &json!(["gateway.port"])));
+    assert!(text(&home).contains("// mine") && text(&home).contains("port: 6000"), "{}", text(&home));
+    let again = home.run(&["config", "patch", "--file", &patch]);
+    assert!(again.code == 0 && again.out.contains("no change"), "{}", again.out);
+
+    std::fs::write(home.state().join("patch.json5"), "{ tools: { deny: ['read'] } }").unwrap();
+    let shorter = home.run(&["config", "patch", "--file", &patch]);
+    assert!(shorter.code == 2 && shorter.err.contains("--replace-path"), "{}{}", shorter.code, shorter.err);
+    let meant = home.run(&["config", "patch", "--file", &patch, "--replace-path", "tools.deny"]);
+    assert!(meant.code == 0 && meant.out.contains("takes it up by itself"), "{}{}", meant.out, meant.err);
+    let gone = home.run(&["config", "patch", "--file", "/nowhere/patch.json5"]);
+    assert!(gone.code == 2 && gone.err.contains("/nowhere/patch.json5"), "{}", gone.err);
+}
+
+#[test]
+fn a_change_can_be_bound_to_the_file_that_it_was_made_for() {
+    let home = Home::with_config(CONFIG);
+    let hash = home.run(&["config", "file", "--json"]).json()["hash"].as_str().unwrap().to_owned();
+    let set = |value: &str| home.run(&["config", "set", "gateway.port", value, "--base-hash", &hash]);
+    assert_eq!(set("7000").code, 0);
+    let stale = set("8000");
+    assert!(
+        stale.code == 1 && stale.err.contains(&hash) && stale.err.contains("nothing was changed"),
+        "{}",
+        stale.err
+    );
+    assert_eq!(home.run(&["config", "get", "gateway.port"]).out.trim(), "7000");
+}
+
+#[test]
+fn values_can_be_merged_or_must_be_json() {
+    let home = Home::with_config(CONFIG);
+    let merged =
+        home.run(&["config", "set", "gateway.auth", "{\"rateLimit\":{\"maxAttempts\":3}}", "--merge"]);
+    assert_eq!(merged.code, 0, "{}", merged.err);
+    assert!(text(&home).contains("hunter2"), "{}", text(&home));
+    let loose = home.run(&["config", "set", "tools.exec.node", "mac", "--strict-json"]);
+    assert!(loose.code == 2 && loose.err.contains("no JSON"), "{}", loose.err);
+}
+
+#[test]
+fn the_schema_says_what_there_may_be() {
+    let home = Home::new();
+    let whole = home.run(&["config", "schema"]).json();
+    assert_eq!(whole["properties"]["gateway"]["properties"]["port"]["maximum"], 65535);
+    let one = home.run(&["config", "schema", "gateway.auth.mode", "--json"]).json();
+    assert_eq!(
+        (&one["schema"]["enum"], &one["reload"]),
+        (&json!(["none", "token", "password"]), &json!("restart"))
+    );
+    let none = home.run(&["config", "schema", "gateway.prot"]);
+    assert!(none.code != 0 && none.err.contains("gateway.prot"), "{}", none.err);
+}
+
+#[test]
+fn a_file_that_is_managed_elsewhere_is_left_alone() {
+    let home = Home::with_config("{ gateway: { $include: './gw.json5' } }");
+    std::fs::write(home.state().join("gw.json5"), "{ port: 5000 }").unwrap();
+    let there = home.run(&["config", "unset", "gateway.port"]);
+    assert!(there.code == 2 && there.err.contains("gw.json5"), "{}", there.err);
+    assert_eq!(home.run(&["config", "set", "gateway.port", "6000"]).code, 0);
+    assert_eq!(home.run(&["config", "get", "gateway.port"]).out.trim(), "6000");
+    assert_eq!(std::fs::read_to_string(home.state().join("gw.json5")).unwrap(), "{ port: 5000 }");
+}

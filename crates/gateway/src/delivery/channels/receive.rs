@@ -1,0 +1,70 @@
+//! The task that receives on one account, and tells clients how it is doing.
+
+use super::telegram::TelegramAccount;
+use super::{DEFAULT_ACCOUNT, TELEGRAM};
+use crate::delivery::inbox::ChannelInbox;
+use crate::shared::Shared;
+use channels::ChannelStatus;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The task before this one has been told to end, and does within milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Receives until `cancel`, once the task before has ended.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    account: Arc<TelegramAccount>,
+    cancel: CancellationToken,
+    before: Option<CancellationToken>,
+) {
+    if let Some(before) = before
+        && tokio::time::timeout(PATIENCE, before.cancelled()).await.is_err()
+    {
+        // Ends this task; the supervisor starts it again.
+        return tracing::error!("telegram waits: the account before it has not ended");
+    }
+    let status = account.bot.watch();
+    tokio::join!(poll(&shared, &account, &cancel), watch(&shared, status, &cancel));
+    shared.health.changed(&shared);
+}
+
+async fn poll(shared: &Arc<Shared>, account: &TelegramAccount, cancel: &CancellationToken) {
+    let owner = format!("{DEFAULT_ACCOUNT}@{}", account.bot_id);
+    while !cancel.is_cancelled() {
+        match shared.store.cursor(TELEGRAM, &owner).await {
+            Ok(cursor) => {
+                let inbox = ChannelInbox { shared: shared.clone(), channel: TELEGRAM, owner: owner.clone() };
+                account.bot.poll(&inbox, cursor, cancel).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "telegram cannot start: its position is unknown");
+                tokio::select! {
+                    () = cancel.cancelled() => {}
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Tells clients when the channel goes up or down.
+async fn watch(shared: &Arc<Shared>, mut status: watch::Receiver<ChannelStatus>, cancel: &CancellationToken) {
+    let mut last = None;
+    loop {
+        let now = {
+            let s = status.borrow_and_update();
+            (s.running, s.connected, s.lifecycle, s.last_error.clone())
+        };
+        if last.as_ref() != Some(&now) {
+            last = Some(now);
+            shared.health.changed(shared);
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            changed = status.changed() => if changed.is_err() { return },
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The Telegram account.
+
+use super::DEFAULT_ACCOUNT;
+use channels::{Telegram, TelegramConfig};
+use config::Env;
+use model::{ExposeSecret, SharedClock};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// How long a poll waits for messages, where the configuration does not say.
+const POLL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The account.
+pub(super) struct TelegramAccount {
+    pub(super) bot: Telegram,
+    /// The part of the token before the colon: which bot it is.
+    pub(super) bot_id: String,
+    made_from: TelegramConfig,
+    /// Where the token came from, for `channels.status`.
+    pub(super) token_source: &'static str,
+    /// A typing notice is on its way; another would only queue up behind it.
+    pub(super) typing: AtomicBool,
+}
+
+impl TelegramAccount {
+    /// Whether another one would be the same: then the old one goes on.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let (a, b) = (&self.made_from, &other.made_from);
+        a.token.expose_secret() == b.token.expose_secret()
+            && a.api_root == b.api_root
+            && a.poll_timeout == b.poll_timeout
+            && a.media_max_bytes == b.media_max_bytes
+            && self.token_source == other.token_source
+    }
+}
+
+/// Builds the account.
+///
+/// # Errors
+/// What is missing or wrong, and what to do.
+pub(super) fn account(
+    config: &config::TelegramConfig,
+    env: &Env,
+    clock: &SharedClock,
+) -> Result<TelegramAccount, String> {
+    let token = config.token(env).map_err(|e| e.to_string())?.ok_or_else(|| {
+        "channels.telegram is enabled and has no token; set channels.telegram.botToken (from @BotFather) or \
+         TELEGRAM_BOT_TOKEN, or set channels.telegram.enabled to false"
+            .to_owned()
+    })?;
+    let bot_id = token.expose_secret().split(':').next().unwrap_or_default().to_owned();
+    let from_config = config.bot_token.is_some() || config.token_file.is_some();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // a size in MB, checked by the configuration
+    let media_max_bytes = (config.media_max_mb.clamp(0.0, 2000.0) * 1_000_000.0) as u64;
+    // Images are all that is fetched for now, and models take them up to this size.
+    let media_max_bytes = media_max_bytes.min(protocol::limits::MAX_IMAGE_BYTES as u64);
+    let made_from = TelegramConfig {
+        account: DEFAULT_ACCOUNT.into(),
+        token,
+        api_root: config.api_root.clone(),
+        poll_timeout: config.poll_timeout_seconds.map_or(POLL_TIMEOUT, Duration::from_secs),
+        media_max_bytes,
+    };
+    let bot = Telegram::new(made_from.clone(), clock.clone()).map_err(|e| e.to_string())?;
+    let token_source = if from_config { "config" } else { "env" };
+    Ok(TelegramAccount { bot, bot_id, made_from, token_source, typing: AtomicBool::new(false) })
+}

@@ -1,0 +1,61 @@
+//! `channels.start` and `channels.stop`: whether a channel receives. What an operator has stopped stays so until one
+//! starts it again, or the gateway starts anew.
+
+use crate::delivery::channels::{DEFAULT_ACCOUNT, TELEGRAM};
+use crate::methods::{Answer, Call};
+use protocol::ErrorShape;
+use serde::Deserialize;
+use serde_json::json;
+use std::time::Duration;
+
+/// A channel that was told to stop ends its call for messages at once.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    channel: String,
+    account_id: Option<String>,
+}
+
+/// The channel and account that are meant; the error says which there are.
+fn account(call: &mut Call, method: &str) -> Result<String, ErrorShape> {
+    let p: Params = call.params()?;
+    let broken = call.shared.channels.broken();
+    let known = call.shared.channels.has(TELEGRAM) || broken.iter().any(|(name, _)| *name == TELEGRAM);
+    if p.channel != TELEGRAM || !known {
+        return Err(ErrorShape::invalid(format!("invalid {method} channel"))
+            .with_details(json!({"channel": p.channel, "channels": call.shared.channels.names()})));
+    }
+    let account = p.account_id.filter(|id| !id.is_empty()).unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned());
+    if account != DEFAULT_ACCOUNT {
+        return Err(ErrorShape::invalid(format!("unknown account {account:?}; there is: {DEFAULT_ACCOUNT}")));
+    }
+    if let Some((_, problem)) = broken.into_iter().find(|(name, _)| *name == TELEGRAM) {
+        return Err(ErrorShape::unavailable(problem));
+    }
+    Ok(account)
+}
+
+pub(super) async fn start(mut call: Call) -> Answer {
+    let account = account(&mut call, "channels.start")?;
+    let started = call.shared.channels.start(&call.shared);
+    tracing::info!(channel = TELEGRAM, by = %call.conn.id(), "the channel is started");
+    call.shared.health.changed(&call.shared);
+    Ok(json!({"channel": TELEGRAM, "accountId": account, "started": started}).into())
+}
+
+pub(super) async fn stop(mut call: Call) -> Answer {
+    let account = account(&mut call, "channels.stop")?;
+    if let Some(ended) = call.shared.channels.stop()
+        && tokio::time::timeout(STOP_WITHIN, ended.cancelled()).await.is_err()
+    {
+        return Err(ErrorShape::unavailable(
+            "the channel was told to stop and has not yet; see channels.status",
+        )
+        .retryable());
+    }
+    tracing::info!(channel = TELEGRAM, by = %call.conn.id(), "the channel is stopped");
+    call.shared.health.changed(&call.shared);
+    Ok(json!({"channel": TELEGRAM, "accountId": account, "stopped": true}).into())
+}

@@ -1,0 +1,115 @@
+//! `config.set`, `config.patch` and `config.apply`: changing the configuration file, and taking the change up.
+//!
+//! `set` and `apply` bring a whole configuration, `patch` what is to be merged. Whoever changes a file that is there
+//! says which one they mean (`baseHash`, from `config.get`). Secrets come back as the placeholder that was shown.
+
+use super::get::diagnostics;
+use crate::methods::{Answer, Call};
+use crate::reload;
+use config::{Base, Change, ConfigError, EditError, Edited, Editor};
+use protocol::ErrorShape;
+use serde::Deserialize;
+use serde_json::json;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    raw: String,
+    base_hash: Option<String>,
+    note: Option<String>,
+    #[serde(default)]
+    replace_paths: Vec<String>,
+}
+
+pub(super) async fn set(call: Call) -> Answer {
+    handle(call, "config.set", "config-set").await
+}
+
+pub(super) async fn patch(call: Call) -> Answer {
+    handle(call, "config.patch", "config-patch").await
+}
+
+pub(super) async fn apply(call: Call) -> Answer {
+    handle(call, "config.apply", "config-apply").await
+}
+
+async fn handle(mut call: Call, method: &'static str, kind: &'static str) -> Answer {
+    let p: Params = call.params()?;
+    let shared = call.shared.clone();
+    let change = if method == "config.patch" {
+        let patch = config::edit::read_object(&p.raw).map_err(|error| refusal(&error))?;
+        Change::Merge { patch, replace: p.replace_paths }
+    } else {
+        Change::Replace { text: p.raw }
+    };
+    let _gate =
+        reload::gate(&shared).await.map_err(|problem| ErrorShape::unavailable(problem).retryable())?;
+    if p.base_hash.is_none() && shared.paths.config_file.exists() {
+        return Err(ErrorShape::invalid(
+            "config base hash required; re-run config.get and retry with baseHash",
+        ));
+    }
+    let editing = shared.clone();
+    let edited = tokio::task::spawn_blocking(move || {
+        let name = |sha: &str| editing.identity.config_hash(sha);
+        let base = p.base_hash.as_deref().map(|given| Base { given, name: &name });
+        Editor { paths: &editing.paths, env: &editing.base.env, base, dry_run: false }.apply(change)
+    });
+    let edited = tokio::time::timeout(reload::CHANGE_WITHIN, edited).await.map_err(|_| {
+        ErrorShape::unavailable(
+            "the configuration file was not written in time; see with config.get whether it changed",
+        )
+    })?;
+    let edited = edited.map_err(|error| ErrorShape::unavailable(error.to_string()))?;
+    let Edited { loaded, changed } = edited.map_err(|error| refusal(&error))?;
+    let mut answer = json!({
+        "ok": true,
+        "path": loaded.file.display().to_string(),
+        "hash": shared.identity.config_hash(&loaded.hash),
+        "config": loaded.redacted(),
+        "changedPaths": changed,
+        "warnings": diagnostics(&loaded.warnings),
+    });
+    if changed.is_empty() {
+        answer["noop"] = json!(true);
+        return Ok(answer.into());
+    }
+    let path = answer["path"].clone();
+    let applied = reload::take_up(&shared, loaded).await.map_err(|problem| {
+        ErrorShape::unavailable(format!(
+            "{problem}; the change is written, and config.get shows whether it counts"
+        ))
+    })?;
+    answer["applied"] = json!(applied.live);
+    answer["restart"] = json!({"required": !applied.restart.is_empty(), "paths": applied.restart});
+    answer["sentinel"] = json!({"persisted": false, "payload": {
+        "kind": kind, "status": "ok", "ts": shared.clock.now_ms(), "message": p.note,
+        "stats": {"mode": method, "root": path, "requiresRestart": !applied.restart.is_empty()},
+    }});
+    tracing::info!(method, by = %call.conn.id(), changed = ?applied.changed.len(), "the configuration was changed");
+    Ok(answer.into())
+}
+
+/// Why nothing was changed. None of it holds a secret.
+fn refusal(error: &EditError) -> ErrorShape {
+    match error {
+        EditError::Config(ConfigError::Invalid(issues)) => {
+            let first: Vec<String> =
+                issues.iter().take(5).map(|d| format!("{}: {}", d.path, d.message)).collect();
+            ErrorShape::invalid(format!("invalid config: {}", first.join("; ")))
+                .with_details(json!({"issues": diagnostics(issues)}))
+        }
+        EditError::Conflict { given, now, .. } => ErrorShape::invalid(format!(
+            "config changed since last load; re-run config.get and retry ({error})"
+        ))
+        .with_details(json!({"code": "CONFIG_CONFLICT", "baseHash": given, "hash": now})),
+        EditError::Write { .. } => {
+            tracing::error!(%error, "the configuration cannot be written");
+            ErrorShape::unavailable(error.to_string()).retryable()
+        }
+        EditError::Included { file, path } => ErrorShape::invalid(error.to_string()).with_details(
+            json!({"code": "CONFIG_INCLUDED", "path": path, "file": file.display().to_string()}),
+        ),
+        other => ErrorShape::invalid(other.to_string()),
+    }
+}
