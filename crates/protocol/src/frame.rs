@@ -30,21 +30,23 @@ impl std::fmt::Debug for Request {
 pub enum ClientFrame {
     /// A request.
     Request(Request),
-    /// A request frame that is wrong.
+    /// JSON, and no request frame.
     Bad {
         /// The id to answer to; [`NO_ID`] where it had none that is usable.
         id: String,
         /// What is wrong, such as `at /id: must be string`.
         problem: String,
     },
-    /// No JSON object at all.
+    /// No JSON at all.
     NotJson,
 }
 
 /// Reads a text from a client. Never fails: what is wrong is part of the answer.
 pub fn read_client_frame(text: &str) -> ClientFrame {
-    let Ok(Value::Object(mut frame)) = serde_json::from_str::<Value>(text) else {
-        return ClientFrame::NotJson;
+    let mut frame = match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(frame)) => frame,
+        Ok(_) => return ClientFrame::Bad { id: NO_ID.into(), problem: "must be object".into() },
+        Err(_) => return ClientFrame::NotJson,
     };
     let id = frame.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).unwrap_or(NO_ID).to_owned();
     if let Some(problem) = problem_of(&frame) {
@@ -204,7 +206,11 @@ mod tests {
             let expected = ClientFrame::Bad { id: id.into(), problem: problem.into() };
             assert_eq!(read_client_frame(text), expected, "{text}");
         }
-        for text in ["", "nonsense", "[]", "5", "\"x\""] {
+        for text in ["[]", "5", "null", "\"x\""] {
+            let expected = ClientFrame::Bad { id: NO_ID.into(), problem: "must be object".into() };
+            assert_eq!(read_client_frame(text), expected, "{text}");
+        }
+        for text in ["", "nonsense", "{"] {
             assert_eq!(read_client_frame(text), ClientFrame::NotJson, "{text}");
         }
     }

@@ -88,8 +88,10 @@ fn read_connect(text: &str) -> Result<(String, ConnectParams), Refusal> {
         |id: &str, message: String| Refusal::error(id, ErrorShape::invalid(message), CloseCode::Policy);
     let request = match read_client_frame(text) {
         ClientFrame::NotJson => return Err(Refusal::silent(CloseCode::Normal)),
-        ClientFrame::Bad { id, problem } => {
-            return Err(refuse(&id, format!("invalid request frame: {problem}")));
+        // JSON, but nothing that could be answered for certain.
+        ClientFrame::Bad { .. } => {
+            let reason = "invalid request frame".into();
+            return Err(Refusal { answer: None, code: CloseCode::Policy, reason });
         }
         ClientFrame::Request(request) => request,
     };

@@ -13,7 +13,7 @@ use crate::methods::{self, Answer, Call};
 use crate::shared::Shared;
 use handshake::{Admitted, Refusal};
 use in_flight::InFlight;
-use outbound::{ConnHandle, Outgoing, Principal};
+use outbound::{ConnHandle, Outgoing, Principal, SLOW_CONSUMER};
 use protocol::ErrorShape;
 use protocol::frame::{self, ClientFrame};
 use protocol::limits::{CloseCode, HANDSHAKE_TIMEOUT, PING_INTERVAL};
@@ -123,6 +123,30 @@ impl End {
         Self { code: CloseCode::Normal, reason: String::new(), drain: false }
     }
 
+    /// It takes nothing any more. If it is there and only slow, it reads why.
+    fn stuck(handle: &ConnHandle) -> Self {
+        handle.close(CloseCode::Policy, SLOW_CONSUMER);
+        Self::asked_for(handle)
+    }
+
+    /// Says once that a client was put out, and why. Those who leave or are asked to come again are not worth a line.
+    fn log(&self, handle: &ConnHandle) {
+        let reason = match self.code {
+            CloseCode::TooLarge => "a frame was too large",
+            CloseCode::Policy => self.reason.as_str(),
+            CloseCode::Normal | CloseCode::ProtocolMismatch | CloseCode::Restart => return,
+        };
+        let Principal { role, client_id, device_id, .. } = handle.principal();
+        tracing::warn!(
+            conn = handle.id(),
+            role,
+            client = client_id,
+            device = device_id,
+            reason,
+            "connection closed"
+        );
+    }
+
     /// Somebody asked for it; see [`ConnHandle::close`].
     fn asked_for(handle: &ConnHandle) -> Self {
         let (code, reason) = handle.close_reason().unwrap_or((CloseCode::Normal, String::new()));
@@ -171,6 +195,7 @@ async fn run(
         shared,
     };
     let end = connection.run().await;
+    end.log(&connection.handle);
     connection.say_goodbye(end).await;
 }
 
@@ -229,14 +254,14 @@ impl Loop {
             return Err(End::saying(CloseCode::Normal, "no answer to pings"));
         }
         let sent = self.in_flight.go_on_during(self.socket.ping(), &self.handle).await;
-        sent.unwrap_or(Ok(())).map_err(|Lost| End::gone())
+        sent.unwrap_or(Ok(())).map_err(|Lost| End::stuck(&self.handle))
     }
 
     async fn write(&mut self, first: Outgoing) -> Step {
         let batch = write_batch(&mut self.socket, &mut self.queue, &mut self.seq, &self.handle, first);
         // A slow consumer is closed even while a write to it hangs.
         let written = self.in_flight.go_on_during(batch, &self.handle).await;
-        written.unwrap_or(Ok(())).map_err(|Lost| End::gone())
+        written.unwrap_or(Ok(())).map_err(|Lost| End::stuck(&self.handle))
     }
 
     async fn say_goodbye(mut self, end: End) {
@@ -307,7 +332,8 @@ impl Loop {
     }
 
     fn count_unauthorized(&mut self, method: &str, error: &ErrorShape) -> Step {
-        if error.code == protocol::ErrorCode::Forbidden || !methods::is_known(method) {
+        let is_forbidden = error.code == protocol::ErrorCode::Forbidden;
+        if is_forbidden || !methods::suits(method, self.handle.principal()) {
             self.unauthorized += 1;
         }
         if self.unauthorized > MAX_UNAUTHORIZED {

@@ -15,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 /// ones: a client that is 4,096 events behind will not catch up.
 const MAX_QUEUED_FRAMES: usize = 4096;
 
+/// Why a client that does not keep up is closed.
+pub(crate) const SLOW_CONSUMER: &str = "slow consumer";
+
 /// Something on its way out.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
@@ -166,7 +169,7 @@ impl ConnHandle {
         let queued = self.0.queued_bytes.fetch_add(len, Ordering::Relaxed) + len;
         if queued > MAX_BUFFERED_BYTES || self.0.queue.try_send(frame).is_err() {
             self.0.queued_bytes.fetch_sub(len, Ordering::Relaxed);
-            self.close(CloseCode::Policy, "slow consumer");
+            self.close(CloseCode::Policy, SLOW_CONSUMER);
         }
     }
 

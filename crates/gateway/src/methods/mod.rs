@@ -19,10 +19,10 @@ mod tools;
 mod usage;
 
 use crate::connection::hello::to_raw;
-use crate::connection::outbound::ConnHandle;
+use crate::connection::outbound::{ConnHandle, Principal};
 use crate::shared::Shared;
+use protocol::ErrorShape;
 use protocol::methods::{Access, MethodSpec};
-use protocol::{ErrorCode, ErrorShape};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -118,9 +118,13 @@ static METHODS: LazyLock<HashMap<&'static str, (&'static MethodSpec, Handler)>> 
         .collect()
 });
 
-/// Whether there is such a method.
-pub(crate) fn is_known(method: &str) -> bool {
-    METHODS.contains_key(method)
+/// Whether there is such a method, and it is for clients of this role.
+pub(crate) fn suits(method: &str, principal: &Principal) -> bool {
+    METHODS.get(method).is_some_and(|(spec, _)| match spec.access {
+        Access::Anyone => true,
+        Access::Node => principal.is_node(),
+        Access::Operator(_) => !principal.is_node(),
+    })
 }
 
 /// Finds the method, checks who calls and with what, and begins. Nothing has happened yet where this refuses.
@@ -150,19 +154,16 @@ fn check_access(spec: &MethodSpec, call: &Call) -> Result<(), ErrorShape> {
     match spec.access_for(&call.params) {
         Access::Anyone => Ok(()),
         Access::Node if principal.is_node() => Ok(()),
-        Access::Node => Err(ErrorShape::new(
-            ErrorCode::Forbidden,
-            format!("{} is for nodes; this connection is an operator's", spec.name),
-        )
-        .with_details(json!({"code": "ROLE_REQUIRED", "requiredRole": "node"}))),
-        Access::Operator(_) if principal.is_node() => Err(ErrorShape::new(
-            ErrorCode::Forbidden,
-            format!("{} is for operators; this connection is a node's", spec.name),
-        )
-        .with_details(json!({"code": "ROLE_REQUIRED", "requiredRole": "operator"}))),
+        Access::Node => Err(unauthorized_role("operator")),
+        Access::Operator(_) if principal.is_node() => Err(unauthorized_role("node")),
         Access::Operator(scope) if principal.may(scope) => Ok(()),
         Access::Operator(scope) => Err(ErrorShape::missing_scope(scope.as_str(), &[scope.as_str()])),
     }
+}
+
+/// The refusal of a method that is not for clients of this role.
+fn unauthorized_role(role: &str) -> ErrorShape {
+    ErrorShape::invalid(format!("unauthorized role: {role}"))
 }
 
 async fn connect_again(_: Call) -> Answer {

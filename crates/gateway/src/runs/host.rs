@@ -23,7 +23,7 @@ impl GatewayHost {
 /// A command that was sent may have run, whatever became of its answer: the model must not simply try again.
 fn host_error(error: ErrorShape) -> HostError {
     let dispatched = error.details.as_ref().is_some_and(|d| d["nodeCommandDispatched"] == true);
-    let silent = dispatched && matches!(error.detail_code(), Some("NOT_CONNECTED" | "TIMEOUT"));
+    let silent = dispatched && matches!(error.detail_code(), Some("DISCONNECTED" | "TIMEOUT"));
     let warning = "; the command was sent and may have run: find out before repeating it";
     let message = if silent { format!("{}{warning}", error.message) } else { error.message };
     HostError { code: error.code.as_str().to_owned(), message }

@@ -44,12 +44,13 @@ async fn only_the_first_answer_of_the_node_that_was_asked_counts() {
     assert_eq!((&invoked["timeoutMs"], &invoked["idempotencyKey"]), (&json!(30_000), &json!("k")));
 
     let ignored = json!({"ok": true, "ignored": true});
-    assert_eq!(other.result(&invoked, &json!({"from": "another"})).await, ignored);
+    let as_the_asked = json!({"id": invoked["id"], "nodeId": invoked["nodeId"], "ok": true});
+    assert_eq!(other.fails("node.invoke.result", as_the_asked).await["message"], "nodeId mismatch");
     let mut as_itself = invoked.clone();
     as_itself["nodeId"] = json!(Device::new(2).id());
     assert_eq!(other.result(&as_itself, &json!({"from": "another"})).await, ignored);
     let result = json!({"id": invoked["id"], "nodeId": invoked["nodeId"], "ok": true});
-    assert_eq!(operator.fails("node.invoke.result", result).await["code"], "FORBIDDEN");
+    assert_eq!(operator.fails("node.invoke.result", result).await["message"], "unauthorized role: operator");
     let mut unknown = invoked.clone();
     unknown["id"] = json!("never-asked");
     assert_eq!(asked.result(&unknown, &json!({"from": "nothing"})).await, ignored);
@@ -88,7 +89,7 @@ async fn a_node_that_leaves_or_is_replaced_fails_its_calls_at_once() {
     let again = Ask::node(Device::new(1), &["system.which"]);
     let mut newer = Raw::connected(gateway.port(), &again).await;
     let answer = operator.response(&waiting).await;
-    assert_eq!(answer["error"]["details"]["code"], "NOT_CONNECTED", "{answer}");
+    assert_eq!(answer["error"]["details"]["code"], "DISCONNECTED", "{answer}");
     assert_eq!(answer["error"]["details"]["nodeCommandDispatched"], true);
     assert_eq!(node.closed().await.0, 1000);
 
@@ -96,7 +97,7 @@ async fn a_node_that_leaves_or_is_replaced_fails_its_calls_at_once() {
     newer.invoked().await;
     drop(newer);
     let answer = operator.response(&waiting).await;
-    assert_eq!(answer["error"]["details"]["code"], "NOT_CONNECTED", "{answer}");
+    assert_eq!(answer["error"]["details"]["code"], "DISCONNECTED", "{answer}");
 }
 
 #[tokio::test]

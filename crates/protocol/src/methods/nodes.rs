@@ -35,6 +35,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
     write("node.invoke", &NODE_INVOKE).gives(&["ok", "nodeId", "command", "payload", "payloadJSON"]).fails(
         &[
             "NOT_CONNECTED",
+            "DISCONNECTED",
             "TIMEOUT",
             "NODE_ERROR",
             "PAIRING_CHANGED",

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// Cases of these files instead of those that are built in
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) cases: Vec<PathBuf>,
-    /// Seconds that a step waits, where the case does not say
+    /// Seconds that each step waits at least
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) patience: u64,
     /// Write all frames there, with tokens masked

@@ -34,9 +34,15 @@ fn head(case: &Case) -> Result<(), String> {
     let known = |need: &str| NEEDS.iter().any(|(name, _)| *name == need);
     match case.head.needs.iter().find(|need| !known(need)) {
         Some(need) => Err(format!("{need:?} is nothing that a server can be asked for")),
+        None if contradicts_itself(case) => Err("no server both approves and asks".into()),
         None if case.steps.is_empty() => Err("a case without steps proves nothing".into()),
         None => Ok(()),
     }
+}
+
+/// Whether it needs what excludes each other.
+fn contradicts_itself(case: &Case) -> bool {
+    ["approves-local", "asks-for-pairing"].iter().all(|need| case.head.needs.iter().any(|n| n == need))
 }
 
 struct Checker<'a> {
@@ -259,6 +265,10 @@ mod tests {
             (r#"{"case":"x","proves":"p"}"#, "missing field `source`"),
             (r#"{"case":"x","proves":"p","source":"s","color":1}"#, "unknown field `color`"),
             (r#"{"case":"x","proves":"p","source":"s","needs":["luck"]}"#, "\"luck\" is nothing"),
+            (
+                r#"{"case":"x","proves":"p","source":"s","needs":["approves-local","asks-for-pairing"]}"#,
+                "both approves and asks",
+            ),
         ] {
             let problem = read(head).map(|_| String::new()).unwrap_err();
             assert!(problem.contains(says), "{head}: {problem}");

@@ -62,7 +62,8 @@ fn text<'a>(params: &'a Value, place: &str) -> &'a str {
 }
 
 fn signed_text(params: &Value, [id, signed_at, nonce]: [&str; 3], version: u8) -> String {
-    let tokens = ["/auth/token", "/auth/deviceToken", "/auth/bootstrapToken"].map(|place| text(params, place));
+    let tokens =
+        ["/auth/token", "/auth/deviceToken", "/auth/bootstrapToken"].map(|place| text(params, place));
     let token = tokens.into_iter().find(|token| !token.is_empty()).unwrap_or_default();
     let scopes: Vec<&str> =
         params["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -92,8 +93,7 @@ mod tests {
         });
         let challenge = json!({"nonce": "n", "ts": 1000});
         for (version, end) in [(3, "|linux|box"), (2, "")] {
-            let proof =
-                device.prove(&params, &challenge, &Claims { version, age: 1, ..Claims::default() });
+            let proof = device.prove(&params, &challenge, &Claims { version, age: 1, ..Claims::default() });
             let expected = format!(
                 "v{version}|{}|cli|cli|operator|operator.read,operator.write|999|t|n{end}",
                 device.id()

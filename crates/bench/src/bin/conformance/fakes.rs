@@ -10,28 +10,36 @@ const CHAT: i64 = 42;
 /// Messages that contain this are not answered.
 const WAIT: &str = "CONFORMANCE-WAIT";
 
-/// Serves until the process is interrupted.
-pub(crate) async fn serve() -> Result<(), String> {
-    let model = FakeModel::start().await;
-    model.answer_by(silent);
-    let telegram = FakeTelegram::start(BOT_TOKEN).await;
-    telegram.know_chat(CHAT);
-    println!("{}", properties(&model.url(), &telegram.url()));
-    tokio::signal::ctrl_c().await.map_err(|e| e.to_string())
+/// Both. They end when this is dropped.
+pub(crate) struct Fakes {
+    model: FakeModel,
+    telegram: FakeTelegram,
+}
+
+impl Fakes {
+    pub(crate) async fn start() -> Self {
+        let model = FakeModel::start().await;
+        model.answer_by(silent);
+        let telegram = FakeTelegram::start(BOT_TOKEN).await;
+        telegram.know_chat(CHAT);
+        Self { model, telegram }
+    }
+
+    /// The properties of `openclaw.json` that use both, with a comma at the end.
+    pub(crate) fn properties(&self) -> String {
+        format!(
+            r#"models: {{ providers: {{ fake: {{ baseUrl: "{}", apiKey: "none", api: "openai-completions",
+  models: [ {{ id: "test-model", name: "Test", contextWindow: 128000, maxTokens: 8192 }} ] }} }} }},
+agents: {{ defaults: {{ model: {{ primary: "fake/test-model" }} }} }},
+channels: {{ telegram: {{ enabled: true, botToken: "{BOT_TOKEN}", apiRoot: "{}" }} }},"#,
+            self.model.url(),
+            self.telegram.url()
+        )
+    }
 }
 
 /// The rule of a model that keeps silent where a case wants time.
 fn silent(request: &Value) -> Option<Step> {
     let last = request["messages"].as_array().and_then(|messages| messages.last())?;
     last["content"].to_string().contains(WAIT).then_some(Step::Hang)
-}
-
-/// The properties of `openclaw.json` that use both.
-fn properties(model: &str, telegram: &str) -> String {
-    format!(
-        r#"models: {{ providers: {{ fake: {{ baseUrl: "{model}", apiKey: "none", api: "openai-completions",
-  models: [ {{ id: "test-model", name: "Test", contextWindow: 128000, maxTokens: 8192 }} ] }} }} }},
-agents: {{ defaults: {{ model: {{ primary: "fake/test-model" }} }} }},
-channels: {{ telegram: {{ enabled: true, botToken: "{BOT_TOKEN}", apiRoot: "{telegram}" }} }},"#
-    )
 }

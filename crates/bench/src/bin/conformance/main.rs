@@ -52,7 +52,7 @@ fn start(args: &Args) -> Result<bool, String> {
         .build()
         .map_err(|e| e.to_string())?;
     if args.serve_fakes {
-        return runtime.block_on(fakes::serve()).map(|()| true);
+        return runtime.block_on(serve_fakes()).map(|()| true);
     }
     runtime.block_on(run(args, &suite, &chosen))
 }
@@ -76,6 +76,13 @@ fn list(cases: &[&Case]) {
     for (name, means) in NEEDS {
         println!("  {name}: {means}");
     }
+}
+
+/// Serves until the process is interrupted.
+async fn serve_fakes() -> Result<(), String> {
+    let fakes = fakes::Fakes::start().await;
+    println!("{}", fakes.properties());
+    tokio::signal::ctrl_c().await.map_err(|e| e.to_string())
 }
 
 async fn run(args: &Args, suite: &Suite, cases: &[&Case]) -> Result<bool, String> {

@@ -70,12 +70,7 @@ impl Matcher<'_> {
         if fits { Ok(()) } else { differ(at, &format!("{word:?}"), value) }
     }
 
-    fn object(
-        &mut self,
-        at: &str,
-        map: &Map<String, Value>,
-        value: Option<&Value>,
-    ) -> Result<(), String> {
+    fn object(&mut self, at: &str, map: &Map<String, Value>, value: Option<&Value>) -> Result<(), String> {
         let Some(Value::Object(have)) = value else { return differ(at, "an object", value) };
         map.iter()
             .try_for_each(|(name, pattern)| self.compare(&format!("{at}/{name}"), pattern, have.get(name)))
@@ -94,9 +89,9 @@ impl Matcher<'_> {
             }
             (Operator::Only, Value::Object(map)) => {
                 self.object(at, map, value)?;
-                let extra = value.and_then(Value::as_object).and_then(|have| {
-                    have.keys().find(|name| !map.contains_key(*name))
-                });
+                let extra = value
+                    .and_then(Value::as_object)
+                    .and_then(|have| have.keys().find(|name| !map.contains_key(*name)));
                 extra.map_or(Ok(()), |name| Err(format!("{at}/{name} was not expected")))
             }
             (Operator::Starts | Operator::Contains, part) => {

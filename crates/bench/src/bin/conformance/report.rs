@@ -64,7 +64,8 @@ impl Report<'_> {
 
     /// The last line.
     pub(crate) fn summary(&self) -> String {
-        let counts = ["passed", "failed", "known", "skipped"].map(|word| format!("{} {word}", self.count(word)));
+        let counts =
+            ["passed", "failed", "known", "skipped"].map(|word| format!("{} {word}", self.count(word)));
         format!("{} cases against version {}: {}", self.verdicts.len(), self.version, counts.join(", "))
     }
 

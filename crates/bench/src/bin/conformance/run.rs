@@ -90,7 +90,8 @@ impl<'a> Run<'a> {
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), String> {
-        let until = Instant::now() + step.within.map_or(self.target.patience, Duration::from_millis);
+        let within = step.within.map_or(Duration::ZERO, Duration::from_millis);
+        let until = Instant::now() + within.max(self.target.patience);
         match &step.verb {
             Verb::Open(open) => self.open(open).await,
             Verb::Connect(connect) => self.connect(connect, step, until).await,

@@ -12,7 +12,7 @@ pub(crate) struct Step {
     pub(crate) verb: Verb,
     /// What the response must be, where the step waits for one.
     pub(crate) expected: Option<Value>,
-    /// How long it waits, in milliseconds, where that is not the usual time.
+    /// How long it waits at least, in milliseconds, where the usual time is too short.
     pub(crate) within: Option<u64>,
 }
 

@@ -150,7 +150,8 @@ impl Suite {
 impl Case {
     /// What is done before all cases: whether anybody is there who lets an operator in, and of which version.
     pub(crate) fn greeting() -> Result<Self, String> {
-        let hello = json!({"ok": true, "payload": {"type": "hello-ok", "server": {"version": "$bind:version"}}});
+        let hello =
+            json!({"ok": true, "payload": {"type": "hello-ok", "server": {"version": "$bind:version"}}});
         let connect = json!({"on": "a", "connect": "operator", "response": hello});
         let steps = [json!({"open": "a"}), connect];
         let steps = steps.iter().map(|step| Step::read(0, step)).collect::<Result<_, _>>()?;

@@ -26,6 +26,7 @@ pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 pub(super) struct Pending {
     conn_id: String,
     node_id: String,
+    command: String,
     /// Whether the node was told of it.
     dispatched: bool,
     answer: oneshot::Sender<Result<Option<String>, ErrorShape>>,
@@ -58,7 +59,7 @@ impl Nodes {
         let node = self.admit(shared, &call)?;
         let id = model::new_id();
         let Call { node_id, command, timeout, event } = Call::new(&id, call)?;
-        let answered = self.enter(&id, &node_id, &node.handle)?;
+        let answered = self.enter(&id, &node_id, &command, &node.handle)?;
         let _guard = PendingGuard { nodes: self, id: &id, handle: &node.handle, node_id: &node_id };
         // The entry comes before this look: an approval that is taken back after it fails the entry.
         check_approved(shared, &node, &command).await?;
@@ -66,11 +67,11 @@ impl Nodes {
         // The node may have left between the look-up and the entry; its leaving then found nothing to fail.
         let still_there = self.connected().get(&node_id).is_some_and(|n| n.handle.id() == node.handle.id());
         if dispatched && !still_there {
-            return Err(not_connected(true));
+            return Err(disconnected(&command));
         }
         match tokio::time::timeout(timeout, answered).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(not_connected(true)),
+            Ok(Err(_)) => Err(disconnected(&command)),
             Err(_) => Err(timed_out(&command, timeout)),
         }
     }
@@ -87,7 +88,7 @@ impl Nodes {
                 command,
             ));
         }
-        let Some(node) = self.get(&call.node_id) else { return Err(not_connected(false)) };
+        let Some(node) = self.get(&call.node_id) else { return Err(not_connected()) };
         if !node.declared.commands.contains(command) {
             return Err(not_allowed(
                 &format!("node command not allowed: the node did not declare {command:?}"),
@@ -103,6 +104,7 @@ impl Nodes {
         &self,
         id: &str,
         node_id: &str,
+        command: &str,
         handle: &ConnHandle,
     ) -> Result<oneshot::Receiver<Result<Option<String>, ErrorShape>>, ErrorShape> {
         let (answer, answered) = oneshot::channel();
@@ -112,8 +114,8 @@ impl Nodes {
                 ErrorShape::unavailable("too many node calls are pending; try again later").retryable()
             );
         }
-        let (conn_id, node_id) = (handle.id().to_owned(), node_id.to_owned());
-        pending.insert(id.to_owned(), Pending { conn_id, node_id, dispatched: false, answer });
+        let (conn_id, node_id, command) = (handle.id().to_owned(), node_id.to_owned(), command.to_owned());
+        pending.insert(id.to_owned(), Pending { conn_id, node_id, command, dispatched: false, answer });
         Ok(answered)
     }
 
@@ -244,11 +246,22 @@ fn not_allowed(message: &str, reason: &str, command: &str) -> ErrorShape {
     ErrorShape::invalid(message).with_details(json!({"reason": reason, "command": command}))
 }
 
-fn not_connected(dispatched: bool) -> ErrorShape {
+/// It is not there: nothing was sent.
+fn not_connected() -> ErrorShape {
     ErrorShape::unavailable("node not connected").with_details(json!({
         "code": "NOT_CONNECTED",
         "nodeError": {"code": "NOT_CONNECTED", "message": "node not connected"},
-        "nodeCommandDispatched": dispatched,
+        "nodeCommandDispatched": false,
+    }))
+}
+
+/// It left while it worked on the command: nobody knows how far it came.
+fn disconnected(command: &str) -> ErrorShape {
+    let message = format!("node disconnected ({command})");
+    ErrorShape::unavailable(format!("DISCONNECTED: {message}")).with_details(json!({
+        "code": "DISCONNECTED",
+        "nodeError": {"code": "DISCONNECTED", "message": message},
+        "nodeCommandDispatched": true,
     }))
 }
 
@@ -277,6 +290,7 @@ pub(crate) fn node_error(error: &Value) -> ErrorShape {
 pub(super) fn fail(shared: &Shared, conn_id: &str) {
     for (_, entry) in shared.hub.nodes.take_pending(|p| p.conn_id == conn_id) {
         // A caller that is gone already needs no answer.
-        let _ = entry.answer.send(Err(not_connected(entry.dispatched)));
+        let error = if entry.dispatched { disconnected(&entry.command) } else { not_connected() };
+        let _ = entry.answer.send(Err(error));
     }
 }

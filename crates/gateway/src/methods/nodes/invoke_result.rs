@@ -2,12 +2,15 @@
 
 use crate::hub::nodes::node_error;
 use crate::methods::{Answer, Call};
+use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Params {
     id: String,
+    node_id: String,
     ok: bool,
     payload: Option<Value>,
     #[serde(rename = "payloadJSON")]
@@ -17,6 +20,9 @@ struct Params {
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
+    if call.conn.principal().device_id.as_ref() != Some(&p.node_id) {
+        return Err(ErrorShape::invalid("nodeId mismatch"));
+    }
     let answer = if p.ok {
         Ok(match (p.payload_json, p.payload) {
             (Some(Value::String(text)), _) => Some(text),
