@@ -37,8 +37,6 @@ pub enum Access {
 pub const COMMON_ERRORS: &[&str] = &[
     // The operator lacks the method's scope.
     "MISSING_SCOPE",
-    // The method is for nodes, or for operators.
-    "ROLE_REQUIRED",
     // The same idempotency key again, and the first answer was too large to be kept.
     "ANSWER_NOT_KEPT",
 ];
