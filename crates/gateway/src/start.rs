@@ -165,6 +165,7 @@ impl Gateway {
         let shared = parts.assemble(opened.store);
         seed_workspaces(&shared).await;
         runs::resume::all(&shared).await?;
+        crate::cron::prepare(&shared).await;
         spawn_tasks(&shared, listeners.all);
         Ok(Self { shared, addr, notices: opened.notices, _lock: lock })
     }

@@ -8,14 +8,16 @@ use model::cron::{Job, JobState, Payload, Schedule, WakeMode};
 use serde_json::json;
 use store::{AddedJob, StoreError};
 
-/// Makes the jobs be as the configuration says. What the jobs know of their past stays.
-pub(super) async fn reconcile(shared: &Shared) -> Result<(), StoreError> {
+/// Makes the jobs be as the configuration says. What the jobs know of their past stays. At the start nobody is told: whoever
+/// asks finds them.
+pub(super) async fn reconcile(shared: &Shared, at_start: bool) -> Result<(), StoreError> {
     let settings = shared.settings();
     for (agent, config) in &settings.heartbeats {
         match shared.store.cron_declared(&declaration(agent)).await? {
             None => {
                 let job = new_job(shared, agent, config);
-                if let AddedJob::Yes(row) = shared.store.add_cron_job(job, usize::MAX).await? {
+                let added = shared.store.add_cron_job(job, usize::MAX).await?;
+                if let (AddedJob::Yes(row), false) = (added, at_start) {
                     wire::event(shared, "added", &row.job, json!({}));
                 }
             }

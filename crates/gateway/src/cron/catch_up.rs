@@ -20,7 +20,8 @@ pub(super) async fn missed(shared: &Shared) -> Result<(), StoreError> {
         else {
             continue;
         };
-        if next > now {
+        // What falls due from the start on is the scheduler's.
+        if next > shared.started_at_ms {
             continue;
         }
         let then = match row.job.payload {

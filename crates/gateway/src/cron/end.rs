@@ -7,6 +7,7 @@ use model::Outbound;
 use model::cron::{DeliveryMode, FailureAlert, Job, JobState, Payload, RunOutcome, Schedule};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use store::{AfterRun, EndCronRun, Ended, JobRow, OpenCronRun, Run, RunStatus, StoreError};
 
 /// After so many failures in a row a recurring job pauses for so long at least, in seconds; a job that runs once is tried
@@ -69,6 +70,9 @@ pub(super) async fn settle(
         let row = shared.store.cron_job(&open.job_id).await?;
         let (end, told) = end_of(shared, open, run.as_ref(), row, &over).await?;
         let entry = end.entry.clone();
+        if end.after == AfterRun::RemoveOnceSent {
+            shared.cron.awaits_sending.store(true, Ordering::Release);
+        }
         match shared.store.end_cron_run(end).await? {
             Ended::Now => {
                 if let (Some((job, _)), Some(run)) = (&told, &run)

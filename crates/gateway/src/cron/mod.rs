@@ -16,7 +16,7 @@ pub(crate) mod target;
 pub(crate) mod tool;
 pub(crate) mod wire;
 
-pub(crate) use scheduler::run;
+pub(crate) use scheduler::{prepare, run};
 
 use crate::shared::Shared;
 use jiff::tz::TimeZone;
@@ -37,6 +37,8 @@ pub(crate) struct Cron {
     asked: AtomicU64,
     /// Whether what was missed before the start has been looked at.
     caught_up: AtomicBool,
+    /// Whether a job waits for what it had to say to be sent; the next look finds those that wait since before a start.
+    awaits_sending: AtomicBool,
     /// Sessions in which something has happened that the agent is to look at.
     wanted: Mutex<Vec<SessionKey>>,
 }
@@ -55,6 +57,13 @@ impl Cron {
         }
         drop(wanted);
         self.wake();
+    }
+
+    /// A message has been sent: a job that waited for that may go.
+    pub(crate) fn sent(&self) {
+        if self.awaits_sending.load(Ordering::Acquire) {
+            self.wake();
+        }
     }
 
     fn wanted(&self) -> MutexGuard<'_, Vec<SessionKey>> {

@@ -28,6 +28,30 @@ const SET_BACK_MS: i64 = 60_000;
 /// The end of a run: its id, and whether the same may well succeed later.
 type RunEnded = Pin<Box<dyn Future<Output = (String, bool)> + Send>>;
 
+/// Before anybody is served: the heartbeats' jobs are there, and what was missed has its time. Where the store cannot do
+/// that now, the scheduler does it.
+pub(crate) async fn prepare(shared: &Shared) {
+    let prepared = async {
+        beats::reconcile(shared, true).await?;
+        if shared.settings().cron_enabled {
+            catch_up_once(shared).await?;
+        }
+        Ok::<(), StoreError>(())
+    };
+    if let Err(error) = prepared.await {
+        tracing::error!(%error, "scheduled jobs wait for the store");
+    }
+}
+
+async fn catch_up_once(shared: &Shared) -> Result<(), StoreError> {
+    if !shared.cron.caught_up.load(Ordering::Acquire) {
+        catch_up::missed(shared).await?;
+        catch_up::set_back(shared).await?;
+        shared.cron.caught_up.store(true, Ordering::Release);
+    }
+    Ok(())
+}
+
 #[derive(Default)]
 struct Scheduler {
     /// Runs that are under way, by id.
@@ -69,22 +93,19 @@ impl Scheduler {
     ) -> Result<Duration, StoreError> {
         self.follow(shared).await?;
         for job in shared.store.remove_sent_cron_jobs().await? {
+            shared.cron.awaits_sending.store(false, Ordering::Release);
             wire::event(shared, "removed", &job, json!({}));
         }
         let settings = shared.settings();
         if !self.settings.as_ref().is_some_and(|known| Arc::ptr_eq(known, &settings)) {
-            beats::reconcile(shared).await?;
+            beats::reconcile(shared, self.settings.is_none()).await?;
             self.settings = Some(settings.clone());
         }
         self.wake_wanted(shared).await?;
         if !settings.cron_enabled {
             return Ok(LOOK);
         }
-        if !shared.cron.caught_up.load(Ordering::Acquire) {
-            catch_up::missed(shared).await?;
-            catch_up::set_back(shared).await?;
-            shared.cron.caught_up.store(true, Ordering::Release);
-        }
+        catch_up_once(shared).await?;
         if was_set_back(shared, clock) {
             catch_up::set_back(shared).await?;
         }

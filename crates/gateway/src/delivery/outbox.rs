@@ -136,6 +136,7 @@ async fn deliver(shared: &Shared, row: OutboxRow) -> Chat {
         tokio::time::sleep(STORE_RETRY).await;
     }
     shared.outbox.done.send_modify(|n| *n += 1);
+    shared.cron.sent();
     chat
 }
 

@@ -1,6 +1,6 @@
 //! Methods about agents and their turns.
 
-use super::{MethodSpec, act, read, write};
+use super::{MethodSpec, act, admin, read, write};
 use crate::shape::{EMPTY, Kind, Shape, opt, req};
 
 /// Methods about agents and their turns.
@@ -13,6 +13,9 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "scope",
         "agents",
     ]),
+    read("agents.files.list", &FILES_LIST).gives(&["agentId", "workspace", "files"]),
+    read("agents.files.get", &FILES_GET).gives(&["agentId", "workspace", "file"]),
+    admin("agents.files.set", &FILES_SET).gives(&["ok", "agentId", "workspace", "file"]),
     read("agent.identity.get", &AGENT_IDENTITY).gives(&["agentId", "name", "nameSource", "avatar"]),
     // Accepted, and then the end.
     write("agent", &AGENT).gives(&[
@@ -87,3 +90,13 @@ const AGENT: Shape = Shape {
 
 const AGENT_WAIT: Shape =
     Shape { fields: &[req("runId", Kind::Name), opt("timeoutMs", Kind::Int(0))], ignored: &[] };
+
+const FILES_LIST: Shape = Shape { fields: &[req("agentId", Kind::Name)], ignored: &[] };
+
+const FILES_GET: Shape =
+    Shape { fields: &[req("agentId", Kind::Name), req("name", Kind::Name)], ignored: &[] };
+
+const FILES_SET: Shape = Shape {
+    fields: &[req("agentId", Kind::Name), req("name", Kind::Name), req("content", Kind::Text)],
+    ignored: &[],
+};
