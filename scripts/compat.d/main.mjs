@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { at, difference, jsonOf, lacks } from './check.mjs';
 import { CELLS, PAIRS } from './cells.mjs';
 import { page, table } from './report.mjs';
-import { World } from './world.mjs';
+import { PATIENCE, World } from './world.mjs';
 import { sleep } from './process.mjs';
 
 const words = process.argv.slice(2);
@@ -39,7 +39,7 @@ async function once(cell, world) {
 }
 
 async function runCell(cell, world) {
-  for (const end = Date.now() + (cell.retry ?? 0) * 1000; ; await sleep(500)) {
+  for (const end = Date.now() + (cell.retry ?? 0) * PATIENCE * 1000; ; await sleep(500)) {
     const wrong = await once(cell, world).catch((error) => error.message);
     if (!wrong || Date.now() > end) return wrong;
   }
@@ -63,6 +63,7 @@ async function runPair(pair, verdicts) {
       const wrong = await runCell(cell, world);
       const lacking = wrong || world.make.cli === 'ours' ? [] : missing(cell, world);
       verdicts.push({ pair, cell, wrong, lacking });
+      keep(pair, verdicts.slice(-1));
       const time = `${((Date.now() - began) / 1000).toFixed(1)} s`;
       console.log(`${wrong ? 'FAIL' : 'pass'}  ${pair}  ${cell.name}  (${time})${wrong ? `\n      ${wrong}` : ''}`);
     }
@@ -84,12 +85,15 @@ const verdictsOf = (pair) =>
   recall(pair).flatMap((row) => CELLS.filter((cell) => cell.name === row.name).map((cell) => ({ pair, cell, ...row })));
 
 const run = [];
+let broken = false;
 for (const pair of pairs.length ? pairs : PAIRS) {
   const verdicts = [];
-  await runPair(pair, verdicts);
-  keep(pair, verdicts);
+  await runPair(pair, verdicts).catch((error) => {
+    broken = true;
+    console.log(`FAIL  ${pair}  goes no further: ${error.message}`);
+  });
   run.push(...verdicts);
 }
 console.log(`\n${table(run)}`);
 writeFileSync(resolve(import.meta.dirname, '../../docs/compat.md'), page(PAIRS.flatMap(verdictsOf)));
-process.exit(run.some(({ cell, pair, wrong }) => wrong && !cell.why?.[pair]) ? 1 : 0);
+process.exit(broken || run.some(({ cell, pair, wrong }) => wrong && !cell.why?.[pair]) ? 1 : 0);
