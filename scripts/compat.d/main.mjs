@@ -30,9 +30,9 @@ async function once(cell, world) {
   const stem = join(world.dir, 'out', cell.name.replace(/[^\w-]+/g, '_'));
   writeFileSync(`${stem}.txt`, `$ openclaw ${argv.join(' ')}\n${result.stdout}\n--- ${result.code}\n${result.stderr}`);
   const json = jsonOf(result.stdout);
-  if (json !== undefined) writeFileSync(`${stem}.json`, JSON.stringify(json, null, 1));
   const wrong = difference(result, cell);
   if (wrong) return wrong;
+  if (json !== undefined) writeFileSync(`${stem}.json`, JSON.stringify(json, null, 1));
   for (const [name, pointer] of Object.entries(cell.save ?? {})) world.saved[name] = at(json, pointer);
   await cell.then?.(world);
   return null;

@@ -62,7 +62,7 @@ export function page(verdicts) {
   return `# Beside OpenClaw
 OpenClaw's own programs (2026.9.6) against this gateway, these programs against its gateway, and, as the measure of the measure, its programs against its
 gateway. All on one configuration, with a fake model and a fake Telegram. \`scripts/compat\` runs it and writes this page; the cells are
-\`scripts/compat.d/cells.mjs\`, one a line.
+\`scripts/compat.d/cells.mjs\`, one a line. What is empty has no verdict yet.
 
 ${table(verdicts)}
 
