@@ -148,6 +148,17 @@ impl Telegram {
         send::typing(&self.inner, to).await
     }
 
+    /// Asks Telegram now who the bot is: the token is good, and the platform answers. Gives the bot's id and its name, if
+    /// it has one. Ends within 30 s.
+    ///
+    /// # Errors
+    /// What went wrong, in words and without the token.
+    pub async fn probe(&self) -> Result<(i64, Option<String>), String> {
+        let bot: types::User =
+            self.inner.api.call("getMe", &serde_json::json!({})).await.map_err(|e| e.to_string())?;
+        Ok((bot.id, bot.username))
+    }
+
     /// Splits Markdown into messages that Telegram accepts: each is at most 4,096 UTF-16 units of visible text. It
     /// cuts between paragraphs where it can, else between lines, sentences, words; never within a character.
     /// Code that is cut is closed and opened again, a table's head is repeated. Nothing but white space is lost.

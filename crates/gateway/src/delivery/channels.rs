@@ -9,8 +9,10 @@ use crate::shared::Shared;
 use channels::{ChannelStatus, SendError, SendErrorKind};
 use config::{Config, Env};
 use model::{Outbound, SharedClock};
+use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use store::Route;
 use telegram::TelegramAccount;
 use tokio_util::sync::CancellationToken;
@@ -101,6 +103,26 @@ impl Channels {
     /// How a channel's account is doing, and where its token came from.
     pub(crate) fn statuses(&self) -> Vec<(&'static str, ChannelStatus, &'static str)> {
         self.telegram().iter().map(|t| (TELEGRAM, t.bot.status(), t.token_source)).collect()
+    }
+
+    /// Asks each platform now whether it answers and knows the account, for at most `patience`. Gives what `health`
+    /// shows of it, by channel.
+    pub(crate) async fn probe(&self, patience: Duration) -> Vec<(&'static str, Value)> {
+        let Some(t) = self.telegram() else { return vec![] };
+        let begun = tokio::time::Instant::now();
+        let answer = tokio::time::timeout(patience, t.bot.probe()).await;
+        let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let probe = match answer {
+            Ok(Ok((id, username))) => {
+                json!({"ok": true, "error": null, "elapsedMs": elapsed, "bot": {"id": id, "username": username}})
+            }
+            Ok(Err(error)) => json!({"ok": false, "error": error, "elapsedMs": elapsed}),
+            Err(_) => {
+                let error = format!("Telegram did not answer within {} ms", patience.as_millis());
+                json!({"ok": false, "error": error, "elapsedMs": elapsed})
+            }
+        };
+        vec![(TELEGRAM, probe)]
     }
 
     /// Sends one message.

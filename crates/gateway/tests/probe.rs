@@ -1,0 +1,45 @@
+//! `health` with `probe`: the platforms are asked now.
+
+// A helper that cannot do its part fails the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod flow;
+mod support;
+
+use flow::{BOT_TOKEN, Bench, PATIENCE, telegram};
+use serde_json::json;
+use support::Raw;
+use support::ask::Ask;
+use testkit::fake_telegram::{BOT_USERNAME, FakeTelegram};
+
+#[tokio::test]
+async fn a_probe_asks_the_platform_and_says_what_it_answered() {
+    let fake = FakeTelegram::start(BOT_TOKEN).await;
+    let bench = Bench::start(&telegram(&fake, "")).await;
+    let operator = bench.operator().await;
+    fake.wait_for_calls("getUpdates", 1, PATIENCE).await.unwrap();
+    let asked = fake.calls("getMe");
+    let plain = operator.call("health", json!({})).await;
+    assert_eq!(plain["channels"]["telegram"].get("probe"), None);
+    assert_eq!(fake.calls("getMe"), asked, "who does not ask for it causes no call");
+
+    let probed = operator.call("health", json!({"probe": true})).await;
+    let probe = &probed["channels"]["telegram"]["probe"];
+    assert_eq!((&probe["ok"], &probe["bot"]["username"]), (&json!(true), &json!(BOT_USERNAME)), "{probe}");
+    assert!(probed["channels"]["telegram"]["lastProbeAt"].is_i64());
+
+    let refusal = json!({"ok": false, "error_code": 401, "description": "Unauthorized"});
+    fake.fail_next("getMe", 401, refusal);
+    let probed = operator.call("health", json!({"probe": true})).await;
+    let probe = &probed["channels"]["telegram"]["probe"];
+    let error = probe["error"].as_str().expect("an error");
+    assert!(probe["ok"] == false && error.contains("Unauthorized") && !error.contains(BOT_TOKEN), "{probe}");
+
+    let asked = fake.calls("getMe");
+    let mut nobody = Raw::connected(bench.gateway.port(), &Ask::operator().scopes(&[])).await;
+    let seen = nobody.call("health", json!({"probe": true})).await;
+    assert_eq!(seen["channels"]["telegram"].get("probe"), None);
+    assert_eq!(fake.calls("getMe"), asked, "whoever may not read makes the gateway call nobody");
+    nobody.leave().await;
+    bench.gateway.stop().await;
+}
