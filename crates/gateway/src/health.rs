@@ -194,11 +194,15 @@ async fn render(shared: &Shared) -> Value {
     let agent = &settings.default_agent;
     let mut stored = Ok(());
     let all = sessions(shared, None, &mut stored).await;
+    let beats = crate::heartbeat::is_enabled(shared).await.unwrap_or_else(|error| {
+        stored = Err(error.to_string());
+        false
+    });
     let mut agents = Vec::new();
     for each in &settings.agents {
         let own = sessions(shared, Some(&each.id), &mut stored).await;
         let mut entry = json!({
-            "agentId": each.id, "isDefault": &each.id == agent, "heartbeat": no_heartbeat(), "sessions": own,
+            "agentId": each.id, "isDefault": &each.id == agent, "heartbeat": crate::heartbeat::summary(settings, &each.id, beats), "sessions": own,
         });
         if let Some(name) = &each.name {
             entry["name"] = json!(name);
@@ -224,7 +228,7 @@ async fn render(shared: &Shared) -> Value {
         "channels": channels,
         "channelOrder": channels.keys().collect::<Vec<_>>(),
         "channelLabels": labels(channels.keys()),
-        "heartbeatSeconds": 0,
+        "heartbeatSeconds": crate::heartbeat::summary(settings, agent, beats)["everyMs"].as_u64().unwrap_or(0) / 1000,
         "defaultAgentId": agent,
         "agents": agents,
         "sessions": all,
@@ -238,11 +242,6 @@ async fn render(shared: &Shared) -> Value {
 
 fn labels<'a>(names: impl Iterator<Item = &'a String>) -> Value {
     Value::Object(names.map(|name| (name.clone(), json!(label(name)))).collect())
-}
-
-/// Agents are not woken by the clock here.
-fn no_heartbeat() -> Value {
-    json!({"enabled": false, "every": "disabled", "everyMs": null, "prompt": "", "target": "none", "ackMaxChars": 0})
 }
 
 /// The sessions of an agent, or of all. Without an answer of the store there are none, and `stored` says why.

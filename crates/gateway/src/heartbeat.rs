@@ -37,6 +37,27 @@ pub(crate) fn declaration(agent_id: &str) -> String {
     format!("heartbeat:{agent_id}")
 }
 
+/// An agent's heartbeat, as `health` shows it; `on` is whether heartbeats are switched on at all.
+pub(crate) fn summary(settings: &crate::settings::Settings, agent_id: &str, on: bool) -> serde_json::Value {
+    let config = settings.heartbeat(agent_id).filter(|config| on && config.every_ms() > 0);
+    let every_ms = config.map(HeartbeatConfig::every_ms);
+    let every = match every_ms {
+        None => "disabled".to_owned(),
+        Some(ms) if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
+        Some(ms) if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        Some(ms) => format!("{}s", ms / 1000),
+    };
+    serde_json::json!({
+        "enabled": config.is_some(),
+        "every": every,
+        "everyMs": every_ms,
+        "prompt": config.and_then(|config| config.prompt.as_deref()).unwrap_or(PROMPT),
+        "target": config.and_then(|config| config.target.as_deref()).unwrap_or("owner"),
+        // An answer that is more than the agreed word is news, however short.
+        "ackMaxChars": 0,
+    })
+}
+
 /// The message of a heartbeat, or why there is none now.
 pub(crate) async fn message(
     shared: &Shared,

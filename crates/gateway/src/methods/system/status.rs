@@ -1,5 +1,6 @@
 //! `status`: a summary for people and their tools.
 
+use crate::heartbeat;
 use crate::methods::sessions::list as sessions_list;
 use crate::methods::{Answer, Call, store_error};
 use channels::ChannelStatus;
@@ -39,7 +40,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         "authMode": current.settings.auth.as_str(),
         "stateDir": shared.paths.state_dir.display().to_string(),
         "model": current.models.name_for(&current.settings.default_agent),
-        "heartbeat": {"defaultAgentId": current.settings.default_agent, "agents": heartbeats(&call)},
+        "heartbeat": {"defaultAgentId": current.settings.default_agent, "agents": heartbeats(&call).await?},
         "configReload": shared.reload.report(),
         "channelSummary": channels,
         "degradedPlugins": [],
@@ -61,13 +62,15 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     Ok(out.into())
 }
 
-/// No agent is woken by the clock here.
-fn heartbeats(call: &Call) -> Vec<Value> {
+/// Whether each agent is woken by the clock, and how often.
+async fn heartbeats(call: &Call) -> Result<Vec<Value>, ErrorShape> {
     let current = call.shared.current();
-    let agents = current.settings.agents.iter();
-    agents
-        .map(|agent| json!({"agentId": agent.id, "enabled": false, "every": "disabled", "everyMs": null}))
-        .collect()
+    let on = heartbeat::is_enabled(&call.shared).await.map_err(store_error)?;
+    let agents = current.settings.agents.iter().map(|agent| {
+        let beat = heartbeat::summary(&current.settings, &agent.id, on);
+        json!({"agentId": agent.id, "enabled": beat["enabled"], "every": beat["every"], "everyMs": beat["everyMs"]})
+    });
+    Ok(agents.collect())
 }
 
 /// One line for each account.
