@@ -25,7 +25,7 @@ impl Store {
     /// All paired devices, the latest approved first.
     pub async fn devices(&self) -> R<Vec<Device>> {
         self.read(|c| {
-            let sql = format!("SELECT {DEVICE} FROM devices ORDER BY approved_at_ms DESC, device_id");
+            let sql = format!("SELECT {DEVICE}, label FROM devices ORDER BY approved_at_ms DESC, device_id");
             let mut devices = sql::all(c, &sql, [], read_device)?;
             for device in &mut devices {
                 device.tokens = tokens::of_device(c, &device.device_id)?;
@@ -47,8 +47,8 @@ impl Store {
         self.read(move |c| find_request(c, &id)).await
     }
 
-    /// Notes what a device asks for; true where the request is new. The same wish (device, role, key, set of scopes)
-    /// keeps its id, another wish of the same device and role takes its place under a new id. At most 256 wait: the
+    /// Notes what a device asks for; true where the request is new. The same wish (device, role, key, set of scopes,
+    /// platform) keeps its id, another wish of the same device and role takes its place under a new id. At most 256 wait: the
     /// oldest one makes room.
     pub async fn request_device(&self, ask: DeviceAsk) -> R<(DeviceRequest, bool)> {
         // The old request goes and the new one comes in one transaction: an operator never sees both or neither.
@@ -97,12 +97,23 @@ impl Store {
     pub async fn remove_device(&self, id: &str) -> R<bool> {
         let id = id.to_owned();
         // All or nothing: a node whose device is gone must not keep approved commands.
-        self.write(move |c, _| {
+        self.write(move |c, now| {
             let removed = sql::run(c, "DELETE FROM devices WHERE device_id = ?1", [&id])?;
             sql::run(c, "DELETE FROM device_requests WHERE device_id = ?1", [&id])?;
             sql::run(c, "DELETE FROM nodes WHERE node_id = ?1", [&id])?;
             sql::run(c, "DELETE FROM node_requests WHERE node_id = ?1", [&id])?;
+            crate::setup::end_of_device(c, &id, now)?;
             Ok(removed > 0)
+        })
+        .await
+    }
+
+    /// Gives a device the operator's own name, which outlives every new pairing of it but not its removal. False where it is
+    /// not paired.
+    pub async fn label_device(&self, id: &str, label: &str) -> R<bool> {
+        let (id, label) = (id.to_owned(), label.to_owned());
+        self.write(move |c, _| {
+            Ok(sql::run(c, "UPDATE devices SET label = ?2 WHERE device_id = ?1", [&id, &label])? > 0)
         })
         .await
     }
@@ -121,8 +132,7 @@ impl Store {
 fn request(c: &Connection, ask: DeviceAsk, now: i64) -> Sql<(DeviceRequest, bool)> {
     let sql = format!("SELECT {REQUEST} FROM device_requests WHERE device_id = ?1 AND role = ?2");
     let pending = sql::one(c, &sql, [&ask.device_id, &ask.role], read_request)?;
-    let same = pending
-        .filter(|old| old.ask.public_key == ask.public_key && sql::same_set(&old.ask.scopes, &ask.scopes));
+    let same = pending.filter(|old| is_same_wish(&old.ask, &ask));
     let (request_id, ts, new) = match same {
         Some(old) => (old.request_id, old.ts, false),
         None => (model::new_id(), now, true),
@@ -159,8 +169,16 @@ fn request(c: &Connection, ask: DeviceAsk, now: i64) -> Sql<(DeviceRequest, bool
     Ok((DeviceRequest { request_id, ask, ts }, new))
 }
 
+/// What was decided about one is a decision about the other. The name may change meanwhile: it is shown and pins nothing.
+fn is_same_wish(old: &DeviceAsk, new: &DeviceAsk) -> bool {
+    old.public_key == new.public_key
+        && sql::same_set(&old.scopes, &new.scopes)
+        && old.platform == new.platform
+        && old.device_family == new.device_family
+}
+
 /// The one way in which a device becomes paired or gets more.
-fn pair(c: &Connection, ask: &DeviceAsk, via: ApprovedVia, now: i64) -> Sql<Option<Device>> {
+pub(crate) fn pair(c: &Connection, ask: &DeviceAsk, via: ApprovedVia, now: i64) -> Sql<Option<Device>> {
     let old = find(c, &ask.device_id)?;
     let (had_roles, had_scopes) = old.map_or_else(Default::default, |d| (d.roles, d.scopes));
     let roles = sql::union(std::slice::from_ref(&ask.role), &had_roles);
@@ -195,8 +213,8 @@ fn pair(c: &Connection, ask: &DeviceAsk, via: ApprovedVia, now: i64) -> Sql<Opti
     find(c, &ask.device_id)
 }
 
-fn find(c: &Connection, id: &str) -> Sql<Option<Device>> {
-    let sql = format!("SELECT {DEVICE} FROM devices WHERE device_id = ?1");
+pub(crate) fn find(c: &Connection, id: &str) -> Sql<Option<Device>> {
+    let sql = format!("SELECT {DEVICE}, label FROM devices WHERE device_id = ?1");
     let Some(mut device) = sql::one(c, &sql, [id], read_device)? else { return Ok(None) };
     device.tokens = tokens::of_device(c, id)?;
     Ok(Some(device))
@@ -230,6 +248,7 @@ fn read_device(row: &Row<'_>) -> rusqlite::Result<Device> {
         created_at_ms: row.get(10)?,
         approved_at_ms: row.get(11)?,
         last_seen_at_ms: row.get(12)?,
+        label: row.get(13)?,
         tokens: Vec::new(),
     })
 }

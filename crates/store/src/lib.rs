@@ -28,6 +28,7 @@ mod search;
 mod session_edits;
 mod sessions;
 mod settings;
+mod setup;
 mod sql;
 mod system_events;
 mod tokens;

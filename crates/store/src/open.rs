@@ -31,6 +31,11 @@ pub struct Opened {
 }
 
 impl Store {
+    /// Whether there is a state file in `dir`, under its name of now or of before.
+    pub fn is_in(dir: &Path) -> bool {
+        ["gateway.sqlite", "openclaw.sqlite"].iter().any(|name| dir.join("state").join(name).exists())
+    }
+
     /// Opens `<dir>/state/gateway.sqlite` (0600), or makes it. The caller holds the directory's
     /// [`crate::StateLock`]. A damaged file is renamed, never deleted, and a new one begun; the notices say so.
     ///

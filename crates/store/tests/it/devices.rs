@@ -1,7 +1,7 @@
 //! Devices: asking, being approved, tokens, removal.
 
 use crate::support::{START, ask, fixture, strings};
-use store::{ApprovedVia, NodeDeclaration};
+use store::{ApprovedVia, DeviceAsk, NodeDeclaration, Rotated};
 
 #[tokio::test]
 async fn asking_again_for_the_same_keeps_the_request_and_refreshes_what_is_shown() {
@@ -62,12 +62,14 @@ async fn approval_adds_to_what_was_approved_and_a_request_is_good_once() {
 #[tokio::test]
 async fn tokens_rotate_are_revoked_and_come_back_as_another_generation() {
     let f = fixture();
-    assert_eq!(f.store.rotate_device_token("d", "node").await.unwrap(), None);
+    let rotate = async |from| f.store.rotate_device_token("d", "node", from, None).await.unwrap();
+    assert_eq!(rotate(1).await, Rotated::Changed);
     assert_eq!(f.store.revoke_device_token("d", "node").await.unwrap(), None);
     f.store.pair_device(ask("d", "node", &[]), ApprovedVia::Silent).await.unwrap();
     f.clock.advance_ms(1);
-    let rotated = f.store.rotate_device_token("d", "node").await.unwrap().unwrap();
+    let Rotated::Done(rotated) = rotate(1).await else { panic!("it is of the first generation") };
     assert_eq!((rotated.generation, rotated.rotated_at_ms), (2, Some(START + 1)));
+    assert_eq!(rotate(1).await, Rotated::Changed, "the same wish again does not count up");
     f.clock.advance_ms(1);
     f.store.revoke_device_token("d", "node").await.unwrap();
     f.clock.advance_ms(1);
@@ -75,6 +77,55 @@ async fn tokens_rotate_are_revoked_and_come_back_as_another_generation() {
     assert_eq!((revoked.generation, revoked.revoked_at_ms), (2, Some(START + 2)));
     let device = f.store.pair_device(ask("d", "node", &[]), ApprovedVia::Owner).await.unwrap();
     assert_eq!((device.tokens[0].generation, device.tokens[0].revoked_at_ms), (3, None));
+    assert_eq!(device.tokens[0].good().collect::<Vec<_>>(), [3], "what was revoked never comes back");
+}
+
+#[tokio::test]
+async fn a_rotated_token_is_good_until_one_after_it_was_used() {
+    let f = fixture();
+    f.store.pair_device(ask("d", "node", &[]), ApprovedVia::Silent).await.unwrap();
+    for from in 1..4 {
+        f.store.rotate_device_token("d", "node", from, None).await.unwrap();
+    }
+    let good = async || f.store.device("d").await.unwrap().unwrap().tokens[0].good().collect::<Vec<_>>();
+    let used = async |generation| f.store.use_device_token("d", "node", generation).await.unwrap();
+    assert_eq!(good().await, [4, 3, 2, 1]);
+    assert!(used(1).await && used(1).await, "an answer may be lost");
+    assert_eq!(good().await, [4, 3, 2, 1]);
+    assert!(used(3).await);
+    assert_eq!(good().await, [4, 3]);
+    for worthless in [0, 1, 2, 5] {
+        assert!(!used(worthless).await, "{worthless}");
+    }
+    let f = f.restarted().await;
+    assert!(f.store.use_device_token("d", "node", 4).await.unwrap());
+    f.store.revoke_device_token("d", "node").await.unwrap();
+    assert!(!f.store.use_device_token("d", "node", 4).await.unwrap());
+    assert_eq!(f.store.device("d").await.unwrap().unwrap().tokens[0].good().count(), 0);
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_comes_for_is_not_rotated_for_ever() {
+    let f = fixture();
+    f.store.pair_device(ask("d", "node", &[]), ApprovedVia::Silent).await.unwrap();
+    for from in 1..64 {
+        let rotated = f.store.rotate_device_token("d", "node", from, None).await.unwrap();
+        assert!(matches!(rotated, Rotated::Done(_)), "{from}: {rotated:?}");
+    }
+    let rotate = async || f.store.rotate_device_token("d", "node", 64, None).await.unwrap();
+    assert_eq!(rotate().await, Rotated::Unclaimed);
+    assert!(f.store.use_device_token("d", "node", 60).await.unwrap(), "no generation was lost");
+    assert!(matches!(rotate().await, Rotated::Done(_)));
+}
+
+#[tokio::test]
+async fn a_wish_on_another_platform_is_another_wish() {
+    let f = fixture();
+    let on = |platform: &str| DeviceAsk { platform: Some(platform.into()), ..ask("d", "operator", &["a"]) };
+    let (first, _) = f.store.request_device(on("linux")).await.unwrap();
+    let (second, new) = f.store.request_device(on("macos")).await.unwrap();
+    assert!(new && first.request_id != second.request_id);
+    assert_eq!(f.store.approve_device(&first.request_id, ApprovedVia::Owner).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -12,4 +12,5 @@ mod pairing_property;
 mod runs;
 mod session_edits;
 mod sessions;
+mod setup;
 mod support;

@@ -1,10 +1,11 @@
-//! Whatever order things happen in: request ids are stable, one request waits per device and role, nobody gets more
-//! scopes than were approved, and generations only grow.
+//! Whatever order things happen in, restarts included: request ids are stable, one request waits per device and role, nobody
+//! gets more scopes than were approved, generations only grow, a good token ends only by the use of a later one, and a
+//! revoked one at once.
 
-use crate::support::{ask, fixture};
+use crate::support::{Fixture, ask, fixture};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{ApprovedVia, Store};
+use store::{ApprovedVia, Rotated, SetupAccess, Store};
 
 const SCOPES: [&str; 4] = ["read", "write", "admin", "pairing"];
 
@@ -14,7 +15,14 @@ enum Step {
     Pair(usize, usize, u8),
     Approve(usize),
     Reject(usize),
-    Rotate(usize, usize),
+    /// With the generation seen now, or so many before it.
+    Rotate(usize, usize, i64),
+    /// With the generation that is so many before the newest.
+    Use(usize, usize, i64),
+    /// A device with the latest setup code.
+    Redeem(usize),
+    NewCode,
+    Restart,
     Revoke(usize, usize),
     Remove(usize),
 }
@@ -27,7 +35,11 @@ fn step() -> impl Strategy<Value = Step> {
         // Ids of the past are tried too, not only those that wait.
         4 => (0..12usize).prop_map(Step::Approve),
         1 => (0..12usize).prop_map(Step::Reject),
-        2 => (device.clone(), role.clone()).prop_map(|(d, r)| Step::Rotate(d, r)),
+        3 => (device.clone(), role.clone(), 0..2i64).prop_map(|(d, r, back)| Step::Rotate(d, r, back)),
+        4 => (device.clone(), role.clone(), -1..4i64).prop_map(|(d, r, back)| Step::Use(d, r, back)),
+        2 => device.clone().prop_map(Step::Redeem),
+        1 => Just(Step::NewCode),
+        1 => Just(Step::Restart),
         2 => (device.clone(), role).prop_map(|(d, r)| Step::Revoke(d, r)),
         1 => device.prop_map(Step::Remove),
     ]
@@ -53,17 +65,35 @@ struct Book {
     ids: Vec<String>,
     waiting: BTreeMap<Seat, (String, BTreeSet<String>)>,
     approved: BTreeMap<Seat, BTreeSet<String>>,
-    revoked: BTreeSet<Seat>,
-    generation: BTreeMap<Seat, i64>,
+    /// The generations that are good.
+    good: BTreeMap<Seat, BTreeSet<i64>>,
+    /// The newest one ever; outlives the device.
+    newest: BTreeMap<Seat, i64>,
+    /// The latest code, whose it is, and whether it is over.
+    code: Option<(String, Option<String>, bool)>,
 }
 
 impl Book {
     fn grant(&mut self, seat: Seat, scopes: BTreeSet<String>) {
         self.waiting.remove(&seat);
-        let known = self.approved.contains_key(&seat);
         self.approved.entry(seat.clone()).or_default().extend(scopes);
-        if self.revoked.remove(&seat) || !known {
-            *self.generation.entry(seat).or_default() += 1;
+        if self.good.get(&seat).is_none_or(BTreeSet::is_empty) {
+            self.next_generation(seat);
+        }
+    }
+
+    fn next_generation(&mut self, seat: Seat) {
+        let newest = self.newest.entry(seat.clone()).or_default();
+        *newest += 1;
+        self.good.entry(seat).or_default().insert(*newest);
+    }
+
+    /// What was taken from a device, its code does not give back.
+    fn end_code_of(&mut self, device: &str) {
+        if let Some((_, Some(owner), over)) = &mut self.code
+            && owner == device
+        {
+            *over = true;
         }
     }
 
@@ -80,7 +110,15 @@ fn owned(scopes: &[&str]) -> BTreeSet<String> {
     scopes.iter().map(|s| (*s).to_owned()).collect()
 }
 
-async fn take(store: &Store, book: &mut Book, step: &Step) {
+async fn take(f: Fixture, book: &mut Book, step: &Step) -> Fixture {
+    if matches!(step, Step::Restart) {
+        return f.restarted().await;
+    }
+    act(&f.store, book, step).await;
+    f
+}
+
+async fn act(store: &Store, book: &mut Book, step: &Step) {
     match *step {
         Step::Ask(d, r, bits) => {
             let (seat, wish) = ((name(d), role(r).to_owned()), scopes(bits));
@@ -116,19 +154,49 @@ async fn take(store: &Store, book: &mut Book, step: &Step) {
             assert_eq!(rejected.is_some(), seat.is_some());
             seat.map(|seat| book.waiting.remove(&seat));
         }
-        Step::Rotate(d, r) => {
+        Step::Rotate(d, r, back) => {
             let seat = (name(d), role(r).to_owned());
-            let token = store.rotate_device_token(&seat.0, &seat.1).await.unwrap();
-            assert_eq!(token.is_some(), book.approved.contains_key(&seat));
-            if token.is_some() {
-                book.revoked.remove(&seat);
-                *book.generation.entry(seat).or_default() += 1;
+            let from = book.newest.get(&seat).copied().unwrap_or_default() - back;
+            let rotated = store.rotate_device_token(&seat.0, &seat.1, from, None).await.unwrap();
+            let is_there = book.approved.contains_key(&seat) && back == 0;
+            assert_eq!(matches!(rotated, Rotated::Done(_)), is_there, "{rotated:?}");
+            if is_there {
+                book.next_generation(seat);
             }
         }
+        Step::Use(d, r, back) => {
+            let seat = (name(d), role(r).to_owned());
+            let generation = book.newest.get(&seat).copied().unwrap_or_default() - back;
+            let used = store.use_device_token(&seat.0, &seat.1, generation).await.unwrap();
+            let good = book.good.get_mut(&seat);
+            assert_eq!(used, good.as_ref().is_some_and(|good| good.contains(&generation)));
+            if used {
+                good.unwrap().retain(|other| *other >= generation);
+                book.end_code_of(&seat.0);
+            }
+        }
+        Step::NewCode => {
+            let code = store.make_setup_code(SetupAccess::Limited, 600_000).await.unwrap();
+            book.code = Some((code.setup_id, None, false));
+        }
+        Step::Redeem(d) => {
+            let Some((id, owner, over)) = book.code.clone() else { return };
+            let asks = vec![ask(&name(d), "operator", &["write"]), ask(&name(d), "node", &[])];
+            let paired = store.redeem_setup_code(&id, asks).await.unwrap();
+            let may = !over && owner.as_ref().is_none_or(|owner| *owner == name(d));
+            assert_eq!(paired.is_some(), may);
+            if may && owner.is_none() {
+                book.code = Some((id, Some(name(d)), false));
+                book.grant((name(d), "operator".into()), owned(&["write"]));
+                book.grant((name(d), "node".into()), BTreeSet::new());
+            }
+        }
+        Step::Restart => {}
         Step::Revoke(d, r) => {
             let seat = (name(d), role(r).to_owned());
             if store.revoke_device_token(&seat.0, &seat.1).await.unwrap().is_some() {
-                book.revoked.insert(seat);
+                book.good.insert(seat.clone(), BTreeSet::new());
+                book.end_code_of(&seat.0);
             }
         }
         Step::Remove(d) => {
@@ -136,7 +204,8 @@ async fn take(store: &Store, book: &mut Book, step: &Step) {
             assert_eq!(removed, book.approved.keys().any(|seat| seat.0 == name(d)));
             book.approved.retain(|seat, _| seat.0 != name(d));
             book.waiting.retain(|seat, _| seat.0 != name(d));
-            book.revoked.retain(|seat| seat.0 != name(d));
+            book.good.retain(|seat, _| seat.0 != name(d));
+            book.end_code_of(&name(d));
         }
     }
 }
@@ -159,9 +228,10 @@ async fn compare(store: &Store, book: &Book) {
         assert_eq!(device.scopes.into_iter().collect::<BTreeSet<_>>(), allowed);
         for token in device.tokens {
             let seat = (device.device_id.clone(), token.role.clone());
-            assert_eq!(token.scopes.into_iter().collect::<BTreeSet<_>>(), book.approved[&seat]);
-            assert_eq!(token.generation, book.generation[&seat]);
-            assert_eq!(token.revoked_at_ms.is_some(), book.revoked.contains(&seat));
+            assert_eq!(token.scopes.iter().cloned().collect::<BTreeSet<_>>(), book.approved[&seat]);
+            assert_eq!(token.generation, book.newest[&seat]);
+            assert_eq!(token.good().collect::<BTreeSet<_>>(), book.good[&seat]);
+            assert_eq!(token.revoked_at_ms.is_some(), book.good[&seat].is_empty());
             seats.insert(seat);
         }
     }
@@ -171,13 +241,13 @@ async fn compare(store: &Store, book: &Book) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn pairing_holds_in_any_order(steps in proptest::collection::vec(step(), 1..40)) {
+    fn pairing_holds_in_any_order(steps in proptest::collection::vec(step(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let f = fixture();
+            let mut f = fixture();
             let mut book = Book::default();
             for step in &steps {
-                take(&f.store, &mut book, step).await;
+                f = take(f, &mut book, step).await;
                 compare(&f.store, &book).await;
             }
         });
