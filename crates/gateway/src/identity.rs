@@ -1,5 +1,6 @@
 //! The gateway's own key: who it is to clients, and what device tokens are derived from.
 
+use crate::auth::secret::same;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::SigningKey;
@@ -76,10 +77,31 @@ impl GatewayIdentity {
         format!("hmac-sha256:v1:{}", URL_SAFE_NO_PAD.encode(mac(&self.config_key, &[sha256])))
     }
 
-    /// The token of a device for a role. It is derived and not stored: a stolen database holds no credential.
+    /// The newest token of a device for a role. It is derived and not stored: a stolen database holds no credential.
     pub(crate) fn device_token(&self, device_id: &str, token: &DeviceToken) -> String {
-        let generation = token.generation.to_string();
-        URL_SAFE_NO_PAD.encode(mac(&self.token_key, &[device_id, &token.role, &generation]))
+        self.token_of(device_id, &token.role, token.generation)
+    }
+
+    /// The generation of the device's token that one of these is, where it is one that is good.
+    pub(crate) fn good_generation(
+        &self,
+        device_id: &str,
+        token: &DeviceToken,
+        given: &[&str],
+    ) -> Option<i64> {
+        token.good().find(|generation| {
+            let expected = self.token_of(device_id, &token.role, *generation);
+            given.iter().any(|given| same(given, &expected))
+        })
+    }
+
+    fn token_of(&self, device_id: &str, role: &str, generation: i64) -> String {
+        URL_SAFE_NO_PAD.encode(mac(&self.token_key, &[device_id, role, &generation.to_string()]))
+    }
+
+    /// The credential in a setup code. No device id and role make the same: those have three parts.
+    pub(crate) fn setup_token(&self, setup_id: &str) -> String {
+        URL_SAFE_NO_PAD.encode(mac(&self.token_key, &["setup", setup_id]))
     }
 }
 
@@ -135,6 +157,7 @@ mod tests {
             role: role.into(),
             scopes: vec![],
             generation,
+            good_from: generation,
             created_at_ms: 0,
             rotated_at_ms: None,
             revoked_at_ms: None,

@@ -9,7 +9,10 @@ use protocol::connect::ConnectParams;
 use protocol::scope::covers_name;
 use protocol::{ErrorCode, ErrorShape, Scope};
 use serde_json::{Map, Value, json};
+use std::collections::VecDeque;
+use std::sync::Mutex;
 use store::{ApprovedVia, Device, DeviceAsk, DeviceRequest};
+use tokio::sync::watch;
 
 /// What a device lacks to be let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +105,19 @@ pub(crate) async fn request(
     shortfall: Shortfall,
     known: Option<&Device>,
 ) -> Result<ErrorShape, ErrorShape> {
-    let (request, is_new) = shared.store.request_device(ask).await.map_err(store_error_unseen)?;
+    let request = file(shared, ask, shortfall.reason()).await.map_err(store_error_unseen)?;
+    Ok(refusal(&request, shortfall, known))
+}
+
+/// Leaves a request for an operator; a new one is told to those who may decide.
+pub(crate) async fn file(
+    shared: &Shared,
+    ask: DeviceAsk,
+    reason: &str,
+) -> Result<DeviceRequest, store::StoreError> {
+    let (request, is_new) = shared.store.request_device(ask).await?;
     if is_new {
-        tracing::info!(device = %request.ask.device_id, request = %request.request_id, reason = shortfall.reason(),
+        tracing::info!(device = %request.ask.device_id, request = %request.request_id, reason,
             "pairing requested; approve it with: openclaw devices approve {}", request.request_id);
         shared.hub.broadcast(
             Audience::Operators(Scope::Pairing),
@@ -113,7 +126,51 @@ pub(crate) async fn request(
             false,
         );
     }
-    Ok(refusal(&request, shortfall, known))
+    Ok(request)
+}
+
+/// What an operator decided about a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Granted.
+    Approved,
+    /// Turned down.
+    Rejected,
+}
+
+/// Decisions that are remembered for those who wait for them.
+const MAX_DECISIONS: usize = 256;
+
+/// The latest decisions about requests of devices, and news of each.
+#[derive(Debug, Default)]
+pub(crate) struct Decisions {
+    /// Request, device, decision; the oldest first.
+    latest: Mutex<VecDeque<(String, String, Decision)>>,
+    news: watch::Sender<()>,
+}
+
+impl Decisions {
+    /// Remembers one, and wakes who waits.
+    pub(crate) fn record(&self, request_id: &str, device_id: &str, decision: Decision) {
+        let mut latest = self.latest.lock().unwrap_or_else(|e| e.into_inner());
+        if latest.len() >= MAX_DECISIONS {
+            latest.pop_front();
+        }
+        latest.push_back((request_id.to_owned(), device_id.to_owned(), decision));
+        drop(latest);
+        self.news.send_replace(());
+    }
+
+    /// What was decided about a request of this device.
+    pub(crate) fn of(&self, request_id: &str, device_id: &str) -> Option<Decision> {
+        let latest = self.latest.lock().unwrap_or_else(|e| e.into_inner());
+        latest.iter().find(|(request, device, _)| request == request_id && device == device_id).map(|d| d.2)
+    }
+
+    /// Changes with every decision.
+    pub(crate) fn watch(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
 }
 
 fn refusal(request: &DeviceRequest, shortfall: Shortfall, known: Option<&Device>) -> ErrorShape {
@@ -169,6 +226,7 @@ pub(crate) fn device_json(device: &Device) -> Map<String, Value> {
     out.insert("deviceId".into(), json!(device.device_id));
     out.insert("publicKey".into(), json!(device.public_key));
     put_some(&mut out, "displayName", &device.display_name);
+    put_some(&mut out, "operatorLabel", &device.label);
     put_some(&mut out, "platform", &device.platform);
     put_some(&mut out, "deviceFamily", &device.device_family);
     out.insert("clientId".into(), json!(device.client_id));
@@ -216,6 +274,7 @@ mod tests {
             device_id: "d".into(),
             public_key: "k".into(),
             display_name: None,
+            label: None,
             platform: Some("linux".into()),
             device_family: None,
             client_id: "cli".into(),

@@ -14,6 +14,7 @@ use crate::idempotency::Idempotency;
 use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
 use crate::models::Models;
+use crate::pairing::Decisions;
 use crate::reload::Reload;
 use crate::runs::Runs;
 use crate::runs::host::GatewayHost;
@@ -22,6 +23,7 @@ use crate::tap::Tap;
 use agent::tool::Tools;
 use config::Paths;
 use model::SharedClock;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use store::Store;
@@ -53,6 +55,9 @@ pub(crate) struct Shared {
     pub(crate) outbox: OutboxSignal,
     pub(crate) cron: Cron,
     pub(crate) idempotency: Idempotency,
+    pub(crate) decisions: Decisions,
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
     pub(crate) toolbox: Toolbox,
     pub(crate) tap: Option<Arc<dyn Tap>>,
 }

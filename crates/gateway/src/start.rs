@@ -161,7 +161,7 @@ impl Gateway {
         }
         let opened = Store::open(&paths.state_dir, clock.clone())?;
         let base = Base { env, paths, clock, model_override };
-        let parts = Parts { base, loaded, log_file, on_config, settings, identity, tap };
+        let parts = Parts { base, loaded, log_file, on_config, settings, identity, addr, tap };
         let shared = parts.assemble(opened.store);
         seed_workspaces(&shared).await;
         runs::resume::all(&shared).await?;
@@ -237,12 +237,13 @@ struct Parts {
     on_config: Option<ConfigHook>,
     settings: Settings,
     identity: GatewayIdentity,
+    addr: SocketAddr,
     tap: Option<Arc<dyn Tap>>,
 }
 
 impl Parts {
     fn assemble(self, store: Store) -> Arc<Shared> {
-        let Self { base, loaded, log_file, on_config, settings, identity, tap } = self;
+        let Self { base, loaded, log_file, on_config, settings, identity, addr, tap } = self;
         let clock = base.clock.clone();
         let env = loaded.config.environment(&base.env);
         let channels = Channels::from_config(&loaded.config, &env, &clock);
@@ -273,6 +274,8 @@ impl Parts {
             outbox: outbox::OutboxSignal::default(),
             cron: crate::cron::Cron::default(),
             idempotency: crate::idempotency::Idempotency::default(),
+            addr,
+            decisions: crate::pairing::Decisions::default(),
         })
     }
 }

@@ -19,6 +19,8 @@ pub const EVENTS: &[&str] = &[
     "node.invoke.cancel",
     "device.pair.requested",
     "device.pair.resolved",
+    "device.pair.setup.completed",
+    "device.pair.setup.deliveryUncertain",
     "cron",
     "heartbeat",
 ];

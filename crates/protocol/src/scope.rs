@@ -22,6 +22,23 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// All of them.
+    pub const ALL: [Scope; 8] = [
+        Scope::Read,
+        Scope::Write,
+        Scope::Admin,
+        Scope::Approvals,
+        Scope::Questions,
+        Scope::Pairing,
+        Scope::Talk,
+        Scope::TalkSecrets,
+    ];
+
+    /// The scope of this name, where there is one.
+    pub fn named(name: &str) -> Option<Scope> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == name)
+    }
+
     /// As on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

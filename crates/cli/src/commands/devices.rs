@@ -1,5 +1,8 @@
 //! `openclaw devices`: devices that are paired or want to be. What a node may do is decided with `openclaw nodes`.
 
+mod local;
+mod manage;
+
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -27,12 +30,21 @@ enum DevicesCommand {
     Reject(RequestArgs),
     /// Forget a paired device: its tokens end at once
     Remove(RemoveArgs),
+    /// Give a device a new token; the old one works until the device has the new one
+    Rotate(manage::RotateArgs),
+    /// Make a device's token worthless at once
+    Revoke(manage::TokenArgs),
+    /// Give a device a name of your own
+    Rename(manage::RenameArgs),
 }
 
 #[derive(Debug, Args)]
 struct ListArgs {
     #[command(flatten)]
     connect: ConnectArgs,
+    /// Look at this host's own state directory, also while no gateway runs
+    #[arg(long, conflicts_with_all = ["url", "port"])]
+    local: bool,
 }
 
 #[derive(Debug, Args)]
@@ -45,6 +57,9 @@ struct ApproveArgs {
     /// Show the newest request and the command that approves it
     #[arg(long, conflicts_with = "request_id")]
     latest: bool,
+    /// Decide in this host's own state directory, also while no gateway runs; --latest approves then
+    #[arg(long, conflicts_with_all = ["url", "port"])]
+    local: bool,
 }
 
 #[derive(Debug, Args)]
@@ -72,7 +87,11 @@ struct RemoveArgs {
 pub(crate) async fn run(args: DevicesArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
         DevicesCommand::List(args) => {
-            let payload = one_call(ctx, &args.connect, "device.pair.list", json!({})).await?;
+            let payload = if args.local {
+                local::devices(&args.connect, ctx).await?
+            } else {
+                one_call(ctx, &args.connect, "device.pair.list", json!({})).await?
+            };
             ctx.out.show(&payload, || page(ctx, &payload))
         }
         DevicesCommand::Approve(args) => approve(args, ctx).await,
@@ -86,6 +105,9 @@ pub(crate) async fn run(args: DevicesArgs, ctx: &Context) -> Result<(), Failure>
             let payload = one_call(ctx, &args.connect, "device.pair.remove", params).await?;
             ctx.out.show(&payload, || format!("removed {}", printable(&args.device_id)))
         }
+        DevicesCommand::Rotate(args) => manage::rotate(args, ctx).await,
+        DevicesCommand::Revoke(args) => manage::revoke(args, ctx).await,
+        DevicesCommand::Rename(args) => manage::rename(args, ctx).await,
     }
 }
 
@@ -106,7 +128,7 @@ fn page(ctx: &Context, payload: &Value) -> String {
     for device in list(payload, "/paired") {
         paired.row([
             cell(device, "/deviceId").chars().take(64).collect(),
-            cell(device, "/displayName"),
+            named(device),
             joined(device, "/roles"),
             cell(device, "/clientId"),
             ago(now, number(device, "/lastSeenAtMs")),
@@ -120,11 +142,25 @@ fn page(ctx: &Context, payload: &Value) -> String {
     format!("Waiting\n{}\napprove: {approve}\n\n{paired}", pending.render(&ctx.out, ""))
 }
 
+/// The operator's own name for it, else what it calls itself.
+fn named(device: &Value) -> String {
+    let label = cell(device, "/operatorLabel");
+    if text(device, "/operatorLabel").is_some() { label } else { cell(device, "/displayName") }
+}
+
 fn short(device: &Value) -> String {
     cell(device, "/deviceId").chars().take(12).collect()
 }
 
 async fn approve(args: ApproveArgs, ctx: &Context) -> Result<(), Failure> {
+    if args.local && (args.latest || args.request_id.is_some()) {
+        let (request, payload) = local::approve(&args.connect, ctx, args.request_id.as_deref()).await?;
+        return ctx.out.show(&payload, || done(&request));
+    }
+    if args.local {
+        let devices = local::devices(&args.connect, ctx).await?;
+        return Err(preview(list(&devices, "/pending"), &ctx.command("devices approve --local")));
+    }
     let link = Link::dial(ctx, &args.connect, &scope_names(&[Scope::Pairing])).await?;
     let pending = link.call("device.pair.list", json!({})).await?;
     let requests = list(&pending, "/pending");
@@ -142,18 +178,26 @@ async fn approve(args: ApproveArgs, ctx: &Context) -> Result<(), Failure> {
     let link = link.widen(ctx, &args.connect, &wanted).await?;
     let payload = link.call("device.pair.approve", json!({"requestId": id})).await?;
     link.leave().await;
-    ctx.out.show(&payload, || {
-        let name = text(request, "/displayName").map_or_else(|| short(request), str::to_owned);
-        let mut done = printable(&format!("{name} is paired as {}", cell(request, "/role")));
-        if text(request, "/role") == Some("node") {
-            done.push_str("\nits commands are approved apart, once it has connected: openclaw nodes pending");
-        }
-        done
-    })
+    ctx.out.show(&payload, || done(request))
+}
+
+fn done(request: &Value) -> String {
+    let name = text(request, "/displayName").map_or_else(|| short(request), str::to_owned);
+    let scopes = list(request, "/scopes");
+    let may = if scopes.is_empty() { String::new() } else { format!(" with {}", joined(request, "/scopes")) };
+    let mut done = printable(&format!("{name} is paired as {}{may}", cell(request, "/role")));
+    if text(request, "/role") == Some("node") {
+        done.push_str("\nits commands are approved apart, once it has connected: openclaw nodes pending");
+    }
+    done
 }
 
 fn joined_scopes(request: &Value) -> Vec<String> {
     let mut scopes = scope_names(&[Scope::Pairing]);
+    if text(request, "/role").is_some_and(|role| role != "operator") {
+        // Letting in what is no operator is an administrator's decision.
+        scopes.extend(scope_names(&[Scope::Admin]));
+    }
     for scope in list(request, "/scopes").iter().filter_map(Value::as_str) {
         if scope.starts_with("operator.") && !scopes.iter().any(|s| s == scope) {
             scopes.push(scope.to_owned());
@@ -162,10 +206,13 @@ fn joined_scopes(request: &Value) -> Vec<String> {
     scopes
 }
 
+fn newest(requests: &[Value]) -> Option<&Value> {
+    requests.iter().max_by_key(|r| number(r, "/ts").unwrap_or_default())
+}
+
 /// Without an exact id nothing is approved: another device may ask in the same moment.
 fn preview(requests: &[Value], command: &str) -> Failure {
-    let newest = requests.iter().max_by_key(|r| number(r, "/ts").unwrap_or_default());
-    let Some(request) = newest else {
+    let Some(request) = newest(requests) else {
         return Failure::not_found("no device is waiting").hint("see the paired ones: openclaw devices list");
     };
     let id = cell(request, "/requestId");
@@ -201,5 +248,7 @@ mod tests {
     fn approving_asks_for_what_the_device_asks_for_and_for_no_more() {
         let request = json!({"scopes":["operator.read","operator.pairing","other"]});
         assert_eq!(joined_scopes(&request), ["operator.pairing", "operator.read"]);
+        let node = json!({"role":"node","scopes":[]});
+        assert_eq!(joined_scopes(&node), ["operator.pairing", "operator.admin"]);
     }
 }

@@ -86,6 +86,19 @@ pub(crate) fn refusal(
     }))
 }
 
+/// The setup code is over, another device's, or none of this gateway's.
+pub(crate) fn setup_refusal() -> ErrorShape {
+    ErrorShape::invalid(
+        "unauthorized: bootstrap token invalid or expired (make a new setup code on the gateway and use that)",
+    )
+    .with_details(json!({
+        "code": "AUTH_BOOTSTRAP_TOKEN_INVALID",
+        "authReason": "bootstrap_token_invalid",
+        "canRetryWithDeviceToken": false,
+        "recommendedNextStep": "review_auth_configuration",
+    }))
+}
+
 /// The device token is good, but grants less than is asked for.
 pub(crate) fn scope_refusal() -> ErrorShape {
     ErrorShape::invalid("unauthorized: device token scope mismatch (re-pair or approve scope upgrade)")

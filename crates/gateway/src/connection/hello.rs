@@ -14,16 +14,55 @@ use std::sync::Arc;
 /// What the handshake found out. `Debug` does not show the token.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Granted {
-    /// `none`, `token`, `password` or `device-token`.
+    /// `none`, `token`, `password`, `device-token` or `bootstrap-token`.
     pub(crate) method: &'static str,
     /// The role.
     pub(crate) role: String,
     /// What this socket may do.
     pub(crate) scopes: Vec<String>,
-    /// The device's token and when it was issued, where there is a device.
-    pub(crate) device_token: Option<(String, i64)>,
+    /// The device's token for this role, where there is a device.
+    pub(crate) device_token: Option<IssuedToken>,
+    /// Its tokens for other roles: a setup code gives several.
+    pub(crate) more_tokens: Vec<IssuedToken>,
+    /// The setup code that it came with, where it came with one.
+    pub(crate) setup_id: Option<String>,
     /// The generation of the token that it came with, where it came with one.
     pub(crate) generation: Option<i64>,
+}
+
+/// A device token on its way to its device. `Debug` does not show it.
+#[derive(Clone, PartialEq)]
+pub(crate) struct IssuedToken {
+    pub(crate) role: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) token: String,
+    pub(crate) issued_at_ms: i64,
+}
+
+impl std::fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IssuedToken").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+impl Granted {
+    /// What the shared secret, or no secret, lets in without a device's token.
+    pub(crate) fn without_token(method: &'static str, role: &str, scopes: Vec<String>) -> Self {
+        Self {
+            method,
+            role: role.to_owned(),
+            scopes,
+            device_token: None,
+            more_tokens: Vec::new(),
+            setup_id: None,
+            generation: None,
+        }
+    }
+
+    /// Whether it came as a device alone, and not with the shared secret.
+    pub(crate) fn is_device_alone(&self) -> bool {
+        self.generation.is_some() || self.setup_id.is_some()
+    }
 }
 
 impl std::fmt::Debug for Granted {
@@ -32,9 +71,9 @@ impl std::fmt::Debug for Granted {
             .field("method", &self.method)
             .field("role", &self.role)
             .field("scopes", &self.scopes)
-            .field("device_token", &self.device_token.as_ref().map(|(_, issued_at)| ("…", issued_at)))
+            .field("device_token", &self.device_token)
             .field("generation", &self.generation)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -100,9 +139,15 @@ pub(crate) async fn payload(shared: &Shared, handle: &ConnHandle, granted: &Gran
 
 fn auth_part(granted: &Granted) -> Value {
     let mut auth = json!({"method": granted.method, "role": granted.role, "scopes": granted.scopes});
-    if let Some((token, issued_at)) = &granted.device_token {
-        auth["deviceToken"] = json!(token);
-        auth["issuedAtMs"] = json!(issued_at);
+    if let Some(token) = &granted.device_token {
+        auth["deviceToken"] = json!(token.token);
+        auth["issuedAtMs"] = json!(token.issued_at_ms);
+    }
+    if !granted.more_tokens.is_empty() {
+        let more = granted.more_tokens.iter().map(|t| {
+            json!({"deviceToken": t.token, "role": t.role, "scopes": t.scopes, "issuedAtMs": t.issued_at_ms})
+        });
+        auth["deviceTokens"] = more.collect();
     }
     auth
 }
@@ -154,12 +199,12 @@ mod tests {
 
     #[test]
     fn a_device_token_is_not_printed() {
+        let token =
+            IssuedToken { role: "node".into(), scopes: vec![], token: "hunter2".into(), issued_at_ms: 5 };
         let granted = Granted {
-            method: "token",
-            role: "node".into(),
-            scopes: vec![],
-            device_token: Some(("hunter2".into(), 5)),
-            generation: Some(1),
+            device_token: Some(token.clone()),
+            more_tokens: vec![token],
+            ..Granted::without_token("token", "node", vec![])
         };
         assert!(!format!("{granted:?}").contains("hunter2"));
     }

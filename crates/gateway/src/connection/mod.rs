@@ -1,6 +1,7 @@
 //! One connection: a task that owns the socket, the way out and the requests in flight. When it ends, by whatever
 //! way, its guards take it off the hub and its requests are dropped; runs that it began go on.
 
+mod admission;
 pub(crate) mod handshake;
 pub(crate) mod hello;
 mod in_flight;
@@ -13,7 +14,7 @@ use crate::methods::{self, Answer, Call};
 use crate::shared::Shared;
 use handshake::{Admitted, Refusal};
 use in_flight::InFlight;
-use outbound::{ConnHandle, Outgoing, Principal, SLOW_CONSUMER};
+use outbound::{ConnHandle, Goodbye, Outgoing, Principal, SLOW_CONSUMER};
 use protocol::ErrorShape;
 use protocol::frame::{self, ClientFrame};
 use protocol::limits::{CloseCode, HANDSHAKE_TIMEOUT, PING_INTERVAL};
@@ -52,6 +53,7 @@ pub(crate) async fn serve(mut socket: Socket, peer: Peer, shared: Arc<Shared>, p
         role: admitted.granted.role.clone(),
         scopes: admitted.granted.scopes.clone(),
         device_id: admitted.device.as_ref().map(|d| d.id.clone()),
+        is_device_alone: admitted.granted.is_device_alone(),
         client_id: admitted.params.client.id.clone(),
         client_mode: admitted.params.client.mode.clone(),
     };
@@ -149,8 +151,11 @@ impl End {
 
     /// Somebody asked for it; see [`ConnHandle::close`].
     fn asked_for(handle: &ConnHandle) -> Self {
-        let (code, reason) = handle.close_reason().unwrap_or((CloseCode::Normal, String::new()));
-        Self { code, reason, drain: false }
+        handle.goodbye().map_or_else(Self::gone, |Goodbye { code, reason, drain }| Self {
+            code,
+            reason,
+            drain,
+        })
     }
 }
 
@@ -179,9 +184,12 @@ async fn run(
         Err(error) => return refuse_late(socket, &admitted.request_id, &error).await,
     };
     let hello = hello::payload(&shared, &handle, &admitted.granted).await;
-    if socket.feed(frame::encode_ok(&admitted.request_id, &hello)).await.is_err()
-        || socket.flush().await.is_err()
-    {
+    let is_written = socket.feed(frame::encode_ok(&admitted.request_id, &hello)).await.is_ok()
+        && socket.flush().await.is_ok();
+    if let Some(setup_id) = &admitted.granted.setup_id {
+        crate::setup::answered(&shared, setup_id, is_written).await;
+    }
+    if !is_written {
         return;
     }
     let mut connection = Loop {

@@ -59,6 +59,8 @@ pub(crate) struct Principal {
     pub(crate) scopes: Vec<String>,
     /// The proven device.
     pub(crate) device_id: Option<String>,
+    /// Whether it came as that device alone, and not with the shared secret, which is the owner's.
+    pub(crate) is_device_alone: bool,
     /// `client.id`.
     pub(crate) client_id: String,
     /// `client.mode`.
@@ -76,12 +78,18 @@ impl Principal {
         !self.is_node() && protocol::scope::covers(&self.scopes, scope)
     }
 
+    /// Whether it may manage this device: itself, and every other one as the owner or an administrator.
+    pub(crate) fn may_manage(&self, device_id: &str) -> bool {
+        !self.is_device_alone || self.device_id.as_deref() == Some(device_id) || self.may(Scope::Admin)
+    }
+
     #[cfg(test)]
     pub(crate) fn of_test(role: &str, scopes: &[&str]) -> Self {
         Self {
             role: role.into(),
             scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
             device_id: None,
+            is_device_alone: false,
             client_id: "cli".into(),
             client_mode: "cli".into(),
         }
@@ -91,6 +99,15 @@ impl Principal {
     pub(crate) fn key_owner(&self) -> &str {
         self.device_id.as_deref().unwrap_or("shared-secret")
     }
+}
+
+/// How a connection should be closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Goodbye {
+    pub(crate) code: CloseCode,
+    pub(crate) reason: String,
+    /// Whether what is queued goes out first.
+    pub(crate) drain: bool,
 }
 
 /// A handle on a connection. Cloning is cheap; holding one keeps nothing open.
@@ -104,7 +121,7 @@ struct Inner {
     queue: mpsc::Sender<Outgoing>,
     queued_bytes: AtomicUsize,
     closing: CancellationToken,
-    close: OnceLock<(CloseCode, String)>,
+    close: OnceLock<Goodbye>,
 }
 
 impl ConnHandle {
@@ -180,8 +197,17 @@ impl ConnHandle {
 
     /// Asks the connection's task to close. The first reason stands.
     pub(crate) fn close(&self, code: CloseCode, reason: &str) {
+        self.say_goodbye(Goodbye { code, reason: reason.to_owned(), drain: false });
+    }
+
+    /// The same, once what is queued has gone out.
+    pub(crate) fn close_after_queue(&self, code: CloseCode, reason: &str) {
+        self.say_goodbye(Goodbye { code, reason: reason.to_owned(), drain: true });
+    }
+
+    fn say_goodbye(&self, goodbye: Goodbye) {
         // A second reason changes nothing: `set` then returns what it was given, which nobody needs.
-        let _ = self.0.close.set((code, reason.to_owned()));
+        let _ = self.0.close.set(goodbye);
         self.0.closing.cancel();
     }
 
@@ -191,7 +217,7 @@ impl ConnHandle {
     }
 
     /// Why it should close.
-    pub(crate) fn close_reason(&self) -> Option<(CloseCode, String)> {
+    pub(crate) fn goodbye(&self) -> Option<Goodbye> {
         self.0.close.get().cloned()
     }
 }
@@ -213,7 +239,8 @@ mod tests {
             for _ in 0..frames {
                 handle.respond("1", Ok(&payload));
             }
-            assert_eq!(handle.close_reason(), Some((CloseCode::Policy, "slow consumer".into())));
+            let goodbye = Goodbye { code: CloseCode::Policy, reason: "slow consumer".into(), drain: false };
+            assert_eq!(handle.goodbye(), Some(goodbye));
         }
     }
 
@@ -224,7 +251,7 @@ mod tests {
         handle.respond("1", Ok(&payload));
         let Outgoing::Text(text) = receiver.try_recv().unwrap() else { panic!("an answer is a text") };
         assert!(text.len() < 1000 && text.contains("UNAVAILABLE") && text.contains(r#""id":"1""#), "{text}");
-        assert_eq!(handle.close_reason(), None);
+        assert_eq!(handle.goodbye(), None);
     }
 
     #[test]
@@ -235,6 +262,6 @@ mod tests {
             handle.respond("1", Ok(&payload));
             handle.sent(&receiver.try_recv().unwrap());
         }
-        assert_eq!(handle.close_reason(), None);
+        assert_eq!(handle.goodbye(), None);
     }
 }

@@ -13,6 +13,7 @@ use crate::shared::Shared;
 use model::SessionKey;
 use nodes::Nodes;
 use presence::Presence;
+use protocol::limits::CloseCode;
 use protocol::{ErrorShape, Scope};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -118,10 +119,22 @@ impl Hub {
         self.members().values().any(|m| m.hears(Audience::Device(device_id)))
     }
 
-    /// Closes the connections of a device that was removed or lost its token.
-    pub(crate) fn close_device(&self, device_id: &str, reason: &str) {
+    /// Closes the connections of a device that was removed, but for `spared`.
+    pub(crate) fn close_device(&self, device_id: &str, spared: &str, reason: &str) {
         for member in self.members().values().filter(|m| m.hears(Audience::Device(device_id))) {
-            member.handle.close(protocol::limits::CloseCode::Policy, reason);
+            if member.handle.id() != spared {
+                member.handle.close(CloseCode::Policy, reason);
+            }
+        }
+    }
+
+    /// Closes the connections that a device has in one role, but for `spared`.
+    pub(crate) fn close_role(&self, device: (&str, &str), spared: &str, code: CloseCode, reason: &str) {
+        let (device_id, role) = device;
+        for member in self.members().values().filter(|m| m.hears(Audience::Device(device_id))) {
+            if member.handle.principal().role == role && member.handle.id() != spared {
+                member.handle.close(code, reason);
+            }
         }
     }
 
@@ -226,7 +239,7 @@ async fn check_still_paired(
 /// it came with, where it came with one.
 fn still_grants(device: &Device, principal: &Principal, generation: Option<i64>) -> bool {
     let token = device.tokens.iter().find(|t| t.role == principal.role && t.revoked_at_ms.is_none());
-    let has_token = generation.is_none_or(|g| token.is_some_and(|t| t.generation == g));
+    let has_token = generation.is_none_or(|g| token.is_some_and(|t| t.good().any(|good| good == g)));
     let within = |scope: &String| protocol::scope::covers_name(&device.scopes, scope);
     device.roles.contains(&principal.role) && principal.scopes.iter().all(within) && has_token
 }
@@ -252,7 +265,8 @@ mod tests {
         let token = DeviceToken {
             role: "operator".into(),
             scopes: vec!["operator.read".into()],
-            generation: 2,
+            generation: 3,
+            good_from: 2,
             created_at_ms: 0,
             rotated_at_ms: None,
             revoked_at_ms,
@@ -261,6 +275,7 @@ mod tests {
             device_id: "d".into(),
             public_key: "k".into(),
             display_name: None,
+            label: None,
             platform: None,
             device_family: None,
             client_id: "cli".into(),
@@ -284,7 +299,9 @@ mod tests {
             ("shared secret", &read, None, None, true),
             ("shared secret, revoked token", &read, None, Some(1), true),
             ("token", &read, Some(2), None, true),
-            ("rotated token", &read, Some(1), None, false),
+            ("rotated token that is still good", &read, Some(2), None, true),
+            ("newest token", &read, Some(3), None, true),
+            ("token before one that was used", &read, Some(1), None, false),
             ("revoked token", &read, Some(2), Some(1), false),
             ("another role", &node, None, None, false),
             ("more scopes", &write, None, None, false),

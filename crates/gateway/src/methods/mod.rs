@@ -7,7 +7,7 @@ mod channels;
 mod chat;
 mod config;
 mod cron;
-mod devices;
+pub(crate) mod devices;
 mod files;
 pub(crate) mod models;
 mod nodes;
@@ -22,6 +22,7 @@ use crate::connection::hello::to_raw;
 use crate::connection::outbound::{ConnHandle, Principal};
 use crate::shared::Shared;
 use protocol::ErrorShape;
+use protocol::limits::CloseCode;
 use protocol::methods::{Access, MethodSpec};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -75,6 +76,14 @@ impl Call {
     pub(crate) fn params<T: DeserializeOwned>(&mut self) -> Result<T, ErrorShape> {
         serde_json::from_value(self.params.take())
             .map_err(|e| ErrorShape::invalid(format!("invalid params: {e}")))
+    }
+
+    /// Answers and closes the connection, which an answer in the usual way would not outlive. Never returns: the request
+    /// ends with its connection.
+    pub(crate) async fn answer_and_close(&self, reply: &Reply, code: CloseCode, reason: &str) -> Answer {
+        self.conn.respond(&self.request_id, Ok(reply.raw()));
+        self.conn.close_after_queue(code, reason);
+        std::future::pending().await
     }
 }
 

@@ -70,6 +70,17 @@ impl Host for GatewayHost {
                     });
                 }
             }
+            // The operator's own names, where there are some.
+            match shared.store.devices().await {
+                Ok(devices) => {
+                    for device in devices.into_iter().filter(|d| d.label.is_some()) {
+                        if let Some(node) = nodes.iter_mut().find(|n| n.node_id == device.device_id) {
+                            node.display_name = device.label;
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "nodes go by the names that they give themselves"),
+            }
             nodes
         })
     }

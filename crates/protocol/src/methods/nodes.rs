@@ -48,6 +48,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
     ),
     node("node.invoke.result", &NODE_INVOKE_RESULT).gives(&["ok", "ignored"]),
     node("node.event", &NODE_EVENT).gives(&["ok", "event", "handled", "reason"]),
+    pairing("node.rename", &NODE_RENAME).gives(&["nodeId", "displayName"]),
     pairing("node.pair.list", &EMPTY).gives(&["pending", "paired"]),
     pairing("node.pair.approve", &REQUEST_ID).gives(&["requestId", "node"]),
     pairing("node.pair.reject", &REQUEST_ID).gives(&["requestId", "nodeId"]),
@@ -55,6 +56,9 @@ pub(super) const METHODS: &[MethodSpec] = &[
 ];
 
 const NODE_ID: Shape = Shape { fields: &[req("nodeId", Kind::Name)], ignored: &[] };
+
+const NODE_RENAME: Shape =
+    Shape { fields: &[req("nodeId", Kind::Name), req("displayName", Kind::Label)], ignored: &[] };
 
 const NODE_INVOKE: Shape = Shape {
     fields: &[

@@ -58,9 +58,14 @@ async fn all(call: &Call) -> Result<BTreeMap<String, Value>, ErrorShape> {
         out.insert(id, away(&surface.declaration, Some(&surface), surface.last_seen_at_ms));
     }
     let devices = shared.store.devices().await.map_err(store_error)?;
-    for device in devices.into_iter().filter(|d| d.roles.iter().any(|r| r == "node")) {
-        let seen = device.last_seen_at_ms;
-        out.entry(device.device_id.clone()).or_insert_with(|| away(&undeclared(device), None, seen));
+    for mut device in devices.into_iter().filter(|d| d.roles.iter().any(|r| r == "node")) {
+        let (seen, label) = (device.last_seen_at_ms, device.label.take());
+        let node =
+            out.entry(device.device_id.clone()).or_insert_with(|| away(&undeclared(device), None, seen));
+        // The operator's own name goes before the one that the node gives itself.
+        if let Some(label) = label {
+            node["displayName"] = json!(label);
+        }
     }
     Ok(out)
 }

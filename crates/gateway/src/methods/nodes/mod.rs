@@ -5,6 +5,7 @@ mod invoke;
 mod invoke_result;
 mod list;
 mod pair;
+mod rename;
 
 use super::{Handler, handlers};
 
@@ -15,6 +16,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "node.invoke" => invoke::handle,
     "node.invoke.result" => invoke_result::handle,
     "node.event" => event::handle,
+    "node.rename" => rename::handle,
     "node.pair.list" => pair::list,
     "node.pair.approve" => pair::approve,
     "node.pair.reject" => pair::reject,

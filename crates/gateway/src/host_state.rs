@@ -1,0 +1,95 @@
+//! The state directory without a gateway: what an operator on the host decides by hand when no gateway runs. Whoever can
+//! read and write these files needs nobody's permission; the lock keeps a gateway away meanwhile.
+
+use crate::pairing::{device_json, request_json};
+use model::SharedClock;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use store::{ApprovedVia, LockError, LockInfo, StateLock, Store, StoreError};
+
+/// An open state directory that nobody else has open.
+pub struct HostState {
+    store: Store,
+    notices: Vec<String>,
+    _lock: StateLock,
+}
+
+/// Why it could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum HostStateError {
+    /// A gateway has it, at this port where it says so: ask that.
+    #[error("a gateway runs on this state directory")]
+    Running(Option<u16>),
+    /// There is nothing in it.
+    #[error("there is no state in {}: no gateway has run with it; --profile NAME chooses another", .0.display())]
+    Nothing(PathBuf),
+    /// The lock cannot be had.
+    #[error(transparent)]
+    Lock(LockError),
+    /// The state cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl HostState {
+    /// Opens it. Makes no state where there is none.
+    ///
+    /// # Errors
+    /// See [`HostStateError`].
+    pub fn open(state_dir: &Path, clock: SharedClock) -> Result<Self, HostStateError> {
+        if !Store::is_in(state_dir) {
+            return Err(HostStateError::Nothing(state_dir.to_owned()));
+        }
+        let info = LockInfo {
+            pid: std::process::id(),
+            started_at_ms: clock.now_ms(),
+            port: None,
+            command: "openclaw devices --local".into(),
+        };
+        let lock = StateLock::acquire(state_dir, &info).map_err(|error| match error {
+            LockError::Held { holder, .. } => HostStateError::Running(holder.and_then(|h| h.port)),
+            other => HostStateError::Lock(other),
+        })?;
+        let opened = Store::open(state_dir, clock)?;
+        Ok(Self { store: opened.store, notices: opened.notices, _lock: lock })
+    }
+
+    /// What should be known about the opening, such as a damaged file that was set aside.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Who waits and who is paired, as `device.pair.list` tells it.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub async fn devices(&self) -> Result<Value, StoreError> {
+        let pending: Vec<Value> = self.store.device_requests().await?.iter().map(request_json).collect();
+        let paired = self.store.devices().await?;
+        let paired: Vec<Value> = paired
+            .iter()
+            .map(|device| {
+                let mut out = device_json(device);
+                out.insert("connected".into(), json!(false));
+                Value::Object(out)
+            })
+            .collect();
+        Ok(json!({"pending": pending, "paired": paired}))
+    }
+
+    /// Lets a device in, as `device.pair.approve` does. `None` where no such request waits.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub async fn approve(&self, request_id: &str) -> Result<Option<Value>, StoreError> {
+        let approved = self.store.approve_device(request_id, ApprovedVia::Owner).await?;
+        Ok(approved.map(
+            |(request, device)| json!({"requestId": request.request_id, "device": device_json(&device)}),
+        ))
+    }
+
+    /// Closes it; a gateway may start then.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,191 @@
+//! `device.pair.setupCode` and `.setupStatus`: letting in one device that is not there yet, such as a phone.
+//!
+//! The code is good for one device and ten minutes. Its credential is derived from the code's id; what the database has
+//! lets nobody in.
+
+use crate::auth::secret::AuthMode;
+use crate::methods::{Answer, Call, store_error};
+use crate::setup;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::Uri;
+use protocol::ErrorShape;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use store::SetupAccess;
+
+/// Long enough to fetch the phone, short enough for a code that somebody photographed.
+const LIFE_MS: i64 = 10 * 60 * 1000;
+/// As clients know it.
+const ONLY_LOOPBACK: &str = "Gateway is only bound to loopback. Set gateway.bind=lan, enable tailscale serve, or \
+                             configure plugins.entries.device-pair.config.publicUrl.";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    public_url: Option<String>,
+    #[serde(default)]
+    prefer_remote_url: bool,
+    bootstrap_profile: Option<String>,
+}
+
+pub(super) async fn code(mut call: Call) -> Answer {
+    let p: Params = call.params()?;
+    let shared = &call.shared;
+    let (url, source) = address(&call, &p)?;
+    let wanted = match p.bootstrap_profile.as_deref() {
+        Some("node") => SetupAccess::Node,
+        Some(_) => SetupAccess::Limited,
+        None => SetupAccess::Full,
+    };
+    // Whoever listens on the way could come with the code first: then it must not be an administrator's.
+    let access =
+        if url.is_plain_and_far() && wanted == SetupAccess::Full { SetupAccess::Limited } else { wanted };
+    let made = shared.store.make_setup_code(access, LIFE_MS).await.map_err(store_error)?;
+    let token = shared.identity.setup_token(&made.setup_id);
+    let payload = json!({"url": url.text, "bootstrapToken": token});
+    let mut answer = json!({
+        "setupId": made.setup_id, "setupCode": URL_SAFE_NO_PAD.encode(payload.to_string()),
+        "gatewayUrl": url.text, "urlSource": source, "access": access.as_str(),
+        "auth": if matches!(shared.settings().auth, AuthMode::Password(_)) { "password" } else { "token" },
+        "expiresAtMs": made.expires_at_ms,
+    });
+    if access != wanted {
+        answer["accessDowngraded"] = json!(true);
+    }
+    tracing::info!(setup = %made.setup_id, access = access.as_str(), "setup code made");
+    Ok(answer.into())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    setup_id: String,
+}
+
+/// Who came with a code, and whether the answer went out to it. Nothing where nobody has, or the code is forgotten.
+pub(super) async fn status(mut call: Call) -> Answer {
+    let p: Status = call.params()?;
+    let code = call.shared.store.setup_code(&p.setup_id).await.map_err(store_error)?;
+    let Some(code) = code else { return Ok(json!({}).into()) };
+    let Some(outcome) = setup::outcome(&code) else { return Ok(json!({}).into()) };
+    // A device that came with one of its tokens has them, whatever became of the answer.
+    let arrived = code.used.is_some_and(|u| u.answered_at_ms.or(u.claimed_at_ms).is_some());
+    let name = if arrived { "completion" } else { "deliveryUncertain" };
+    Ok(json!({name: outcome}).into())
+}
+
+/// Where a device reaches this gateway.
+struct Address {
+    text: String,
+    secure: bool,
+    host: String,
+}
+
+impl Address {
+    /// `wss://…`, or `ws://…` to a host of the same network; `http` means the same.
+    fn read(text: &str) -> Result<Self, ErrorShape> {
+        let unusable =
+            |why: &str| ErrorShape::invalid(format!("the gateway's address {text:?} cannot be used: {why}"));
+        let uri: Uri = text.trim().parse().map_err(|_| unusable("it is no URL"))?;
+        let secure = match uri.scheme_str() {
+            Some("wss" | "https") => true,
+            Some("ws" | "http") => false,
+            _ => return Err(unusable("it must begin with wss:// or ws://")),
+        };
+        let authority = uri.authority().ok_or_else(|| unusable("it names no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(unusable("it must hold no user name"));
+        }
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        let path = uri.path_and_query().map_or("", |p| p.as_str()).trim_end_matches('/');
+        let address =
+            Self { text: format!("{}://{authority}{path}", if secure { "wss" } else { "ws" }), secure, host };
+        if !secure && !address.is_loopback() && !address.is_near() {
+            return Err(unusable("over a public network it must be wss://"));
+        }
+        Ok(address)
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
+    fn is_near(&self) -> bool {
+        match self.host.parse::<IpAddr>() {
+            Ok(IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local(),
+            Ok(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local(),
+            Err(_) => self.host.ends_with(".local"),
+        }
+    }
+
+    fn is_plain_and_far(&self) -> bool {
+        !self.secure && !self.is_loopback()
+    }
+}
+
+fn address(call: &Call, p: &Params) -> Result<(Address, &'static str), ErrorShape> {
+    let current = call.shared.current();
+    let loaded = &current.loaded;
+    if let Some(url) = &p.public_url {
+        return Ok((Address::read(url)?, "request.publicUrl"));
+    }
+    if p.prefer_remote_url {
+        let url =
+            loaded.config.gateway.remote.url.as_deref().ok_or_else(|| {
+                ErrorShape::invalid("gateway.remote.url is not set; set it, or give publicUrl")
+            })?;
+        return Ok((Address::read(url)?, "gateway.remote.url"));
+    }
+    let configured =
+        loaded.source.pointer("/plugins/entries/device-pair/config/publicUrl").and_then(Value::as_str);
+    if let Some(url) = configured {
+        return Ok((Address::read(url)?, "plugins.entries.device-pair.config.publicUrl"));
+    }
+    let listening = call.shared.addr;
+    let ip = match listening.ip() {
+        ip if ip.is_loopback() => return Err(ErrorShape::invalid(ONLY_LOOPBACK)),
+        ip if ip.is_unspecified() => own_address().ok_or_else(|| {
+            ErrorShape::invalid("this host has no address in a network; connect it to one, or give publicUrl")
+        })?,
+        ip => ip,
+    };
+    Ok((Address::read(&format!("ws://{}", SocketAddr::new(ip, listening.port())))?, "gateway.bind"))
+}
+
+/// The address that this host has in its network: the one from which it would send to elsewhere. Nothing is sent.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // An address for documentation: only the route to it is looked up.
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_safe_or_near_and_says_what_it_may_carry() {
+        for (text, becomes, plain_and_far) in [
+            ("wss://gw.example.com/ws/", Some("wss://gw.example.com/ws"), false),
+            ("https://gw.example.com", Some("wss://gw.example.com"), false),
+            ("ws://127.0.0.1:18789", Some("ws://127.0.0.1:18789"), false),
+            ("http://[::1]:5", Some("ws://[::1]:5"), false),
+            ("ws://192.168.1.5:18789/", Some("ws://192.168.1.5:18789"), true),
+            ("ws://box.local:1", Some("ws://box.local:1"), true),
+            ("ws://gw.example.com", None, false),
+            ("ws://100.64.0.1:1", None, false),
+            ("ws://box.ts.net", None, false),
+            ("wss://me:secret@gw.example.com", None, false),
+            ("ftp://192.168.1.5", None, false),
+            ("192.168.1.5", None, false),
+            ("", None, false),
+        ] {
+            let read = Address::read(text);
+            assert_eq!(read.as_ref().ok().map(|a| a.text.as_str()), becomes, "{text}");
+            assert_eq!(read.is_ok_and(|a| a.is_plain_and_far()), plain_and_far, "{text}");
+        }
+    }
+}

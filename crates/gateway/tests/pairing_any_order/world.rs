@@ -1,0 +1,315 @@
+//! A real gateway, devices with keys, and the model beside them.
+
+use crate::model::{Model, Outcome, Scopes, Seat, Shown, Wish, covers};
+use crate::support::Raw;
+use crate::support::ask::{Ask, Device};
+use crate::{DEVICES, ROLES, SCOPES, Step};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use testkit::gateway::{TestGateway, TestOptions};
+
+/// All of it.
+pub(crate) struct World {
+    directory: tempfile::TempDir,
+    gateway: Option<TestGateway>,
+    owner: Option<Raw>,
+    model: Model,
+    /// What each seat was given and has kept, the oldest first.
+    held: BTreeMap<Seat, Vec<(u32, String)>>,
+    /// Requests that are decided or overtaken.
+    past: Vec<String>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let mut world = Self {
+            directory: tempfile::tempdir().unwrap(),
+            gateway: None,
+            owner: None,
+            model: Model::default(),
+            held: BTreeMap::new(),
+            past: Vec::new(),
+        };
+        world.start().await;
+        world
+    }
+
+    async fn start(&mut self) {
+        let token = testkit::gateway::TOKEN;
+        let config = format!(
+            r#"{{ gateway: {{ nodes: {{ pairing: {{ autoApproveLocal: false }} }}, auth: {{ mode: "token", token: "{token}" }} }} }}"#
+        );
+        let state_dir = Some(self.directory.path().to_owned());
+        let gateway = TestGateway::with(TestOptions { config, state_dir, ..TestOptions::default() }).await;
+        self.owner = Some(Raw::connected(gateway.port(), &Ask::operator()).await);
+        self.gateway = Some(gateway);
+    }
+
+    fn port(&self) -> u16 {
+        self.gateway.as_ref().unwrap().port()
+    }
+
+    /// A command of an operator on the host.
+    async fn command(&mut self, method: &str, params: Value) -> Value {
+        self.owner.as_mut().unwrap().call_frame(method, params).await
+    }
+
+    pub(crate) async fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Connect { device, role, scopes, shown, elsewhere, lost } => {
+                let seat = (device, ROLES[role]);
+                let wish = wish(seat, scopes, elsewhere);
+                let shown = self.shown(seat, shown);
+                self.connect(seat, &wish, shown, lost).await;
+            }
+            Step::Approve(n) => {
+                if let Some((seat, id)) = self.nth_waiting(n) {
+                    assert_eq!(
+                        self.command("device.pair.approve", json!({"requestId": id})).await["ok"],
+                        true
+                    );
+                    self.model.approve(seat);
+                    self.past.push(id);
+                }
+            }
+            Step::Reject(n) => {
+                if let Some((seat, id)) = self.nth_waiting(n) {
+                    assert_eq!(
+                        self.command("device.pair.reject", json!({"requestId": id})).await["ok"],
+                        true
+                    );
+                    self.model.waiting.remove(&seat);
+                    self.past.push(id);
+                }
+            }
+            Step::ApproveAgain(n) => {
+                let Some(id) = self.past.iter().rev().nth(n).cloned() else { return };
+                assert_eq!(self.command("device.pair.approve", json!({"requestId": id})).await["ok"], false);
+            }
+            Step::Remove(device) => {
+                let done =
+                    self.command("device.pair.remove", json!({"deviceId": Device::new(device).id()})).await;
+                let gone = self.model.waiting.iter().filter(|(seat, _)| seat.0 == device);
+                self.past.extend(gone.map(|(_, (id, _))| id.clone()).collect::<Vec<_>>());
+                assert_eq!(done["ok"], self.model.remove(device));
+            }
+            Step::Rotate(device, role) => {
+                let seat = (device, ROLES[role]);
+                let done = self.command("device.token.rotate", of(seat)).await;
+                assert_eq!(done["ok"], self.model.renew(seat), "{done}");
+            }
+            Step::Revoke(device, role) => {
+                let seat = (device, ROLES[role]);
+                let done = self.command("device.token.revoke", of(seat)).await;
+                assert_eq!(done["ok"], self.model.revoke(seat), "{done}");
+            }
+            Step::Escalate(device) => self.escalate((device, "operator")).await,
+            Step::Restart => {
+                self.owner = None;
+                self.gateway.take().unwrap().stop().await;
+                self.start().await;
+            }
+        }
+    }
+
+    fn nth_waiting(&self, n: usize) -> Option<(Seat, String)> {
+        let all: Vec<_> = self.model.waiting.iter().collect();
+        let (seat, (id, _)) = all.get(n % all.len().max(1))?;
+        Some((**seat, id.clone()))
+    }
+
+    /// What a device shows by a number: the secret, one of its tokens, another's, or nonsense.
+    fn shown(&self, seat: Seat, number: usize) -> Shown {
+        let held = |seat: &Seat| self.held.get(seat).filter(|h| !h.is_empty());
+        match number {
+            0..=2 => Shown::Secret,
+            3..=7 => match held(&seat) {
+                Some(held) => Shown::Token(seat, held[held.len() - 1 - (number - 3) % held.len()].0),
+                None => Shown::Secret,
+            },
+            8 => {
+                let others = self.held.iter().filter(|(other, held)| **other != seat && !held.is_empty());
+                others
+                    .last()
+                    .map_or(Shown::Nonsense, |(other, held)| Shown::Token(*other, held[held.len() - 1].0))
+            }
+            _ => Shown::Nonsense,
+        }
+    }
+
+    fn token(&self, seat: Seat, generation: u32) -> String {
+        self.held[&seat].iter().find(|(g, _)| *g == generation).unwrap().1.clone()
+    }
+
+    fn ask(&self, seat: Seat, wish: &Wish, shown: Shown) -> Ask {
+        let device = Device::new(seat.0);
+        let ask = if seat.1 == "node" {
+            Ask::node(device, &[])
+        } else {
+            let scopes: Vec<&str> = wish.scopes.iter().copied().collect();
+            Ask::operator().device(device).scopes(&scopes)
+        };
+        let ask = ask.with("/client/platform", json!(wish.platform));
+        match shown {
+            Shown::Secret => ask,
+            Shown::Token(of, generation) => ask.auth(json!({"token": self.token(of, generation)})),
+            Shown::Nonsense => ask.auth(json!({"token": "made-up"})),
+        }
+    }
+
+    /// Connects, and holds what comes of it against the model. `lost`: the device never hears the answer.
+    async fn connect(&mut self, seat: Seat, wish: &Wish, shown: Shown, lost: bool) -> Outcome {
+        let expected = self.model.outcome(seat, wish, shown);
+        let what = format!("{seat:?} {wish:?} {shown:?}: expected {expected:?}");
+        let mut raw = Raw::open(self.port()).await;
+        let answer = raw.shake(&self.ask(seat, wish, shown)).await;
+        match &expected {
+            Outcome::In(given) => {
+                assert_eq!(answer["ok"], true, "{what}: {answer}");
+                let auth = &answer["payload"]["auth"];
+                let granted = auth["scopes"].as_array().unwrap();
+                let approved = &self.model.paired[&seat.0].scopes;
+                assert!(granted.iter().all(|s| covers(approved, s.as_str().unwrap())), "{what}: {auth}");
+                assert_eq!(auth["deviceToken"].is_string(), given.is_some(), "{what}: {auth}");
+                if let Shown::Token(_, generation) = shown {
+                    self.model.used(seat, generation);
+                }
+                if let (Some(generation), false) = (given, lost) {
+                    self.keep(seat, *generation, auth["deviceToken"].as_str().unwrap());
+                }
+                raw.leave().await;
+            }
+            Outcome::Waits(id) => {
+                let details = &answer["error"]["details"];
+                assert_eq!(details["code"], "PAIRING_REQUIRED", "{what}: {answer}");
+                let request = details["requestId"].as_str().unwrap().to_owned();
+                match id {
+                    Some(id) => assert_eq!(*id, request, "{what}"),
+                    None => assert!(!self.past.contains(&request), "{what}: an id that was decided about"),
+                }
+                if let Some((old, _)) = self.model.waiting.insert(seat, (request.clone(), wish.clone()))
+                    && old != request
+                {
+                    self.past.push(old);
+                }
+            }
+            Outcome::Refused(code) => {
+                assert_eq!(answer["error"]["details"]["code"], **code, "{what}: {answer}")
+            }
+        }
+        expected
+    }
+
+    fn keep(&mut self, seat: Seat, generation: u32, token: &str) {
+        let held = self.held.entry(seat).or_default();
+        match held.iter().find(|(g, _)| *g == generation) {
+            Some((_, known)) => assert_eq!(known, token, "a generation is one token"),
+            None => {
+                assert!(held.iter().all(|(_, other)| other != token), "another generation is another token");
+                held.push((generation, token.to_owned()));
+                held.sort();
+            }
+        }
+    }
+
+    /// A device with a good token asks for a token that may do everything.
+    async fn escalate(&mut self, seat: Seat) {
+        let Some(device) = self.model.paired.get(&seat.0).cloned() else { return };
+        let Some(token) = device.tokens.get(seat.1) else { return };
+        let held = self.held.get(&seat).into_iter().flatten();
+        let Some(generation) = held.map(|(g, _)| *g).find(|g| token.good.contains(g)) else { return };
+        let wish = Wish { scopes: token.scopes.clone(), platform: device.platform };
+        let mut raw =
+            Raw::connected(self.port(), &self.ask(seat, &wish, Shown::Token(seat, generation))).await;
+        self.model.used(seat, generation);
+        let mut params = of(seat);
+        params["scopes"] = json!(["operator.admin"]);
+        let answer = raw.call_frame("device.token.rotate", params).await;
+        let may = covers(&token.scopes, "operator.admin") && covers(&device.scopes, "operator.admin");
+        assert_eq!(answer["ok"], may, "{seat:?} with {:?}: {answer}", token.scopes);
+        if may {
+            self.model.renew(seat);
+            let token = self.model.paired.get_mut(&seat.0).unwrap().tokens.get_mut(seat.1).unwrap();
+            token.scopes = Scopes::from(["operator.admin"]);
+            let generation = *token.good.last().unwrap();
+            self.keep(seat, generation, answer["payload"]["token"].as_str().unwrap());
+        }
+        raw.leave().await;
+    }
+
+    /// The gateway's own lists say what the model says.
+    pub(crate) async fn compare(&mut self) {
+        let listed = self.command("device.pair.list", json!({})).await["payload"].clone();
+        let pending: BTreeSet<&str> =
+            listed["pending"].as_array().unwrap().iter().map(|r| r["requestId"].as_str().unwrap()).collect();
+        let waiting: BTreeSet<&str> = self.model.waiting.values().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(pending, waiting);
+        let paired = listed["paired"].as_array().unwrap();
+        assert_eq!(paired.len(), self.model.paired.len());
+        for (number, device) in &self.model.paired {
+            let id = Device::new(*number).id();
+            let shown = paired.iter().find(|d| d["deviceId"] == id).unwrap();
+            assert_eq!(names(&shown["scopes"]), device.scopes, "{shown}");
+            for token in shown["tokens"].as_array().unwrap() {
+                let known = &device.tokens[token["role"].as_str().unwrap()];
+                assert_eq!(names(&token["scopes"]), known.scopes, "{shown}");
+                assert_eq!(token["revokedAtMs"].is_i64(), known.good.is_empty(), "{shown}");
+            }
+        }
+    }
+
+    /// Every token that was ever given out is as good as it must be: the older ones first, since using one ends those before.
+    pub(crate) async fn try_all_tokens(&mut self) {
+        for (seat, held) in self.held.clone() {
+            let device = self.model.paired.get(&seat.0).cloned().unwrap_or_default();
+            let platform = if device.platform.is_empty() { "linux" } else { device.platform };
+            let wish = Wish { scopes: Scopes::new(), platform };
+            for (generation, _) in held {
+                self.connect(seat, &wish, Shown::Token(seat, generation), false).await;
+            }
+        }
+    }
+
+    /// From here, one command on the host gives every device a working pairing: with the shared secret, and without it.
+    pub(crate) async fn recover_all(&mut self) {
+        for seat in DEVICES.into_iter().flat_map(|d| ROLES.map(|role| (d, role))) {
+            let wish = wish(seat, 1, false);
+            match self.connect(seat, &wish, Shown::Secret, false).await {
+                Outcome::Waits(_) => {
+                    let (id, _) = self.model.waiting[&seat].clone();
+                    self.command("device.pair.approve", json!({"requestId": id})).await;
+                    self.model.approve(seat);
+                }
+                Outcome::In(None) => {
+                    self.command("device.token.rotate", of(seat)).await;
+                    assert!(self.model.renew(seat));
+                }
+                Outcome::In(Some(_)) => {}
+                Outcome::Refused(code) => panic!("{seat:?}: {code}"),
+            }
+            let done = self.connect(seat, &wish, Shown::Secret, false).await;
+            assert!(matches!(done, Outcome::In(Some(_))), "{seat:?}: {done:?}");
+        }
+        let made = self.command("device.pair.setupCode", json!({"publicUrl": "wss://gw.example.com"})).await;
+        let token = crate::bootstrap_token(&made["payload"]["setupCode"]);
+        let phone = Ask::node(Device::new(9), &[]).auth(json!({"bootstrapToken": token}));
+        let hello = Raw::connected(self.port(), &phone).await.hello;
+        let token = json!({"deviceToken": hello["auth"]["deviceToken"]});
+        Raw::connected(self.port(), &phone.auth(token)).await.leave().await;
+    }
+}
+
+fn of(seat: Seat) -> Value {
+    json!({"deviceId": Device::new(seat.0).id(), "role": seat.1})
+}
+
+fn wish(seat: Seat, bits: usize, elsewhere: bool) -> Wish {
+    let scopes = SCOPES.iter().enumerate().filter(|(n, _)| bits & (1 << n) != 0).map(|(_, s)| *s);
+    let scopes = if seat.1 == "node" { Scopes::new() } else { scopes.collect() };
+    Wish { scopes, platform: if elsewhere { "macos" } else { "linux" } }
+}
+
+fn names(list: &Value) -> Scopes {
+    let known = |name: &Value| SCOPES.iter().find(|s| **s == name).copied().unwrap();
+    list.as_array().unwrap().iter().map(known).collect()
+}
