@@ -16,4 +16,4 @@ pub use argv::{display_argv, shell_argv, which};
 pub use env::{check_env_overrides, scrub_env};
 pub use error::ExecError;
 pub use processes::{ProcessInfo, ProcessOutput, ProcessState, Processes};
-pub use run::{CommandOutput, CommandSpec, DEFAULT_MAX_OUTPUT, run};
+pub use run::{CommandOutput, CommandSpec, DEFAULT_MAX_OUTPUT, run, run_watched};

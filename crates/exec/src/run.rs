@@ -68,6 +68,19 @@ pub struct CommandOutput {
 /// # Errors
 /// The command could not be started, or the system lost track of it. A command that runs and fails is no error.
 pub async fn run(spec: CommandSpec, cancel: &CancellationToken) -> Result<CommandOutput, ExecError> {
+    run_watched(spec, cancel, &|_| ()).await
+}
+
+/// As [`run`]; `watch` is shown what the command writes, as it comes: both streams, in pieces of at most 16 KiB that may end
+/// within a character. It must not block.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_watched(
+    spec: CommandSpec,
+    cancel: &CancellationToken,
+    watch: &(dyn Fn(&[u8]) + Sync),
+) -> Result<CommandOutput, ExecError> {
     let begun = Instant::now();
     let deadline = deadline(begun, spec.timeout);
     // `group` is dropped before `child`: the group is killed while its leader still holds its number.
@@ -79,8 +92,14 @@ pub async fn run(spec: CommandSpec, cancel: &CancellationToken) -> Result<Comman
     let pump = async {
         tokio::join!(
             write_all(stdin, &input),
-            read_all(stdout, |bytes| out.push(bytes)),
-            read_all(stderr, |bytes| err.push(bytes)),
+            read_all(stdout, |bytes| {
+                watch(bytes);
+                out.push(bytes);
+            }),
+            read_all(stderr, |bytes| {
+                watch(bytes);
+                err.push(bytes);
+            }),
         );
     };
     let End { status, why } =

@@ -132,7 +132,7 @@ async fn a_revoked_node_is_gone_at_once_and_its_calls_with_it() {
     let waiting = owner.request("node.invoke", call).await;
     node.invoked().await;
     owner.call("device.token.revoke", json!({"deviceId": node_id, "role": "node"})).await;
-    assert_eq!(owner.response(&waiting).await["error"]["details"]["code"], "NOT_CONNECTED");
+    assert_eq!(owner.response(&waiting).await["error"]["details"]["code"], "DISCONNECTED");
     assert_eq!(node.closed().await.0, 1008);
     let token = node.hello["auth"]["deviceToken"].clone();
     Raw::refused(port, &ask.clone().auth(json!({"token": token}))).await;

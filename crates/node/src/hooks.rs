@@ -84,10 +84,13 @@ impl Hooks for NodeHooks<'_> {
             let server = connection.hello().get("server");
             let gateway_version = server.and_then(|s| s.get("version")).and_then(Value::as_str);
             self.notices.notice(&Notice::Connected { url: &self.url, gateway_version });
+            let methods = connection.hello().pointer("/features/methods").and_then(Value::as_array);
+            let takes_progress = methods.is_some_and(|m| m.iter().any(|m| m == "node.invoke.progress"));
             let events = connection.take_events();
             let caller = connection.caller();
             let decided = Notify::new();
-            let session = Session::new(Arc::clone(&self.host), caller.clone(), self.notices, &decided);
+            let host = Arc::clone(&self.host);
+            let session = Session::new(host, caller.clone(), self.notices, &decided, takes_progress);
             tokio::select! {
                 () = session.serve(events) => {}
                 never = self.report(&caller, &decided) => match never {},

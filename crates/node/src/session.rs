@@ -4,6 +4,7 @@ use crate::commands;
 use crate::host::{Host, MAX_RUNNING};
 use crate::invoke::{Failure, InvokeRequest, Outcome, event_params, result_params};
 use crate::notice::{Notice, Notices};
+use crate::progress::Progress;
 use crate::replay::Start;
 use client::{Caller, EventFrame};
 use serde_json::Value;
@@ -29,6 +30,8 @@ pub(crate) struct Session<'a> {
     notices: &'a dyn Notices,
     /// Told when an operator has decided about this node's commands.
     decided: &'a Notify,
+    /// Whether the gateway wants to hear what a command has written so far.
+    takes_progress: bool,
     jobs: JoinSet<()>,
     /// By invoke id; a token is cancelled once its job is over.
     running: HashMap<String, CancellationToken>,
@@ -41,8 +44,9 @@ impl<'a> Session<'a> {
         caller: Caller,
         notices: &'a dyn Notices,
         decided: &'a Notify,
+        takes_progress: bool,
     ) -> Self {
-        Self { host, caller, notices, decided, jobs: JoinSet::new(), running: HashMap::new() }
+        Self { host, caller, notices, decided, takes_progress, jobs: JoinSet::new(), running: HashMap::new() }
     }
 
     /// Serves until the events end, and ends all commands then. Dropping the future kills them.
@@ -93,12 +97,13 @@ impl<'a> Session<'a> {
         }
         let token = CancellationToken::new();
         self.running.insert(request.id.clone(), token.clone());
-        let (host, caller) = (Arc::clone(&self.host), self.caller.clone());
+        let (host, caller, takes_progress) =
+            (Arc::clone(&self.host), self.caller.clone(), self.takes_progress);
         // Entered here rather than in the job: requests begin in the order they came.
         let start = host.replay.begin(request.replay_key().as_deref());
         self.jobs.spawn(async move {
             let _over = token.clone().drop_guard();
-            serve_request(&host, &caller, request, start, &token).await;
+            serve_request(&host, (&caller, takes_progress), request, start, &token).await;
         });
     }
 
@@ -142,7 +147,7 @@ impl<'a> Session<'a> {
 
 async fn serve_request(
     host: &Host,
-    caller: &Caller,
+    (caller, takes_progress): (&Caller, bool),
     request: InvokeRequest,
     start: Start,
     cancel: &CancellationToken,
@@ -165,7 +170,13 @@ async fn serve_request(
         host.replay.forget(request.replay_key().as_deref());
         return answer(caller, result_params(&request.id, &host.node_id, &outcome)).await;
     };
-    let performed = commands::perform(host, &request, cancel).await;
+    let progress = Progress::default();
+    let work = commands::perform(host, &request, cancel, &progress);
+    // Progress ends before the result is sent: nothing comes after that.
+    let performed = tokio::select! {
+        performed = work => performed,
+        never = progress.send(caller, &host.node_id, &request.id), if takes_progress => match never {},
+    };
     drop(place);
     let (outcome, finished): (Outcome, _) = match performed {
         Ok(answer) => (Ok(answer.payload.to_string()), answer.finished),

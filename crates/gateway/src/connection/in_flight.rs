@@ -1,12 +1,14 @@
 //! The requests of one connection that are not answered yet. They go on whatever else the connection does, writing
 //! included: a request that nobody drives may hold what others wait for, such as a place at the store's readers.
 
+use super::DRAIN_TIMEOUT;
 use super::outbound::ConnHandle;
 use crate::methods::Answer;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use protocol::limits::MAX_PAYLOAD;
 use std::pin::{Pin, pin};
+use tokio::time::Instant;
 
 /// Requests that may be in flight; beyond it nothing more is read from the connection until one is answered.
 const MAX_REQUESTS: usize = 256;
@@ -50,17 +52,25 @@ impl InFlight {
     }
 
     /// Does something that may take its time while the requests go on; their answers go into the queue. `None` where
-    /// the connection should close meanwhile: `work` is dropped then.
+    /// the connection should close meanwhile: `work` is dropped then. Where what is queued should go out before, `work` may be
+    /// part of that, and has a moment to end.
     pub(super) async fn go_on_during<T>(
         &mut self,
         work: impl Future<Output = T>,
         handle: &ConnHandle,
     ) -> Option<T> {
         let mut work = pin!(work);
+        let mut limit: Option<Instant> = None;
         loop {
             tokio::select! {
                 biased;
-                () = handle.closing().cancelled() => return None,
+                () = handle.closing().cancelled(), if limit.is_none() => {
+                    if handle.goodbye().is_none_or(|goodbye| !goodbye.drain) {
+                        return None;
+                    }
+                    limit = Some(Instant::now() + DRAIN_TIMEOUT);
+                }
+                () = tokio::time::sleep_until(limit.unwrap_or_else(Instant::now)), if limit.is_some() => return None,
                 done = &mut work => return Some(done),
                 Some((id, answer)) = self.next() => handle.answer(&id, answer),
             }
@@ -107,6 +117,18 @@ mod tests {
         assert_eq!(written, None);
         assert!(matches!(frame, Some(Outgoing::Text(text)) if text.contains(r#""id":"7""#)));
         assert_eq!(in_flight.bytes, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_being_written_as_the_end_comes_is_written_where_the_rest_is_to_go_out() {
+        let code = protocol::limits::CloseCode::Policy;
+        let (handle, _queue) = handle();
+        handle.close_after_queue(code, "revoked");
+        let mut in_flight = InFlight::default();
+        let write = tokio::task::yield_now();
+        assert_eq!(in_flight.go_on_during(write, &handle).await, Some(()));
+        let hangs = std::future::pending::<()>();
+        assert_eq!(in_flight.go_on_during(hangs, &handle).await, None, "but not for ever");
     }
 
     #[tokio::test]

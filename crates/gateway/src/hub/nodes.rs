@@ -1,6 +1,7 @@
 //! Connected nodes: what each declared, what was approved of it, and its way out.
 
 pub(crate) mod calls;
+mod progress;
 
 use super::Audience;
 use super::policy::approval_scopes;

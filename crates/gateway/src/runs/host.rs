@@ -25,7 +25,10 @@ fn host_error(error: ErrorShape) -> HostError {
     let dispatched = error.details.as_ref().is_some_and(|d| d["nodeCommandDispatched"] == true);
     let silent = dispatched && matches!(error.detail_code(), Some("DISCONNECTED" | "TIMEOUT"));
     let warning = "; the command was sent and may have run: find out before repeating it";
-    let message = if silent { format!("{}{warning}", error.message) } else { error.message };
+    let written = error.details.as_ref().and_then(|d| d["partialOutput"].as_str());
+    let written = written.map(|text| format!("\nuntil then it had written:\n{text}")).unwrap_or_default();
+    let warning = if silent { warning } else { "" };
+    let message = format!("{}{warning}{written}", error.message);
     HostError { code: error.code.as_str().to_owned(), message }
 }
 

@@ -7,6 +7,7 @@ mod which;
 
 use crate::host::Host;
 use crate::invoke::{Failure, InvokeRequest};
+use crate::progress::Progress;
 use crate::stats;
 use serde_json::Value;
 use std::time::Duration;
@@ -34,16 +35,17 @@ impl From<Value> for Answer {
     }
 }
 
-/// Does what is asked for.
+/// Does what is asked for; `progress` gets what a program writes on the way.
 pub(crate) async fn perform(
     host: &Host,
     request: &InvokeRequest,
     cancel: &CancellationToken,
+    progress: &Progress,
 ) -> Result<Answer, Failure> {
     let waits = request.timeout_ms.filter(|ms| *ms > 0).map(Duration::from_millis);
     if request.command == "system.run" {
         let params = params::read("system.run", request.params_json.as_deref())?;
-        return run::run(host, params, waits, cancel).await;
+        return run::run(host, params, (waits, cancel), progress).await;
     }
     let timeout = waits.unwrap_or(LOOK_TIMEOUT);
     tokio::select! {

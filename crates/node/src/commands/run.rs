@@ -4,6 +4,7 @@ use super::Answer;
 use super::params::{check_argv, check_policy};
 use crate::host::Host;
 use crate::invoke::Failure;
+use crate::progress::Progress;
 use exec::{CommandOutput, CommandSpec};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -52,12 +53,14 @@ struct Plan {
 pub(super) async fn run(
     host: &Host,
     params: Params,
-    waits: Option<Duration>,
-    cancel: &CancellationToken,
+    (waits, cancel): (Option<Duration>, &CancellationToken),
+    progress: &Progress,
 ) -> Result<Answer, Failure> {
     let spec = spec(host, &params, waits)?;
     let text = exec::display_argv(&params.command);
-    let output = exec::run(spec, cancel).await.map_err(|e| Failure::invalid(e.to_string()))?;
+    let watch = |bytes: &[u8]| progress.push(bytes);
+    let output =
+        exec::run_watched(spec, cancel, &watch).await.map_err(|e| Failure::invalid(e.to_string()))?;
     if output.cancelled {
         return Err(Failure::cancelled());
     }

@@ -46,6 +46,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
             "*",
         ],
     ),
+    node("node.invoke.progress", &NODE_INVOKE_PROGRESS).gives(&["ok", "ignored"]),
     node("node.invoke.result", &NODE_INVOKE_RESULT).gives(&["ok", "ignored"]),
     node("node.event", &NODE_EVENT).gives(&["ok", "event", "handled", "reason"]),
     pairing("node.rename", &NODE_RENAME).gives(&["nodeId", "displayName"]),
@@ -85,6 +86,16 @@ const NODE_INVOKE_RESULT: Shape = Shape {
         opt("payload", Kind::Any),
         opt("payloadJSON", Kind::Any),
         opt("error", Kind::Any),
+    ],
+    ignored: &[],
+};
+
+const NODE_INVOKE_PROGRESS: Shape = Shape {
+    fields: &[
+        req("invokeId", Kind::Name),
+        req("nodeId", Kind::Name),
+        req("seq", Kind::Int(0)),
+        req("chunk", Kind::Text),
     ],
     ignored: &[],
 };

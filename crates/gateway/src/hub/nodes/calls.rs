@@ -1,6 +1,7 @@
 //! Calls to nodes. A call is a pending entry with a deadline; the node leaving fails its entries at once, and a caller
 //! that goes away takes its entry with it.
 
+use super::progress::Progress;
 use super::{NodeConn, Nodes};
 use crate::connection::hello::to_raw;
 use crate::connection::outbound::{ConnHandle, Event};
@@ -9,7 +10,7 @@ use crate::shared::Shared;
 use protocol::limits::MAX_PAYLOAD;
 use protocol::{ErrorCode, ErrorShape};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -30,6 +31,7 @@ pub(super) struct Pending {
     /// Whether the node was told of it.
     dispatched: bool,
     answer: oneshot::Sender<Result<Option<String>, ErrorShape>>,
+    progress: Arc<Mutex<Progress>>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -59,7 +61,8 @@ impl Nodes {
         let node = self.admit(shared, &call)?;
         let id = model::new_id();
         let Call { node_id, command, timeout, event } = Call::new(&id, call)?;
-        let answered = self.enter(&id, &node_id, &command, &node.handle)?;
+        let progress = Arc::<Mutex<Progress>>::default();
+        let answered = self.enter(&id, (&node_id, &command), &node.handle, &progress)?;
         let _guard = PendingGuard { nodes: self, id: &id, handle: &node.handle, node_id: &node_id };
         // The entry comes before this look: an approval that is taken back after it fails the entry.
         check_approved(shared, &node, &command).await?;
@@ -69,11 +72,22 @@ impl Nodes {
         if dispatched && !still_there {
             return Err(disconnected(&command));
         }
-        match tokio::time::timeout(timeout, answered).await {
+        let answer = match tokio::time::timeout(timeout, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(disconnected(&command)),
             Err(_) => Err(timed_out(&command, timeout)),
-        }
+        };
+        answer.map_err(|error| with_what_came(error, &progress))
+    }
+
+    /// Takes what a call has given so far. False where nobody waits for it (any more), it is another node's, or it came before.
+    pub(crate) fn progress(&self, conn: &ConnHandle, id: &str, seq: u64, chunk: String) -> bool {
+        let pending = self.pending();
+        let entry = pending.get(id).filter(|p| p.conn_id == conn.id() && p.dispatched);
+        let Some(progress) = entry.map(|p| p.progress.clone()) else { return false };
+        drop(pending);
+        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.take(seq, chunk)
     }
 
     /// Policy, then connection, then what the node declared.
@@ -103,9 +117,9 @@ impl Nodes {
     fn enter(
         &self,
         id: &str,
-        node_id: &str,
-        command: &str,
+        (node_id, command): (&str, &str),
         handle: &ConnHandle,
+        progress: &Arc<Mutex<Progress>>,
     ) -> Result<oneshot::Receiver<Result<Option<String>, ErrorShape>>, ErrorShape> {
         let (answer, answered) = oneshot::channel();
         let mut pending = self.pending();
@@ -115,7 +129,9 @@ impl Nodes {
             );
         }
         let (conn_id, node_id, command) = (handle.id().to_owned(), node_id.to_owned(), command.to_owned());
-        pending.insert(id.to_owned(), Pending { conn_id, node_id, command, dispatched: false, answer });
+        let progress = progress.clone();
+        let entry = Pending { conn_id, node_id, command, dispatched: false, answer, progress };
+        pending.insert(id.to_owned(), entry);
         Ok(answered)
     }
 
@@ -272,6 +288,15 @@ fn timed_out(command: &str, timeout: Duration) -> ErrorShape {
         "nodeError": {"code": "TIMEOUT", "message": message},
         "nodeCommandDispatched": true,
     }))
+}
+
+/// Where no result comes, the caller gets what had come until then.
+fn with_what_came(mut error: ErrorShape, progress: &Mutex<Progress>) -> ErrorShape {
+    let text = progress.lock().unwrap_or_else(PoisonError::into_inner).text();
+    if let (Some(text), Some(details)) = (text, &mut error.details) {
+        details["partialOutput"] = json!(text);
+    }
+    error
 }
 
 /// An error that the node itself gave.

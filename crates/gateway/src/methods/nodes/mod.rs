@@ -2,6 +2,7 @@
 
 mod event;
 mod invoke;
+mod invoke_progress;
 mod invoke_result;
 mod list;
 mod pair;
@@ -14,6 +15,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "node.list" => list::list,
     "node.describe" => list::describe,
     "node.invoke" => invoke::handle,
+    "node.invoke.progress" => invoke_progress::handle,
     "node.invoke.result" => invoke_result::handle,
     "node.event" => event::handle,
     "node.rename" => rename::handle,
