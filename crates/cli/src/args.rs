@@ -3,7 +3,7 @@
 
 use crate::commands::{
     agent, agents, approvals, channels, config_cmd, cron, demo, devices, exit_codes, gateway, health, logs,
-    message, models, node, nodes, pairing, sessions, status, system,
+    message, models, node, nodes, pairing, qr, sessions, status, system,
 };
 use crate::failure::{self, Failure};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Nodes(nodes::NodesArgs),
     /// Devices that are paired or want to be
     Devices(devices::DevicesArgs),
+    /// A setup code that lets in one new device, as a picture and as text
+    Qr(qr::QrArgs),
     /// People who ask to speak to the agent on a channel
     Pairing(pairing::PairingArgs),
     /// Make this computer a node of a gateway

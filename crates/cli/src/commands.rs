@@ -17,6 +17,7 @@ pub(crate) mod models;
 pub(crate) mod node;
 pub(crate) mod nodes;
 pub(crate) mod pairing;
+pub(crate) mod qr;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod system;
@@ -45,6 +46,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::System(args) => system::run(args, ctx).await,
         Command::Nodes(args) => nodes::run(args, ctx).await,
         Command::Devices(args) => devices::run(args, ctx).await,
+        Command::Qr(args) => qr::run(args, ctx).await,
         Command::Pairing(args) => pairing::run(args, ctx).await,
         Command::Node(args) => node::run(args, ctx).await,
         Command::Config(args) => config_cmd::run(args, ctx),

@@ -131,3 +131,35 @@ fn a_nodes_token_is_rotated_and_revoked_and_it_gets_a_name() {
     let unknown = gateway.run(&home, &["devices", "revoke", "--device", "nobody", "--role", "node"]);
     assert!(unknown.code == 1 && unknown.err.contains("no such device or role"), "{}", unknown.err);
 }
+
+#[test]
+fn a_node_without_any_credential_comes_in_by_a_setup_code_and_stays() {
+    let home = host(&free_port());
+    let gateway = Gateway::start(&home);
+    let address = format!("ws://127.0.0.1:{}", gateway.port);
+    let refused = gateway.run(&home, &["qr", "--node"]);
+    assert!(refused.code == 1 && refused.err.contains("only bound to loopback"), "{}", refused.err);
+    let make = ["qr", "--node", "--public-url", &address];
+    let shown = gateway.run(&home, &make);
+    assert!(shown.out.contains('█') && shown.out.contains("access   node"), "{}", shown.out);
+    let code = gateway.run(&home, &[&make[..], &["--setup-code-only"]].concat()).out;
+    let elsewhere = Home::new();
+    let start = |flags: &[&str]| {
+        let mut command = elsewhere.command(&[&["node", "run", "--json"], flags].concat());
+        command.env("PATH", live::PATH);
+        Program::start("node", command)
+    };
+    let node = start(&["--pair", code.trim()]);
+    connected(&node);
+    node.kill();
+    // Again with the code, which is over for everybody else: it has a token now.
+    let node = start(&["--pair", code.trim()]);
+    connected(&node);
+    let other = Home::new();
+    let mut command = other.command(&["node", "run", "--json", "--pair", code.trim()]);
+    command.env("PATH", live::PATH);
+    let refused = Program::start("another node", command);
+    assert_ne!(refused.ended(), Some(0));
+    let wrong = home.run(&["node", "run", "--pair", "nonsense"]);
+    assert!(wrong.code == 2 && wrong.err.contains("openclaw qr --node"), "{}", wrong.err);
+}

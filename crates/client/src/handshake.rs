@@ -163,18 +163,24 @@ fn auth(options: &ConnectOptions) -> Map<String, Value> {
     };
     put("token", options.token.as_ref());
     put("password", options.password.as_ref());
-    put("deviceToken", device_token(options));
+    put("deviceToken", beside_no_secret(options, &options.device_token));
+    put("bootstrapToken", beside_no_secret(options, &options.bootstrap_token));
     auth
 }
 
-/// The device token stands in for a shared secret; beside one it would only be sent to more logs than necessary.
-fn device_token(options: &ConnectOptions) -> Option<&SecretString> {
-    if options.token.is_some() || options.password.is_some() { None } else { options.device_token.as_ref() }
+/// What stands in for a shared secret; beside one it would only be sent to more logs than necessary.
+fn beside_no_secret<'a>(
+    options: &ConnectOptions,
+    token: &'a Option<SecretString>,
+) -> Option<&'a SecretString> {
+    if options.token.is_some() || options.password.is_some() { None } else { token.as_ref() }
 }
 
 fn device(options: &ConnectOptions, challenge: &Challenge) -> Option<Value> {
     let identity = options.identity.as_ref()?;
-    let token = options.token.as_ref().or_else(|| device_token(options));
+    let others = [&options.device_token, &options.bootstrap_token];
+    let other = others.into_iter().find_map(|token| beside_no_secret(options, token));
+    let token = options.token.as_ref().or(other);
     let fields = SignedFields {
         device_id: identity.device_id(),
         client_id: &options.client.id,

@@ -52,6 +52,20 @@ fn the_signature_covers_the_credential_that_is_sent() {
         (|o| o.token = None, Value::Null, ""),
         (|o| (o.token, o.password) = (None, Some("pw".into())), json!({"password":"pw"}), ""),
         (|o| (o.token, o.device_token) = (None, Some("dev".into())), json!({"deviceToken":"dev"}), "dev"),
+        (
+            |o| (o.token, o.bootstrap_token) = (None, Some("boot".into())),
+            json!({"bootstrapToken":"boot"}),
+            "boot",
+        ),
+        (
+            |o| {
+                o.token = None;
+                (o.device_token, o.bootstrap_token) = (Some("dev".into()), Some("boot".into()));
+            },
+            json!({"deviceToken":"dev","bootstrapToken":"boot"}),
+            "dev",
+        ),
+        (|o| o.bootstrap_token = Some("boot".into()), json!({"token":"<shared-token>"}), "<shared-token>"),
         (|o| o.device_token = Some("dev".into()), json!({"token":"<shared-token>"}), "<shared-token>"),
     ];
     let identity = Arc::new(Identity::generate().unwrap());

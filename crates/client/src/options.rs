@@ -59,6 +59,9 @@ pub struct ConnectOptions {
     pub password: Option<SecretString>,
     /// The token that the pairing of this device gave. Sent where there is neither `token` nor `password`.
     pub device_token: Option<SecretString>,
+    /// The credential of a setup code: lets a device in that has nothing else. Sent where there is neither `token` nor
+    /// `password`, beside a device token that may be over.
+    pub bootstrap_token: Option<SecretString>,
     /// The device's key; without it only a shared secret can prove anything.
     pub identity: Option<Arc<Identity>>,
     /// Which program connects.
@@ -89,6 +92,7 @@ impl ConnectOptions {
             token: None,
             password: None,
             device_token: None,
+            bootstrap_token: None,
             identity: None,
             client,
             role: "operator".to_owned(),

@@ -9,6 +9,7 @@ mod host;
 mod invoke;
 mod notice;
 mod options;
+mod progress;
 mod replay;
 mod session;
 mod stats;
@@ -55,6 +56,7 @@ fn connect_options(options: &NodeOptions, host: &host::Host, identity: Arc<Ident
     let mut connect = ConnectOptions::new(&options.url, client);
     connect.token.clone_from(&options.token);
     connect.password.clone_from(&options.password);
+    connect.bootstrap_token.clone_from(&options.bootstrap_token);
     connect.identity = Some(identity);
     connect.role = "node".to_owned();
     connect.caps = vec!["system".to_owned()];

@@ -17,6 +17,8 @@ pub struct NodeOptions {
     pub token: Option<SecretString>,
     /// The same for a gateway in password mode.
     pub password: Option<SecretString>,
+    /// The credential of a setup code, where this node is not paired yet.
+    pub bootstrap_token: Option<SecretString>,
     /// The key is in `identity/node.json` in there, the tokens of gateways are beside it.
     pub state_dir: PathBuf,
     /// The name that operators see.
@@ -38,6 +40,7 @@ impl NodeOptions {
             url: url.into(),
             token: None,
             password: None,
+            bootstrap_token: None,
             state_dir: state_dir.into(),
             display_name: None,
             version: version.into(),

@@ -1,6 +1,7 @@
 //! `openclaw node`: this computer as a node of a gateway.
 
 mod notices;
+mod setup;
 
 use crate::args::{LogLevel, TargetArgs, secret};
 use crate::context::Context;
@@ -42,6 +43,9 @@ struct RunArgs {
     /// The gateway's address in one piece; needs --token or --password beside it
     #[arg(long, value_name = "URL", conflicts_with_all = ["host", "port", "tls"])]
     url: Option<String>,
+    /// A setup code of the gateway, as `openclaw qr --node` makes it: it has the address and lets this node in once
+    #[arg(long, value_name = "CODE", value_parser = setup::SetupCode::read, conflicts_with_all = ["url", "host", "port", "tls", "token", "password"])]
+    pair: Option<setup::SetupCode>,
     /// Use TLS (wss://)
     #[arg(long, requires = "host")]
     tls: bool,
@@ -124,12 +128,17 @@ fn options(args: RunArgs, ctx: &Context, target: &Target) -> NodeOptions {
         NodeOptions::new(target.url.clone(), ctx.paths.state_dir.clone(), env!("CARGO_PKG_VERSION"));
     options.token.clone_from(&target.token);
     options.password.clone_from(&target.password);
+    options.bootstrap_token = args.pair.map(|code| code.bootstrap_token);
     options.display_name = args.display_name;
     options
 }
 
 /// Where to: `--url` or `--host`, else where the other commands go.
 fn target(args: &RunArgs, ctx: &Context) -> Result<Target, Failure> {
+    if let Some(code) = &args.pair {
+        let url = remote::check_url(&code.url).map_err(|e| Failure::usage(format!("--pair: {e}")))?;
+        return Ok(Target { url, token: None, password: None, via: "--pair", local: false });
+    }
     let flags = |url| TargetFlags {
         url,
         token: args.token.clone(),
