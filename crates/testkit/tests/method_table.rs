@@ -63,11 +63,14 @@ const OURS: &[(&str, &str, &str)] = &[
 ];
 
 /// Published parameters that are refused, so that nobody believes that something was done.
-const REFUSED: &[(&str, &[&str], &str)] = &[(
-    "send",
-    &["mediaUrl", "mediaUrls", "buffer", "filename", "contentType", "parseMode"],
-    "texts alone are sent for now, and formatted in one way",
-)];
+const REFUSED: &[(&str, &[&str], &str)] = &[
+    (
+        "send",
+        &["mediaUrl", "mediaUrls", "buffer", "filename", "contentType", "parseMode"],
+        "texts alone are sent for now, and formatted in one way",
+    ),
+    ("device.pair.setupCode", &["joinUrl"], "there is no page behind such a link; the code itself is given"),
+];
 
 #[test]
 fn every_published_parameter_is_taken_and_no_other() {

@@ -31,7 +31,15 @@ pub(super) const METHODS: &[MethodSpec] = &[
         .fails(&["DEVICE_IDENTITY_REQUIRED"]),
 ];
 
-const TOKEN_DENIALS: &[&str] = &["DEVICE_TOKEN_DENIED"];
+const TOKEN_DENIALS: &[&str] = &[
+    "DEVICE_TOKEN_DENIED",
+    "device-ownership-mismatch",
+    "role-management-requires-admin",
+    "unknown-device-or-role",
+    "caller-missing-scope",
+    "scope-outside-approved-baseline",
+    "unclaimed",
+];
 
 const DEVICE_ID: Shape = Shape { fields: &[req("deviceId", Kind::Name)], ignored: &[] };
 

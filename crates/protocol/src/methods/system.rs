@@ -11,6 +11,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "AUTH_PASSWORD_MISMATCH",
         "AUTH_PASSWORD_MISSING",
         "AUTH_RATE_LIMITED",
+        "AUTH_BOOTSTRAP_TOKEN_INVALID",
         "AUTH_SCOPE_MISMATCH",
         "AUTH_TOKEN_MISMATCH",
         "AUTH_TOKEN_MISSING",

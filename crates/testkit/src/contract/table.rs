@@ -111,6 +111,7 @@ const EVENTS: &[(&str, &str)] = &[
     ("device.pair.requested", "DevicePairRequestedEvent"),
     ("device.pair.resolved", "DevicePairResolvedEvent"),
     ("device.pair.setup.completed", "DevicePairSetupCompletedEvent"),
+    ("device.pair.setup.deliveryUncertain", "DevicePairSetupDeliveryUncertainEvent"),
     ("node.invoke.input", "NodeInvokeInputEvent"),
     ("node.invoke.request", "NodeInvokeRequestEvent"),
     ("session.approval", "SessionApprovalEvent"),
