@@ -212,6 +212,32 @@ async fn the_page_with_the_verdicts_has_every_case_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_known_difference_excuses_that_difference_alone() {
+    let bench = Bench::start(true).await;
+    let url = bench.gateway.url();
+    let report = bench.run(&url, &["handshake/hello"]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("own.jsonl");
+    let mut lines = String::new();
+    for (name, fails) in [("excused", "/ok: expected true, got false"), ("not-excused", "Connection refused")]
+    {
+        let known = json!([{"version": report["version"], "fails": fails, "why": "it has no such method"}]);
+        let head = json!({"case": name, "proves": "p", "source": "s", "known": known});
+        let call = json!({"on": "a", "call": "no.such", "ok": "$any"});
+        for line in [head, json!({"use": "operator"}), call] {
+            lines.push_str(&format!("{line}\n"));
+        }
+    }
+    std::fs::write(&file, lines).unwrap();
+    let args = ["--url", &url, "--token", TOKEN, "--json", "--cases", file.to_str().unwrap()];
+    let output = conformance(&args).await;
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(names(&report, "known"), BTreeSet::from(["own/excused".to_owned()]));
+    assert_eq!(names(&report, "failed"), BTreeSet::from(["own/not-excused".to_owned()]));
+}
+
+#[tokio::test]
 async fn a_recording_has_every_frame_and_no_token() {
     let bench = Bench::start(true).await;
     let dir = tempfile::tempdir().unwrap();

@@ -115,9 +115,11 @@ async fn judge(target: &Target, suite: &Suite, case: &Case, args: &Args, version
     }
     match target.run(suite, case).await {
         Ok(()) => Verdict::Passed,
-        Err((line, how)) => match case.head.known.iter().find(|known| known.version == version) {
-            Some(known) => Verdict::Known(known.why.clone(), how),
-            None => Verdict::Failed(line, how),
-        },
+        Err((line, how)) => {
+            match case.head.known.iter().find(|k| k.version == version && how.contains(&k.fails)) {
+                Some(known) => Verdict::Known(known.why.clone(), how),
+                None => Verdict::Failed(line, how),
+            }
+        }
     }
 }

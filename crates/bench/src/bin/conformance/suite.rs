@@ -63,6 +63,8 @@ pub(crate) struct Head {
 pub(crate) struct Known {
     /// `server.version` of its `hello-ok`.
     pub(crate) version: String,
+    /// A part of how the case then fails: another failure is not excused.
+    pub(crate) fails: String,
     /// What it does, and why that is not what the case asks for.
     pub(crate) why: String,
 }
