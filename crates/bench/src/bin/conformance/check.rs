@@ -12,6 +12,10 @@ use std::collections::HashSet;
 /// # Errors
 /// The first problem, with its place.
 pub(crate) fn suite(suite: &Suite) -> Result<(), String> {
+    // First: what used itself would have no end below.
+    if let Some(name) = suite.shared.iter().find_map(|(name, steps)| uses_shared(steps).then_some(name)) {
+        return Err(format!("shared.jsonl: {name}: what is shared uses nothing shared"));
+    }
     let mut names = HashSet::new();
     for case in &suite.cases {
         let wrong = |e: String| format!("{}: {e}", case.name);
@@ -21,13 +25,15 @@ pub(crate) fn suite(suite: &Suite) -> Result<(), String> {
         head(case).map_err(wrong)?;
         Checker::new(suite).steps(&case.steps, case.area()).map_err(wrong)?;
     }
-    for (name, steps) in &suite.shared {
-        // What a connection or a name of the case is, only the case knows; it is checked where it is used.
-        for step in steps.iter().filter(|step| matches!(step.verb, Verb::Use(_))) {
-            return Err(format!("shared.jsonl:{}: {name}: what is shared uses nothing shared", step.line));
-        }
-    }
     Ok(())
+}
+
+fn uses_shared(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match &step.verb {
+        Verb::Use(_) => true,
+        Verb::Repeat(repeat) => uses_shared(&repeat.steps),
+        _ => false,
+    })
 }
 
 fn head(case: &Case) -> Result<(), String> {
@@ -273,6 +279,15 @@ mod tests {
             let problem = read(head).map(|_| String::new()).unwrap_err();
             assert!(problem.contains(says), "{head}: {problem}");
         }
+    }
+
+    #[test]
+    fn what_is_shared_may_not_use_itself() {
+        let shared = r#"{"shared":"loop","does":"nothing"}"#;
+        let around = r#"{"repeat":2,"steps":[{"use":"loop"}]}"#;
+        let text = [shared, around, HEAD, r#"{"use":"loop"}"#].join("\n");
+        let problem = Suite::of(vec![("shared".into(), text)]).map(|_| String::new()).unwrap_err();
+        assert_eq!(problem, "shared.jsonl: loop: what is shared uses nothing shared");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) struct Step {
 #[derive(Debug, Clone)]
 pub(crate) enum Verb {
     Open(Open),
-    Connect(Connect),
+    Connect(Box<Connect>),
     Call(Call),
     Answer(Answer),
     Send(Send),
@@ -270,7 +270,7 @@ fn take_expected(written: &mut Map<String, Value>) -> Result<Option<Value>, Stri
 fn read_verb(line: usize, verb: &str, written: Value) -> Result<Verb, String> {
     Ok(match verb {
         "open" => Verb::Open(read(written)?),
-        "connect" => Verb::Connect(read(written)?),
+        "connect" => Verb::Connect(Box::new(read(written)?)),
         "call" => Verb::Call(read(written)?),
         "answer" => Verb::Answer(read(written)?),
         "send" => Verb::Send(read(written)?),
