@@ -47,7 +47,7 @@ fn connect_has_the_recorded_shape() {
 #[test]
 fn the_signature_covers_the_credential_that_is_sent() {
     type Change = fn(&mut ConnectOptions);
-    let cases: [(Change, Value, &str); 5] = [
+    let cases: [(Change, Value, &str); 8] = [
         (|_| {}, json!({"token":"<shared-token>"}), "<shared-token>"),
         (|o| o.token = None, Value::Null, ""),
         (|o| (o.token, o.password) = (None, Some("pw".into())), json!({"password":"pw"}), ""),
