@@ -128,9 +128,9 @@ impl World {
                 None => Shown::Secret,
             },
             8 => {
-                let others = self.held.iter().filter(|(other, held)| **other != seat && !held.is_empty());
+                let mut others = self.held.iter().filter(|(other, held)| **other != seat && !held.is_empty());
                 others
-                    .last()
+                    .next_back()
                     .map_or(Shown::Nonsense, |(other, held)| Shown::Token(*other, held[held.len() - 1].0))
             }
             _ => Shown::Nonsense,
