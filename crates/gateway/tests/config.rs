@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use testkit::fake_model::FakeModel;
 use testkit::fake_telegram::FakeTelegram;
 use testkit::gateway::{TOKEN, TestGateway};
+use tokio::task::JoinSet;
 
 const REDACTED: &str = "__OPENCLAW_REDACTED__";
 const STRANGER: i64 = 999;
@@ -265,12 +266,13 @@ async fn a_turn_goes_by_the_configuration_that_it_began_with() {
     let wait = format!("while [ ! -e {} ]; do sleep 0.01; done", gate.display());
     let message = format!("TOOL:exec {}", json!({"command": wait}));
     let running = bench.operator().await;
-    let turn = tokio::spawn(async move { running.agent("slow", &message).await });
+    let mut turn = JoinSet::new();
+    turn.spawn(async move { running.agent("slow", &message).await });
     bench.model.wait_for_requests(1).await;
     let change = json!({"models": {"providers": {"fake": {"baseUrl": other.url()}}}});
     assert_eq!(patch(&operator, change).await["applied"], json!(["models.providers.fake.baseUrl"]));
     std::fs::write(&gate, "").unwrap();
-    turn.await.unwrap().unwrap();
+    turn.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(other.requests().len(), 0, "the turn stayed with its model");
     operator.agent("next", "hello").await.unwrap();
     let asked_of_other: Vec<String> = other.requests().iter().map(asked).collect();

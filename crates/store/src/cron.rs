@@ -66,7 +66,7 @@ impl Store {
             let sql =
                 "INSERT INTO cron_jobs (id, declaration_key, job, next_run_at_ms) VALUES (?1, ?2, ?3, ?4)";
             sql::run(c, sql, params![job.id, job.declaration_key, json(&job)?, next_of(&job)])?;
-            Ok(AddedJob::Yes(JobRow { job, revision: 1, running: None }))
+            Ok(AddedJob::Yes(Box::new(JobRow { job, revision: 1, running: None })))
         })
         .await
     }

@@ -96,7 +96,7 @@ fn finish(c: &Connection, end: EndCronRun, now: i64) -> Sql<Ended> {
         return Ok(Ended::Before);
     }
     if let Some((job, revision)) = &end.job {
-        if !cron::find(c, &job.id)?.is_some_and(|row| row.revision == *revision) {
+        if cron::find(c, &job.id)?.is_none_or(|row| row.revision != *revision) {
             return Ok(Ended::Stale);
         }
         cron::write(c, job, *revision, None)?;

@@ -19,7 +19,7 @@ pub struct JobRow {
 #[derive(Debug, Clone, PartialEq)]
 pub enum AddedJob {
     /// It is there.
-    Yes(JobRow),
+    Yes(Box<JobRow>),
     /// A job with its declaration key is there already.
     Declared,
     /// There are too many.

@@ -16,7 +16,7 @@ fn job(id: &str, next: i64) -> Job {
 
 async fn added(store: &Store, job: Job) -> JobRow {
     match store.add_cron_job(job, 10).await.unwrap() {
-        AddedJob::Yes(row) => row,
+        AddedJob::Yes(row) => *row,
         other => panic!("{other:?}"),
     }
 }

@@ -125,7 +125,7 @@ fn brief(call: &Call, session: &store::Session) -> Value {
         "model": session.model,
     });
     if let Ok(model) = shared.models().for_run(session.key.agent_id(), session.model_choice.as_deref()) {
-        let window = u64::from(model.info().context_window);
+        let window = model.info().context_window;
         out["contextTokens"] = json!(window);
         out["remainingTokens"] = json!(window.saturating_sub(used));
         out["percentUsed"] = json!((used.saturating_mul(100) / window.max(1)).min(100));
