@@ -7,6 +7,7 @@ mod flow;
 
 use flow::{BOT_TOKEN, Bench, MAIN, PATIENCE};
 use serde_json::{Value, json};
+use std::time::Duration;
 use testkit::fake_telegram::FakeTelegram;
 
 /// The chat that messages go to.
@@ -75,6 +76,10 @@ async fn status_and_health_tell_each_agents_sessions() {
     let (bench, _fake) = bench().await;
     let operator = bench.operator().await;
     operator.agent("a", "hi").await.expect("an answer");
+    // What health shows may be a moment old; the moment passes.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::resume();
     let health = operator.call("health", json!({})).await;
     let own = &health["agents"][0]["sessions"];
     assert_eq!((&own["count"], &own["recent"][0]["key"]), (&json!(1), &json!(MAIN)), "{health}");

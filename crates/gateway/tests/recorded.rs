@@ -64,7 +64,7 @@ impl World {
             name if name.starts_with("cron.") && params.get("id").is_some() => {
                 params["id"] = self.job["id"].clone()
             }
-            "node.describe" | "node.invoke" => params["nodeId"] = json!(self.node_id),
+            "node.describe" | "node.invoke" | "node.rename" => params["nodeId"] = json!(self.node_id),
             _ => {}
         }
         params

@@ -9,6 +9,7 @@ pub(crate) const ROWS_LEFT_OUT: &[(&str, &str)] = &[
 
 /// What the recording has and ours has not.
 pub(crate) const NOT_HERE: &[(&str, &[&str])] = &[
+    ("The published shape of a file has no such property.", &["agents.files.get.file.hash"]),
     (
         "The schema is made from the reader of the configuration, which knows names and kinds and has no texts for a page.",
         &["config.schema.lookup"],

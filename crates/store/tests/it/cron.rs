@@ -54,7 +54,7 @@ async fn a_time_is_begun_once_by_whoever_saw_the_job_as_it_is() {
     let row = added(&f.store, job("a", START)).await;
     added(&f.store, job("later", START + 1)).await;
     let due = f.store.cron_due(START, 10).await.unwrap();
-    assert_eq!(due, [row.clone()]);
+    assert_eq!(due, std::slice::from_ref(&row));
     assert!(f.store.start_cron_run(start(&row, "r1")).await.unwrap().is_some());
     for again in ["r1", "r2"] {
         assert!(f.store.start_cron_run(start(&row, again)).await.unwrap().is_none());

@@ -30,7 +30,7 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "EXPRESSION", required_unless_present_any = ["at", "every"])]
     cron: Option<String>,
     /// The time zone of the cron expression: Europe/Rome
-    #[arg(long, value_name = "ZONE", requires = "cron")]
+    #[arg(long, value_name = "ZONE", requires = "cron", conflicts_with_all = ["at", "every"])]
     tz: Option<String>,
     /// What the agent is asked
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new(), required_unless_present = "system_event")]
