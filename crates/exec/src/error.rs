@@ -62,6 +62,12 @@ pub enum ExecError {
         /// Why it is refused.
         reason: &'static str,
     },
+    /// No terminal could be opened, or nothing be started in it.
+    #[error("no terminal: {reason}; check the shell and the limits of the system")]
+    Terminal {
+        /// What the system said.
+        reason: String,
+    },
     /// As many background processes run as may run at once.
     #[error("{limit} background processes are running already; stop one of them first")]
     Full {

@@ -47,7 +47,7 @@ pub(crate) async fn start(spec: &CommandSpec, input: bool) -> Result<Started, Ex
     })
 }
 
-async fn check_cwd(program: &str, cwd: &Path) -> Result<(), ExecError> {
+pub(crate) async fn check_cwd(program: &str, cwd: &Path) -> Result<(), ExecError> {
     let reason = match tokio::fs::metadata(cwd).await {
         Ok(m) if m.is_dir() => return Ok(()),
         Ok(_) => "it is not a directory".to_owned(),
