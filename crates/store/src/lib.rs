@@ -7,6 +7,7 @@
 
 mod access;
 mod adopt;
+mod approvals;
 mod check;
 mod cron;
 mod cron_runs;
@@ -32,6 +33,7 @@ mod setup;
 mod sql;
 mod system_events;
 mod tokens;
+mod tool_calls;
 mod transcript;
 mod types;
 mod upkeep;
@@ -39,6 +41,7 @@ mod usage;
 mod writer;
 
 pub use access::{MAX_STRANGERS, STRANGER_LIFE_MS};
+pub use approvals::{Approval, ApprovalEnd, ApprovalStatus, NewApproval};
 pub use cron_types::*;
 pub use error::StoreError;
 pub use handle::Store;
@@ -48,6 +51,7 @@ pub use search::{SearchHit, TextSearch};
 pub use session_edits::{Created, Deleted, NewSession, Patched, SessionGuard, SessionPatch};
 pub use sessions::{Archived, SessionFilter, SessionPage};
 pub use system_events::MAX_SYSTEM_EVENTS;
+pub use tool_calls::ToolCallState;
 pub use types::*;
 pub use usage::{EntryCount, UsageFilter, UsedCell};
 

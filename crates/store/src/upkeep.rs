@@ -11,8 +11,9 @@ const KEEP_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 const STEP: i64 = 2000;
 
 impl Store {
-    /// Upkeep, to be called every hour or so: forgets sent outbox rows and closed inbound rows older than 30 days,
-    /// expired channel requests, and runs of jobs older than 7 days. Each call is short; what is left over waits for the next one. What was given up
+    /// Upkeep, to be called every hour or so: forgets sent outbox rows, closed inbound rows, ended approvals and keys of tool
+    /// calls older than 30 days, expired channel requests, and runs of jobs older than 7 days. Each call is short; what is left
+    /// over waits for the next one. What was given up
     /// stays for the operator to see.
     pub async fn prune(&self) -> R<()> {
         // A crash in between costs nothing: the rows are found again.
@@ -25,6 +26,12 @@ impl Store {
                        (SELECT id FROM inbound WHERE closed_at_ms < ?1 LIMIT ?2)";
             sql::run(c, sql, params![now - KEEP_MS, STEP])?;
             cron_runs::prune(c, now)?;
+            let sql = "DELETE FROM approvals WHERE seq IN
+                       (SELECT seq FROM approvals WHERE status <> 'pending' AND resolved_at_ms < ?1 LIMIT ?2)";
+            sql::run(c, sql, params![now - KEEP_MS, STEP])?;
+            let sql = "DELETE FROM tool_calls WHERE id IN
+                       (SELECT id FROM tool_calls WHERE begun_at_ms < ?1 LIMIT ?2)";
+            sql::run(c, sql, params![now - KEEP_MS, STEP])?;
             Ok(())
         })
         .await

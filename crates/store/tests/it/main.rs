@@ -2,6 +2,7 @@
 // Helpers of tests may fail by panic, as tests do; clippy knows only the tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod approvals;
 mod channels;
 mod crash;
 mod cron;
@@ -14,3 +15,4 @@ mod session_edits;
 mod sessions;
 mod setup;
 mod support;
+mod tool_calls;
