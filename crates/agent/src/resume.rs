@@ -25,13 +25,15 @@ pub struct ResumePlan {
     pub rerun: Vec<(String, String, Value)>,
 }
 
-/// Plans how the run whose transcript is `messages` goes on. Planning again after another crash gives no second note
-/// and no second result.
-pub fn plan_resume(messages: &[Message], tools: &Tools, now_ms: i64) -> ResumePlan {
+/// Plans how the run whose transcript is `messages` goes on; `unbegun` are the ids of calls that are known to have done nothing
+/// yet, because they waited for an approval. Planning again after another crash gives no second note and no second result.
+pub fn plan_resume(messages: &[Message], tools: &Tools, unbegun: &[String], now_ms: i64) -> ResumePlan {
     let (rerun, lost): (Vec<_>, Vec<_>) =
         open_calls(messages).into_iter().partition(|(_, name, arguments)| may_repeat(tools, name, arguments));
-    let mut append: Vec<Message> =
-        lost.into_iter().map(|(id, name, _)| lost_result(id, name, now_ms)).collect();
+    let result = |(id, name, _): (String, String, Value)| {
+        if unbegun.contains(&id) { unbegun_result(id, name, now_ms) } else { lost_result(id, name, now_ms) }
+    };
+    let mut append: Vec<Message> = lost.into_iter().map(result).collect();
     let marked = matches!(messages.last(), Some(Message::Note(note)) if note.kind == RESTART);
     if rerun.is_empty() && !marked {
         append.push(restart_note(now_ms));
@@ -70,6 +72,17 @@ pub(crate) fn may_repeat(tools: &Tools, name: &str, arguments: &Value) -> bool {
 pub(crate) fn lost_result(id: String, name: String, now_ms: i64) -> Message {
     let text = "The gateway restarted while this call was running. It is unknown whether it took effect, and it was \
         not repeated. Find out before you make it again.";
+    failed_result(id, name, text, now_ms)
+}
+
+/// The result of a call that waited for an approval, which is gone.
+fn unbegun_result(id: String, name: String, now_ms: i64) -> Message {
+    let text = "The gateway restarted while this call waited for approval. It was not run, and the approval has ended. Make \
+        the call again if it is still wanted.";
+    failed_result(id, name, text, now_ms)
+}
+
+fn failed_result(id: String, name: String, text: &str, now_ms: i64) -> Message {
     Message::ToolResult(ToolResultMessage {
         tool_call_id: id,
         tool_name: name,

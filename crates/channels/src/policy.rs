@@ -131,6 +131,14 @@ pub fn decide(policy: &AccessPolicy, inbound: &Inbound, paired: bool) -> Access 
     }
 }
 
+/// Whether the sender is meant by name and not let in with everybody: listed by id, or approved by pairing code. What is
+/// decided in the owner's name takes that.
+pub fn is_named(policy: &AccessPolicy, inbound: &Inbound, paired: bool) -> bool {
+    let lists = policy.allow_from.iter().chain(&policy.group_allow_from);
+    let by_id = |entry: &str| entry != "*" && entry_fits(entry, &inbound.channel, &inbound.sender);
+    paired || lists.map(|e| e.trim()).any(by_id)
+}
+
 fn decide_direct(policy: &AccessPolicy, inbound: &Inbound, paired: bool) -> Access {
     let listed = is_listed(&policy.allow_from, inbound);
     match policy.dm {

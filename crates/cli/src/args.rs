@@ -98,12 +98,13 @@ pub(crate) enum Command {
     Models(models::ModelsArgs),
     /// What the agent does at set times
     Cron(cron::CronArgs),
-    /// Which commands may run, and what waits for a decision
-    Approvals(approvals::ApprovalsArgs),
     /// Who is connected, what happened, and the agent's heartbeat
     System(system::SystemArgs),
     /// Nodes: what they may do, and calling them
     Nodes(nodes::NodesArgs),
+    /// Commands that may run without asking, and those that wait for a decision
+    #[command(alias = "exec-approvals")]
+    Approvals(approvals::ApprovalsArgs),
     /// Devices that are paired or want to be
     Devices(devices::DevicesArgs),
     /// A setup code that lets in one new device, as a picture and as text

@@ -23,6 +23,7 @@ pub use channels::ChannelsConfig;
 pub use cron::CronConfig;
 pub use gateway::{
     Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeCommands, NodePairing, NodesConfig, ReloadMode,
+    TerminalConfig,
 };
 pub use gateway_auth::{AuthConfig, AuthMode, RateLimit};
 pub use heartbeat::{ActiveHours, HeartbeatConfig};

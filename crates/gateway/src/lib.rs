@@ -1,7 +1,9 @@
 //! The gateway: one process that owns state, sessions and channels, runs the agent, and serves operators and nodes over
 //! one WebSocket. This is the one place where all the server's parts meet.
 
+mod approvals;
 mod auth;
+mod chat_commands;
 mod connection;
 mod cron;
 mod current;
@@ -25,6 +27,7 @@ mod setup;
 mod shared;
 mod start;
 mod tap;
+mod terminals;
 
 pub use host_state::{HostState, HostStateError};
 pub use reload::ConfigHook;

@@ -46,7 +46,9 @@ pub(crate) struct Settings {
     pub(crate) reserve_tokens: Option<u64>,
     pub(crate) zone: Zone,
     pub(crate) exec: tools::ExecDefaults,
-    pub(crate) exec_allowed: bool,
+    /// How much commands may do, as far as `tools.exec` has a say.
+    pub(crate) exec_request: exec::policy::Request,
+    pub(crate) terminal: config::TerminalConfig,
     pub(crate) tools_allow: Option<Vec<String>>,
     pub(crate) tools_deny: Vec<String>,
     pub(crate) fetch_allowed: bool,
@@ -119,7 +121,8 @@ impl Settings {
             reserve_tokens: defaults.compaction.reserve_tokens,
             zone: Zone::named(defaults.user_timezone.as_deref()),
             exec: exec_defaults(config),
-            exec_allowed: exec_allowed(config),
+            exec_request: exec_request(&config.tools.exec),
+            terminal: config.gateway.terminal.clone(),
             tools_allow: config.tools.allow.clone(),
             tools_deny: config.tools.deny.clone(),
             fetch_allowed: config.tools.web_fetch.enabled,
@@ -248,7 +251,7 @@ fn exec_defaults(config: &Config) -> tools::ExecDefaults {
     tools::ExecDefaults {
         host: match exec.host {
             config::ExecHost::Node => tools::ExecHost::Node,
-            // In a sandbox, no command runs at all; see `exec_allowed`.
+            // In a sandbox, no command runs at all; see `exec_request`.
             config::ExecHost::Auto | config::ExecHost::Gateway | config::ExecHost::Sandbox => {
                 tools::ExecHost::Gateway
             }
@@ -258,16 +261,31 @@ fn exec_defaults(config: &Config) -> tools::ExecDefaults {
     }
 }
 
-/// Commands run only where the configuration lets all of them run: lists and questions about commands are not here yet,
-/// and a stricter wish is honoured by running none.
-fn exec_allowed(config: &Config) -> bool {
-    let exec = &config.tools.exec;
-    let mode_allows = exec.mode.is_none_or(|m| m == config::ExecMode::Full);
-    let security_allows = exec.security.is_none_or(|s| s == config::ExecSecurity::Full);
-    exec.host != config::ExecHost::Sandbox
-        && mode_allows
-        && security_allows
-        && exec.ask.is_none_or(|a| a == config::ExecAsk::Off)
+/// `tools.exec.mode` in terms of security and asking; where both ways are used, the stricter counts. `auto` wants a
+/// reviewer, and there is none but people.
+fn exec_request(exec: &config::ExecConfig) -> ::exec::policy::Request {
+    use ::exec::policy::{Ask, Request, Security};
+    let by_mode = match exec.mode {
+        Some(config::ExecMode::Deny) => Request { security: Security::Deny, ask: Ask::Off },
+        Some(config::ExecMode::Allowlist) => Request { security: Security::Allowlist, ask: Ask::Off },
+        Some(config::ExecMode::Ask | config::ExecMode::Auto) => {
+            Request { security: Security::Allowlist, ask: Ask::OnMiss }
+        }
+        Some(config::ExecMode::Full) | None => Request::default(),
+    };
+    let security = match exec.security {
+        // There is no sandbox, and outside of it is not what was meant.
+        _ if exec.host == config::ExecHost::Sandbox => Security::Deny,
+        Some(config::ExecSecurity::Deny) => Security::Deny,
+        Some(config::ExecSecurity::Allowlist) => Security::Allowlist,
+        Some(config::ExecSecurity::Full) | None => Security::Full,
+    };
+    let ask = match exec.ask {
+        Some(config::ExecAsk::Always) => Ask::Always,
+        Some(config::ExecAsk::OnMiss) => Ask::OnMiss,
+        Some(config::ExecAsk::Off) | None => Ask::Off,
+    };
+    Request { security: by_mode.security.min(security), ask: by_mode.ask.max(ask) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What all parts of the running gateway share. Each field has one owner and guards itself; nothing here is a lock
 //! around everything.
 
+use crate::approvals::Approvals;
 use crate::auth::rate_limit::RateLimit;
 use crate::connection::hello::Fixed;
 use crate::cron::Cron;
@@ -20,8 +21,10 @@ use crate::runs::Runs;
 use crate::runs::host::GatewayHost;
 use crate::settings::Settings;
 use crate::tap::Tap;
+use crate::terminals::Terminals;
 use agent::tool::Tools;
 use config::Paths;
+use llm::ToolSpec;
 use model::SharedClock;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -60,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) addr: SocketAddr,
     pub(crate) toolbox: Toolbox,
     pub(crate) tap: Option<Arc<dyn Tap>>,
+    pub(crate) approvals: Approvals,
+    pub(crate) terminals: Terminals,
 }
 
 impl Shared {
@@ -83,6 +88,11 @@ impl Shared {
         self.holder.get().models.clone()
     }
 
+    /// What every tool says of itself, those that an agent does not have included.
+    pub(crate) fn all_tools(&self, current: &Current, agent_id: &str) -> Vec<ToolSpec> {
+        self.toolbox.builtin(current, &self.clock, agent_id).iter().map(|t| t.spec().clone()).collect()
+    }
+
     /// The tools of an agent.
     pub(crate) fn tools_for(&self, current: &Current, agent_id: &str) -> Tools {
         self.toolbox.tools(current, &self.clock, agent_id)
@@ -100,6 +110,18 @@ impl Toolbox {
         Self { host, processes: Arc::new(exec::Processes::new()) }
     }
 
+    fn builtin(&self, current: &Current, clock: &SharedClock, agent_id: &str) -> Tools {
+        let settings = &current.settings;
+        tools::builtin(ToolEnv {
+            workspace: settings.agent(agent_id).workspace.clone(),
+            host: Arc::new(GatewayHost(self.host.clone())),
+            processes: self.processes.clone(),
+            egress: current.egress.clone(),
+            exec: settings.exec.clone(),
+            clock: clock.clone(),
+        })
+    }
+
     fn tools(&self, current: &Current, clock: &SharedClock, agent_id: &str) -> Tools {
         let settings = &current.settings;
         let agent = settings.agent(agent_id);
@@ -107,26 +129,17 @@ impl Toolbox {
         if let Some(tools) = made.get(&agent.id) {
             return tools.clone();
         }
-        let all = tools::builtin(ToolEnv {
-            workspace: agent.workspace.clone(),
-            host: Arc::new(GatewayHost(self.host.clone())),
-            processes: self.processes.clone(),
-            egress: current.egress.clone(),
-            exec: settings.exec.clone(),
-            clock: clock.clone(),
-        });
+        let all = self.builtin(current, clock, agent_id);
         let tools: Tools = all.into_iter().filter(|t| is_offered(settings, &t.spec().name)).collect();
         made.insert(agent.id.clone(), tools.clone());
         tools
     }
 }
 
-/// `tools.allow`, `tools.deny`, and whether commands may run and pages be fetched at all.
+/// `tools.allow`, `tools.deny`, and whether pages may be fetched at all. Which commands may run is asked at each of them.
 fn is_offered(settings: &Settings, name: &str) -> bool {
     let listed = |list: &[String]| list.iter().any(|n| n == name || n == "*");
-    let runs_commands = matches!(name, "exec" | "process");
     settings.tools_allow.as_deref().is_none_or(listed)
         && !listed(&settings.tools_deny)
-        && (settings.exec_allowed || !runs_commands)
         && (settings.fetch_allowed || name != "web_fetch")
 }

@@ -1,11 +1,12 @@
 //! Starting and stopping: what is made in which order, and what ends when.
 //!
-//! lock → key → settings → port → store → parts → cut runs → tasks → listener. The port is taken early, so that a second
+//! lock → key → settings → port → store → parts → open approvals → cut runs → tasks → listener. The port is taken early, so that a second
 //! gateway fails at once, and served last, so that whoever gets an answer has a gateway that works.
 
 mod bind;
 mod command_line;
 
+use crate::approvals::{self, Approvals};
 use crate::auth::rate_limit::RateLimit;
 use crate::connection::hello::Fixed;
 use crate::current::{Base, Current, Holder};
@@ -20,6 +21,7 @@ use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::shared::{Shared, Toolbox};
 use crate::tap::Tap;
+use crate::terminals::Terminals;
 use crate::{health, listener, runs};
 use config::{Env, Loaded, Paths};
 use model::{SecretString, SharedClock};
@@ -164,6 +166,7 @@ impl Gateway {
         let parts = Parts { base, loaded, log_file, on_config, settings, identity, addr, tap };
         let shared = parts.assemble(opened.store);
         seed_workspaces(&shared).await;
+        approvals::end_all_of_before(&shared).await?;
         runs::resume::all(&shared).await?;
         crate::cron::prepare(&shared).await;
         spawn_tasks(&shared, listeners.all);
@@ -256,6 +259,8 @@ impl Parts {
             rate_limit: RateLimit::new(settings.rate_limit.clone()),
             runs: Runs::new(settings.max_concurrent, settings.queue_cap),
             toolbox: Toolbox::new(weak.clone()),
+            approvals: Approvals::new(&base.paths.state_dir),
+            terminals: Terminals::default(),
             hub: Hub::new(Presence::new(own)),
             clock,
             paths: base.paths.clone(),
@@ -305,6 +310,8 @@ fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<TcpListener>) {
     lifecycle.supervise("ticks", move || ticks(s.clone()));
     let s = shared.clone();
     lifecycle.supervise("upkeep", move || upkeep(s.clone()));
+    let s = shared.clone();
+    lifecycle.supervise("approvals", move || approvals::run(s.clone()));
     let s = shared.clone();
     lifecycle.supervise("configuration", move || reload::watch(s.clone()));
     shared.channels.start_all(shared);

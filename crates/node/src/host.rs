@@ -2,6 +2,7 @@
 
 use crate::NodeOptions;
 use crate::replay::Replay;
+use exec::policy::ApprovalsFile;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -20,6 +21,8 @@ pub(crate) struct Host {
     pub(crate) working_dir: PathBuf,
     /// The disk that reports are about holds this directory.
     pub(crate) state_dir: PathBuf,
+    /// Which commands may run here.
+    pub(crate) approvals: ApprovalsFile,
     /// Who asked for what before.
     pub(crate) replay: Replay,
     /// Places for commands.
@@ -38,6 +41,7 @@ impl Host {
             path: path.unwrap_or_default(),
             working_dir,
             state_dir: options.state_dir.clone(),
+            approvals: ApprovalsFile::in_dir(&options.state_dir),
             replay: Replay::default(),
             places: Arc::new(Semaphore::new(MAX_RUNNING)),
         }

@@ -1,7 +1,8 @@
 //! The headless node host: connects to a gateway with a key of its own and runs what the gateway sends.
 //!
 //! Whether a command may be sent here is decided by the gateway (pairing of the device, then approval of its commands).
-//! The node refuses what it could not do as asked: another policy than its own, variables that would run other code.
+//! The node refuses what its host's own policy does not allow (`exec-approvals.json`), whatever the gateway says, and variables
+//! that would run other code.
 
 mod commands;
 mod hooks;

@@ -105,8 +105,11 @@ async fn what_cannot_be_done_as_asked_is_refused_with_the_reason() {
         ("system.run", json!({"command":sh,"env":{"PATH":"/x"}}), "PATH"),
         ("system.run", json!({"command":sh,"systemRunPlan":plan}), "is not the one of systemRunPlan"),
         ("system.run", json!({"command":sh,"cwd":"/tmp","systemRunPlan":good_plan}), "cwd is not the one"),
-        ("system.run", json!({"command":sh,"security":"allowlist"}), "cannot hold to security"),
-        ("system.run.prepare", json!({"command":sh,"ask":"always"}), "cannot hold to ask"),
+        ("system.run", json!({"command":sh,"security":"lax"}), "send one of deny, allowlist, full"),
+        ("system.run.prepare", json!({"command":sh,"ask":"never"}), "send one of off, on-miss, always"),
+        ("system.execApprovals.set", json!({}), "missing field `file`"),
+        ("system.execApprovals.set", json!({"file":{"version":1,"x":1}}), "at /file/x: unexpected property"),
+        ("system.execApprovals.set", json!({"file":{"version":2}}), "version is 2"),
         ("system.run.prepare", json!({"command":sh,"rawCommand":"false"}), "rawCommand does not match"),
         ("system.run.prepare", json!({"command":sh,"cwd":"nowhere"}), "nowhere"),
         ("system.run.prepare", json!({"command":sh,"cwd":"/etc/hostname"}), "not a directory"),
@@ -211,6 +214,72 @@ async fn the_same_key_runs_once_and_is_answered_each_time() {
                 (&three["payloadJSON"], &three["payloadJSON"])
             );
             assert_eq!(std::fs::read_to_string(&file).unwrap(), "once\n");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_hosts_document_decides_whatever_the_gateway_says() {
+    let bench = Bench::new().await;
+    let file = bench.work().join("ran");
+    let touch = format!("touch {}", file.display());
+    bench
+        .during(async {
+            let (mut peer, _) = bench.gateway.welcome().await;
+            invoke(&mut peer, "1", "system.execApprovals.get", json!({})).await;
+            let empty = payload(&mut peer).await;
+            assert_eq!(
+                (&empty["exists"], &empty["resolvedDefaults"]["security"]),
+                (&json!(false), &json!("full"))
+            );
+            let document = json!({"version":1,"agents":{"*":{"security":"allowlist","ask":"on-miss",
+                "allowlist":[{"pattern":"true"}]}}});
+            invoke(&mut peer, "2", "system.execApprovals.set", json!({"file":document})).await;
+            let set = payload(&mut peer).await;
+            invoke(&mut peer, "3", "system.execApprovals.set", json!({"file":{"version":1},"baseHash":"0"}))
+                .await;
+            let (stale, _) = result(&mut peer).await;
+            assert!(
+                stale["error"]["message"].as_str().unwrap().contains("changed since last load"),
+                "{stale}"
+            );
+
+            invoke(&mut peer, "4", "system.run", shell("true && true")).await;
+            assert_eq!(payload(&mut peer).await["success"], true, "it is listed");
+            for (id, more, says) in [
+                ("5", json!({}), "approval required"),
+                ("6", json!({"ask":"off","security":"full"}), "approval required"),
+                ("7", json!({"security":"deny"}), "security=deny"),
+                ("8", json!({"approved":true,"approvalDecision":"allow-once"}), "approval required"),
+            ] {
+                let mut params = shell(&touch);
+                params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+                invoke(&mut peer, id, "system.run", params).await;
+                let (refused, _) = result(&mut peer).await;
+                assert_eq!(refused["error"]["code"], "SYSTEM_RUN_DENIED", "{refused}");
+                assert_eq!(refused["error"]["message"], format!("SYSTEM_RUN_DENIED: {says}"));
+            }
+            assert!(!file.exists());
+
+            let argv = json!(["/bin/sh", "-c", touch]);
+            invoke(&mut peer, "9", "system.run.prepare", json!({"command":argv})).await;
+            let prepared = payload(&mut peer).await;
+            assert_eq!(prepared["execPolicy"], json!({"security":"allowlist","ask":"on-miss"}));
+            assert_eq!(prepared["plan"]["policySnapshot"]["allowlistRules"], json!([{"pattern":"true"}]));
+            assert_eq!(prepared["allowAlwaysCoverage"]["complete"], true);
+            let approved = json!({"command":argv,"systemRunPlan":prepared["plan"],"approved":true,
+                "approvalDecision":"allow-always","agentId":"main"});
+            invoke(&mut peer, "10", "system.run", approved).await;
+            assert_eq!(payload(&mut peer).await["success"], true);
+            assert!(file.exists());
+            let mut again = shell(&touch);
+            again["agentId"] = json!("main");
+            invoke(&mut peer, "11", "system.run", again).await;
+            assert_eq!(payload(&mut peer).await["success"], true, "allowed from now on");
+            invoke(&mut peer, "12", "system.execApprovals.get", json!({})).await;
+            let now = payload(&mut peer).await;
+            assert_ne!(now["hash"], set["hash"]);
+            assert_eq!(now["file"]["agents"]["main"]["allowlist"].as_array().unwrap().len(), 1);
         })
         .await;
 }

@@ -27,7 +27,16 @@ async fn it_introduces_itself_as_a_node_and_reports_the_hosts_state() {
             assert_eq!((&params["role"], &params["scopes"]), (&json!("node"), &json!([])));
             assert_eq!((&params["minProtocol"], &params["maxProtocol"]), (&json!(3), &json!(4)));
             assert_eq!(params["caps"], json!(["system"]));
-            assert_eq!(params["commands"], json!(["system.run", "system.run.prepare", "system.which"]));
+            assert_eq!(
+                params["commands"],
+                json!([
+                    "system.execApprovals.get",
+                    "system.execApprovals.set",
+                    "system.run",
+                    "system.run.prepare",
+                    "system.which"
+                ])
+            );
             assert_eq!(params["pathEnv"], "/usr/bin:/bin");
             assert_eq!(params["device"]["id"], bench.node_id());
 

@@ -23,4 +23,9 @@ pub const EVENTS: &[&str] = &[
     "device.pair.setup.deliveryUncertain",
     "cron",
     "heartbeat",
+    "exec.approval.requested",
+    "exec.approval.resolved",
+    "session.approval",
+    "terminal.data",
+    "terminal.exit",
 ];

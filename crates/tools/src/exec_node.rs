@@ -4,8 +4,9 @@ use crate::exec_tool::{Command, MAX_OUTPUT, both, report};
 use crate::text::clip;
 use crate::tool::Outcome;
 use crate::wait::{Waited, bounded};
-use crate::{Host, HostError, NodeCall, NodeInfo, node_choice};
+use crate::{Host, HostError, NodeCall, NodeInfo, NodeQuestion, node_choice};
 use agent::tool::{CommandResult, ToolContext};
+use exec::policy::{Request, Security};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 const PREPARE: Duration = Duration::from_secs(30);
 /// How much longer than the command itself its answer may take.
 const SLACK: Duration = Duration::from_secs(5);
+/// What a node says when it wants people to be asked first.
+const WANTS_APPROVAL: &str = "SYSTEM_RUN_DENIED: approval required";
 /// How much longer than the gateway's own deadline we wait, should it ever miss it.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -46,15 +49,20 @@ pub(crate) async fn run(
     check(node)?;
     let begun = Instant::now();
     let caller = Caller { host, node, context };
+    let policy = host.node_policy();
+    if policy.security == Security::Deny {
+        return Err("Not run: tools.exec allows no commands (security is deny).".into());
+    }
     let params = if node.commands.iter().any(|c| c == "system.run.prepare") {
-        let prepared = caller.invoke("system.run.prepare", prepare(command, context), PREPARE).await?;
+        let prepared = caller.invoke("system.run.prepare", prepare(command, policy, context), PREPARE).await;
+        let prepared = prepared.map_err(|refused| refused.text)?;
         planned(&prepared, command, limit, context).ok_or_else(|| {
             format!("Node {} sent a plan that cannot be read; update the node.", node_choice::label(node))
         })?
     } else {
         direct(command, limit, context)
     };
-    let answer = caller.invoke("system.run", params, limit + SLACK).await?;
+    let answer = caller.approved_run(with_policy(params, policy), limit + SLACK).await?;
     let ran = Ran::deserialize(&answer).map_err(|e| {
         let node = node_choice::label(node);
         format!(
@@ -87,8 +95,34 @@ struct Caller<'a> {
     context: &'a ToolContext,
 }
 
+/// A call that a node did not do.
+struct Refused {
+    /// What the model is told.
+    text: String,
+    /// Whether the node wants people to be asked first.
+    wants_approval: bool,
+}
+
 impl Caller<'_> {
-    async fn invoke(&self, command: &str, params: Value, timeout: Duration) -> Result<Value, String> {
+    /// Runs the command; where the node wants people to be asked first, asks them and runs it then.
+    async fn approved_run(&self, params: Value, timeout: Duration) -> Result<Value, String> {
+        let refused = match self.invoke("system.run", params.clone(), timeout).await {
+            Ok(answer) => return Ok(answer),
+            Err(refused) => refused,
+        };
+        let plan = params.get("systemRunPlan").filter(|_| refused.wants_approval);
+        let Some(plan) = plan.cloned() else { return Err(refused.text) };
+        let question =
+            NodeQuestion { node_id: self.node.node_id.clone(), plan, context: self.context.clone() };
+        let approval = self.host.ask_about(question).await.map_err(|e| format!("Not run: {}", e.message))?;
+        let mut params = params;
+        params["approved"] = json!(true);
+        params["approvalDecision"] = json!(approval.decision);
+        params["runId"] = json!(approval.id);
+        self.invoke("system.run", params, timeout).await.map_err(|refused| refused.text)
+    }
+
+    async fn invoke(&self, command: &str, params: Value, timeout: Duration) -> Result<Value, Refused> {
         let call = NodeCall {
             node_id: self.node.node_id.clone(),
             command: command.to_owned(),
@@ -101,27 +135,44 @@ impl Caller<'_> {
         let result = bounded(self.host.invoke_node(call), timeout + LAST, &self.context.cancel).await;
         match result {
             Waited::Done(Ok(value)) => Ok(value),
-            Waited::Done(Err(HostError { code, message })) => {
-                Err(format!("Node {name}, {command}: {code}: {message}"))
-            }
-            Waited::Late => {
-                Err(format!("Node {name} did not answer {command} within {} s.", timeout.as_secs()))
-            }
-            Waited::Cancelled => {
-                Err(format!("Cancelled while node {name} did {command}; it may still run there."))
-            }
+            Waited::Done(Err(HostError { code, message })) => Err(Refused {
+                text: format!("Node {name}, {command}: {code}: {message}"),
+                wants_approval: message.contains(WANTS_APPROVAL),
+            }),
+            Waited::Late => Err(Refused::because(format!(
+                "Node {name} did not answer {command} within {} s.",
+                timeout.as_secs()
+            ))),
+            Waited::Cancelled => Err(Refused::because(format!(
+                "Cancelled while node {name} did {command}; it may still run there."
+            ))),
         }
     }
 }
 
-fn prepare(command: &Command, context: &ToolContext) -> Value {
+impl Refused {
+    fn because(text: String) -> Self {
+        Self { text, wants_approval: false }
+    }
+}
+
+/// The gateway's say goes with the call: a node holds to the stricter of this and its own.
+fn with_policy(mut params: Value, policy: Request) -> Value {
+    if policy != Request::default() {
+        params["security"] = json!(policy.security);
+        params["ask"] = json!(policy.ask);
+    }
+    params
+}
+
+fn prepare(command: &Command, policy: Request, context: &ToolContext) -> Value {
     let mut params = Map::new();
     params.insert("command".into(), json!(exec::shell_argv(&command.text)));
     if let Some(cwd) = &command.cwd {
         params.insert("cwd".into(), json!(cwd));
     }
-    params.insert("security".into(), json!("full"));
-    params.insert("ask".into(), json!("off"));
+    params.insert("security".into(), json!(policy.security));
+    params.insert("ask".into(), json!(policy.ask));
     params.insert("rawCommand".into(), json!(command.text));
     params.insert("agentId".into(), json!(context.agent_id));
     params.insert("sessionKey".into(), json!(context.session_key));

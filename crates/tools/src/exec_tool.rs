@@ -1,7 +1,7 @@
 //! `exec`: a shell command beside the gateway or on a node.
 
 use crate::tool::{Outcome, finish, spec};
-use crate::{ExecDefaults, ExecHost, Host, ToolEnv, args, exec_node, files};
+use crate::{CommandToRun, ExecDefaults, ExecHost, Host, ToolEnv, args, exec_node, files};
 use agent::tool::{CommandResult, Tool, ToolContext, ToolFuture, ToolOutput};
 use exec::{CommandOutput, CommandSpec, Processes};
 use llm::ToolSpec;
@@ -99,7 +99,12 @@ impl Exec {
                     "host is gateway and node is {node:?}: leave one of them out. Nothing was run."
                 ));
             }
-            return if background { self.start(command).await } else { self.here(command, context).await };
+            let spec = self.admitted(&command, context).await?;
+            return if background {
+                self.start(spec, command.timeout).await
+            } else {
+                self.here(spec, command.timeout, context).await
+            };
         }
         if background {
             return Err(
@@ -112,34 +117,40 @@ impl Exec {
         exec_node::run(self.host.as_ref(), node, &command, limit, context).await
     }
 
-    async fn here(&self, command: Command, context: &ToolContext) -> Outcome {
-        let mut spec = self.command_spec(&command)?;
-        let limit = command.timeout.unwrap_or(self.defaults.timeout);
+    async fn here(&self, mut spec: CommandSpec, timeout: Option<Duration>, context: &ToolContext) -> Outcome {
+        let limit = timeout.unwrap_or(self.defaults.timeout);
         spec.timeout = Some(limit);
         let out = exec::run(spec, &context.cancel).await.map_err(|e| format!("Not run: {e}."))?;
         Ok(told(&out, limit))
     }
 
-    async fn start(&self, command: Command) -> Outcome {
-        let mut spec = self.command_spec(&command)?;
+    async fn start(&self, mut spec: CommandSpec, timeout: Option<Duration>) -> Outcome {
         // A server that is started for the user runs until it is stopped: only an explicit limit counts.
-        spec.timeout = command.timeout;
+        spec.timeout = timeout;
         let id = self.processes.start(spec).await.map_err(|e| format!("Not started: {e}."))?;
         Ok(ToolOutput::text(format!(
             "Started in the background as process {id}. Use the process tool to poll or kill it."
         )))
     }
 
-    fn command_spec(&self, command: &Command) -> Result<CommandSpec, String> {
+    /// Asks the gateway first: what comes back is what may run, if anything may.
+    async fn admitted(&self, command: &Command, context: &ToolContext) -> Result<CommandSpec, String> {
         let cwd = match &command.cwd {
             Some(cwd) => files::resolve(&self.workspace, cwd)?,
             None => self.workspace.clone(),
         };
+        let to_run = CommandToRun {
+            text: command.text.clone(),
+            cwd: cwd.clone(),
+            env_names: command.env.iter().map(|(name, _)| name.clone()).collect(),
+            context: context.clone(),
+        };
+        let argv = self.host.admit_command(to_run).await.map_err(|e| format!("Not run: {}", e.message))?;
         Ok(CommandSpec {
             cwd: Some(cwd),
             env: command.env.clone(),
             max_output: MAX_OUTPUT,
-            ..CommandSpec::new(exec::shell_argv(&command.text))
+            ..CommandSpec::new(argv)
         })
     }
 }

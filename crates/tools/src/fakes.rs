@@ -19,6 +19,7 @@ pub(crate) struct FakeHost {
     calls: Mutex<Vec<NodeCall>>,
     answers: Mutex<VecDeque<Result<Value, HostError>>>,
     sent: Mutex<Vec<OutgoingMessage>>,
+    asked: Mutex<Vec<Value>>,
 }
 
 impl FakeHost {
@@ -27,6 +28,9 @@ impl FakeHost {
     }
     pub(crate) fn calls(&self) -> Vec<NodeCall> {
         self.calls.lock().unwrap().clone()
+    }
+    pub(crate) fn asked(&self) -> Vec<Value> {
+        self.asked.lock().unwrap().clone()
     }
     pub(crate) fn sent(&self) -> Vec<OutgoingMessage> {
         self.sent.lock().unwrap().clone()
@@ -95,6 +99,26 @@ impl Host for FakeHost {
                 CronCall::Remove(id) => format!("remove {id}"),
                 CronCall::Run(id) => format!("run {id}"),
             }}))
+        })
+    }
+
+    fn admit_command<'a>(&'a self, command: CommandToRun) -> BoxFuture<'a, Result<Vec<String>, HostError>> {
+        Box::pin(async move {
+            if command.text.contains("forbidden") {
+                return Err(HostError { code: "FORBIDDEN".into(), message: "the policy says no".into() });
+            }
+            Ok(exec::shell_argv(&command.text))
+        })
+    }
+
+    fn node_policy(&self) -> exec::policy::Request {
+        exec::policy::Request::default()
+    }
+
+    fn ask_about<'a>(&'a self, question: NodeQuestion) -> BoxFuture<'a, Result<NodeApproval, HostError>> {
+        Box::pin(async move {
+            self.asked.lock().unwrap().push(question.plan);
+            Ok(NodeApproval { id: "approval-1".into(), decision: "allow-once".into() })
         })
     }
 

@@ -6,6 +6,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The host's word on which commands may run: not for the agent, whom it binds.
+const APPROVALS: &str = "exec-approvals.json";
+
 /// Held while a file is changed, so that two calls of one turn never lose each other's changes. Clones are the same
 /// lock.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +72,12 @@ pub(crate) fn regular(what: &str, path: &Path) -> Result<Metadata, String> {
 /// What went wrong, for the model; the old content is still there then.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if target.file_name().is_some_and(|n| n.eq_ignore_ascii_case(APPROVALS)) {
+        return Err(format!(
+            "Cannot write {}: which commands may run is the operator's to say.",
+            target.display()
+        ));
+    }
     let old = match std::fs::metadata(&target) {
         Ok(_) => Some(regular("write", &target)?),
         Err(e) if e.kind() == io::ErrorKind::NotFound => None,

@@ -1,7 +1,9 @@
 //! What tools need from the gateway.
 
+use agent::tool::ToolContext;
 use model::{Message, SessionKey};
 use serde_json::{Map, Value};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +26,13 @@ pub trait Host: Send + Sync + 'static {
     -> BoxFuture<'a, Result<Vec<Message>, HostError>>;
     /// Does something with jobs that run by themselves, for whoever speaks in a session.
     fn cron<'a>(&'a self, call: CronCall, session: SessionKey) -> BoxFuture<'a, Result<Value, HostError>>;
+    /// Asks whether a command may run beside the gateway, which may take until somebody has decided. What is given is to be
+    /// run instead of the command itself; an error says why nothing may.
+    fn admit_command<'a>(&'a self, command: CommandToRun) -> BoxFuture<'a, Result<Vec<String>, HostError>>;
+    /// How much an agent's commands may do on nodes, as far as the gateway has a say: security and ask.
+    fn node_policy(&self) -> exec::policy::Request;
+    /// Asks people about a command that a node wants them to be asked about.
+    fn ask_about<'a>(&'a self, question: NodeQuestion) -> BoxFuture<'a, Result<NodeApproval, HostError>>;
     /// How a session stands: model, tokens, cost and the like; an object.
     fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>>;
 }
@@ -85,6 +94,39 @@ pub enum CronCall {
     Remove(String),
     /// Runs the job with this id now.
     Run(String),
+}
+
+/// A command that is to run beside the gateway.
+#[derive(Debug, Clone)]
+pub struct CommandToRun {
+    /// The shell's text.
+    pub text: String,
+    /// Where it would run.
+    pub cwd: PathBuf,
+    /// The names of the variables that the call sets.
+    pub env_names: Vec<String>,
+    /// Where the call comes from.
+    pub context: ToolContext,
+}
+
+/// A command that a node has planned and wants people to be asked about.
+#[derive(Debug, Clone)]
+pub struct NodeQuestion {
+    /// The node's full id.
+    pub node_id: String,
+    /// What the node planned.
+    pub plan: Value,
+    /// Where the call comes from.
+    pub context: ToolContext,
+}
+
+/// What people decided about a command of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeApproval {
+    /// The approval's id; the run of the command carries it.
+    pub id: String,
+    /// `allow-once` or `allow-always`.
+    pub decision: String,
 }
 
 /// A message to send.

@@ -28,7 +28,10 @@ mod web_fetch;
 mod write;
 
 pub use egress::{Egress, EgressError, EgressPolicy, Fetched, Resolver, SystemResolver};
-pub use host::{BoxFuture, CronCall, Host, HostError, NodeCall, NodeInfo, OutgoingMessage, SessionInfo};
+pub use host::{
+    BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo, NodeQuestion,
+    OutgoingMessage, SessionInfo,
+};
 
 use agent::tool::{Tool, Tools};
 use model::SharedClock;

@@ -170,3 +170,58 @@ async fn cancelling_a_run_ends_its_calls() {
     let invoked = bench.call("nodes", json!({"action": "invoke", "command": "system.which"})).await;
     assert!(invoked.is_error && text(&invoked).contains("told the node"), "{invoked:?}");
 }
+
+#[tokio::test]
+async fn a_node_that_wants_people_asked_gets_their_decision_with_the_plan() {
+    let denied = |why: &str| HostError {
+        code: "SYSTEM_RUN_DENIED".into(),
+        message: format!("SYSTEM_RUN_DENIED: {why}"),
+    };
+    let bench = Bench::with_nodes(vec![node(ID, None)]);
+    bench.host.answer(Ok(json!({"plan": plan()})));
+    bench.host.answer(Err(denied("approval required")));
+    bench.host.answer(Ok(ran("Linux\n", 0)));
+    let out = bench.call("exec", json!({"command": "uname -a", "host": "node"})).await;
+    assert!(text(&out).ends_with("Linux"), "{out:?}");
+    assert_eq!(bench.host.asked(), [plan()]);
+    let run = &bench.host.calls()[2].params;
+    assert_eq!(
+        (&run["approved"], &run["approvalDecision"], &run["runId"], &run["systemRunPlan"]),
+        (&json!(true), &json!("allow-once"), &json!("approval-1"), &plan())
+    );
+
+    let bench = Bench::with_nodes(vec![node(ID, None)]);
+    bench.host.answer(Ok(json!({"plan": plan()})));
+    bench.host.answer(Err(denied("allowlist miss")));
+    let out = bench.call("exec", json!({"command": "uname -a", "host": "node"})).await;
+    assert!(out.is_error && text(&out).contains("allowlist miss"), "{out:?}");
+    assert!(bench.host.asked().is_empty(), "what the node refuses is not for people to decide");
+}
+
+#[tokio::test]
+async fn the_agent_does_not_write_what_binds_it() {
+    let bench = Bench::new();
+    std::os::unix::fs::symlink(bench.workspace().join("exec-approvals.json"), bench.workspace().join("link"))
+        .unwrap();
+    std::fs::write(bench.workspace().join("exec-approvals.json"), "mine").unwrap();
+    for (tool, arguments) in [
+        ("write", json!({"path": "exec-approvals.json", "content": "{}"})),
+        ("write", json!({"path": "link", "content": "{}"})),
+        ("edit", json!({"path": "exec-approvals.json", "edits": [{"oldText": "mine", "newText": "{}"}]})),
+        ("edit", json!({"path": "link", "edits": [{"oldText": "mine", "newText": "{}"}]})),
+    ] {
+        let out = bench.call(tool, arguments.clone()).await;
+        assert!(out.is_error, "{arguments}: {out:?}");
+    }
+    assert_eq!(std::fs::read_to_string(bench.workspace().join("exec-approvals.json")).unwrap(), "mine");
+}
+
+#[tokio::test]
+async fn what_the_gateway_does_not_admit_is_not_run() {
+    let bench = Bench::new();
+    for background in [false, true] {
+        let out = bench.call("exec", json!({"command": "touch forbidden", "background": background})).await;
+        assert!(out.is_error && text(&out).contains("Not run: the policy says no"), "{out:?}");
+    }
+    assert!(!bench.workspace().join("forbidden").exists());
+}

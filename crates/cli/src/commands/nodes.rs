@@ -2,8 +2,10 @@
 
 pub(super) mod invoke;
 mod pairing;
-pub(super) mod pick;
+mod pick;
 mod rename;
+
+pub(super) use pick::pick;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
@@ -149,7 +151,7 @@ fn stats(node: &Value) -> Option<String> {
 async fn describe(args: DescribeArgs, ctx: &Context) -> Result<(), Failure> {
     let link = Link::dial_for(ctx, &args.connect, "node.describe").await?;
     let nodes = link.call("node.list", json!({})).await?;
-    let id = pick::pick(list(&nodes, "/nodes"), &args.node)?;
+    let id = pick(list(&nodes, "/nodes"), &args.node)?;
     let node = link.call("node.describe", json!({"nodeId": id})).await?;
     link.leave().await;
     ctx.out.show(&node, || about(ctx, &node))

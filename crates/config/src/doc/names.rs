@@ -29,6 +29,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("gateway.controlUi", &["dangerouslyDisableDeviceAuth", "enabled", "basePath", "experimental", "root",
         "environment", "communityInvite", "github", "sessionObserver", "embedSandbox", "allowExternalEmbedUrls",
         "automaticallyFetchFavicons", "allowedOrigins", "dangerouslyAllowHostHeaderOriginFallback"]),
+    ("gateway.terminal", &["enabled", "shell", "detachedSessionTimeoutSeconds"]),
     ("gateway.nodes", &["browser", "pairing", "pluginTools", "allowSkills", "commands"]),
     ("gateway.nodes.pairing", &["autoApproveLocal", "autoApproveCidrs", "sshVerify"]),
     ("gateway.nodes.commands", &["allow", "deny"]),

@@ -61,6 +61,8 @@ pub struct GatewayConfig {
     pub auth: AuthConfig,
     /// `controlUi`: the browser interface.
     pub control_ui: ControlUiConfig,
+    /// `terminal`: shells for operators.
+    pub terminal: TerminalConfig,
     /// `trustedProxies`: addresses or CIDR ranges whose forwarding headers are believed.
     pub trusted_proxies: Vec<String>,
     /// `nodes`: pairing and commands of nodes.
@@ -76,6 +78,36 @@ pub struct GatewayConfig {
 pub struct ControlUiConfig {
     /// `allowedOrigins`: further origins that browsers may come from.
     pub allowed_origins: Vec<String>,
+}
+
+/// `gateway.terminal`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TerminalConfig {
+    /// `enabled`: whether administrators may open shells on the gateway's host. True by default.
+    pub enabled: bool,
+    /// `shell`: the program; unset is that of `SHELL`.
+    pub shell: Option<String>,
+    /// `detachedSessionTimeoutSeconds`: how long a shell outlives its connection. 300 by default.
+    pub detached_seconds: u64,
+}
+
+impl TerminalConfig {
+    fn read(s: &Section<'_>) -> Self {
+        let default = Self::default();
+        Self {
+            enabled: s.boolean("enabled").unwrap_or(default.enabled),
+            shell: s.text("shell").filter(|shell| !shell.trim().is_empty()),
+            detached_seconds: s
+                .integer("detachedSessionTimeoutSeconds", 0..=86_400)
+                .unwrap_or(default.detached_seconds),
+        }
+    }
+}
+
+impl Default for TerminalConfig {
+    fn default() -> Self {
+        Self { enabled: true, shell: None, detached_seconds: 300 }
+    }
 }
 
 /// `gateway.nodes`.
@@ -118,6 +150,7 @@ impl Default for GatewayConfig {
             custom_bind_host: None,
             auth: AuthConfig::default(),
             control_ui: ControlUiConfig::default(),
+            terminal: TerminalConfig::default(),
             trusted_proxies: Vec::new(),
             nodes: NodesConfig::default(),
             reload: ReloadMode::Hybrid,
@@ -148,6 +181,7 @@ impl GatewayConfig {
             bind,
             custom_bind_host: custom_host(s, bind),
             auth: s.section("auth", AuthConfig::read),
+            terminal: s.section("terminal", TerminalConfig::read),
             control_ui: s.section("controlUi", |ui| ControlUiConfig {
                 allowed_origins: ui.texts("allowedOrigins").unwrap_or_default(),
             }),

@@ -149,6 +149,11 @@ impl ConnHandle {
         &self.0.principal
     }
 
+    /// Bytes that wait for this client.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.0.queued_bytes.load(Ordering::Relaxed)
+    }
+
     /// Answers a request with what a method gave.
     pub(crate) fn answer(&self, request_id: &str, answer: Answer) {
         match answer {

@@ -4,6 +4,7 @@ pub(crate) mod nodes;
 pub(crate) mod policy;
 pub(crate) mod presence;
 
+use crate::approvals::question::Requester;
 use crate::connection::handshake::Admitted;
 use crate::connection::hello::to_raw;
 use crate::connection::outbound::{ConnHandle, Event, Principal};
@@ -38,6 +39,10 @@ pub(crate) enum Audience<'a> {
     SessionMessages(&'a SessionKey),
     /// One node's or device's connections.
     Device(&'a str),
+    /// Operators who may decide about a question of this one's.
+    Approvers(&'a Requester),
+    /// The same, of those who asked for the messages of this session.
+    SessionApprovers(&'a SessionKey, &'a Requester),
     /// Those who may see this much of the gateway's health, and no more.
     Seeing(Sight),
 }
@@ -50,12 +55,20 @@ struct Member {
 }
 
 impl Member {
+    fn may_decide(&self, requester: &Requester) -> bool {
+        requester.may_see(self.handle.principal(), self.handle.id())
+    }
+
     fn hears(&self, audience: Audience<'_>) -> bool {
         match audience {
             Audience::All => true,
             Audience::Operators(scope) => self.handle.principal().may(scope),
             Audience::SessionList => self.session_list,
             Audience::SessionMessages(key) => self.messages.contains(key),
+            Audience::Approvers(requester) => self.may_decide(requester),
+            Audience::SessionApprovers(key, requester) => {
+                self.messages.contains(key) && self.may_decide(requester)
+            }
             Audience::Seeing(sight) => Sight::of(self.handle.principal()) == sight,
             Audience::Device(id) => self.handle.principal().device_id.as_deref() == Some(id),
         }
@@ -167,6 +180,11 @@ impl Hub {
         self.members().values().any(|m| m.hears(to))
     }
 
+    /// Whether anybody but this connection may decide about a question.
+    pub(crate) fn can_be_asked(&self, requester: &Requester, but: &str) -> bool {
+        self.members().values().any(|m| m.handle.id() != but && m.may_decide(requester))
+    }
+
     fn broadcast_presence(&self) {
         let payload = json!({"presence": &*self.presence.list_raw()});
         self.broadcast_versioned(Audience::Operators(Scope::Read), "presence", &payload);
@@ -213,6 +231,7 @@ impl Hub {
     fn leave(&self, shared: &Shared, handle: &ConnHandle) {
         self.members().remove(handle.id());
         nodes::leave(shared, handle);
+        shared.terminals.connection_left(handle.id());
         if self.presence.disconnected(handle, shared.clock.now_ms()) {
             self.broadcast_presence();
         }

@@ -1,9 +1,10 @@
 //! From an inbound row to a session: who may speak, which session hears it, and in which way it queues.
 
 use super::{Claim, Work};
+use crate::chat_commands::{self, Parsed, Speaker};
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
-use channels::policy::{Access, decide, new_pairing_code, pairing_reply};
+use channels::policy::{Access, decide, is_named, new_pairing_code, pairing_reply};
 use config::{DmScope, GroupScope};
 use model::{ChatKind, Inbound, Outbound, SessionKey};
 use std::sync::Arc;
@@ -71,7 +72,10 @@ async fn from_channel(
 ) -> Result<Option<Submitted>, store::StoreError> {
     let inbound = &row.inbound;
     match access(shared, inbound).await? {
-        Some(Access::Allow) => return Ok(Some(submit(shared, row, claim))),
+        Some(Access::Allow) => match chat_commands::parse(&inbound.text) {
+            Some(command) if inbound.images.is_empty() => answer_command(shared, &row, &command).await?,
+            _ => return Ok(Some(submit(shared, row, claim))),
+        },
         Some(Access::NeedsPairing) => offer_pairing(shared, &row).await?,
         Some(Access::Ignore(reason)) => {
             tracing::info!(channel = %inbound.channel, sender = %inbound.sender.id, reason, "message ignored");
@@ -84,6 +88,40 @@ async fn from_channel(
         }
     }
     Ok(None)
+}
+
+/// Answers a command at once. Its answer and the end of the row are one commit: a crash before it does the command again,
+/// which does no harm.
+async fn answer_command(
+    shared: &Arc<Shared>,
+    row: &InboundRow,
+    command: &Parsed<'_>,
+) -> Result<(), store::StoreError> {
+    let inbound = &row.inbound;
+    let Inbound { channel, account, sender, .. } = inbound;
+    let paired = shared.store.channel_allowed(channel, account, &sender.id).await?;
+    let settings = shared.settings();
+    let named = settings.access_policy(channel).is_some_and(|policy| is_named(policy, inbound, paired));
+    let speaker = Speaker {
+        key: session_of(shared, inbound),
+        decides_as: named.then(|| ("channel".to_owned(), format!("{channel}:{account}"))),
+        may_reset: true,
+    };
+    let text = match chat_commands::run(shared, &speaker, command).await {
+        Ok(text) => text,
+        Err(error) => format!("⚠️ {}", error.message),
+    };
+    let reply = |text| Outbound {
+        channel: channel.clone(),
+        account: account.clone(),
+        to: inbound.chat.id.clone(),
+        text,
+        reply_to: None,
+    };
+    let pieces = channels::Telegram::split(&text).into_iter().map(reply).collect();
+    shared.store.close_inbound(vec![row.id], "command", pieces).await?;
+    shared.outbox.wake();
+    Ok(())
 }
 
 /// Answers a stranger with a code, once: a second message within the hour gets no second answer. Code, answer and the

@@ -1,12 +1,17 @@
 //! The gateway, as the agent's tools see it.
 
+use crate::approvals;
 use crate::hub::nodes::Invoke;
 use crate::shared::Shared;
+use exec::policy::{Ask, Request, Security};
 use model::{Message, Outbound, SessionKey};
 use protocol::ErrorShape;
 use serde_json::{Value, json};
 use std::sync::{Arc, Weak};
-use tools::{BoxFuture, CronCall, Host, HostError, NodeCall, NodeInfo, OutgoingMessage, SessionInfo};
+use tools::{
+    BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo, NodeQuestion,
+    OutgoingMessage, SessionInfo,
+};
 
 /// A way back to the gateway that does not keep it alive.
 pub(crate) struct GatewayHost(pub(crate) Weak<Shared>);
@@ -91,6 +96,9 @@ impl Host for GatewayHost {
     fn invoke_node<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>> {
         Box::pin(async move {
             let shared = self.shared()?;
+            approvals::nodes::check_claims(&shared, &call.node_id, &call.command, Some(&call.params))
+                .await
+                .map_err(host_error)?;
             let invoke = Invoke {
                 node_id: call.node_id,
                 command: call.command,
@@ -166,6 +174,20 @@ impl Host for GatewayHost {
                 .await
                 .map_err(|refusal| HostError { code: "INVALID_REQUEST".into(), message: refusal.to_string() })
         })
+    }
+
+    fn admit_command<'a>(&'a self, command: CommandToRun) -> BoxFuture<'a, Result<Vec<String>, HostError>> {
+        Box::pin(async move { approvals::admission::admit(&self.shared()?, command).await })
+    }
+
+    /// Nothing runs on nodes on the word of a gateway that is stopping.
+    fn node_policy(&self) -> Request {
+        let stopping = Request { security: Security::Deny, ask: Ask::Off };
+        self.shared().map_or(stopping, |shared| shared.settings().exec_request)
+    }
+
+    fn ask_about<'a>(&'a self, question: NodeQuestion) -> BoxFuture<'a, Result<NodeApproval, HostError>> {
+        Box::pin(async move { approvals::nodes::ask_about(&self.shared()?, question).await })
     }
 
     fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>> {

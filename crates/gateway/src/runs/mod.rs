@@ -3,6 +3,7 @@
 //! Everything that is to be answered is an inbound row in the store before it gets here, so that a crash loses nothing:
 //! what is queued in memory is only the order of work.
 
+pub(crate) mod abort;
 pub(crate) mod compact;
 pub(crate) mod dispatch;
 pub(crate) mod events;

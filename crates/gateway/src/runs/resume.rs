@@ -9,7 +9,7 @@ use agent::resume::plan_resume;
 use model::SessionKey;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Run, RunStatus, StoreError};
+use store::{ApprovalStatus, Run, RunStatus, StoreError};
 
 /// A run that was cut this often is ended with an apology: it may be what brings the gateway down.
 const MAX_RESUMES: i64 = 10;
@@ -71,7 +71,10 @@ pub(super) async fn begin(
     }
     let messages: Vec<_> = entries.iter().map(|e| e.message.clone()).collect();
     let tools = shared.tools_for(&current, key.agent_id());
-    let plan = plan_resume(&messages, &tools, shared.clock.now_ms());
+    let asked = shared.store.approvals_of_run(&run.run_id).await?;
+    let waited = asked.into_iter().filter(|a| a.status == ApprovalStatus::Cancelled);
+    let unbegun: Vec<String> = waited.filter_map(|a| a.tool_call_id).collect();
+    let plan = plan_resume(&messages, &tools, &unbegun, shared.clock.now_ms());
     if !plan.append.is_empty() {
         entries.extend(shared.store.append(&run.run_id, plan.append, vec![], vec![]).await?);
     }

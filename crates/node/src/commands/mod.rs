@@ -1,6 +1,8 @@
 //! The commands that this node knows.
 
+mod approvals;
 mod params;
+mod policy;
 mod prepare;
 mod run;
 mod which;
@@ -15,7 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 /// The commands that the node declares, and that an operator approves. `node.host.stats` is known besides; it tells
 /// nothing that the node does not report by itself.
-pub(crate) const DECLARED: &[&str] = &["system.run", "system.run.prepare", "system.which"];
+pub(crate) const DECLARED: &[&str] = &[
+    "system.execApprovals.get",
+    "system.execApprovals.set",
+    "system.run",
+    "system.run.prepare",
+    "system.which",
+];
 
 /// How long a command that starts no program may take, where the gateway names no time.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -66,6 +74,10 @@ async fn look(host: &Host, request: &InvokeRequest) -> Result<Value, Failure> {
     let params = request.params_json.as_deref();
     match request.command.as_str() {
         "system.run.prepare" => prepare::prepare(host, params::read("system.run.prepare", params)?).await,
+        "system.execApprovals.get" => approvals::get(host).await,
+        "system.execApprovals.set" => {
+            approvals::set(host, params::read("system.execApprovals.set", params)?).await
+        }
         "system.which" => which::which(host, params::read("system.which", params)?).await,
         "node.host.stats" => {
             let stats = stats::read(&host.state_dir).await;

@@ -16,19 +16,3 @@ pub(super) fn check_argv(command: &str, argv: &[String]) -> Result<(), Failure> 
         _ => Err(Failure::invalid(format!("invalid {command} params: at /command: must name a program"))),
     }
 }
-
-/// The policy of this node is `full` and never asks: it has nobody to ask and no allow-list. A gateway that wants less
-/// to be allowed must not be given more.
-pub(super) fn check_policy(security: Option<&str>, ask: Option<&str>) -> Result<(), Failure> {
-    if let Some(other) = security.filter(|s| *s != "full") {
-        return Err(Failure::invalid(format!(
-            "this node cannot hold to security {other:?}: it has no allow-list; decide on the gateway and send \"full\""
-        )));
-    }
-    if let Some(other) = ask.filter(|a| *a != "off") {
-        return Err(Failure::invalid(format!(
-            "this node cannot hold to ask {other:?}: it has nobody to ask; approve on the gateway and send \"off\""
-        )));
-    }
-    Ok(())
-}

@@ -1,7 +1,8 @@
 //! `system.run.prepare`: what exactly would run, and where. The plan comes back with `system.run`, so that what was
 //! approved is what runs.
 
-use super::params::{check_argv, check_policy};
+use super::params::check_argv;
+use super::policy::{self, ToLookAt};
 use crate::host::Host;
 use crate::invoke::Failure;
 use serde::Deserialize;
@@ -29,12 +30,20 @@ pub(super) struct Params {
 /// The plan, with the policy of this node.
 pub(super) async fn prepare(host: &Host, params: Params) -> Result<Value, Failure> {
     check_argv("system.run.prepare", &params.command)?;
-    check_policy(params.security.as_deref(), params.ask.as_deref())?;
+    let request = policy::request(params.security.as_deref(), params.ask.as_deref())?;
     let text = exec::display_argv(&params.command);
     if let Some(raw) = &params.raw_command {
         check_preview(raw, &params.command, &text)?;
     }
     let cwd = real_directory(&host.working_dir, params.cwd.as_deref()).await?;
+    let to_look_at = ToLookAt {
+        argv: params.command.clone(),
+        cwd: cwd.clone(),
+        agent: params.agent_id.clone().unwrap_or_default(),
+        request,
+        sets_variables: false,
+    };
+    let looked = policy::look(host, to_look_at).await?;
     Ok(json!({
         "plan": {
             "argv": params.command,
@@ -43,12 +52,10 @@ pub(super) async fn prepare(host: &Host, params: Params) -> Result<Value, Failur
             "commandPreview": params.raw_command,
             "agentId": params.agent_id,
             "sessionKey": params.session_key,
-            "policySnapshot": {
-                "security": "full", "ask": "off", "askFallback": "deny", "autoAllowSkills": false, "allowlistRules": [],
-            },
+            "policySnapshot": looked.snapshot(),
         },
-        "execPolicy": {"security": "full", "ask": "off"},
-        "allowAlwaysCoverage": {"complete": false, "patterns": []},
+        "execPolicy": {"security": looked.policy.security, "ask": looked.policy.ask},
+        "allowAlwaysCoverage": looked.coverage(),
     }))
 }
 

@@ -1,7 +1,8 @@
 //! `system.run`: runs a command line and says what came of it.
 
 use super::Answer;
-use super::params::{check_argv, check_policy};
+use super::params::check_argv;
+use super::policy::{self, Looked, ToLookAt};
 use crate::host::Host;
 use crate::invoke::Failure;
 use crate::progress::Progress;
@@ -39,6 +40,13 @@ pub(super) struct Params {
     #[serde(default)]
     ask: Option<String>,
     #[serde(default)]
+    agent_id: Option<String>,
+    /// The gateway's word that people were asked about the plan.
+    #[serde(default)]
+    approved: Option<bool>,
+    #[serde(default)]
+    approval_decision: Option<String>,
+    #[serde(default)]
     suppress_notify_on_exit: Option<bool>,
 }
 
@@ -56,7 +64,14 @@ pub(super) async fn run(
     (waits, cancel): (Option<Duration>, &CancellationToken),
     progress: &Progress,
 ) -> Result<Answer, Failure> {
-    let spec = spec(host, &params, waits)?;
+    let mut spec = spec(host, &params, waits)?;
+    let looked = look(host, &params, &spec).await?;
+    // What people approved is a plan; without one nobody knows what they saw.
+    let approved = params.approved == Some(true) && params.system_run_plan.is_some();
+    spec.argv = looked.admit(&params.command, approved)?;
+    if approved && params.approval_decision.as_deref() == Some("allow-always") {
+        policy::remember(host, &looked, params.agent_id.as_deref().unwrap_or_default()).await;
+    }
     let text = exec::display_argv(&params.command);
     let watch = |bytes: &[u8]| progress.push(bytes);
     let output =
@@ -79,12 +94,11 @@ pub(super) async fn run(
 
 fn spec(host: &Host, params: &Params, waits: Option<Duration>) -> Result<CommandSpec, Failure> {
     check_argv("system.run", &params.command)?;
-    check_policy(params.security.as_deref(), params.ask.as_deref())?;
     let cwd = directory(params)?;
     let overrides: Vec<(String, String)> = params.env.clone().unwrap_or_default().into_iter().collect();
     exec::check_env_overrides(&overrides).map_err(|e| Failure::invalid(e.to_string()))?;
     let mut spec = CommandSpec::new(params.command.clone());
-    spec.cwd = Some(cwd.map_or_else(|| host.working_dir.clone(), |named| host.working_dir.join(named)));
+    spec.cwd = Some(policy::directory(&host.working_dir, cwd.as_deref()));
     if !host.path.is_empty() {
         // The node's own, so that commands find what `system.which` finds.
         spec.env.push(("PATH".to_owned(), host.path.clone()));
@@ -93,6 +107,17 @@ fn spec(host: &Host, params: &Params, waits: Option<Duration>) -> Result<Command
     let asked = params.timeout_ms.filter(|ms| *ms > 0).map_or(DEFAULT_TIMEOUT, Duration::from_millis);
     spec.timeout = Some(waits.map_or(asked, |w| w.min(asked)));
     Ok(spec)
+}
+
+async fn look(host: &Host, params: &Params, spec: &CommandSpec) -> Result<Looked, Failure> {
+    let to_look_at = ToLookAt {
+        argv: params.command.clone(),
+        cwd: spec.cwd.clone().unwrap_or_else(|| host.working_dir.clone()),
+        agent: params.agent_id.clone().unwrap_or_default(),
+        request: policy::request(params.security.as_deref(), params.ask.as_deref())?,
+        sets_variables: params.env.as_ref().is_some_and(|env| !env.is_empty()),
+    };
+    policy::look(host, to_look_at).await
 }
 
 /// What was planned is what runs, and where.

@@ -53,7 +53,7 @@ async fn dropping_it_at_any_point_leaves_every_call_with_a_result_after_resuming
             return;
         }
         let mut messages = stage.memory.all();
-        let plan = plan_resume(&messages, &stage.setup.tools, 2_000);
+        let plan = plan_resume(&messages, &stage.setup.tools, &[], 2_000);
         let effects_again = plan.rerun.iter().any(|(_, name, _)| name == "change");
         assert!(!effects_again, "cut after {polls} polls");
         messages.extend(plan.append);

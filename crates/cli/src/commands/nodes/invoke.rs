@@ -47,7 +47,7 @@ const WAY: Duration = Duration::from_secs(10);
 pub(super) async fn run(args: InvokeArgs, ctx: &Context) -> Result<(), Failure> {
     let link = Link::dial_for(ctx, &args.connect, "node.invoke").await?;
     let nodes = link.call("node.list", json!({})).await?;
-    let id = pick::pick(list(&nodes, "/nodes"), &args.node)?;
+    let id = pick(list(&nodes, "/nodes"), &args.node)?;
     let params = json!({
         "nodeId": id,
         "command": args.command,

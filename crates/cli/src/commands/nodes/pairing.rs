@@ -104,7 +104,7 @@ pub(super) async fn reject(args: RequestArgs, ctx: &Context) -> Result<(), Failu
 pub(super) async fn remove(args: RemoveArgs, ctx: &Context) -> Result<(), Failure> {
     let link = Link::dial(ctx, &args.connect, &scope_names(&[Scope::Read, Scope::Pairing])).await?;
     let nodes = link.call("node.list", json!({})).await?;
-    let id = pick::pick(list(&nodes, "/nodes"), &args.node)?;
+    let id = pick(list(&nodes, "/nodes"), &args.node)?;
     let payload = link.call("node.pair.remove", json!({"nodeId": id})).await?;
     link.leave().await;
     ctx.out.show(&payload, || printable(&format!("{} is no node any more", args.node)))

@@ -27,7 +27,7 @@ pub(super) struct RenameArgs {
 pub(super) async fn run(args: RenameArgs, ctx: &Context) -> Result<(), Failure> {
     let link = Link::dial(ctx, &args.connect, &scope_names(&[Scope::Read, Scope::Pairing])).await?;
     let nodes = link.call("node.list", json!({})).await?;
-    let id = pick::pick(list(&nodes, "/nodes"), &args.node)?;
+    let id = pick(list(&nodes, "/nodes"), &args.node)?;
     let payload = link.call("node.rename", json!({"nodeId": id, "displayName": args.name})).await?;
     link.leave().await;
     ctx.out.show(&payload, || printable(&format!("{} is called {} now", args.node, args.name)))

@@ -1,7 +1,7 @@
 //! `chat.abort`: stops a session's running turn, or takes a waiting message out.
 
 use crate::methods::{Answer, Call, store_error, submit};
-use crate::runs::finish;
+use crate::runs;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,7 +16,6 @@ struct Params {
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let key = submit::session_key(&call, Some(&p.session_key), p.agent_id.as_deref())?;
-    let (mut aborted, removed) = call.shared.runs.abort(&key, p.run_id.as_deref());
-    aborted.extend(finish::close_waiting(&call.shared, &key, removed).await.map_err(store_error)?);
+    let aborted = runs::abort::abort(&call.shared, &key, p.run_id.as_deref()).await.map_err(store_error)?;
     Ok(json!({"ok": true, "aborted": !aborted.is_empty(), "runIds": aborted}).into())
 }

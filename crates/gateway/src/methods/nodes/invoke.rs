@@ -1,5 +1,6 @@
 //! `node.invoke`: calls a command on a node and waits for its result.
 
+use crate::approvals;
 use crate::connection::hello::to_raw;
 use crate::hub::nodes::{DEFAULT_TIMEOUT, Invoke, MAX_TIMEOUT};
 use crate::hub::policy;
@@ -51,6 +52,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         idempotency_key: p.idempotency_key,
     };
     let work = async {
+        approvals::nodes::check_claims(&shared, &p.node_id, &p.command, invoke.params.as_ref()).await?;
         let text = shared.hub.nodes.invoke(&shared, invoke).await?;
         let payload: Option<&RawValue> = text.as_deref().and_then(|t| serde_json::from_str(t).ok());
         let invoked = Invoked {

@@ -1,0 +1,231 @@
+//! Whether a command may run beside the gateway: what the policy says, and what people say where it wants them asked.
+
+use super::question::{Body, Question, Requester, prompt, route_of};
+use super::{ALLOW_ALWAYS, ALLOW_ONCE, DENY, ask, end, no_route, run_aborted, timeout};
+use crate::hub::Audience;
+use crate::shared::Shared;
+use agent::tool::ToolContext;
+use exec::policy::{AllowEntry, Analysis, Ask, Place, Policy, Unclear, Use, Verdict, analyse};
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Approval, ApprovalStatus};
+use tools::{CommandToRun, HostError};
+
+/// The end of a question comes from the task that ends questions; should that ever fail, nobody waits for ever.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// What is known of a command before it runs.
+struct Looked {
+    policy: Policy,
+    analysis: Result<Analysis, Unclear>,
+    used: Option<Vec<Use>>,
+    cwd: PathBuf,
+}
+
+fn refused(message: impl Into<String>) -> HostError {
+    HostError { code: "FORBIDDEN".into(), message: message.into() }
+}
+
+/// The argument list to run. An error says why nothing may run.
+pub(crate) async fn admit(shared: &Arc<Shared>, command: CommandToRun) -> Result<Vec<String>, HostError> {
+    let looked = look(shared, &command).await?;
+    let listed = looked.used.is_some();
+    match looked.policy.verdict(listed) {
+        Verdict::Run if looked.policy.security == exec::policy::Security::Full => {
+            Ok(exec::shell_argv(&command.text))
+        }
+        Verdict::Run => Ok(listed_argv(shared, &command, looked)),
+        Verdict::Refuse => Err(refused(not_allowed(shared, &looked))),
+        Verdict::Ask => match ask_people(shared, &command, &looked).await? {
+            Answer::Allowed => Ok(exec::shell_argv(&command.text)),
+            Answer::Denied => {
+                Err(refused("the operator denied this command. Do not try it in another form."))
+            }
+            Answer::None(_) if looked.policy.runs_unanswered(listed) => Ok(if listed {
+                listed_argv(shared, &command, looked)
+            } else {
+                exec::shell_argv(&command.text)
+            }),
+            Answer::None(why) => Err(refused(why)),
+        },
+    }
+}
+
+/// Looks at the policy, the list and the command.
+async fn look(shared: &Arc<Shared>, command: &CommandToRun) -> Result<Looked, HostError> {
+    let (file, request) = (shared.approvals.file.clone(), shared.settings().exec_request);
+    let agent = command.context.agent_id.clone();
+    let (text, cwd, sets_variables) =
+        (command.text.clone(), command.cwd.clone(), !command.env_names.is_empty());
+    let work = move || {
+        let document = file.read().map_err(|e| refused(e.to_string()))?.document;
+        let policy = Policy::effective(request, &document, &agent);
+        let cwd = cwd.canonicalize().map_err(|e| refused(format!("{}: {e}", cwd.display())))?;
+        let path = std::env::var("PATH").unwrap_or_default();
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let place = Place { cwd: &cwd, path: &path, home: home.as_deref() };
+        let analysis = analyse(&exec::shell_argv(&text), place);
+        // A variable can make a listed program do anything else.
+        let used =
+            analysis.as_ref().ok().filter(|_| !sets_variables).and_then(|a| a.listed(&policy.allowlist));
+        Ok(Looked { policy, analysis, used, cwd })
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| refused(format!("the policy could not be read: {e}")))?
+}
+
+/// What runs of a listed command: the programs that were looked at. That they were used is noted.
+fn listed_argv(shared: &Arc<Shared>, command: &CommandToRun, looked: Looked) -> Vec<String> {
+    let (file, now) = (shared.approvals.file.clone(), shared.clock.now_ms());
+    let (agent, text) = (command.context.agent_id.clone(), command.text.clone());
+    let used = looked.used.unwrap_or_default();
+    let note = move || {
+        if let Err(error) = file.note_use(&agent, &used, &text, now) {
+            tracing::warn!(%error, "the use of an allow-list entry was not noted");
+        }
+    };
+    // Nobody waits for the note; the command does not depend on it.
+    shared.lifecycle.spawn(async move {
+        let _ = tokio::task::spawn_blocking(note).await;
+    });
+    looked.analysis.map_or_else(|_| exec::shell_argv(&command.text), |a| a.pinned().to_vec())
+}
+
+fn not_allowed(shared: &Shared, looked: &Looked) -> String {
+    let file = shared.approvals.file.path().display();
+    if looked.policy.security == exec::policy::Security::Deny {
+        return format!("no commands are allowed here: security is deny in tools.exec or {file}.");
+    }
+    let why = match &looked.analysis {
+        Err(unclear) => format!("the allow-list cannot vouch for it, because {unclear}"),
+        Ok(_) => "not every program in it is on the allow-list, or variables are set".to_owned(),
+    };
+    format!(
+        "{why}. The operator can allow a program with `openclaw approvals allowlist add --gateway PATTERN`, or have \
+         commands asked about with tools.exec.mode \"ask\"."
+    )
+}
+
+/// What people said.
+pub(super) enum Answer {
+    Allowed,
+    Denied,
+    /// Nobody said anything; why.
+    None(String),
+}
+
+async fn ask_people(
+    shared: &Arc<Shared>,
+    command: &CommandToRun,
+    looked: &Looked,
+) -> Result<Answer, HostError> {
+    let grants = looked.analysis.as_ref().ok().and_then(Analysis::grants);
+    let grants = grants.filter(|_| looked.policy.ask != Ask::Always && command.env_names.is_empty());
+    let mut request = Map::new();
+    request.insert("command".into(), json!(command.text));
+    request.insert("cwd".into(), json!(looked.cwd.to_string_lossy()));
+    request.insert("host".into(), json!("gateway"));
+    request.insert("nodeId".into(), Value::Null);
+    if !command.env_names.is_empty() {
+        request.insert("envKeys".into(), json!(command.env_names));
+    }
+    request.insert("security".into(), json!(looked.policy.security));
+    request.insert("ask".into(), json!(looked.policy.ask));
+    let asking = Asking { request, plan: None, grants };
+    let (_, answer) = put(shared, &command.context, asking).await?;
+    Ok(answer)
+}
+
+/// A question of the agent's.
+pub(super) struct Asking {
+    pub(super) request: Map<String, Value>,
+    pub(super) plan: Option<Value>,
+    /// What `allow-always` would add to the list; without it, it is not offered.
+    pub(super) grants: Option<Vec<AllowEntry>>,
+}
+
+/// Asks and waits: the approval, and what people said.
+pub(super) async fn put(
+    shared: &Arc<Shared>,
+    context: &ToolContext,
+    asking: Asking,
+) -> Result<(Approval, Answer), HostError> {
+    let Asking { mut request, plan, grants } = asking;
+    request.insert("agentId".into(), json!(context.agent_id));
+    request.insert("sessionKey".into(), json!(context.session_key));
+    request.insert("runId".into(), json!(context.run_id));
+    request.insert("toolCallId".into(), json!(context.tool_call_id));
+    let store = |e: store::StoreError| refused(e.to_string());
+    let route = route_of(shared.store.run(&context.run_id).await.map_err(store)?.and_then(|run| run.route));
+    if let Some((channel, account, to)) = &route {
+        request.insert("turnSourceChannel".into(), json!(channel));
+        request.insert("turnSourceAccountId".into(), json!(account));
+        request.insert("turnSourceTo".into(), json!(to));
+    }
+    let offers_always = grants.is_some() || (plan.is_some() && request.get("ask") != Some(&json!("always")));
+    let allowed: &[&str] =
+        if offers_always { &[ALLOW_ONCE, ALLOW_ALWAYS, DENY] } else { &[ALLOW_ONCE, DENY] };
+    let body = Body {
+        request,
+        allowed: allowed.iter().map(|d| (*d).to_owned()).collect(),
+        requester: Requester::default(),
+        route,
+        plan,
+        quiet: false,
+    };
+    let reachable = body.route.is_some() || shared.hub.has_audience(Audience::Approvers(&body.requester));
+    let id = model::new_id();
+    let wait = super::DEFAULT_TIMEOUT;
+    let tell = prompt(&id, &body, wait).into_iter().collect();
+    let question = Question {
+        id,
+        body,
+        timeout: wait,
+        run_id: Some(context.run_id.clone()),
+        tool_call_id: Some(context.tool_call_id.clone()),
+        grants: grants.map(|g| (context.agent_id.clone(), g)),
+        tell,
+    };
+    let asked = ask(shared, question).await.map_err(|e| refused(e.message))?;
+    let mut ended = asked.ended;
+    let id = asked.approval.id.clone();
+    if !reachable {
+        end(shared, &id, no_route()).await.map_err(store)?;
+    }
+    let gave_up = tokio::select! {
+        biased;
+        () = async { drop(ended.wait_for(Option::is_some).await) } => None,
+        () = context.cancel.cancelled() => Some(run_aborted()),
+        () = tokio::time::sleep(wait + SLACK) => Some(timeout()),
+    };
+    if let Some(gave_up) = gave_up {
+        end(shared, &id, gave_up).await.map_err(store)?;
+    }
+    let approval = shared.store.approval(&id).await.map_err(store)?;
+    let approval = approval.ok_or_else(|| refused("the approval is gone; the command was not run."))?;
+    let answer = answer_of(&approval);
+    if matches!(answer, Answer::Allowed) && approval.body.get("plan").is_none_or(Value::is_null) {
+        // Used up before it runs: whatever happens, this decision starts nothing twice.
+        shared.store.use_approval(&id).await.map_err(store)?;
+    }
+    Ok((approval, answer))
+}
+
+fn answer_of(approval: &Approval) -> Answer {
+    match (approval.status, approval.reason.as_deref()) {
+        (ApprovalStatus::Allowed, _) => Answer::Allowed,
+        (ApprovalStatus::Denied, Some("no-route")) => Answer::None(
+            "the policy wants an operator asked, and nobody can be: no operator with operator.approvals is connected, \
+             and the message came from no chat."
+                .into(),
+        ),
+        (ApprovalStatus::Denied, _) => Answer::Denied,
+        (ApprovalStatus::Cancelled, _) => Answer::None("the run was aborted while it waited for approval.".into()),
+        (ApprovalStatus::Expired | ApprovalStatus::Pending, _) => Answer::None(
+            "an operator was asked and did not answer in time. Say that you need an approval, and go on without it.".into(),
+        ),
+    }
+}

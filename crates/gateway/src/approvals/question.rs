@@ -1,0 +1,202 @@
+//! What is asked, as it is kept, and what people in a chat read of it.
+
+use crate::connection::outbound::{ConnHandle, Principal};
+use exec::policy::AllowEntry;
+use model::Outbound;
+use protocol::Scope;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::time::Duration;
+use store::{Approval, Route};
+
+/// Characters of a command that a chat message shows.
+const MAX_SHOWN: usize = 1500;
+/// Characters of an id that are enough for a person to type.
+const SHORT_ID: usize = 8;
+
+/// A question to be asked.
+pub(crate) struct Question {
+    pub(crate) id: String,
+    pub(crate) body: Body,
+    pub(crate) timeout: Duration,
+    pub(crate) run_id: Option<String>,
+    pub(crate) tool_call_id: Option<String>,
+    /// What `allow-always` adds to which agent's list.
+    pub(crate) grants: Option<(String, Vec<AllowEntry>)>,
+    /// What goes out with it.
+    pub(crate) tell: Vec<Outbound>,
+}
+
+/// What is kept of a question. Values of variables are not in it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Body {
+    /// As clients know it: `command`, `cwd`, `host`, `agentId`, `sessionKey` …
+    pub(crate) request: Map<String, Value>,
+    /// The decisions that are offered.
+    pub(crate) allowed: Vec<String>,
+    /// Who asked.
+    pub(crate) requester: Requester,
+    /// Where people were told of it.
+    pub(crate) route: Option<(String, String, String)>,
+    /// The list of programs of a plan that a node runs, for which alone it counts.
+    pub(crate) plan: Option<Value>,
+    /// Nobody is told.
+    pub(crate) quiet: bool,
+}
+
+/// Who asked. An agent's own question has neither.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Requester {
+    /// The device.
+    pub(crate) device_id: Option<String>,
+    /// The connection, where there is no device.
+    pub(crate) conn_id: Option<String>,
+    /// Devices that may decide too.
+    pub(crate) reviewers: Vec<String>,
+}
+
+impl Requester {
+    /// The client behind a connection.
+    pub(crate) fn client(conn: &ConnHandle) -> Self {
+        let device_id = conn.principal().device_id.clone();
+        let conn_id = device_id.is_none().then(|| conn.id().to_owned());
+        Self { device_id, conn_id, reviewers: vec![] }
+    }
+
+    /// Whether this connection may see the question and decide about it: administrators everything, others with
+    /// `operator.approvals` what the agent asked, what they asked themselves, and what they were named for.
+    pub(crate) fn may_see(&self, principal: &Principal, conn_id: &str) -> bool {
+        if principal.may(Scope::Admin) {
+            return true;
+        }
+        if !principal.may(Scope::Approvals) {
+            return false;
+        }
+        let device = principal.device_id.as_ref();
+        if device.is_some_and(|d| self.reviewers.contains(d)) {
+            return true;
+        }
+        match (&self.device_id, &self.conn_id) {
+            (Some(asked), _) => device == Some(asked),
+            (None, Some(asked)) => asked == conn_id,
+            (None, None) => self.reviewers.is_empty(),
+        }
+    }
+}
+
+impl Body {
+    /// As it was kept. What this program cannot read of an older one offers no decision but `deny`.
+    pub(crate) fn of(approval: &Approval) -> Self {
+        serde_json::from_value(approval.body.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// A text of the request.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.request.get(name).and_then(Value::as_str)
+    }
+
+    /// The session whose work it is about.
+    pub(crate) fn session_key(&self) -> Option<&str> {
+        self.text("sessionKey")
+    }
+}
+
+/// A message to where a question was asked.
+fn to_route(route: &(String, String, String), text: String) -> Outbound {
+    let (channel, account, to) = route.clone();
+    Outbound { channel, account, to, text, reply_to: None }
+}
+
+/// What the chat reads whose message led to the question.
+pub(crate) fn prompt(id: &str, body: &Body, timeout: Duration) -> Option<Outbound> {
+    let route = body.route.as_ref()?;
+    let command = body.text("command").unwrap_or_default();
+    let mut shown: String = command.chars().take(MAX_SHOWN).collect();
+    if shown.len() < command.len() {
+        shown.push_str(" …");
+    }
+    let place = match (body.text("host"), body.text("nodeId")) {
+        (Some("node"), Some(node)) => format!("on node {}", node.chars().take(12).collect::<String>()),
+        _ => "on the gateway".to_owned(),
+    };
+    let cwd = body.text("cwd").map(|c| format!(" in {c}")).unwrap_or_default();
+    let id: String = id.chars().take(SHORT_ID).collect();
+    let decisions = body.allowed.join("|");
+    // A fence that the command cannot close.
+    let fence = "`".repeat(longest_run(&shown).max(2) + 1);
+    let minutes = timeout.as_secs().div_ceil(60);
+    Some(to_route(
+        route,
+        format!(
+            "🔐 I would like to run this {place}{cwd}:\n{fence}\n{shown}\n{fence}\nAnswer within {minutes} min: `/approve {id} {decisions}`"
+        ),
+    ))
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// What that chat reads where the gateway was restarted meanwhile.
+pub(crate) fn news_of_restart(approval: &Approval) -> Option<Outbound> {
+    let body = Body::of(approval);
+    let id: String = approval.id.chars().take(SHORT_ID).collect();
+    let text =
+        format!("🔐 Approval {id} has ended: the gateway was restarted meanwhile. The command was not run.");
+    body.route.as_ref().map(|route| to_route(route, text))
+}
+
+/// Where the chat is that a run answers.
+pub(crate) fn route_of(route: Option<Route>) -> Option<(String, String, String)> {
+    route.map(|r| (r.channel, r.account, r.to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn who_may_see_a_question() {
+        let nobody = Requester::default();
+        let device = Requester { device_id: Some("d".into()), ..Requester::default() };
+        let conn = Requester { conn_id: Some("c".into()), ..Requester::default() };
+        let named = Requester { reviewers: vec!["d".into()], ..Requester::default() };
+        let may = |requester: &Requester, scopes: &[&str], device: Option<&str>, conn: &str| {
+            let mut principal = Principal::of_test("operator", scopes);
+            principal.device_id = device.map(str::to_owned);
+            requester.may_see(&principal, conn)
+        };
+        const APPROVALS: &[&str] = &["operator.approvals"];
+        for (requester, device, conn, sees) in [
+            (&nobody, None, "x", true),
+            (&device, Some("d"), "x", true),
+            (&device, Some("e"), "x", false),
+            (&device, None, "x", false),
+            (&conn, None, "c", true),
+            (&conn, Some("d"), "x", false),
+            (&named, Some("d"), "x", true),
+            (&named, Some("e"), "x", false),
+        ] {
+            assert_eq!(may(requester, APPROVALS, device, conn), sees, "{requester:?} {device:?} {conn}");
+            assert!(may(requester, &["operator.admin"], None, "x"));
+            assert!(!may(requester, &["operator.write"], device, conn));
+        }
+    }
+
+    #[test]
+    fn a_command_cannot_break_out_of_its_frame() {
+        let mut body = Body { allowed: vec!["deny".into()], ..Body::default() };
+        body.route = Some(("telegram".into(), "default".into(), "1".into()));
+        body.request = json!({"command": "a\n````\nrun", "cwd": "/w"}).as_object().cloned().unwrap();
+        let text = prompt("0123456789", &body, Duration::from_secs(90)).unwrap().text;
+        assert!(text.contains("\n`````\na\n````\nrun\n`````\n"), "{text}");
+        assert!(text.ends_with("within 2 min: `/approve 01234567 deny`"), "{text}");
+    }
+}

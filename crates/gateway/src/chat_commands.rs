@@ -1,0 +1,166 @@
+//! Commands that people write into a chat, `/status` and the like. They are answered at once, past the session's queue: what
+//! stops a turn or decides what it waits for must not wait behind it.
+
+mod approve;
+mod show;
+
+use crate::methods::store_error;
+use crate::runs;
+use crate::shared::Shared;
+use model::SessionKey;
+use protocol::ErrorShape;
+use std::sync::Arc;
+
+/// A command.
+#[derive(Debug)]
+pub(crate) struct ChatCommand {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    /// As `commands.list` sorts them.
+    pub(crate) category: &'static str,
+    pub(crate) args: &'static [ChatArg],
+    act: Act,
+}
+
+/// A word behind a command.
+#[derive(Debug)]
+pub(crate) struct ChatArg {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) required: bool,
+    pub(crate) choices: &'static [&'static str],
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Help,
+    Status,
+    Model,
+    Reset,
+    Stop,
+    Approve,
+}
+
+const fn plain(
+    name: &'static str,
+    description: &'static str,
+    category: &'static str,
+    act: Act,
+) -> ChatCommand {
+    ChatCommand { name, description, category, args: &[], act }
+}
+
+/// Every command there is.
+pub(crate) const COMMANDS: &[ChatCommand] = &[
+    plain("help", "Show the commands.", "status", Act::Help),
+    plain("commands", "Show the commands.", "status", Act::Help),
+    plain("status", "Show how this session stands.", "status", Act::Status),
+    plain("model", "Show the model in use and those that are configured.", "options", Act::Model),
+    plain("new", "Begin a new conversation; the old one is kept.", "session", Act::Reset),
+    plain("reset", "Begin a new conversation; the old one is kept.", "session", Act::Reset),
+    plain("stop", "Stop the answer that is under way.", "session", Act::Stop),
+    ChatCommand {
+        name: "approve",
+        description: "Decide about a command that waits for approval.",
+        category: "management",
+        args: &[
+            ChatArg { name: "id", description: "The approval's id", required: true, choices: &[] },
+            ChatArg {
+                name: "decision",
+                description: "What may happen",
+                required: true,
+                choices: &["allow-once", "allow-always", "deny"],
+            },
+        ],
+        act: Act::Approve,
+    },
+];
+
+/// Who writes a command, and what that gives them.
+pub(crate) struct Speaker {
+    /// The session that the chat speaks to.
+    pub(crate) key: SessionKey,
+    /// As whom decisions are noted; `None` where they may not decide.
+    pub(crate) decides_as: Option<(String, String)>,
+    /// Whether they may begin a new conversation.
+    pub(crate) may_reset: bool,
+}
+
+/// A command and what stands behind it.
+#[derive(Debug)]
+pub(crate) struct Parsed<'a> {
+    command: &'static ChatCommand,
+    rest: &'a str,
+}
+
+/// Reads a message that is nothing but a command. Unknown ones are messages like others: the agent may know them.
+pub(crate) fn parse(text: &str) -> Option<Parsed<'_>> {
+    let line = text.trim().strip_prefix('/')?;
+    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    // `/status@our_bot`, as Telegram writes it in groups.
+    let name = word.split_once('@').map_or(word, |(name, _)| name);
+    let command = COMMANDS.iter().find(|c| c.name.eq_ignore_ascii_case(name))?;
+    let rest = rest.trim();
+    // `/new`, and then a text, is a text for the agent.
+    (rest.is_empty() || !command.args.is_empty()).then_some(Parsed { command, rest })
+}
+
+/// Does what the command says, and gives what the chat is to read. The same command again does no harm.
+pub(crate) async fn run(
+    shared: &Arc<Shared>,
+    speaker: &Speaker,
+    parsed: &Parsed<'_>,
+) -> Result<String, ErrorShape> {
+    match parsed.command.act {
+        Act::Help => Ok(show::help()),
+        Act::Status => show::status(shared, &speaker.key).await,
+        Act::Model => Ok(show::model(shared, speaker.key.agent_id())),
+        Act::Reset if speaker.may_reset => reset(shared, &speaker.key).await,
+        Act::Reset => Ok("A new conversation is for operators with operator.admin.".into()),
+        Act::Stop => stop(shared, &speaker.key).await,
+        Act::Approve => approve::run(shared, speaker, parsed.rest).await,
+    }
+}
+
+async fn reset(shared: &Arc<Shared>, key: &SessionKey) -> Result<String, ErrorShape> {
+    // A turn that writes to the old transcript would answer into nothing.
+    if !shared.runs.running(key).is_empty() {
+        return Ok("I am still answering; /stop first.".into());
+    }
+    match shared.store.reset_session(key).await.map_err(store_error)? {
+        Some(_) => runs::events::session_changed(shared, key, "reset").await,
+        None => return Ok("This is a new conversation already.".into()),
+    }
+    Ok("✅ A new conversation.".into())
+}
+
+async fn stop(shared: &Arc<Shared>, key: &SessionKey) -> Result<String, ErrorShape> {
+    let stopped = runs::abort::abort(shared, key, None).await.map_err(store_error)?;
+    Ok(if stopped.is_empty() { "Nothing is under way.".into() } else { "🛑 Stopped.".into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_told_from_messages() {
+        for (text, name) in [
+            ("/status", Some("status")),
+            (" /Status\n", Some("status")),
+            ("/status@our_bot", Some("status")),
+            ("/status please", None),
+            ("/approve", Some("approve")),
+            ("/approve abc deny", Some("approve")),
+            ("/new hello", None),
+            ("status", None),
+            ("say /status", None),
+            ("/unknown", None),
+            ("/", None),
+            ("//status", None),
+            ("", None),
+        ] {
+            assert_eq!(parse(text).map(|p| p.command.name), name, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `/approve ID allow-once|allow-always|deny`.
+
+use super::Speaker;
+use crate::approvals::{self, ALLOW_ALWAYS, ALLOW_ONCE, DENY, NotDecided};
+use crate::shared::Shared;
+use protocol::ErrorShape;
+
+/// A chat decides about what its own session asks, and nothing else.
+pub(super) async fn run(shared: &Shared, speaker: &Speaker, rest: &str) -> Result<String, ErrorShape> {
+    let Some(resolver) = speaker.decides_as.clone() else {
+        return Ok("You may not decide about commands here.".into());
+    };
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let decision = |word: &str| match word.to_ascii_lowercase().as_str() {
+        "allow-once" | "allow" | "once" => Some(ALLOW_ONCE),
+        "allow-always" | "always" => Some(ALLOW_ALWAYS),
+        "deny" => Some(DENY),
+        _ => None,
+    };
+    let Some((id, decision)) = (match words.as_slice() {
+        [id, word] => decision(word).map(|d| (*id, d)),
+        _ => None,
+    }) else {
+        return Ok("Write it as /approve ID allow-once, /approve ID allow-always or /approve ID deny.".into());
+    };
+    let key = speaker.key.to_string();
+    let sees = |body: &approvals::question::Body| body.session_key() == Some(&key);
+    Ok(match approvals::decide(shared, id, decision, resolver, sees).await {
+        Ok(_) if decision == DENY => "❌ Denied. It was not run.".into(),
+        Ok(_) if decision == ALLOW_ALWAYS => "✅ Allowed, from now on in that directory.".into(),
+        Ok(_) => "✅ Allowed once.".into(),
+        Err(NotDecided::Unknown) => {
+            format!("There is no approval {id} that waits here; it may have expired.")
+        }
+        Err(NotDecided::Ambiguous) => format!("Several approvals begin with {id}; write more of the id."),
+        Err(NotDecided::AlreadyResolved) => "It was decided otherwise already.".into(),
+        Err(NotDecided::NotOffered(decision)) => {
+            format!("{decision} is not possible for this command; allow-once or deny it.")
+        }
+        Err(NotDecided::Store(error)) => return Err(error),
+    })
+}

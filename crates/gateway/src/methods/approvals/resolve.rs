@@ -1,0 +1,87 @@
+//! `exec.approval.resolve` and `approval.resolve`: decides about a command that waits. The first decision counts.
+
+use crate::approvals::question::Body;
+use crate::approvals::{self, ALLOW_ALWAYS, ALLOW_ONCE, DENY, NotDecided, wire};
+use crate::methods::{Answer, Call, store_error};
+use protocol::ErrorShape;
+use serde::Deserialize;
+use serde_json::json;
+
+#[derive(Deserialize)]
+struct Params {
+    id: String,
+    decision: String,
+}
+
+pub(super) async fn exec(mut call: Call) -> Answer {
+    let p: Params = call.params()?;
+    let decision = [ALLOW_ONCE, ALLOW_ALWAYS, DENY].into_iter().find(|d| *d == p.decision);
+    let decision = decision.ok_or_else(|| ErrorShape::invalid("invalid decision"))?;
+    decide(&call, &p.id, decision).await.map_err(refusal)?;
+    Ok(json!({"ok": true}).into())
+}
+
+#[derive(Deserialize)]
+struct AnyParams {
+    id: String,
+    kind: String,
+    decision: String,
+}
+
+pub(super) async fn any(mut call: Call) -> Answer {
+    let p: AnyParams = call.params()?;
+    let Some(decision) =
+        [ALLOW_ONCE, ALLOW_ALWAYS, DENY].into_iter().find(|d| p.kind == "exec" && *d == p.decision)
+    else {
+        return Err(not_found());
+    };
+    // Here an id is whole.
+    let before = call.shared.store.approval(&p.id).await.map_err(store_error)?;
+    let before = before.filter(|a| sees(&call)(&Body::of(a))).ok_or_else(not_found)?;
+    let applied = before.status == store::ApprovalStatus::Pending;
+    match decide(&call, &p.id, decision).await {
+        Ok(approval) => Ok(json!({"applied": applied, "approval": wire::full_snapshot(&approval)}).into()),
+        // Somebody else was first: the recorded decision is the answer.
+        Err(NotDecided::AlreadyResolved) => {
+            let approval = call.shared.store.approval(&p.id).await.map_err(store_error)?;
+            let approval = approval.ok_or_else(not_found)?;
+            Ok(json!({"applied": false, "approval": wire::full_snapshot(&approval)}).into())
+        }
+        Err(other) => Err(refusal(other)),
+    }
+}
+
+async fn decide(call: &Call, id: &str, decision: &'static str) -> Result<store::Approval, NotDecided> {
+    let principal = call.conn.principal();
+    let resolver = match &principal.device_id {
+        Some(device) => ("device".to_owned(), device.clone()),
+        None => ("runtime".to_owned(), principal.client_id.clone()),
+    };
+    approvals::decide(&call.shared, id, decision, resolver, sees(call)).await
+}
+
+/// What this connection may see.
+pub(super) fn sees(call: &Call) -> impl Fn(&Body) -> bool {
+    |body| body.requester.may_see(call.conn.principal(), call.conn.id())
+}
+
+pub(super) fn refusal(error: NotDecided) -> ErrorShape {
+    match error {
+        NotDecided::Unknown => ErrorShape::invalid("unknown or expired approval id").with_details(json!({
+            "reason": "APPROVAL_NOT_FOUND",
+            "remediation": "ask again: approvals that wait end with their time or with a restart of the gateway",
+        })),
+        NotDecided::Ambiguous => ErrorShape::invalid("ambiguous approval id prefix; use the full id"),
+        NotDecided::AlreadyResolved => ErrorShape::invalid("approval already resolved")
+            .with_details(json!({"reason": "APPROVAL_ALREADY_RESOLVED"})),
+        NotDecided::NotOffered(decision) => {
+            ErrorShape::invalid(format!("{decision} is unavailable for this command"))
+                .with_details(json!({"reason": "APPROVAL_ALLOW_ALWAYS_UNAVAILABLE"}))
+        }
+        NotDecided::Store(error) => error,
+    }
+}
+
+pub(super) fn not_found() -> ErrorShape {
+    ErrorShape::invalid("approval not found").with_details(json!({"reason": "APPROVAL_NOT_FOUND"}))
+}

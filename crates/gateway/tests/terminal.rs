@@ -1,0 +1,192 @@
+//! Shells for administrators: what is typed and printed, who looks on, and how they end.
+
+// Helpers outside of test functions may end the test too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::ask::Ask;
+use support::{Raw, gateway_with};
+
+const SHELL: &str = r#"terminal: { shell: "/bin/sh" },"#;
+
+async fn open(operator: &mut Raw) -> String {
+    let opened = operator.call("terminal.open", json!({"cols": 80, "rows": 24})).await;
+    assert_eq!(
+        (&opened["shell"], &opened["confined"], &opened["agentId"]),
+        (&json!("/bin/sh"), &json!(false), &json!("main"))
+    );
+    opened["sessionId"].as_str().unwrap().to_owned()
+}
+
+async fn input(operator: &mut Raw, id: &str, data: &str) -> Value {
+    operator.call("terminal.input", json!({"sessionId": id, "data": data})).await["ok"].clone()
+}
+
+/// Waits until this was printed. What is typed is echoed, so that tests look for what only a program can have made.
+async fn printed(operator: &mut Raw, wanted: &str) {
+    let mut text = String::new();
+    let mut at = 0;
+    while !text.contains(wanted) {
+        let (n, event) = operator.event(at, |e| e["event"] == "terminal.data").await;
+        text.push_str(event["payload"]["data"].as_str().unwrap());
+        at = n + 1;
+    }
+}
+
+async fn exit(operator: &mut Raw) -> Value {
+    operator.event(0, |e| e["event"] == "terminal.exit").await.1["payload"].clone()
+}
+
+#[tokio::test]
+async fn a_shell_is_typed_into_resized_and_ends() {
+    let gateway = gateway_with(SHELL).await;
+    let mut operator = Raw::connected(gateway.port(), &Ask::operator()).await;
+    let id = open(&mut operator).await;
+    assert_eq!(input(&mut operator, &id, "echo $((40+2)) é\n").await, true);
+    printed(&mut operator, "42 é").await;
+    let size = json!({"sessionId": id, "cols": 100, "rows": 30});
+    assert_eq!(operator.call("terminal.resize", size).await["ok"], true);
+    input(&mut operator, &id, "stty size\n").await;
+    printed(&mut operator, "30 100").await;
+    let listed = operator.call("terminal.list", json!({})).await;
+    assert_eq!(
+        (&listed["sessions"][0]["sessionId"], &listed["sessions"][0]["attached"]),
+        (&json!(id), &json!(true))
+    );
+    input(&mut operator, &id, "exit 3\n").await;
+    let ended = exit(&mut operator).await;
+    assert_eq!(
+        (&ended["reason"], &ended["exitCode"], &ended["sessionId"]),
+        (&json!("process_exit"), &json!(3), &json!(id))
+    );
+    assert_eq!(input(&mut operator, &id, "x").await, false, "it is gone");
+    assert_eq!(operator.call("terminal.list", json!({})).await["sessions"], json!([]));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn closing_kills_what_was_started_in_it() {
+    let gateway = gateway_with(SHELL).await;
+    let mut operator = Raw::connected(gateway.port(), &Ask::operator()).await;
+    let id = open(&mut operator).await;
+    let pipe = gateway.state_dir().join("alive");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // A job in the background that would not go by itself; the pipe ends with the last who holds it.
+    let job = format!(
+        "set -m; (trap '' HUP TERM; exec 9> {}; echo held >&9; sleep 300) & echo $((1+1))started\n",
+        pipe.display()
+    );
+    input(&mut operator, &id, &job).await;
+    let reading = tokio::task::spawn_blocking(move || std::fs::read_to_string(pipe).unwrap());
+    printed(&mut operator, "2started").await;
+    assert_eq!(operator.call("terminal.close", json!({"sessionId": id})).await["ok"], true);
+    assert_eq!(exit(&mut operator).await["reason"], "closed");
+    let held =
+        tokio::time::timeout(support::PATIENCE, reading).await.expect("nobody holds the pipe").unwrap();
+    assert!(held == "held\n" || held.is_empty(), "{held}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_shell_outlives_its_connection_and_is_taken_over() {
+    let gateway = gateway_with(SHELL).await;
+    let mut first = Raw::connected(gateway.port(), &Ask::operator()).await;
+    let id = open(&mut first).await;
+    input(&mut first, &id, "echo $((40+2))\n").await;
+    printed(&mut first, "42").await;
+    let mut second = Raw::connected(gateway.port(), &Ask::operator()).await;
+    assert_eq!(input(&mut second, &id, "x").await, false, "it looks at nothing yet");
+    first.leave().await;
+    let attached = second.call("terminal.attach", json!({"sessionId": id})).await;
+    assert!(attached["buffer"].as_str().unwrap().contains("42"), "{attached}");
+    input(&mut second, &id, "echo $((50+5))\n").await;
+    printed(&mut second, "55").await;
+    let mut third = Raw::connected(gateway.port(), &Ask::operator()).await;
+    third.call("terminal.attach", json!({"sessionId": id})).await;
+    assert_eq!(exit(&mut second).await["reason"], "detached");
+    assert_eq!(input(&mut second, &id, "x").await, false);
+    third.fails("terminal.attach", json!({"sessionId": "nothing"})).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_shell_that_nobody_comes_back_to_ends() {
+    let gateway = gateway_with(r#"terminal: { shell: "/bin/sh", detachedSessionTimeoutSeconds: 0 },"#).await;
+    let mut first = Raw::connected(gateway.port(), &Ask::operator()).await;
+    let id = open(&mut first).await;
+    let pipe = gateway.state_dir().join("alive");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    input(&mut first, &id, &format!("exec 9> {}; echo $((1+1))go\n", pipe.display())).await;
+    let reading = tokio::task::spawn_blocking(move || std::fs::read_to_string(pipe).unwrap());
+    printed(&mut first, "2go").await;
+    first.leave().await;
+    tokio::time::timeout(support::PATIENCE, reading).await.expect("the shell ends").unwrap();
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_up_its_own_program_alone() {
+    let gateway = gateway_with(SHELL).await;
+    let mut slow = Raw::connected(gateway.port(), &Ask::operator()).await;
+    let id = open(&mut slow).await;
+    let done = gateway.state_dir().join("done");
+    // Far more than is ever queued for a client.
+    let flood = format!("head -c 40000000 /dev/zero | tr '\\0' x; echo > {}\n", done.display());
+    input(&mut slow, &id, &flood).await;
+    let mut other = Raw::connected(gateway.port(), &Ask::operator()).await;
+    other.assert_open().await;
+    assert!(!done.exists(), "the program waits for its reader");
+    // Once it reads, all of it comes, and it was never closed for being slow.
+    let mut bytes = 0;
+    let mut at = 0;
+    while bytes < 40_000_000 {
+        let (n, event) = slow.event(at, |e| e["event"] == "terminal.data").await;
+        bytes += event["payload"]["data"].as_str().unwrap().len();
+        slow.events.truncate(n);
+        at = 0;
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn shells_are_for_administrators_where_they_are_switched_on() {
+    let gateway = gateway_with(SHELL).await;
+    let ask = Ask::operator().scopes(&["operator.write", "operator.approvals"]);
+    let mut other = Raw::connected(gateway.port(), &ask).await;
+    for (method, params) in [
+        ("terminal.open", json!({"cols": 80, "rows": 24})),
+        ("terminal.attach", json!({"sessionId": "x"})),
+        ("terminal.list", json!({})),
+    ] {
+        assert_eq!(
+            other.fails(method, params).await["details"]["missingScope"],
+            "operator.admin",
+            "{method}"
+        );
+    }
+    let mut operator = Raw::connected(gateway.port(), &Ask::operator()).await;
+    for (params, says) in [
+        (json!({"cols": 80}), "must have required property 'rows'"),
+        (json!({"cols": 80, "rows": 0}), "must be >= 1"),
+        (json!({"cols": 2001, "rows": 24}), "must be <= 2000"),
+        (json!({"cols": 80, "rows": 24, "agentId": "nobody"}), "unknown agent"),
+        (json!({"cols": 80, "rows": 24, "catalog": {"catalogId": "c"}}), "unknown session catalog"),
+    ] {
+        let error = operator.fails("terminal.open", params).await;
+        assert!(error["message"].as_str().unwrap().contains(says), "{error}");
+    }
+    for _ in 0..32 {
+        open(&mut operator).await;
+    }
+    let error = operator.fails("terminal.open", json!({"cols": 80, "rows": 24})).await;
+    assert!(error["message"].as_str().unwrap().contains("32 terminals"), "{error}");
+    gateway.stop().await;
+
+    let gateway = gateway_with("terminal: { enabled: false },").await;
+    let mut operator = Raw::connected(gateway.port(), &Ask::operator()).await;
+    let error = operator.fails("terminal.open", json!({"cols": 80, "rows": 24})).await;
+    assert!(error["message"].as_str().unwrap().contains("disabled"), "{error}");
+    gateway.stop().await;
+}
