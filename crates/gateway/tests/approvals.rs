@@ -304,9 +304,9 @@ async fn the_chat_that_asked_decides() {
     assert!(prompt.contains("touch") && prompt.contains("allow-once|deny"), "{prompt}");
     let id = told_id(&prompt);
     // Another chat's session does not see it, and somebody whom nobody named decides nothing anywhere.
-    world.fake.push_text(-100_5, FRIEND, &format!("/approve {id} allow-once"));
+    world.fake.push_text(-1005, FRIEND, &format!("/approve {id} allow-once"));
     assert!(world.sent(2).await[1].contains("no approval"));
-    world.fake.push_text(-100_5, STRANGER, &format!("/approve {id} allow-once"));
+    world.fake.push_text(-1005, STRANGER, &format!("/approve {id} allow-once"));
     assert!(world.sent(3).await[2].contains("may not decide"));
     world.fake.push_text(FRIEND, FRIEND, "/approve what");
     assert!(world.sent(4).await[3].contains("/approve ID"));

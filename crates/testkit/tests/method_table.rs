@@ -19,7 +19,11 @@ const OWN_CHOICE: &[(&str, &str, &str)] = &[
     ("connect", "anyone", "it is how one gets in; called again it is refused"),
     ("health", "anyone", "probes hold no scope; what they see is cut to what they may see"),
     ("node.invoke", "operator.write", "commands that run programs ask for operator.admin on top"),
-    ("fs.listDir", "operator.read", "it lists what an agent may read"),
+    (
+        "fs.listDir",
+        "operator.write",
+        "it looks into the workspaces; all else, and a node's, asks for operator.admin on top",
+    ),
     ("sessions.create", "operator.write", "a session is made as chat.send makes one"),
     (
         "sessions.delete",

@@ -5,11 +5,22 @@
 pub(crate) const ROWS_LEFT_OUT: &[(&str, &str)] = &[
     ("message.action", "the recorded action is a reaction, and send is the one that there is here"),
     ("config.patch", "the recorded patch is one of the recorded file"),
+    ("exec.approval.request", "its parameters were not recorded"),
+    (
+        "exec.approvals.node.get",
+        "the node of this test keeps no policy; that of crates/cli/tests/approvals.rs does",
+    ),
 ];
 
 /// What the recording has and ours has not.
 pub(crate) const NOT_HERE: &[(&str, &[&str])] = &[
     ("The published shape of a file has no such property.", &["agents.files.get.file.hash"]),
+    ("No platform is given a menu of commands.", &["commands.list.commands[0].nativeName"]),
+    ("No second program asks over a socket of its own.", &["exec.approvals.get.file.socket"]),
+    (
+        "A tool answers with what the model reads, and with nothing beside it.",
+        &["tools.invoke.output.details"],
+    ),
     (
         "The schema is made from the reader of the configuration, which knows names and kinds and has no texts for a page.",
         &["config.schema.lookup"],
