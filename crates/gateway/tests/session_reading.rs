@@ -159,6 +159,9 @@ async fn a_message_is_given_in_full_or_it_is_said_why_not() {
     assert_eq!(missing, json!({"ok": false, "unavailableReason": "not_found"}));
     let metadata = operator.call("chat.metadata", json!({"sessionKey": MAIN})).await;
     assert_eq!(metadata["models"][0]["id"], "test-model");
+    let commands = operator.call("commands.list", json!({})).await["commands"].clone();
+    assert!(commands[0]["name"].is_string());
+    assert_eq!(metadata["commands"], commands);
     bench.gateway.stop().await;
 }
 

@@ -157,8 +157,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<CronRun> {
     Ok(CronRun { entry: row.get::<_, Json<Value>>(0)?.0, delivery: row.get(1)?, delivery_error: row.get(2)? })
 }
 
-/// Forgets runs that nobody asks for any more. The sessions of single runs leave the list after a day; their
-/// transcripts stay.
+/// Forgets runs that nobody asks for any more. The sessions in which they happened, and their transcripts, stay.
 pub(crate) fn prune(c: &Connection, now: i64) -> Sql<()> {
     let sql = "DELETE FROM cron_runs WHERE run IN
                (SELECT run FROM cron_runs WHERE status IS NOT NULL AND ended_at_ms < ?1 LIMIT ?2)";

@@ -15,7 +15,10 @@ pub(crate) const ROWS_LEFT_OUT: &[(&str, &str)] = &[
 /// What the recording has and ours has not.
 pub(crate) const NOT_HERE: &[(&str, &[&str])] = &[
     ("The published shape of a file has no such property.", &["agents.files.get.file.hash"]),
-    ("No platform is given a menu of commands.", &["commands.list.commands[0].nativeName"]),
+    (
+        "No platform is given a menu of commands.",
+        &["commands.list.commands[0].nativeName", "chat.metadata.commands[0].nativeName"],
+    ),
     ("No second program asks over a socket of its own.", &["exec.approvals.get.file.socket"]),
     (
         "A tool answers with what the model reads, and with nothing beside it.",

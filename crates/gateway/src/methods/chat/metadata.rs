@@ -17,8 +17,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     submit::session_key(&call, p.session_key.as_deref(), p.agent_id.as_deref())?;
     Ok(json!({
         "models": crate::methods::models::list::models(&call.shared),
-        // A message that begins with a slash is a message like any other: there are none.
-        "commands": [],
+        "commands": crate::methods::tools::commands::all(true),
         "runtimeSelectionLocked": false,
     })
     .into())

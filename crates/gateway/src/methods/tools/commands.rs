@@ -23,9 +23,13 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     }
     // They are text everywhere: no platform is told of them beforehand.
     let asked = p.scope.as_deref() != Some("native");
-    let commands: Vec<Value> =
-        COMMANDS.iter().filter(|_| asked).map(|c| entry(c, p.include_args != Some(false))).collect();
+    let commands = if asked { all(p.include_args != Some(false)) } else { Vec::new() };
     Ok(json!({"commands": commands}).into())
+}
+
+/// Every command, as lists show them.
+pub(crate) fn all(with_args: bool) -> Vec<Value> {
+    COMMANDS.iter().map(|command| entry(command, with_args)).collect()
 }
 
 fn entry(command: &ChatCommand, with_args: bool) -> Value {

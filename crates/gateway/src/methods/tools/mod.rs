@@ -1,6 +1,6 @@
 //! Methods about tools and commands of agents.
 
-mod commands;
+pub(crate) mod commands;
 mod invoke;
 mod list;
 
