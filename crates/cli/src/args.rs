@@ -3,7 +3,7 @@
 
 use crate::commands::{
     agent, agents, approvals, channels, config_cmd, cron, demo, devices, exit_codes, gateway, health, logs,
-    message, models, node, nodes, pairing, qr, sessions, status, system,
+    message, models, node, nodes, pairing, plugins, qr, sessions, status, system, update,
 };
 use crate::failure::{self, Failure};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -98,6 +98,10 @@ pub(crate) enum Command {
     Models(models::ModelsArgs),
     /// What the agent does at set times
     Cron(cron::CronArgs),
+    /// What is plugged into the gateway
+    Plugins(plugins::PluginsArgs),
+    /// Whether a newer version is known
+    Update(update::UpdateArgs),
     /// Who is connected, what happened, and the agent's heartbeat
     System(system::SystemArgs),
     /// Nodes: what they may do, and calling them

@@ -17,10 +17,12 @@ pub(crate) mod models;
 pub(crate) mod node;
 pub(crate) mod nodes;
 pub(crate) mod pairing;
+pub(crate) mod plugins;
 pub(crate) mod qr;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod system;
+pub(crate) mod update;
 
 use crate::args::Command;
 use crate::context::Context;
@@ -42,6 +44,8 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::Channels(args) => channels::run(args, ctx).await,
         Command::Models(args) => models::run(args, ctx).await,
         Command::Cron(args) => cron::run(args, ctx).await,
+        Command::Plugins(args) => plugins::run(args, ctx).await,
+        Command::Update(args) => update::run(args, ctx).await,
         Command::System(args) => system::run(args, ctx).await,
         Command::Nodes(args) => nodes::run(args, ctx).await,
         Command::Approvals(args) => approvals::run(args, ctx).await,

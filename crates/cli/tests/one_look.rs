@@ -35,9 +35,16 @@ async fn agents_models_channels_and_presence_are_listed() {
     assert_eq!(channels["channels"]["telegram"]["configured"], true, "{channels}");
     let presence = gateway.json(&home, &["system", "presence"]);
     assert!(presence.as_array().is_some_and(|all| !all.is_empty()), "{presence}");
+    let keys = gateway.json(&home, &["models", "status"]);
+    assert_eq!(keys["providers"][0]["apiKey"], json!({"source": "config"}), "{keys}");
+    assert_eq!(gateway.json(&home, &["plugins", "list"])["plugins"], json!([]));
+    assert_eq!(gateway.json(&home, &["update", "status"])["updateAvailable"], json!(null));
     for (command, shown) in [
         (["agents", "list"], "main"),
         (["models", "list"], "local/some-model"),
+        (["models", "status"], "the configuration"),
+        (["plugins", "list"], "no plugins"),
+        (["update", "status"], "knows of no newer version"),
         (["channels", "status"], "Telegram"),
         (["system", "presence"], "HOST"),
     ] {

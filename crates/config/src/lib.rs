@@ -39,6 +39,6 @@ pub use read::{Loaded, file_hash, load, parse};
 pub use redact::{REDACTED, redact};
 pub use reload::{ReloadKind, reload_kind};
 pub use schema::{Child, Lookup, lookup, schema, sensitive_paths};
-pub use secret::{SecretError, SecretInput};
+pub use secret::{SecretError, SecretInput, SecretOrigin};
 pub use sections::*;
 pub use token::{TokenError, ensure_gateway_token, read_gateway_token};

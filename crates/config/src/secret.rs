@@ -8,5 +8,5 @@ mod provider;
 /// What a reference may name as its source.
 pub(crate) const SOURCES: &[&str] = &["env", "file", "exec", "store"];
 
-pub use input::{SecretError, SecretInput};
+pub use input::{SecretError, SecretInput, SecretOrigin};
 pub(crate) use provider::{ExecProvider, FileProvider, Provider, SecretSources};

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use config::{Env, Loaded, SecretError, ServerAuth, parse, server_auth};
+use config::{Env, Loaded, SecretError, SecretOrigin, ServerAuth, parse, server_auth};
 use model::ExposeSecret;
 
 fn read(text: &str, dir: &Path) -> Loaded {
@@ -189,5 +189,29 @@ fn a_secret_comes_from_a_program_that_is_asked_without_a_shell() {
         let error = get(provider, id).expect_err(provider).to_string();
         let begins = format!("gateway.auth.token refers to \"{id}\" of secrets.providers.{provider} (");
         assert!(error.starts_with(&begins) && error.contains(want) && !error.contains("hush"), "{error}");
+    }
+}
+
+#[test]
+fn where_a_secret_comes_from_is_told_without_asking_for_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let env = Env::from([("A", "one")]);
+    let providers = "secrets: { providers: { f: { source: 'file', path: '/no/such/file' } } }";
+    for (text, want) in [
+        ("'plain'", SecretOrigin::Config),
+        ("' '", SecretOrigin::Missing),
+        ("'$A'", SecretOrigin::Variable("A")),
+        ("' ${A} '", SecretOrigin::Variable("A")),
+        ("'x-${A}'", SecretOrigin::Config),
+        ("'${B}'", SecretOrigin::Missing),
+        ("{ source: 'env', id: 'A' }", SecretOrigin::Variable("A")),
+        ("{ source: 'env', id: 'B' }", SecretOrigin::Missing),
+        ("{ source: 'file', provider: 'f', id: '/a' }", SecretOrigin::Config),
+        ("{ source: 'exec', provider: 'none', id: 'a' }", SecretOrigin::Missing),
+    ] {
+        let loaded =
+            read(&format!("{{ gateway: {{ auth: {{ token: {text} }} }}, {providers} }}"), dir.path());
+        let input = loaded.config.gateway.auth.token.expect("a secret");
+        assert_eq!(input.origin(&env), want, "{text}");
     }
 }

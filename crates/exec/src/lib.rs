@@ -1,10 +1,11 @@
 //! Running commands with bounded time, output and environment, and the policy that says which of them may run. The host's
-//! tools and the node both use it; who is asked about a command, and how, is decided elsewhere.
+//! tools and the node both use it; who is asked about a command, and how, is decided elsewhere. Also what the host itself is.
 
 mod argv;
 mod env;
 mod error;
 mod group;
+pub mod host;
 mod output;
 pub mod policy;
 mod processes;

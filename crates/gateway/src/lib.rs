@@ -28,6 +28,7 @@ mod shared;
 mod start;
 mod tap;
 mod terminals;
+mod voice_wake;
 
 pub use host_state::{HostState, HostStateError};
 pub use reload::ConfigHook;

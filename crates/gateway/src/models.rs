@@ -1,5 +1,7 @@
 //! Which model answers for which agent, and with which key: from the configuration, the environment or an auth profile.
 
+pub(crate) mod auth;
+
 use config::{Config, Env, ModelConfig, Paths};
 use llm::{Api, Model, ModelInfo, Price, ProviderConfig, Setup};
 use model::{SecretString, SharedClock};
@@ -188,15 +190,19 @@ impl Models {
         if let Some(key) = variable.and_then(|v| self.env.get(v)).filter(|k| !k.trim().is_empty()) {
             return Ok(Some(SecretString::from(key.to_owned())));
         }
+        Ok(profile_key(&self.profiles()?, provider))
+    }
+
+    /// The default agent's file of keys; null where there is none.
+    fn profiles(&self) -> Result<Value, String> {
         let file = self.paths.agent_dir(self.config.agents.default_id()).join("auth-profiles.json");
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Value::Null),
             Err(e) => return Err(format!("{}: {e}; it holds the keys of model providers", file.display())),
         };
-        let profiles: Value = serde_json::from_str(&text)
-            .map_err(|e| format!("{}: not JSON ({e}); restore it or move it away", file.display()))?;
-        Ok(profile_key(&profiles, provider))
+        serde_json::from_str(&text)
+            .map_err(|e| format!("{}: not JSON ({e}); restore it or move it away", file.display()))
     }
 
     /// The models that `models.list` shows: those listed in the configuration, and the default one.
@@ -232,14 +238,19 @@ impl Models {
 
 /// `{profiles: {"anthropic:default": {type: "api_key", provider: "anthropic", key: "…"}}}`.
 fn profile_key(profiles: &Value, provider: &str) -> Option<SecretString> {
+    let (_, profile) = profile_of(profiles, provider)?;
+    profile["key"].as_str().map(|k| SecretString::from(k.to_owned()))
+}
+
+/// The profile that gives a provider's key, with its name.
+fn profile_of<'a>(profiles: &'a Value, provider: &str) -> Option<(&'a str, &'a Value)> {
     let all = profiles["profiles"].as_object()?;
     let fits = |name: &str, p: &Value| {
         p["type"] == "api_key"
             && (p["provider"] == provider || name.split(':').next() == Some(provider))
             && p["key"].as_str().is_some_and(|k| !k.is_empty())
     };
-    let (_, profile) = all.iter().find(|(name, p)| fits(name, p))?;
-    profile["key"].as_str().map(|k| SecretString::from(k.to_owned()))
+    all.iter().find(|(name, p)| fits(name, p)).map(|(name, p)| (name.as_str(), p))
 }
 
 fn model_info(provider: &ProviderConfig, id: &str, listed: Option<&ModelConfig>) -> ModelInfo {

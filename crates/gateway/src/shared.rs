@@ -22,6 +22,7 @@ use crate::runs::host::GatewayHost;
 use crate::settings::Settings;
 use crate::tap::Tap;
 use crate::terminals::Terminals;
+use crate::voice_wake::VoiceWake;
 use agent::tool::Tools;
 use config::Paths;
 use llm::ToolSpec;
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) tap: Option<Arc<dyn Tap>>,
     pub(crate) approvals: Approvals,
     pub(crate) terminals: Terminals,
+    pub(crate) voice_wake: VoiceWake,
 }
 
 impl Shared {

@@ -22,6 +22,7 @@ use crate::settings::Settings;
 use crate::shared::{Shared, Toolbox};
 use crate::tap::Tap;
 use crate::terminals::Terminals;
+use crate::voice_wake::VoiceWake;
 use crate::{health, listener, runs};
 use config::{Env, Loaded, Paths};
 use model::{SecretString, SharedClock};
@@ -166,6 +167,7 @@ impl Gateway {
         let parts = Parts { base, loaded, log_file, on_config, settings, identity, addr, tap };
         let shared = parts.assemble(opened.store);
         seed_workspaces(&shared).await;
+        shared.voice_wake.load(&shared.store).await?;
         approvals::end_all_of_before(&shared).await?;
         runs::resume::all(&shared).await?;
         crate::cron::prepare(&shared).await;
@@ -261,6 +263,7 @@ impl Parts {
             toolbox: Toolbox::new(weak.clone()),
             approvals: Approvals::new(&base.paths.state_dir),
             terminals: Terminals::default(),
+            voice_wake: VoiceWake::default(),
             hub: Hub::new(Presence::new(own)),
             clock,
             paths: base.paths.clone(),

@@ -21,7 +21,9 @@ pub use anthropic::AnthropicModel;
 pub use demo::DemoModel;
 pub use http::{Http, Limits};
 pub use openai::OpenAiModel;
-pub use provider::{Api, ProviderConfig, Setup, WellKnown, build, build_with, detect_ollama, well_known};
+pub use provider::{
+    Api, ProviderConfig, Setup, WELL_KNOWN, WellKnown, build, build_with, detect_ollama, well_known,
+};
 pub use types::{
     Completion, ErrorKind, EventSink, Model, ModelError, ModelFuture, ModelInfo, Price, Request, StreamEvent,
     ToolSpec,

@@ -115,6 +115,9 @@ pub struct WellKnown {
     pub key_variable: Option<&'static str>,
 }
 
+/// The providers that [`well_known`] knows.
+pub const WELL_KNOWN: [&str; 5] = ["anthropic", "lmstudio", "ollama", "openai", "openrouter"];
+
 /// Looks a provider up by its name.
 pub fn well_known(name: &str) -> Option<WellKnown> {
     let (base_url, base_url_variable, api, key_variable) = match name {
@@ -216,5 +219,6 @@ mod tests {
         }
         assert_eq!(Api::parse("openai"), None);
         assert!(well_known("nobody").is_none());
+        assert!(WELL_KNOWN.iter().all(|name| well_known(name).is_some()));
     }
 }

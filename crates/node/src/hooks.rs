@@ -4,7 +4,6 @@ use crate::host::Host;
 use crate::invoke::event_params;
 use crate::notice::{Notice, Notices};
 use crate::session::Session;
-use crate::stats;
 use client::{BoxFuture, CallError, Caller, ConnectError, Connection, Hooks, Waiting};
 use serde_json::Value;
 use std::convert::Infallible;
@@ -57,7 +56,7 @@ impl<'a> NodeHooks<'a> {
 
     async fn report(&self, caller: &Caller, decided: &Notify) -> Infallible {
         loop {
-            let stats = stats::read(&self.host.state_dir).await;
+            let stats = exec::host::stats(&self.host.state_dir).await;
             let stats = serde_json::to_value(stats).unwrap_or_default();
             let params = event_params("node.host.stats", &stats);
             let sent = caller.call("node.event", params, REPORT_TIMEOUT).await;

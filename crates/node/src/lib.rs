@@ -13,7 +13,6 @@ mod options;
 mod progress;
 mod replay;
 mod session;
-mod stats;
 
 pub use notice::{Notice, Notices};
 pub use options::{NodeError, NodeIdentity, NodeOptions};

@@ -23,6 +23,7 @@ pub const EVENTS: &[&str] = &[
     "device.pair.setup.deliveryUncertain",
     "cron",
     "heartbeat",
+    "voicewake.changed",
     "exec.approval.requested",
     "exec.approval.resolved",
     "session.approval",

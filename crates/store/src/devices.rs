@@ -102,6 +102,7 @@ impl Store {
             sql::run(c, "DELETE FROM device_requests WHERE device_id = ?1", [&id])?;
             sql::run(c, "DELETE FROM nodes WHERE node_id = ?1", [&id])?;
             sql::run(c, "DELETE FROM node_requests WHERE node_id = ?1", [&id])?;
+            crate::node_work::forget(c, &id)?;
             crate::setup::end_of_device(c, &id, now)?;
             Ok(removed > 0)
         })

@@ -19,6 +19,8 @@ mod inbound;
 mod kept;
 mod ledger;
 mod lock;
+mod node_calls;
+mod node_work;
 mod nodes;
 mod open;
 mod outbox;
@@ -38,6 +40,7 @@ mod transcript;
 mod types;
 mod upkeep;
 mod usage;
+mod voice_wake;
 mod writer;
 
 pub use access::{MAX_STRANGERS, STRANGER_LIFE_MS};
@@ -46,6 +49,8 @@ pub use cron_types::*;
 pub use error::StoreError;
 pub use handle::Store;
 pub use lock::{LockError, LockInfo, StateLock};
+pub use node_calls::{MAX_NODE_CALLS, NODE_CALL_LIFE_MS, NodeCallRow};
+pub use node_work::{NodeWork, NodeWorkState};
 pub use open::Opened;
 pub use search::{SearchHit, TextSearch};
 pub use session_edits::{Created, Deleted, NewSession, Patched, SessionGuard, SessionPatch};
@@ -54,6 +59,7 @@ pub use system_events::MAX_SYSTEM_EVENTS;
 pub use tool_calls::ToolCallState;
 pub use types::*;
 pub use usage::{EntryCount, UsageFilter, UsedCell};
+pub use voice_wake::VoiceWake;
 
 /// What every method of [`Store`] gives.
 type R<T> = Result<T, StoreError>;

@@ -92,6 +92,7 @@ impl Store {
             let request = waiting(c, &id)?;
             sql::run(c, "DELETE FROM node_requests WHERE node_id = ?1", [&id])?;
             let was_approved = sql::run(c, "DELETE FROM nodes WHERE node_id = ?1", [&id])? > 0;
+            sql::run(c, "DELETE FROM node_calls WHERE node_id = ?1", [&id])?;
             Ok((was_approved, request))
         })
         .await
@@ -207,7 +208,7 @@ fn waiting(c: &Connection, node_id: &str) -> Sql<Option<NodeRequest>> {
 }
 
 /// Whether the device is paired, and as a node: it may have been removed since it was let in.
-fn is_paired(c: &Connection, node_id: &str) -> Sql<bool> {
+pub(crate) fn is_paired(c: &Connection, node_id: &str) -> Sql<bool> {
     let roles: Option<Vec<String>> =
         sql::one(c, "SELECT roles FROM devices WHERE device_id = ?1", [node_id], |row| {
             Ok(row.get::<_, Json<_>>(0)?.0)

@@ -4,6 +4,7 @@ use crate::error::Sql;
 use crate::sql::{self, Json, json};
 use crate::{R, Setting, Store};
 use rusqlite::Connection;
+use serde::Serialize;
 use serde_json::Value;
 
 impl Store {
@@ -17,16 +18,36 @@ impl Store {
     pub async fn set_setting(&self, key: &str, value: &Value) -> R<()> {
         let (key, value) = (key.to_owned(), value.clone());
         // Answered after the commit: what was set is set after a crash.
-        self.write(move |c, _| {
-            let sql = "INSERT INTO settings (key, value) VALUES (?1, ?2)
-                       ON CONFLICT DO UPDATE SET value = excluded.value";
-            sql::run(c, sql, [key, json(&value)?])?;
-            Ok(())
+        self.write(move |c, _| put(c, &key, &value)).await
+    }
+
+    /// When this was asked for first, in ms: now, and the same time ever after.
+    pub async fn first_time(&self, key: &str) -> R<i64> {
+        if let Some(Value::Number(at)) = self.setting(key).await?
+            && let Some(at) = at.as_i64()
+        {
+            return Ok(at);
+        }
+        let key = key.to_owned();
+        // Two who ask at once get the same answer, and so does whoever asks after a crash.
+        self.write(move |c, now| {
+            let sql = "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            sql::run(c, sql, [&key, &json(&now)?])?;
+            Ok(find(c, &key)?.and_then(|at| at.as_i64()).unwrap_or(now))
         })
         .await
     }
 }
 
-fn find(c: &Connection, key: &str) -> Sql<Option<Value>> {
+/// Sets a named value within the caller's transaction.
+pub(crate) fn put(c: &Connection, key: &str, value: &impl Serialize) -> Sql<()> {
+    let sql = "INSERT INTO settings (key, value) VALUES (?1, ?2)
+               ON CONFLICT DO UPDATE SET value = excluded.value";
+    sql::run(c, sql, [key, &json(value)?])?;
+    Ok(())
+}
+
+/// A named value, as the caller's transaction sees it.
+pub(crate) fn find(c: &Connection, key: &str) -> Sql<Option<Value>> {
     sql::one(c, "SELECT value FROM settings WHERE key = ?1", [key], |row| Ok(row.get::<_, Json<_>>(0)?.0))
 }

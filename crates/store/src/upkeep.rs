@@ -1,6 +1,6 @@
 //! What is thrown away, and when.
 
-use crate::{R, Store, access, cron_runs, sql};
+use crate::{R, Store, access, cron_runs, node_calls, sql};
 use rusqlite::params;
 
 /// Sent messages and the keys against redelivery are kept so long.
@@ -12,9 +12,8 @@ const STEP: i64 = 2000;
 
 impl Store {
     /// Upkeep, to be called every hour or so: forgets sent outbox rows, closed inbound rows, ended approvals and keys of tool
-    /// calls older than 30 days, expired channel requests, and runs of jobs older than 7 days. Each call is short; what is left
-    /// over waits for the next one. What was given up
-    /// stays for the operator to see.
+    /// calls older than 30 days, expired channel requests, runs of jobs older than 7 days, and calls that waited in vain for a node.
+    /// Each call is short; what is left over waits for the next one. What was given up stays for the operator to see.
     pub async fn prune(&self) -> R<()> {
         // A crash in between costs nothing: the rows are found again.
         self.write(|c, now| {
@@ -32,7 +31,7 @@ impl Store {
             let sql = "DELETE FROM tool_calls WHERE id IN
                        (SELECT id FROM tool_calls WHERE begun_at_ms < ?1 LIMIT ?2)";
             sql::run(c, sql, params![now - KEEP_MS, STEP])?;
-            Ok(())
+            node_calls::prune(c, now, STEP)
         })
         .await
     }

@@ -7,7 +7,7 @@ use crate::link::one_call;
 use crate::output::Table;
 use crate::view::{cell, joined, list};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// `models` and its subcommand.
 #[derive(Debug, Args)]
@@ -20,6 +20,8 @@ pub(crate) struct ModelsArgs {
 enum ModelsCommand {
     /// List them
     List(ListArgs),
+    /// Which providers have a key, and where from; never a key
+    Status(ListArgs),
 }
 
 #[derive(Debug, Args)]
@@ -33,7 +35,34 @@ struct ListArgs {
 /// # Errors
 /// The gateway cannot be reached or refuses.
 pub(crate) async fn run(args: ModelsArgs, ctx: &Context) -> Result<(), Failure> {
-    let ModelsCommand::List(args) = args.command;
+    match args.command {
+        ModelsCommand::List(args) => models(args, ctx).await,
+        ModelsCommand::Status(args) => providers(args, ctx).await,
+    }
+}
+
+async fn providers(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
+    let payload = one_call(ctx, &args.connect, "models.authStatus", json!({})).await?;
+    ctx.out.show(&payload, || {
+        let mut table = Table::new(&["PROVIDER", "KEY", "FROM"]);
+        for provider in list(&payload, "/providers") {
+            let key = if cell(provider, "/status") == "missing" { "missing" } else { "there" };
+            table.row([cell(provider, "/provider"), key.to_owned(), origin(provider)]);
+        }
+        table.render(&ctx.out, "no provider is configured that needs a key")
+    })
+}
+
+/// Where a provider's key comes from.
+fn origin(provider: &Value) -> String {
+    match cell(provider, "/apiKey/source").as_str() {
+        "env" => cell(provider, "/apiKey/envVar"),
+        "config" => "the configuration".into(),
+        _ => cell(provider, "/profiles/0/profileId"),
+    }
+}
+
+async fn models(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
     let payload = one_call(ctx, &args.connect, "models.list", json!({})).await?;
     ctx.out.show(&payload, || {
         let mut table = Table::new(&["MODEL", "NAME", "CONTEXT", "TAGS"]);

@@ -24,6 +24,17 @@ pub struct SecretInput {
     vars: Arc<BTreeMap<String, SecretString>>,
 }
 
+/// Where a secret comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretOrigin<'a> {
+    /// Nowhere: it is empty, or refers to what is not there.
+    Missing,
+    /// This environment variable.
+    Variable(&'a str),
+    /// The configuration: written out there, or a file or program that it names, which was not asked.
+    Config,
+}
+
 #[derive(Clone)]
 enum Kind {
     Literal(SecretString),
@@ -122,6 +133,24 @@ impl SecretInput {
     /// The key that this secret stands at, like `gateway.auth.token`.
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// Where the secret comes from, without asking files and programs for it.
+    pub fn origin(&self, env: &Env) -> SecretOrigin<'_> {
+        match &self.kind {
+            Kind::File { .. } | Kind::Exec { .. } => return SecretOrigin::Config,
+            Kind::Unusable(_) => return SecretOrigin::Missing,
+            Kind::Literal(_) | Kind::Template(_) | Kind::Env(_) => {}
+        }
+        match (self.resolve(env), &self.kind) {
+            (Ok(None) | Err(_), _) => SecretOrigin::Missing,
+            (Ok(Some(_)), Kind::Env(name)) => SecretOrigin::Variable(name),
+            (Ok(Some(_)), Kind::Template(text)) => {
+                let name = text.expose_secret().trim().strip_prefix("${").and_then(|t| t.strip_suffix('}'));
+                name.filter(|name| valid_name(name)).map_or(SecretOrigin::Config, SecretOrigin::Variable)
+            }
+            (Ok(Some(_)), _) => SecretOrigin::Config,
+        }
     }
 
     /// Looks the secret up. `None` is an empty string: no secret is configured.

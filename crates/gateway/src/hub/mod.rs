@@ -33,6 +33,8 @@ pub(crate) enum Audience<'a> {
     All,
     /// Operators with this scope.
     Operators(Scope),
+    /// Every node.
+    Nodes,
     /// Those who asked for changes of sessions.
     SessionList,
     /// Those who asked for the messages of this session.
@@ -63,6 +65,7 @@ impl Member {
         match audience {
             Audience::All => true,
             Audience::Operators(scope) => self.handle.principal().may(scope),
+            Audience::Nodes => self.handle.principal().is_node(),
             Audience::SessionList => self.session_list,
             Audience::SessionMessages(key) => self.messages.contains(key),
             Audience::Approvers(requester) => self.may_decide(requester),

@@ -1,6 +1,7 @@
 //! Connected nodes: what each declared, what was approved of it, and its way out.
 
 pub(crate) mod calls;
+pub(crate) mod foreground;
 mod progress;
 
 use super::Audience;
@@ -142,6 +143,7 @@ pub(super) async fn join(
         let to = Audience::Operators(Scope::Pairing);
         shared.hub.broadcast(to, "node.pair.requested", &request_json(request), false);
     }
+    shared.voice_wake.tell(handle);
     Ok(())
 }
 

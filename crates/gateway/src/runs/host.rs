@@ -1,7 +1,7 @@
 //! The gateway, as the agent's tools see it.
 
 use crate::approvals;
-use crate::hub::nodes::Invoke;
+use crate::hub::nodes::{Invoke, foreground};
 use crate::shared::Shared;
 use exec::policy::{Ask, Request, Security};
 use model::{Message, Outbound, SessionKey};
@@ -107,7 +107,7 @@ impl Host for GatewayHost {
                 idempotency_key: call.idempotency_key,
             };
             let answer = tokio::select! {
-                answer = shared.hub.nodes.invoke(&shared, invoke) => answer.map_err(host_error)?,
+                answer = foreground::invoke(&shared, invoke) => answer.map_err(host_error)?,
                 () = call.cancel.cancelled() => {
                     return Err(HostError { code: "ABORTED".into(), message: "the run was aborted".into() });
                 }

@@ -179,6 +179,15 @@ pub(crate) const NOT_HERE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "The disk that holds the gateway's state is the one that is shown, and no smaller model is kept for small tasks.",
+        &["system.info.disks", "system.info.defaultAgentUtilityModel"],
+    ),
+    ("Nothing can be plugged in, so that there are no generations of it.", &["plugins.list.generation"]),
+    (
+        "The gateway neither looks for updates nor installs them, so it follows no channel of them.",
+        &["update.status.effectiveChannel", "update.status.schedule"],
+    ),
+    (
         "The operator of the test has no device, and the node of the test reports nothing by itself.",
         &[
             "device.pair.list.paired[0].lastSeenAtMs",

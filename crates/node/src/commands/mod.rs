@@ -10,7 +10,6 @@ mod which;
 use crate::host::Host;
 use crate::invoke::{Failure, InvokeRequest};
 use crate::progress::Progress;
-use crate::stats;
 use serde_json::Value;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -80,7 +79,7 @@ async fn look(host: &Host, request: &InvokeRequest) -> Result<Value, Failure> {
         }
         "system.which" => which::which(host, params::read("system.which", params)?).await,
         "node.host.stats" => {
-            let stats = stats::read(&host.state_dir).await;
+            let stats = exec::host::stats(&host.state_dir).await;
             serde_json::to_value(stats).map_err(|e| Failure::unavailable(e.to_string()))
         }
         other => {

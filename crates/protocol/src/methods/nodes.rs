@@ -1,6 +1,6 @@
 //! Methods about nodes.
 
-use super::{MethodSpec, REQUEST_ID, node, pairing, read, write};
+use super::{MethodSpec, REQUEST_ID, act, node, pairing, read, write};
 use crate::shape::{EMPTY, Kind, Shape, opt, req};
 
 /// Methods about nodes.
@@ -39,6 +39,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
             "TIMEOUT",
             "NODE_ERROR",
             "PAIRING_CHANGED",
+            "QUEUED_UNTIL_FOREGROUND",
             "command not allowlisted",
             "command not declared by node",
             "command not approved",
@@ -49,6 +50,10 @@ pub(super) const METHODS: &[MethodSpec] = &[
     node("node.invoke.progress", &NODE_INVOKE_PROGRESS).gives(&["ok", "ignored"]),
     node("node.invoke.result", &NODE_INVOKE_RESULT).gives(&["ok", "ignored"]),
     node("node.event", &NODE_EVENT).gives(&["ok", "event", "handled", "reason"]),
+    act("node.pending.enqueue", &ENQUEUE).gives(&["nodeId", "revision", "queued", "wakeTriggered"]),
+    node("node.pending.drain", &DRAIN).gives(&["nodeId", "revision", "items", "hasMore"]),
+    node("node.pending.pull", &EMPTY).gives(&["nodeId", "actions"]),
+    node("node.pending.ack", &ACK).gives(&["nodeId", "ackedIds", "remainingCount"]),
     pairing("node.rename", &NODE_RENAME).gives(&["nodeId", "displayName"]),
     pairing("node.pair.list", &EMPTY).gives(&["pending", "paired"]),
     pairing("node.pair.approve", &REQUEST_ID).gives(&["requestId", "node"]),
@@ -99,6 +104,21 @@ const NODE_INVOKE_PROGRESS: Shape = Shape {
     ],
     ignored: &[],
 };
+
+/// A sleeping node is not woken, so that whether it should be changes nothing.
+const ENQUEUE: Shape = Shape {
+    fields: &[
+        req("nodeId", Kind::Name),
+        req("type", Kind::OneOf(&["status.request", "location.request"])),
+        opt("priority", Kind::OneOf(&["normal", "high"])),
+        opt("expiresInMs", Kind::Int(1000)),
+    ],
+    ignored: &["wake"],
+};
+
+const DRAIN: Shape = Shape { fields: &[opt("maxItems", Kind::Int(1))], ignored: &[] };
+
+const ACK: Shape = Shape { fields: &[req("ids", Kind::Names)], ignored: &[] };
 
 const NODE_EVENT: Shape = Shape {
     fields: &[req("event", Kind::Name), opt("payload", Kind::Any), opt("payloadJSON", Kind::Any)],

@@ -71,6 +71,32 @@ pub(super) const METHODS: &[MethodSpec] = &[
     read("system-presence", &EMPTY).gives(&["[]"]),
     read("gateway.identity.get", &EMPTY).gives(&["deviceId", "publicKey"]),
     read("logs.tail", &LOGS_TAIL).gives(&["file", "cursor", "size", "lines", "truncated", "reset"]),
+    read("system.info", &EMPTY).gives(&[
+        "machineName",
+        "hostname",
+        "platform",
+        "release",
+        "arch",
+        "osLabel",
+        "port",
+        "nodeVersion",
+        "pid",
+        "processInstanceId",
+        "uptimeMs",
+        "cpuCount",
+        "cpuModel",
+        "loadAverage",
+        "memoryTotalBytes",
+        "memoryFreeBytes",
+        "diskTotalBytes",
+        "diskAvailableBytes",
+        "diskPath",
+    ]),
+    act("users.self", &EMPTY).gives(&["profile"]),
+    read("plugins.list", &EMPTY).gives(&["plugins", "diagnostics", "mutationAllowed"]),
+    admin("update.status", &UPDATE_STATUS).gives(&["sentinel", "updateAvailable"]),
+    read("voicewake.get", &EMPTY).gives(&["triggers"]),
+    act("voicewake.set", &VOICE_WAKE).gives(&["triggers"]),
     act("wake", &WAKE).gives(&["ok"]),
     admin("system-event", &SYSTEM_EVENT).gives(&["ok"]),
     read("last-heartbeat", &EMPTY).gives(&[
@@ -102,6 +128,8 @@ const LOGS_TAIL: Shape = Shape {
     ignored: &[],
 };
 
+const VOICE_WAKE: Shape = Shape { fields: &[req("triggers", Kind::List)], ignored: &[] };
+
 const WAKE: Shape = Shape {
     fields: &[
         req("mode", Kind::OneOf(&["now", "next-heartbeat"])),
@@ -131,5 +159,8 @@ const SYSTEM_EVENT: Shape = Shape {
         "lastInputSeconds",
     ],
 };
+
+/// There is no checkout that could be refreshed.
+const UPDATE_STATUS: Shape = Shape { fields: &[], ignored: &["refreshCheckout"] };
 
 const SET_HEARTBEATS: Shape = Shape { fields: &[req("enabled", Kind::Bool)], ignored: &[] };

@@ -1,10 +1,12 @@
 //! Methods about models.
 
+mod auth_status;
 pub(crate) mod list;
 
 use super::{Handler, handlers};
 
 /// Which function answers which method.
 pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
+    "models.authStatus" => auth_status::handle,
     "models.list" => list::handle,
 };

@@ -2,7 +2,7 @@
 
 use crate::approvals;
 use crate::connection::hello::to_raw;
-use crate::hub::nodes::{DEFAULT_TIMEOUT, Invoke, MAX_TIMEOUT};
+use crate::hub::nodes::{DEFAULT_TIMEOUT, Invoke, MAX_TIMEOUT, foreground};
 use crate::hub::policy;
 use crate::methods::{Answer, Call};
 use protocol::{ErrorShape, Scope};
@@ -53,7 +53,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     };
     let work = async {
         approvals::nodes::check_claims(&shared, &p.node_id, &p.command, invoke.params.as_ref()).await?;
-        let text = shared.hub.nodes.invoke(&shared, invoke).await?;
+        let text = foreground::invoke(&shared, invoke).await?;
         let payload: Option<&RawValue> = text.as_deref().and_then(|t| serde_json::from_str(t).ok());
         let invoked = Invoked {
             ok: true,

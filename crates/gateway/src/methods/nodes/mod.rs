@@ -6,7 +6,9 @@ mod invoke_progress;
 mod invoke_result;
 mod list;
 mod pair;
+mod pending;
 mod rename;
+mod waiting_calls;
 
 use super::{Handler, handlers};
 
@@ -18,6 +20,10 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "node.invoke.progress" => invoke_progress::handle,
     "node.invoke.result" => invoke_result::handle,
     "node.event" => event::handle,
+    "node.pending.enqueue" => pending::enqueue,
+    "node.pending.drain" => pending::drain,
+    "node.pending.pull" => waiting_calls::pull,
+    "node.pending.ack" => waiting_calls::ack,
     "node.rename" => rename::handle,
     "node.pair.list" => pair::list,
     "node.pair.approve" => pair::approve,

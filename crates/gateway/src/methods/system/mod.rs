@@ -1,11 +1,14 @@
 //! Methods about the gateway itself.
 
+mod about;
 mod health;
 mod heartbeats;
 mod identity_get;
+mod info;
 mod logs_tail;
 mod presence;
 mod status;
+mod voice_wake;
 mod wake;
 
 use super::{Handler, handlers};
@@ -16,6 +19,12 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "status" => status::handle,
     "system-presence" => presence::handle,
     "gateway.identity.get" => identity_get::handle,
+    "system.info" => info::handle,
+    "users.self" => about::user,
+    "plugins.list" => about::plugins,
+    "update.status" => about::update,
+    "voicewake.get" => voice_wake::get,
+    "voicewake.set" => voice_wake::set,
     "wake" => wake::wake,
     "system-event" => wake::event,
     "last-heartbeat" => heartbeats::last,

@@ -1,4 +1,4 @@
-//! The state of the machine: what `node.host.stats` says. What cannot be learned is left out.
+//! The machine that this runs on: what it is, and how it is doing. What cannot be learned is left out.
 
 use serde::Serialize;
 use std::path::Path;
@@ -10,28 +10,58 @@ const DISK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Looks at a disk at once: those that hang keep their thread, and more must not join them.
 static DISK_LOOKS: Semaphore = Semaphore::const_new(2);
 
-/// `node.host.stats`.
+/// How the machine is doing, as `node.host.stats` and `system.info` say it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct HostStats {
+pub struct HostStats {
+    /// Processors that this program may use.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cpu_count: Option<usize>,
+    pub cpu_count: Option<usize>,
     /// Over 1, 5 and 15 minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    load_average: Option<[f64; 3]>,
+    pub load_average: Option<[f64; 3]>,
+    /// All of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory_total_bytes: Option<u64>,
+    pub memory_total_bytes: Option<u64>,
     /// What programs could still have, caches included.
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory_free_bytes: Option<u64>,
+    pub memory_free_bytes: Option<u64>,
+    /// Of the disk that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    disk_total_bytes: Option<u64>,
+    pub disk_total_bytes: Option<u64>,
+    /// What this user may still write there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    disk_available_bytes: Option<u64>,
+    pub disk_available_bytes: Option<u64>,
 }
 
-/// The state of the machine now; the disk is the one that holds `directory`.
-pub(crate) async fn read(directory: &Path) -> HostStats {
+/// What the machine is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostIdentity {
+    /// The name that it has in the network.
+    pub hostname: String,
+    /// The kernel's name, such as `Linux`.
+    pub system: String,
+    /// The kernel's version.
+    pub release: String,
+    /// The processor's name.
+    pub cpu_model: Option<String>,
+}
+
+/// What the machine is.
+pub async fn identity() -> HostIdentity {
+    let names = rustix::system::uname();
+    let text = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
+    let cpu = tokio::fs::read_to_string("/proc/cpuinfo").await.unwrap_or_default();
+    HostIdentity {
+        hostname: text(names.nodename()),
+        system: text(names.sysname()),
+        release: text(names.release()),
+        cpu_model: cpu_model(&cpu),
+    }
+}
+
+/// How the machine is doing now; the disk is the one that holds `directory`. Ends within some ten seconds.
+pub async fn stats(directory: &Path) -> HostStats {
     let load = tokio::fs::read_to_string("/proc/loadavg").await.unwrap_or_default();
     let memory = tokio::fs::read_to_string("/proc/meminfo").await.unwrap_or_default();
     let disk = disk(directory).await;
@@ -54,6 +84,13 @@ async fn disk(directory: &Path) -> Option<rustix::fs::StatVfs> {
         disk
     });
     tokio::time::timeout(DISK_TIMEOUT, look).await.ok()?.ok().flatten()
+}
+
+/// A line of `/proc/cpuinfo`: `model name`, a tab, a colon and the name.
+fn cpu_model(text: &str) -> Option<String> {
+    let line = text.lines().find_map(|l| l.strip_prefix("model name"))?;
+    let name = line.trim_start().strip_prefix(':')?.trim();
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// `2.46 1.85 0.93 1/234 5678`
@@ -82,6 +119,14 @@ mod tests {
     }
 
     #[test]
+    fn the_first_processor_names_itself() {
+        let text = "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: Other\n";
+        assert_eq!(cpu_model(text).as_deref(), Some("Some CPU @ 2 GHz"));
+        assert_eq!(cpu_model("model name\t:  \n"), None);
+        assert_eq!(cpu_model("processor\t: 0\n"), None);
+    }
+
+    #[test]
     fn what_is_not_there_is_left_out() {
         for text in ["", "1.0 2.0", "a b c", "NaN 1 1"] {
             assert_eq!(load_average(text), None, "{text:?}");
@@ -93,9 +138,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_disk_that_is_not_there_is_left_out() {
-        let stats = serde_json::to_value(read(Path::new("/no/such/directory")).await).unwrap();
-        assert!(stats.get("diskTotalBytes").is_none());
-        let stats = serde_json::to_value(read(Path::new("/")).await).unwrap();
-        assert!(stats["diskTotalBytes"].as_u64().unwrap() >= stats["diskAvailableBytes"].as_u64().unwrap());
+        let told = serde_json::to_value(stats(Path::new("/no/such/directory")).await).unwrap();
+        assert!(told.get("diskTotalBytes").is_none());
+        let told = serde_json::to_value(stats(Path::new("/")).await).unwrap();
+        assert!(told["diskTotalBytes"].as_u64().unwrap() >= told["diskAvailableBytes"].as_u64().unwrap());
     }
 }

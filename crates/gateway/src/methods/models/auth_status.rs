@@ -1,0 +1,61 @@
+//! `models.authStatus`: which provider has a key, and where from. Never a key, and no provider is asked.
+
+use crate::methods::{Answer, Call};
+use crate::models::auth::{KeySource, ProviderAuth};
+use crate::reload::READ_WITHIN;
+use protocol::ErrorShape;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    agent_id: Option<String>,
+}
+
+pub(super) async fn handle(mut call: Call) -> Answer {
+    let p: Params = call.params()?;
+    let current = call.shared.current();
+    if let Some(agent) = p.agent_id.filter(|agent| !current.settings.has_agent(agent)) {
+        return Err(ErrorShape::invalid(format!(
+            "unknown agent id {agent:?}; agents.list names those that there are"
+        )));
+    }
+    let models = current.models.clone();
+    let reading = tokio::task::spawn_blocking(move || models.auth());
+    let read = tokio::time::timeout(READ_WITHIN, reading).await.map_err(|_| {
+        ErrorShape::unavailable("the file with the providers' keys cannot be read in time; try again")
+            .retryable()
+    })?;
+    let providers = read.map_err(|error| ErrorShape::unavailable(error.to_string()))?;
+    let providers = providers.map_err(ErrorShape::unavailable)?;
+    Ok(json!({
+        "ts": call.shared.clock.now_ms(),
+        "providers": providers.iter().map(provider).collect::<Vec<_>>(),
+        "providerCapabilities": llm::WELL_KNOWN.iter().map(|name| capability(name)).collect::<Vec<_>>(),
+    })
+    .into())
+}
+
+/// A key does not run out, so that a provider has one (`static`) or has none (`missing`).
+fn provider(auth: &ProviderAuth) -> Value {
+    let name = &auth.provider;
+    let mut out = json!({
+        "provider": name, "authProvider": name, "displayName": name, "status": "static", "profiles": [],
+    });
+    match &auth.key {
+        KeySource::Config => out["apiKey"] = json!({"source": "config"}),
+        KeySource::Variable(variable) => out["apiKey"] = json!({"source": "env", "envVar": variable}),
+        KeySource::Profile(id) => {
+            out["profiles"] = json!([{"profileId": id, "type": "api_key", "status": "static"}]);
+        }
+        KeySource::Missing => out["status"] = json!("missing"),
+    }
+    out
+}
+
+/// Keys are put into the environment or the configuration; there is no quick way over the wire.
+fn capability(name: &str) -> Value {
+    let takes_key = llm::well_known(name).is_some_and(|known| known.key_variable.is_some());
+    json!({"provider": name, "apiKeySupported": takes_key, "quickApiKeySetup": false})
+}
