@@ -2,6 +2,7 @@
 //!
 //! Every edit is checked: the new text is read again and must say exactly what the old one said, but for the one value.
 
+mod agents;
 mod change;
 mod diff;
 mod file;
@@ -10,6 +11,7 @@ mod patch;
 mod restore;
 mod tree;
 
+pub use agents::{AgentChange, AgentValues, agent_bindings, agent_id};
 pub use change::{Base, Change, Edited, Editor};
 pub use diff::changed_paths;
 use diff::written as written_path;

@@ -28,7 +28,8 @@ mod token;
 pub use auth::{AuthError, CredentialOrigin, ServerAuth, server_auth};
 pub use edit::changed_paths;
 pub use edit::{
-    Base, Change, EditError, Edited, Editor, read_value, set_in_file as set, unset_in_file as unset,
+    AgentChange, AgentValues, Base, Change, EditError, Edited, Editor, agent_bindings, agent_id, read_value,
+    set_in_file as set, unset_in_file as unset,
 };
 pub use env::Env;
 pub use error::{ConfigError, Diagnostic, Level};

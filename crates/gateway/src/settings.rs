@@ -25,6 +25,7 @@ pub(crate) struct AgentSettings {
     pub(crate) id: String,
     pub(crate) name: Option<String>,
     pub(crate) emoji: Option<String>,
+    pub(crate) avatar: Option<String>,
     pub(crate) workspace: PathBuf,
 }
 
@@ -220,7 +221,7 @@ fn queue_mode(mode: config::QueueMode) -> QueueMode {
 }
 
 /// All agents, the default one even if the configuration names none.
-fn agents(config: &Config, paths: &Paths) -> Vec<AgentSettings> {
+pub(crate) fn agents(config: &Config, paths: &Paths) -> Vec<AgentSettings> {
     let default_id = config.agents.default_id();
     let shared = paths.workspace(config);
     let mut agents: Vec<AgentSettings> = config
@@ -231,6 +232,7 @@ fn agents(config: &Config, paths: &Paths) -> Vec<AgentSettings> {
             id: a.id.clone(),
             name: a.name.clone().or_else(|| a.identity.name.clone()),
             emoji: a.identity.emoji.clone(),
+            avatar: a.identity.avatar.clone(),
             workspace: a.workspace.clone().unwrap_or_else(|| {
                 if a.id == default_id {
                     shared.clone()
@@ -241,7 +243,8 @@ fn agents(config: &Config, paths: &Paths) -> Vec<AgentSettings> {
         })
         .collect();
     if agents.is_empty() {
-        agents.push(AgentSettings { id: default_id.to_owned(), name: None, emoji: None, workspace: shared });
+        let id = default_id.to_owned();
+        agents.push(AgentSettings { id, name: None, emoji: None, avatar: None, workspace: shared });
     }
     agents
 }

@@ -1,15 +1,17 @@
-//! `openclaw agents`: which agents the gateway has.
+//! `openclaw agents`: which agents the gateway has, making and deleting them.
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::link::one_call;
-use crate::output::Table;
+use crate::output::{Table, printable};
 use crate::view::{cell, flag, list, text};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::io::{BufRead, IsTerminal, Write};
 
-/// `agents` and its subcommand.
+/// `agents` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct AgentsArgs {
     #[command(subcommand)]
@@ -20,6 +22,10 @@ pub(crate) struct AgentsArgs {
 enum AgentsCommand {
     /// List them; as JSON, an array
     List(ListArgs),
+    /// Make one, with a workspace of its own
+    Add(AddArgs),
+    /// Delete one and its sessions; its folders go to the trash
+    Delete(DeleteArgs),
 }
 
 #[derive(Debug, Args)]
@@ -28,12 +34,132 @@ struct ListArgs {
     connect: ConnectArgs,
 }
 
+#[derive(Debug, Args)]
+struct AddArgs {
+    #[command(flatten)]
+    connect: ConnectArgs,
+    /// Its name; the id is made of it
+    #[arg(value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    name: String,
+    /// Its workspace, on the gateway's host [default: a folder in the gateway's state directory]
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<String>,
+    /// Its model [default: that of all agents]
+    #[arg(long, value_name = "PROVIDER/MODEL")]
+    model: Option<String>,
+    /// Its emoji
+    #[arg(long, value_name = "EMOJI")]
+    emoji: Option<String>,
+    /// Its picture: a path within the workspace, or an address
+    #[arg(long, value_name = "PATH")]
+    avatar: Option<String>,
+    /// Taken for the sake of scripts: nothing is asked anyway
+    #[arg(long)]
+    non_interactive: bool,
+}
+
+#[derive(Debug, Args)]
+struct DeleteArgs {
+    #[command(flatten)]
+    connect: ConnectArgs,
+    /// Its id
+    #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    id: String,
+    /// Do not ask
+    #[arg(long)]
+    force: bool,
+    /// Leave its folders where they are
+    #[arg(long)]
+    keep_files: bool,
+}
+
 /// Asks and prints.
 ///
 /// # Errors
 /// The gateway cannot be reached or refuses.
 pub(crate) async fn run(args: AgentsArgs, ctx: &Context) -> Result<(), Failure> {
-    let AgentsCommand::List(args) = args.command;
+    match args.command {
+        AgentsCommand::List(args) => show(args, ctx).await,
+        AgentsCommand::Add(args) => add(args, ctx).await,
+        AgentsCommand::Delete(args) => delete(args, ctx).await,
+    }
+}
+
+async fn add(args: AddArgs, ctx: &Context) -> Result<(), Failure> {
+    let mut params = json!({"name": args.name});
+    let optional = [
+        ("workspace", args.workspace.as_deref().map(whole).transpose()?),
+        ("model", args.model),
+        ("emoji", args.emoji),
+        ("avatar", args.avatar),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            params[name] = value.into();
+        }
+    }
+    let made = one_call(ctx, &args.connect, "agents.create", params).await?;
+    ctx.out.show(&made, || {
+        let (id, place) = (cell(&made, "/agentId"), cell(&made, "/workspace"));
+        printable(&format!("agent {id} is made; its workspace is {place}"))
+    })
+}
+
+/// A path from here on is one from the root: the gateway does not know where this is.
+fn whole(path: &str) -> Result<String, Failure> {
+    if path.starts_with('~') {
+        return Ok(path.to_owned());
+    }
+    let whole =
+        std::path::absolute(path).map_err(|error| Failure::usage(format!("--workspace {path}: {error}")))?;
+    Ok(whole.display().to_string())
+}
+
+async fn delete(args: DeleteArgs, ctx: &Context) -> Result<(), Failure> {
+    if !args.force {
+        ask(&args.id, ctx)?;
+    }
+    let params = json!({"agentId": args.id, "deleteFiles": !args.keep_files});
+    let gone = one_call(ctx, &args.connect, "agents.delete", params).await?;
+    ctx.out.show(&gone, || deleted(&gone))?;
+    // It has been printed what could not be done.
+    let whole = !flag(&gone, "/purgeFailed") && list(&gone, "/failed").is_empty();
+    if whole { Ok(()) } else { Err(Failure::new(Exit::Failed, "", "")) }
+}
+
+/// What became of the agent and its folders.
+fn deleted(gone: &Value) -> String {
+    let mut lines = vec![format!("agent {} is deleted", cell(gone, "/agentId"))];
+    for folder in list(gone, "/removed").iter().filter(|folder| text(folder, "/method") == Some("trash")) {
+        lines.push(format!("in the trash: {}", cell(folder, "/path")));
+    }
+    for folder in list(gone, "/failed") {
+        lines.push(format!("still there: {}: {}", cell(folder, "/path"), cell(folder, "/reason")));
+    }
+    if flag(gone, "/purgeFailed") {
+        lines.push("some of its sessions are still there; run it again".into());
+    }
+    lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// Asks whoever sits there; nobody there, and the flag is needed.
+fn ask(id: &str, ctx: &Context) -> Result<(), Failure> {
+    let no = |message: &str| Failure::usage(message).hint("add --force");
+    if ctx.out.json || !std::io::stdin().is_terminal() {
+        return Err(no("deleting needs --force where nobody can be asked"));
+    }
+    let mut err = std::io::stderr();
+    let _ = write!(err, "delete agent {} and its sessions? [y/N] ", printable(id));
+    let _ = err.flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Err(no("nothing was deleted"));
+    }
+    Ok(())
+}
+
+async fn show(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
     let payload = one_call(ctx, &args.connect, "agents.list", json!({})).await?;
     let agents = marked(&payload);
     ctx.out.show(&agents, || {

@@ -1,6 +1,7 @@
 //! Changing the config file: who changes it knows what it said, whatever comes out is a good config, and there is always
 //! a whole file and the last good one beside it.
 
+use super::agents::{self, AgentChange};
 use super::diff::{Op, changed_paths, diff};
 use super::lock::Lock;
 use super::{EditError, document_of, file, in_file, patch, restore, tree, written_path};
@@ -33,6 +34,8 @@ pub enum Change {
         /// The lists that may lose items, and what is replaced as a whole.
         replace: Vec<String>,
     },
+    /// Make, change or delete an agent.
+    Agent(AgentChange),
     /// Another config in the place of this one, as JSON5. One without comments changes values and leaves the comments
     /// of the file where they are.
     Replace {
@@ -68,6 +71,8 @@ pub struct Edited {
     pub loaded: Loaded,
     /// The paths of the values that changed; empty where nothing was to be done, and then nothing was written.
     pub changed: Vec<String>,
+    /// What the config said before; empty where it was no good one.
+    pub before: Value,
 }
 
 /// The file before a change.
@@ -190,7 +195,8 @@ impl Editor<'_> {
         if after == before.text
             && let Ok(loaded) = before.loaded
         {
-            return Ok(Edited { loaded, changed: Vec::new() });
+            let before = loaded.source.clone();
+            return Ok(Edited { loaded, changed: Vec::new(), before });
         }
         if let (Some(wanted), Ok(now)) = (&wanted, &before.loaded) {
             self.check_outcome(&after, wanted, now)?;
@@ -201,7 +207,7 @@ impl Editor<'_> {
         if !self.dry_run {
             self.write(&before, &after)?;
         }
-        Ok(Edited { loaded, changed })
+        Ok(Edited { loaded, changed, before: source })
     }
 
     /// Whether the file says, with what it includes, what was wanted.
@@ -252,7 +258,7 @@ impl Change {
                 Ok(())
             }
             Change::Merge { patch, .. } => restore::restore(patch, &now.source),
-            Change::Unset { .. } | Change::Replace { .. } => Ok(()),
+            Change::Unset { .. } | Change::Agent(_) | Change::Replace { .. } => Ok(()),
         }
     }
 
@@ -268,6 +274,7 @@ impl Change {
                 patch::merge(value, &Value::Object(map.clone()), replace)
             }
             Change::Merge { .. } => Err(EditError::place("", "a patch must be an object: { … }")),
+            Change::Agent(change) => agents::apply(value, change),
             Change::Replace { .. } => Ok(()),
         }
     }

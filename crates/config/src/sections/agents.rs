@@ -88,6 +88,8 @@ pub struct AgentIdentity {
     pub emoji: Option<String>,
     /// `theme`: how it speaks.
     pub theme: Option<String>,
+    /// `avatar`: a picture; a path within the workspace or an address.
+    pub avatar: Option<String>,
 }
 
 impl Default for AgentDefaults {
@@ -218,6 +220,7 @@ impl AgentConfig {
                     name: identity.text("name"),
                     emoji: identity.text("emoji"),
                     theme: identity.text("theme"),
+                    avatar: identity.text("avatar"),
                 }
             }),
             heartbeat: s.section("heartbeat", |h| h.exists().then(|| HeartbeatConfig::read(h))),

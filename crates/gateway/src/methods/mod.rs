@@ -25,6 +25,7 @@ use protocol::ErrorShape;
 use protocol::limits::CloseCode;
 use protocol::methods::{Access, MethodSpec};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -177,6 +178,11 @@ fn unauthorized_role(role: &str) -> ErrorShape {
 
 async fn connect_again(_: Call) -> Answer {
     Err(ErrorShape::invalid("connect is only valid as the first request"))
+}
+
+/// Reads a parameter where null and nothing are two things.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 /// A failure of the store, as clients see it.

@@ -31,6 +31,7 @@ pub(super) struct Submitted {
 /// Stores and queues the message. The same run id again gives the first run.
 pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, ErrorShape> {
     let shared = &call.shared;
+    known_agent(shared, submit.key.agent_id())?;
     let images = images(&submit.attachments)?;
     let run_id = submit.run_id.clone();
     // Listening begins before anything runs: the end cannot be missed.
@@ -136,14 +137,21 @@ pub(super) fn session_key(
 ) -> Result<SessionKey, ErrorShape> {
     let settings = call.shared.settings();
     let agent = agent_id.unwrap_or(&settings.default_agent);
-    if !settings.has_agent(agent) {
-        let known: Vec<&str> = settings.agents.iter().map(|a| a.id.as_str()).collect();
-        return Err(ErrorShape::invalid(format!("unknown agent {agent:?}; there are: {}", known.join(", "))));
-    }
+    known_agent(&call.shared, agent)?;
     match key.filter(|k| !k.trim().is_empty()) {
         None => Ok(SessionKey::main(agent)),
         Some(text) => SessionKey::resolve(text.trim(), agent).map_err(|e| ErrorShape::invalid(e.to_string())),
     }
+}
+
+/// Refuses an agent that is not there, or not any more: its sessions may be read, and nobody answers in them.
+fn known_agent(shared: &Shared, agent: &str) -> Result<(), ErrorShape> {
+    let settings = shared.settings();
+    if settings.has_agent(agent) {
+        return Ok(());
+    }
+    let known: Vec<&str> = settings.agents.iter().map(|a| a.id.as_str()).collect();
+    Err(ErrorShape::invalid(format!("unknown agent {agent:?}; there are: {}", known.join(", "))))
 }
 
 /// The error response of a run that did not end well.

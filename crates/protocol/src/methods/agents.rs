@@ -13,6 +13,13 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "scope",
         "agents",
     ]),
+    admin("agents.create", &CREATE)
+        .gives(&["ok", "agentId", "name", "workspace", "model"])
+        .fails(CONFIG_REFUSED),
+    admin("agents.update", &UPDATE).gives(&["ok", "agentId"]).fails(CONFIG_REFUSED),
+    admin("agents.delete", &DELETE)
+        .gives(&["ok", "agentId", "removedBindings", "removed", "failed", "purgeFailed"])
+        .fails(CONFIG_REFUSED),
     read("agents.files.list", &FILES_LIST).gives(&["agentId", "workspace", "files"]),
     read("agents.files.get", &FILES_GET).gives(&["agentId", "workspace", "file"]),
     admin("agents.files.set", &FILES_SET).gives(&["ok", "agentId", "workspace", "file"]),
@@ -29,6 +36,35 @@ pub(super) const METHODS: &[MethodSpec] = &[
     ]),
     act("agent.wait", &AGENT_WAIT).gives(&["runId", "status", "startedAt", "endedAt", "error"]),
 ];
+
+/// Why a change of the configuration is refused.
+const CONFIG_REFUSED: &[&str] = &["CONFIG_CONFLICT", "CONFIG_INCLUDED"];
+
+const CREATE: Shape = Shape {
+    fields: &[
+        req("name", Kind::Label),
+        opt("workspace", Kind::Name),
+        opt("model", Kind::Name),
+        opt("emoji", Kind::Text),
+        opt("avatar", Kind::Text),
+    ],
+    ignored: &[],
+};
+
+const UPDATE: Shape = Shape {
+    fields: &[
+        req("agentId", Kind::Name),
+        opt("name", Kind::Label),
+        opt("workspace", Kind::Name),
+        opt("model", Kind::OrNull(&Kind::Name)),
+        opt("emoji", Kind::Text),
+        opt("avatar", Kind::Text),
+    ],
+    ignored: &[],
+};
+
+const DELETE: Shape =
+    Shape { fields: &[req("agentId", Kind::Name), opt("deleteFiles", Kind::Bool)], ignored: &[] };
 
 const AGENT_IDENTITY: Shape =
     Shape { fields: &[opt("agentId", Kind::Name), opt("sessionKey", Kind::Text)], ignored: &[] };

@@ -1,7 +1,7 @@
 //! `agents.list`: the agents.
 
 use crate::methods::{Answer, Call};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(super) async fn handle(call: Call) -> Answer {
     let current = call.shared.current();
@@ -13,6 +13,14 @@ pub(super) async fn handle(call: Call) -> Answer {
             let mut agent = json!({"id": a.id, "workspace": a.workspace.display().to_string()});
             if let Some(name) = &a.name {
                 agent["name"] = json!(name);
+            }
+            let identity = [("name", &a.name), ("emoji", &a.emoji), ("avatar", &a.avatar)];
+            let identity: Map<String, Value> = identity
+                .into_iter()
+                .filter_map(|(key, value)| Some((key.to_owned(), json!(value.as_ref()?))))
+                .collect();
+            if !identity.is_empty() {
+                agent["identity"] = Value::Object(identity);
             }
             if let Some(model) = current.models.name_for(&a.id) {
                 agent["model"] = json!({"primary": model});

@@ -5,11 +5,14 @@
 
 use super::get::diagnostics;
 use crate::methods::{Answer, Call};
-use crate::reload;
-use config::{Base, Change, ConfigError, EditError, Edited, Editor};
+use crate::reload::{self, Applied};
+use crate::shared::Shared;
+use config::{Base, Change, ConfigError, EditError, Edited, Editor, Loaded};
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::json;
+use std::sync::Arc;
+use tokio::sync::MutexGuard;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,26 +45,13 @@ async fn handle(mut call: Call, method: &'static str, kind: &'static str) -> Ans
     } else {
         Change::Replace { text: p.raw }
     };
-    let _gate =
-        reload::gate(&shared).await.map_err(|problem| ErrorShape::unavailable(problem).retryable())?;
+    let _gate = gate(&shared).await?;
     if p.base_hash.is_none() && shared.paths.config_file.exists() {
         return Err(ErrorShape::invalid(
             "config base hash required; re-run config.get and retry with baseHash",
         ));
     }
-    let editing = shared.clone();
-    let edited = tokio::task::spawn_blocking(move || {
-        let name = |sha: &str| editing.identity.config_hash(sha);
-        let base = p.base_hash.as_deref().map(|given| Base { given, name: &name });
-        Editor { paths: &editing.paths, env: &editing.base.env, base, dry_run: false }.apply(change)
-    });
-    let edited = tokio::time::timeout(reload::CHANGE_WITHIN, edited).await.map_err(|_| {
-        ErrorShape::unavailable(
-            "the configuration file was not written in time; see with config.get whether it changed",
-        )
-    })?;
-    let edited = edited.map_err(|error| ErrorShape::unavailable(error.to_string()))?;
-    let Edited { loaded, changed } = edited.map_err(|error| refusal(&error))?;
+    let Edited { loaded, changed, .. } = edit(&shared, change, p.base_hash, false).await?;
     let mut answer = json!({
         "ok": true,
         "path": loaded.file.display().to_string(),
@@ -75,11 +65,7 @@ async fn handle(mut call: Call, method: &'static str, kind: &'static str) -> Ans
         return Ok(answer.into());
     }
     let path = answer["path"].clone();
-    let applied = reload::take_up(&shared, loaded).await.map_err(|problem| {
-        ErrorShape::unavailable(format!(
-            "{problem}; the change is written, and config.get shows whether it counts"
-        ))
-    })?;
+    let applied = take_up(&shared, loaded).await?;
     answer["applied"] = json!(applied.live);
     answer["restart"] = json!({"required": !applied.restart.is_empty(), "paths": applied.restart});
     answer["sentinel"] = json!({"persisted": false, "payload": {
@@ -88,6 +74,51 @@ async fn handle(mut call: Call, method: &'static str, kind: &'static str) -> Ans
     }});
     tracing::info!(method, by = %call.conn.id(), changed = ?applied.changed.len(), "the configuration was changed");
     Ok(answer.into())
+}
+
+/// Waits for its turn: changes go one at a time, from the file to what hangs on it.
+///
+/// # Errors
+/// A change before this one hangs.
+pub(in crate::methods) async fn gate(shared: &Shared) -> Result<MutexGuard<'_, ()>, ErrorShape> {
+    reload::gate(shared).await.map_err(|problem| ErrorShape::unavailable(problem).retryable())
+}
+
+/// Changes the file, or with `dry_run` says what would come of it. The gate is held by who calls.
+///
+/// # Errors
+/// Why nothing was changed, as clients see it.
+pub(in crate::methods) async fn edit(
+    shared: &Arc<Shared>,
+    change: Change,
+    base: Option<String>,
+    dry_run: bool,
+) -> Result<Edited, ErrorShape> {
+    let editing = shared.clone();
+    let edited = tokio::task::spawn_blocking(move || {
+        let name = |sha: &str| editing.identity.config_hash(sha);
+        let base = base.as_deref().map(|given| Base { given, name: &name });
+        Editor { paths: &editing.paths, env: &editing.base.env, base, dry_run }.apply(change)
+    });
+    let edited = tokio::time::timeout(reload::CHANGE_WITHIN, edited).await.map_err(|_| {
+        ErrorShape::unavailable(
+            "the configuration file was not written in time; see with config.get whether it changed",
+        )
+    })?;
+    let edited = edited.map_err(|error| ErrorShape::unavailable(error.to_string()))?;
+    edited.map_err(|error| refusal(&error))
+}
+
+/// Makes what was written the configuration that counts. The gate is held by who calls.
+///
+/// # Errors
+/// It takes longer than it may.
+pub(in crate::methods) async fn take_up(shared: &Arc<Shared>, loaded: Loaded) -> Result<Applied, ErrorShape> {
+    reload::take_up(shared, loaded).await.map_err(|problem| {
+        ErrorShape::unavailable(format!(
+            "{problem}; the change is written, and config.get shows whether it counts"
+        ))
+    })
 }
 
 /// Why nothing was changed. None of it holds a secret.

@@ -1,6 +1,6 @@
 //! Methods about `openclaw.json`.
 
-mod change;
+pub(in crate::methods) mod change;
 mod get;
 mod schema;
 

@@ -11,6 +11,7 @@ use model::SessionKey;
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::json;
+use std::sync::Arc;
 use store::{Deleted, SessionGuard};
 
 #[derive(Deserialize)]
@@ -44,15 +45,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     if !check(&shared, &key, &guard).await? {
         return Ok(json!({"ok": true, "key": key, "deleted": false, "archived": []}).into());
     }
-    // A turn under way would go on in a session that is not there: it is stopped first, and what waits for it.
-    let Some(_hold) = hold::seize(&shared, &key).await.map_err(store_error)? else {
-        return Err(entry::still_active(&key));
-    };
-    // Stopping changed the session: from here on it is compared by its transcript alone.
-    let guard = SessionGuard { updated_at_ms: None, ..guard };
-    match shared.store.delete_session(&key, guard, forget).await.map_err(store_error)? {
+    match remove(&shared, &key, guard, forget).await? {
         Deleted::Done(session_id) => {
-            gone(&shared, &key, &session_id);
             // Where the entries are kept, as `sessions.usage` names a transcript.
             let kept = format!("sqlite:{}:{session_id}:{}", key.agent_id(), store_path(&shared));
             let archived = if forget { vec![kept] } else { vec![] };
@@ -62,6 +56,29 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         Deleted::Changed => Err(entry::changed(&key, "deletion")),
         Deleted::NotArchived => Err(not_archived(&key)),
     }
+}
+
+/// Stops what a session is at, deletes it, and tells those who list sessions.
+///
+/// # Errors
+/// What it is at does not end, or the store failed.
+pub(in crate::methods) async fn remove(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    guard: SessionGuard,
+    forget: bool,
+) -> Result<Deleted, ErrorShape> {
+    // A turn under way would go on in a session that is not there: it is stopped first, and what waits for it.
+    let Some(_hold) = hold::seize(shared, key).await.map_err(store_error)? else {
+        return Err(entry::still_active(key));
+    };
+    // Stopping changed the session: from here on it is compared by its transcript alone.
+    let guard = SessionGuard { updated_at_ms: None, ..guard };
+    let deleted = shared.store.delete_session(key, guard, forget).await.map_err(store_error)?;
+    if let Deleted::Done(session_id) = &deleted {
+        gone(shared, key, session_id);
+    }
+    Ok(deleted)
 }
 
 /// Whether there is something to delete: nothing is stopped for a deletion that will not be.

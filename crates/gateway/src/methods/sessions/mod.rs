@@ -3,7 +3,7 @@
 mod abort;
 mod compact;
 mod create;
-mod delete;
+pub(in crate::methods) mod delete;
 mod describe;
 mod entry;
 pub(crate) mod list;

@@ -2,11 +2,11 @@
 
 use super::entry;
 use super::list::store_path;
-use crate::methods::{Answer, Call, store_error, submit};
+use crate::methods::{Answer, Call, given, store_error, submit};
 use crate::runs::hold;
 use model::SessionKey;
 use protocol::ErrorShape;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::json;
 use store::{Patched, SessionGuard, SessionPatch};
 
@@ -26,11 +26,6 @@ struct Params {
     archived: Option<bool>,
     pinned: Option<bool>,
     unread: Option<bool>,
-}
-
-/// Tells null from what is not there.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(value).map(Some)
 }
 
 pub(super) async fn handle(mut call: Call) -> Answer {

@@ -1,0 +1,59 @@
+//! `openclaw agents add` and `delete`, against a running gateway of this build.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "support/live.rs"]
+mod live;
+mod support;
+
+use live::{Gateway, Places, config};
+use serde_json::{Value, json};
+use support::Home;
+use testkit::fake_model::FakeModel;
+use testkit::fake_telegram::FakeTelegram;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn agents_are_made_and_deleted_where_somebody_is_sure() {
+    let telegram = FakeTelegram::start("123:abc").await;
+    let model = FakeModel::start().await;
+    let (url, root) = (model.url(), telegram.url());
+    let dm = r#"dmPolicy: "pairing", allowFrom: []"#;
+    let places = Places { model: &url, api: "openai-completions", telegram: &root, dm, more: "" };
+    let home = Home::with_config(&config(&places));
+    let gateway = Gateway::start(&home);
+    let place = tempfile::tempdir().unwrap();
+    let work = place.path().join("work");
+    let made = gateway.json(
+        &home,
+        &[
+            "agents",
+            "add",
+            "Night Watch",
+            "--workspace",
+            work.to_str().unwrap(),
+            "--emoji",
+            "🌙",
+            "--non-interactive",
+        ],
+    );
+    assert_eq!(
+        (&made["agentId"], &made["workspace"]),
+        (&json!("night-watch"), &json!(work.display().to_string())),
+        "{made}"
+    );
+    assert!(work.join("SOUL.md").exists());
+    let listed = gateway.json(&home, &["agents", "list"]);
+    let ids: Vec<&Value> = listed.as_array().unwrap().iter().map(|agent| &agent["id"]).collect();
+    assert_eq!(ids, ["main", "night-watch"]);
+    assert_eq!(listed[1]["identity"]["emoji"], "🌙");
+
+    let unsure = gateway.run(&home, &["agents", "delete", "night-watch"]);
+    assert!(unsure.code == 2 && unsure.err.contains("--force"), "{}{}", unsure.out, unsure.err);
+    let main = gateway.run(&home, &["agents", "delete", "main", "--force"]);
+    assert!(main.code != 0 && main.err.contains("cannot be deleted"), "{}{}", main.out, main.err);
+    let gone = gateway.run(&home, &["agents", "delete", "night-watch", "--force"]);
+    assert_eq!(gone.code, 0, "{}{}", gone.out, gone.err);
+    assert!(gone.out.contains("in the trash") && !work.exists(), "{}", gone.out);
+    let again = gateway.run(&home, &["agents", "delete", "night-watch", "--force"]);
+    assert!(again.code != 0 && again.err.contains("not found"), "{}{}", again.out, again.err);
+}

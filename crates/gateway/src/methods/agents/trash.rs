@@ -1,0 +1,111 @@
+//! Folders that nobody needs any more go to the trash in the state directory, from which they can be taken back by hand.
+//! Nothing is ever destroyed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A folder that must stay as it is.
+pub(super) struct Kept {
+    pub(super) path: PathBuf,
+    /// What it is, as the reason says it.
+    pub(super) why: String,
+}
+
+/// What became of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Discarded {
+    /// It was moved to the trash.
+    Trash,
+    /// It was not there.
+    Missing,
+}
+
+impl Discarded {
+    /// Its word on the wire.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Discarded::Trash => "trash",
+            Discarded::Missing => "missing",
+        }
+    }
+}
+
+/// Moves a folder to `into`, unless it touches one of `kept` (is it, holds it or lies in it) or is or holds one of
+/// `around`.
+///
+/// # Errors
+/// Why it stays where it is.
+pub(super) fn discard(path: &Path, into: &Path, kept: &[Kept], around: &[Kept]) -> Result<Discarded, String> {
+    let real = match fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Discarded::Missing),
+        Err(error) => return Err(format!("it cannot be looked at: {error}")),
+    };
+    let touches = |kept: &&Kept| {
+        let other = real_path(&kept.path);
+        other.starts_with(&real) || real.starts_with(&other)
+    };
+    let holds = |kept: &&Kept| real_path(&kept.path).starts_with(&real);
+    if let Some(kept) = kept.iter().find(touches).or_else(|| around.iter().find(holds)) {
+        return Err(format!("kept: it is, holds or lies in {} ({})", kept.why, kept.path.display()));
+    }
+    let moved = into.parent().map_or(Ok(()), private_dir).and_then(|()| fs::rename(path, into));
+    match moved {
+        Ok(()) => Ok(Discarded::Trash),
+        Err(error) => Err(format!("it cannot be moved to {}: {error}; move it yourself", into.display())),
+    }
+}
+
+/// A path that cannot be resolved stands for itself.
+fn real_path(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(path: PathBuf) -> Vec<Kept> {
+        vec![Kept { path, why: "another's".into() }]
+    }
+
+    #[test]
+    fn what_others_use_is_not_moved_and_what_is_moved_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let (work, trash) = (dir.path().join("work"), dir.path().join("trash/1-work"));
+        fs::create_dir_all(work.join("inner")).unwrap();
+        fs::write(work.join("inner/note"), "mine").unwrap();
+        for other in [work.clone(), work.join("inner"), dir.path().to_owned()] {
+            let refused = discard(&work, &trash, &kept(other), &[]).unwrap_err();
+            assert!(refused.contains("another's"), "{refused}");
+        }
+        let refused = discard(&work, &trash, &[], &kept(work.join("inner"))).unwrap_err();
+        assert!(refused.contains("another's"), "{refused}");
+        // The folder around it is no reason.
+        assert_eq!(discard(&work, &trash, &[], &kept(dir.path().to_owned())), Ok(Discarded::Trash));
+        assert_eq!(fs::read_to_string(trash.join("inner/note")).unwrap(), "mine");
+        assert_eq!(discard(&work, &trash, &[], &[]), Ok(Discarded::Missing));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_what_others_use_is_seen_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let (shared, link) = (dir.path().join("shared"), dir.path().join("link"));
+        fs::create_dir(&shared).unwrap();
+        std::os::unix::fs::symlink(&shared, &link).unwrap();
+        let trash = dir.path().join("trash/1");
+        assert!(discard(&link, &trash, &kept(shared.clone()), &[]).is_err());
+        assert_eq!(discard(&link, &trash, &[], &[]), Ok(Discarded::Trash));
+        assert!(shared.exists(), "the link alone is moved");
+    }
+}
