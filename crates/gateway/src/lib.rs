@@ -19,6 +19,7 @@ mod lifecycle;
 mod listener;
 mod methods;
 mod models;
+mod node_tools;
 mod pairing;
 mod reload;
 mod runs;

@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<String>,
     pub(crate) auto_approve_local: bool,
     pub(crate) node_commands: CommandPolicy,
+    /// Whether agents have the tools that nodes lend.
+    pub(crate) node_tools: bool,
     pub(crate) default_agent: String,
     pub(crate) agents: Vec<AgentSettings>,
     pub(crate) turn_deadline: Duration,
@@ -115,6 +117,7 @@ impl Settings {
                 allow: config.gateway.nodes.commands.allow.clone(),
                 deny: config.gateway.nodes.commands.deny.clone(),
             },
+            node_tools: config.gateway.nodes.plugin_tools.enabled,
             default_agent: config.agents.default_id().to_owned(),
             agents: agents(config, paths),
             turn_deadline,

@@ -15,6 +15,7 @@ use crate::idempotency::Idempotency;
 use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
 use crate::models::Models;
+use crate::node_tools::{self, NodeTool};
 use crate::pairing::Decisions;
 use crate::reload::Reload;
 use crate::runs::Runs;
@@ -23,7 +24,7 @@ use crate::settings::Settings;
 use crate::tap::Tap;
 use crate::terminals::Terminals;
 use crate::voice_wake::VoiceWake;
-use agent::tool::Tools;
+use agent::tool::{Tool, Tools};
 use config::Paths;
 use llm::ToolSpec;
 use model::SharedClock;
@@ -95,9 +96,26 @@ impl Shared {
         self.toolbox.builtin(current, &self.clock, agent_id).iter().map(|t| t.spec().clone()).collect()
     }
 
-    /// The tools of an agent.
+    /// The tools of an agent: those of this gateway, and those that nodes lend now.
     pub(crate) fn tools_for(&self, current: &Current, agent_id: &str) -> Tools {
-        self.toolbox.tools(current, &self.clock, agent_id)
+        let mut tools = self.toolbox.tools(current, &self.clock, agent_id);
+        tools.extend(
+            self.node_tools(current, agent_id).into_iter().map(|lent| self.toolbox.of_node(lent.hosted)),
+        );
+        tools
+    }
+
+    /// The tools that nodes lend to an agent now.
+    pub(crate) fn node_tools(&self, current: &Current, agent_id: &str) -> Vec<NodeTool> {
+        let settings = &current.settings;
+        // Whoever wants no agent to call nodes wants none to call them by another name.
+        if !settings.node_tools || settings.tools_deny.iter().any(|name| name == "nodes") {
+            return Vec::new();
+        }
+        let own = self.toolbox.builtin(current, &self.clock, agent_id);
+        let mut lent = node_tools::all(self, own.iter().map(|tool| tool.spec().name.clone()));
+        lent.retain(|tool| is_offered(settings, &tool.hosted.spec.name));
+        lent
     }
 }
 
@@ -122,6 +140,10 @@ impl Toolbox {
             exec: settings.exec.clone(),
             clock: clock.clone(),
         })
+    }
+
+    fn of_node(&self, tool: tools::NodeHosted) -> Arc<dyn Tool> {
+        tools::node_hosted(tool, Arc::new(GatewayHost(self.host.clone())))
     }
 
     fn tools(&self, current: &Current, clock: &SharedClock, agent_id: &str) -> Tools {

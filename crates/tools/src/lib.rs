@@ -15,6 +15,7 @@ mod html;
 mod ls;
 mod message;
 mod node_choice;
+mod node_hosted;
 mod nodes;
 mod process;
 mod read;
@@ -32,6 +33,7 @@ pub use host::{
     BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo, NodeQuestion,
     OutgoingMessage, SessionInfo,
 };
+pub use node_hosted::{NodeHosted, node_hosted};
 
 use agent::tool::{Tool, Tools};
 use model::SharedClock;

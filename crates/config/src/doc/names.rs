@@ -33,6 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("gateway.nodes", &["browser", "pairing", "pluginTools", "allowSkills", "commands"]),
     ("gateway.nodes.pairing", &["autoApproveLocal", "autoApproveCidrs", "sshVerify"]),
     ("gateway.nodes.commands", &["allow", "deny"]),
+    ("gateway.nodes.pluginTools", &["enabled"]),
     ("gateway.remote", &["url", "transport", "remotePort", "token", "password", "edgeAuth",
         "tlsFingerprint", "sshTarget", "sshIdentity", "sshHostKeyPolicy"]),
     ("gateway.tls", &["enabled", "autoGenerate", "certPath", "keyPath", "caPath"]),

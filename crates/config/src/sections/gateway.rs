@@ -117,6 +117,8 @@ pub struct NodesConfig {
     pub pairing: NodePairing,
     /// `commands`: which commands may be called.
     pub commands: NodeCommands,
+    /// `pluginTools`: whether agents have the tools that nodes lend.
+    pub plugin_tools: NodePluginTools,
 }
 
 /// `gateway.nodes.pairing`.
@@ -133,6 +135,19 @@ pub struct NodeCommands {
     pub allow: Vec<String>,
     /// `deny`: commands that are never called, whatever else allows them.
     pub deny: Vec<String>,
+}
+
+/// `gateway.nodes.pluginTools`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodePluginTools {
+    /// `enabled`: agents have the tools that nodes lend. True by default.
+    pub enabled: bool,
+}
+
+impl Default for NodePluginTools {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 impl Default for NodePairing {
@@ -225,7 +240,10 @@ impl NodesConfig {
             allow: commands.texts("allow").unwrap_or_default(),
             deny: commands.texts("deny").unwrap_or_default(),
         });
-        Self { pairing, commands }
+        let plugin_tools = s.section("pluginTools", |tools| NodePluginTools {
+            enabled: tools.boolean("enabled").unwrap_or(true),
+        });
+        Self { pairing, commands, plugin_tools }
     }
 }
 

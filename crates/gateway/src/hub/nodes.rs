@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 pub(crate) mod foreground;
 mod progress;
+pub(crate) mod published;
 
 use super::Audience;
 use super::policy::approval_scopes;
@@ -13,9 +14,10 @@ use crate::shared::Shared;
 use calls::Pending;
 pub(crate) use calls::{DEFAULT_TIMEOUT, Invoke, MAX_TIMEOUT, node_error};
 use protocol::{ErrorCode, ErrorShape, Scope};
+use published::PluginTool;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use store::{NodeDeclaration, NodeRequest, NodeSurface};
 use tokio::time::Instant;
@@ -38,6 +40,8 @@ pub(crate) struct NodeConn {
     /// Its last `node.host.stats`.
     pub(crate) host_stats: Option<Value>,
     stats_sent: Option<Instant>,
+    /// What it lends to agents, whether or not it may be called.
+    published: Arc<[PluginTool]>,
 }
 
 impl NodeConn {
@@ -129,6 +133,7 @@ pub(super) async fn join(
         connected_at_ms: shared.clock.now_ms(),
         host_stats: None,
         stats_sent: None,
+        published: Arc::default(),
     };
     let previous = shared.hub.nodes.connected().insert(node_id, node);
     if let Some(previous) = previous {

@@ -199,7 +199,6 @@ pub(crate) const NOT_HERE: &[(&str, &[&str])] = &[
             "device.pair.list.paired[0].lastSeenReason",
             "*.hostStats",
             "*.pathEnv",
-            "*.nodePluginTools",
             "system-presence[0].ip",
             "system-presence[0].deviceFamily",
         ],

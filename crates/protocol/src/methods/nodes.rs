@@ -19,6 +19,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "caps",
         "commands",
         "hostStats",
+        "nodePluginTools",
         "pathEnv",
         "approvalState",
         "pendingRequestId",
@@ -54,6 +55,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
     node("node.pending.drain", &DRAIN).gives(&["nodeId", "revision", "items", "hasMore"]),
     node("node.pending.pull", &EMPTY).gives(&["nodeId", "actions"]),
     node("node.pending.ack", &ACK).gives(&["nodeId", "ackedIds", "remainingCount"]),
+    node("node.pluginTools.update", &PLUGIN_TOOLS).gives(&["nodeId", "tools"]),
     pairing("node.rename", &NODE_RENAME).gives(&["nodeId", "displayName"]),
     pairing("node.pair.list", &EMPTY).gives(&["pending", "paired"]),
     pairing("node.pair.approve", &REQUEST_ID).gives(&["requestId", "node"]),
@@ -119,6 +121,8 @@ const ENQUEUE: Shape = Shape {
 const DRAIN: Shape = Shape { fields: &[opt("maxItems", Kind::Int(1))], ignored: &[] };
 
 const ACK: Shape = Shape { fields: &[req("ids", Kind::Names)], ignored: &[] };
+
+const PLUGIN_TOOLS: Shape = Shape { fields: &[req("tools", Kind::List)], ignored: &[] };
 
 const NODE_EVENT: Shape = Shape {
     fields: &[req("event", Kind::Name), opt("payload", Kind::Any), opt("payloadJSON", Kind::Any)],

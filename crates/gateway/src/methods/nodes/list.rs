@@ -82,6 +82,8 @@ async fn connected(call: &Call, node: &NodeConn, surface: Option<&NodeSurface>) 
     if let Some(stats) = &node.host_stats {
         out.insert("hostStats".into(), stats.clone());
     }
+    let lent = if call.shared.settings().node_tools { node.tools() } else { Vec::new() };
+    out.insert("nodePluginTools".into(), json!(lent));
     put_some(&mut out, "pathEnv", &node.declared.path_env);
     match &node.pending_request {
         Some(id) => {

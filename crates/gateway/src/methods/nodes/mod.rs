@@ -7,6 +7,7 @@ mod invoke_result;
 mod list;
 mod pair;
 mod pending;
+mod plugin_tools;
 mod rename;
 mod waiting_calls;
 
@@ -24,6 +25,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "node.pending.drain" => pending::drain,
     "node.pending.pull" => waiting_calls::pull,
     "node.pending.ack" => waiting_calls::ack,
+    "node.pluginTools.update" => plugin_tools::handle,
     "node.rename" => rename::handle,
     "node.pair.list" => pair::list,
     "node.pair.approve" => pair::approve,

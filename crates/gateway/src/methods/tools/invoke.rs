@@ -1,6 +1,7 @@
 //! `tools.invoke`: one call of a tool, as the agent would make it: the same tools, the same policy, the same questions.
 
 use crate::methods::{Answer, Call, store_error, submit};
+use crate::node_tools::NodeTool;
 use crate::shared::Shared;
 use agent::tool::{Tool, ToolContext, ToolOutput};
 use model::{Part, SessionKey};
@@ -26,12 +27,17 @@ struct Params {
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let key = submit::session_key(&call, p.session_key.as_deref(), p.agent_id.as_deref())?;
-    let tools = call.shared.tools_for(&call.shared.current(), key.agent_id());
-    let Some(tool) = tools.iter().find(|t| t.spec().name == p.name).cloned() else {
+    let current = call.shared.current();
+    let tools = call.shared.tools_for(&current, key.agent_id());
+    let lent = call.shared.node_tools(&current, key.agent_id());
+    let source = lent.iter().find(|t| t.hosted.spec.name == p.name).map_or("core", NodeTool::source);
+    let Some(tool) =
+        tools.iter().find(|t| t.spec().name == p.name).cloned().map(|tool| Sourced { tool, source })
+    else {
         return Ok(refusal(&p.name, "not_found", &format!("tool not available: {}", p.name)).into());
     };
     let arguments = Value::Object(p.args);
-    let changes = tool.has_effects(&arguments);
+    let changes = tool.tool.has_effects(&arguments);
     let Some(idempotency_key) = p.idempotency_key.filter(|_| changes) else {
         return invoke(tool, arguments, &key, model::new_id()).await.map(Into::into);
     };
@@ -43,7 +49,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
 }
 
 /// Makes a call that changes something, unless it was made under this id, by this gateway or one before.
-async fn once(shared: &Shared, tool: Arc<dyn Tool>, arguments: Value, key: &SessionKey, id: &str) -> Answer {
+async fn once(shared: &Shared, tool: Sourced, arguments: Value, key: &SessionKey, id: &str) -> Answer {
     match shared.store.begin_tool_call(id).await.map_err(store_error)? {
         ToolCallState::Done(answer) => return Ok(answer.into()),
         ToolCallState::Cut => {
@@ -71,8 +77,14 @@ fn id(owner: &str, tool: &str, key: &SessionKey, arguments: &Value, idempotency_
     hex::encode(hash.finalize())
 }
 
-async fn invoke(
+/// A tool, and what it is of: `core`, `plugin`, `mcp`.
+struct Sourced {
     tool: Arc<dyn Tool>,
+    source: &'static str,
+}
+
+async fn invoke(
+    Sourced { tool, source }: Sourced,
     arguments: Value,
     key: &SessionKey,
     id: String,
@@ -98,7 +110,7 @@ async fn invoke(
     if let Some(command) = &output.command {
         out["details"] = json!({"exitCode": command.exit_code, "durationMs": command.duration_ms});
     }
-    Ok(json!({"ok": true, "toolName": name, "output": out, "source": "core"}))
+    Ok(json!({"ok": true, "toolName": name, "output": out, "source": source}))
 }
 
 fn refusal(name: &str, code: &str, message: &str) -> Value {

@@ -1,0 +1,220 @@
+//! Tools that a node lends: described by it, approved by their command, had by agents, made by a call to it.
+// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod flow;
+mod support;
+
+use flow::{Bench, MAIN, Operator, reply};
+use serde_json::{Value, json};
+use support::Raw;
+use support::ask::{Ask, Device};
+
+/// A node whose commands are approved.
+async fn node(bench: &Bench, operator: &mut Operator, number: u8, commands: &[&str]) -> Raw {
+    let id = Device::new(number).id();
+    let node = Raw::connected(bench.gateway.port(), &Ask::node(Device::new(number), commands)).await;
+    let asks =
+        |e: &client::EventFrame| e.event == "node.pair.requested" && e.payload["nodeId"] == id.as_str();
+    let request = operator.events.next("request", asks).await;
+    operator.call("node.pair.approve", json!({"requestId": request["requestId"]})).await;
+    node
+}
+
+/// A tool of a server on the node, and one of a plugin there.
+fn lent() -> Value {
+    json!([
+        {
+            "pluginId": "node-mcp", "name": "files_search", "description": "Searches files.",
+            "parameters": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
+            "command": "mcp.tools.call.v1", "mcp": {"server": "files", "tool": "search"},
+        },
+        {"pluginId": "lamp", "name": "lamp_on", "description": "Switches the lamp on.", "command": "lamp.on"},
+    ])
+}
+
+fn names(payload: &Value, group: &str) -> Vec<String> {
+    let groups = payload["groups"].as_array().unwrap().iter().filter(|g| g["id"] == group);
+    let tools = groups.flat_map(|g| g["tools"].as_array().unwrap());
+    tools.map(|t| t["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What an agent has of nodes.
+async fn had(operator: &Operator) -> [Vec<String>; 2] {
+    let effective = operator.call("tools.effective", json!({"sessionKey": MAIN})).await;
+    [names(&effective, "mcp"), names(&effective, "plugin")]
+}
+
+const LAMP: &str = r#""lamp.on""#;
+
+/// A gateway with these further properties of `gateway.nodes`, and of the whole.
+async fn bench(more: &str, whole: &str) -> Bench {
+    let token = testkit::gateway::TOKEN;
+    let model = testkit::fake_model::FakeModel::start().await;
+    let config = testkit::gateway::config_with_model(&model.url(), whole);
+    let plain = format!(r#"gateway: {{ mode: "local", auth: {{ mode: "token", token: "{token}" }} }}"#);
+    let ours = format!(
+        r#"gateway: {{ mode: "local", auth: {{ mode: "token", token: "{token}" }},
+           nodes: {{ {more} commands: {{ allow: [{LAMP}] }} }} }}"#
+    );
+    assert!(config.contains(&plain), "{config}");
+    let config = config.replace(&plain, &ours);
+    let options = testkit::gateway::TestOptions { config, ..testkit::gateway::TestOptions::default() };
+    Bench { gateway: testkit::gateway::TestGateway::with(options).await, model }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_has_what_a_node_lends_and_a_call_of_it_is_a_call_to_the_node() {
+    let bench = bench("", "").await;
+    let mut operator = bench.operator().await;
+    let mut node = node(&bench, &mut operator, 1, &["mcp.tools.call.v1", "lamp.on"]).await;
+    let published = node.call("node.pluginTools.update", json!({"tools": lent()})).await;
+    assert_eq!(published, json!({"nodeId": Device::new(1).id(), "tools": lent()}));
+    let described = operator.call("node.describe", json!({"nodeId": Device::new(1).id()})).await;
+    assert_eq!(described["nodePluginTools"], lent());
+    assert_eq!(had(&operator).await, [vec!["files_search".to_owned()], vec!["lamp_on".to_owned()]]);
+    let catalog = operator.call("tools.catalog", json!({})).await;
+    assert_eq!(names(&catalog, "plugin:lamp"), ["lamp_on"]);
+    assert_eq!(names(&catalog, "plugin:node-mcp"), ["files_search"]);
+
+    let turn = operator.agent("k", r#"TOOL:files_search {"text": "needle"}"#);
+    let work = async {
+        let invoked = node.invoked().await;
+        let found = json!({"content": [{"type": "text", "text": "in the haystack"}]});
+        node.result(&invoked, &found).await;
+        invoked
+    };
+    let (answer, invoked) = tokio::join!(turn, work);
+    let answer = answer.unwrap();
+    assert_eq!(invoked["command"], "mcp.tools.call.v1");
+    let params: Value = serde_json::from_str(invoked["paramsJSON"].as_str().unwrap()).unwrap();
+    assert_eq!(params, json!({"server": "files", "tool": "search", "arguments": {"text": "needle"}}));
+    assert!(reply(&answer).contains("in the haystack"), "{answer}");
+    let asked = bench.model.requests();
+    let told = asked[0]["tools"].as_array().unwrap().iter().find(|t| t["function"]["name"] == "files_search");
+    let function = &told.unwrap()["function"];
+    assert_eq!(function["description"], "Searches files. (on node sample-node)");
+    assert_eq!(function["parameters"]["required"], json!(["text"]));
+
+    let call = operator.call("tools.invoke", json!({"name": "lamp_on", "args": {"bright": true}}));
+    let work = async {
+        let invoked = node.invoked().await;
+        node.result(&invoked, &json!({"on": true})).await;
+        invoked
+    };
+    let (answer, invoked) = tokio::join!(call, work);
+    assert_eq!(invoked["paramsJSON"], r#"{"bright":true}"#);
+    assert_eq!((&answer["ok"], &answer["source"]), (&json!(true), &json!("plugin")), "{answer}");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_approved_or_is_the_systems_own_is_not_lent_and_what_leaves_is_gone() {
+    let bench = bench("", "").await;
+    let mut operator = bench.operator().await;
+    let mut lamp = node(&bench, &mut operator, 1, &["lamp.on", "system.run"]).await;
+    let mut tools = lent();
+    let shell =
+        json!({"pluginId": "sh", "name": "sh", "description": "Runs anything.", "command": "system.run"});
+    tools.as_array_mut().unwrap().push(shell);
+    tools
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"pluginId": "x", "name": "nothing", "description": "No command."}));
+    let published = lamp.call("node.pluginTools.update", json!({"tools": tools})).await;
+    assert_eq!(published["tools"], json!([lent()[1]]), "one of four has a command that may be called");
+    assert_eq!(had(&operator).await, [vec![], vec!["lamp_on".to_owned()]]);
+    operator.call("node.pair.remove", json!({"nodeId": Device::new(1).id()})).await;
+    assert_eq!(had(&operator).await, [Vec::<String>::new(), vec![]], "the approval was taken back");
+
+    let mut other = node(&bench, &mut operator, 2, &["lamp.on"]).await;
+    other.call("node.pluginTools.update", json!({"tools": lent()})).await;
+    assert_eq!(had(&operator).await, [vec![], vec!["lamp_on".to_owned()]]);
+    other.call("node.pluginTools.update", json!({"tools": []})).await;
+    assert_eq!(had(&operator).await, [Vec::<String>::new(), vec![]], "all of them at once");
+    other.call("node.pluginTools.update", json!({"tools": lent()})).await;
+    other.leave().await;
+    let gone = |e: &client::EventFrame| e.event == "presence";
+    while had(&operator).await[1] != Vec::<String>::new() {
+        operator.events.next("the node's leaving", gone).await;
+    }
+    bench.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_are_unique_and_the_policy_holds_for_them() {
+    let bench = bench("", "").await;
+    let mut operator = bench.operator().await;
+    let mut first = node(&bench, &mut operator, 1, &["lamp.on"]).await;
+    let mut second = node(&bench, &mut operator, 2, &["lamp.on"]).await;
+    let tools = json!([
+        lent()[1], {"pluginId": "lamp", "name": "read", "description": "Reads the lamp.", "command": "lamp.on"},
+    ]);
+    for node in [&mut first, &mut second] {
+        node.call("node.pluginTools.update", json!({"tools": tools})).await;
+    }
+    let [_, names] = had(&operator).await;
+    assert_eq!(names.len(), 4, "{names:?}");
+    assert_eq!(names.iter().filter(|name| name.starts_with("node_")).count(), 3, "{names:?}");
+    assert!(names.contains(&"lamp_on".to_owned()) && !names.contains(&"read".to_owned()), "{names:?}");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_who_wants_none_has_none() {
+    for (more, whole, published) in [
+        ("pluginTools: { enabled: false },", "", json!([])),
+        ("", r#"tools: { deny: ["nodes"] },"#, json!([lent()[1]])),
+        ("", r#"tools: { deny: ["lamp_on"] },"#, json!([lent()[1]])),
+        ("", r#"tools: { allow: ["read"] },"#, json!([lent()[1]])),
+    ] {
+        let bench = bench(more, whole).await;
+        let mut operator = bench.operator().await;
+        let mut node = node(&bench, &mut operator, 1, &["lamp.on"]).await;
+        let answer = node.call("node.pluginTools.update", json!({"tools": lent()})).await;
+        assert_eq!(answer["tools"], published, "{more}{whole}");
+        assert_eq!(had(&operator).await, [Vec::<String>::new(), vec![]], "{more}{whole}");
+        let refused = operator.call("tools.invoke", json!({"name": "lamp_on"})).await;
+        assert_eq!(refused["error"]["code"], "not_found", "{more}{whole}");
+        bench.gateway.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_not_in_order_changes_nothing() {
+    let bench = bench("", "").await;
+    let mut operator = bench.operator().await;
+    let mut node = node(&bench, &mut operator, 1, &["lamp.on"]).await;
+    node.call("node.pluginTools.update", json!({"tools": lent()})).await;
+    let with = |place: &str, value: Value| {
+        let mut tool = lent()[1].clone();
+        tool[place] = value;
+        json!({"tools": [tool]})
+    };
+    let many: Vec<Value> =
+        (0..129).map(|n| with("name", json!(format!("t{n}")))["tools"][0].clone()).collect();
+    for (params, problem) in [
+        (with("name", json!("1lamp")), "at /tools/0/name: must match pattern"),
+        (with("name", json!("x".repeat(65))), "at /tools/0/name: must match pattern"),
+        (with("description", json!("")), "at /tools/0/description: must not have fewer than 1 characters"),
+        (with("command", json!("")), "at /tools/0/command: must not have fewer than 1 characters"),
+        (with("extra", json!(1)), "at /tools/0: unknown field `extra`"),
+        (with("mcp", json!({"server": "s"})), "at /tools/0: missing field `tool`"),
+        (
+            json!({"tools": [lent()[1], lent()[1]]}),
+            "at /tools/1/name: \"lamp_on\" is the name of another tool",
+        ),
+        (json!({"tools": many}), "at /tools: must not have more than 128 items"),
+    ] {
+        let error = node.fails("node.pluginTools.update", params).await;
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.starts_with(&format!("invalid node.pluginTools.update params: {problem}")),
+            "{message}"
+        );
+    }
+    assert_eq!(had(&operator).await, [vec![], vec!["lamp_on".to_owned()]]);
+    let refused = operator.refused("node.pluginTools.update", json!({"tools": []})).await;
+    assert_eq!(refused.message, "unauthorized role: operator");
+    bench.gateway.stop().await;
+}
