@@ -3,6 +3,7 @@
 mod agents;
 mod channels;
 mod cron;
+mod duration;
 mod gateway;
 mod gateway_auth;
 mod heartbeat;
@@ -36,4 +37,5 @@ pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use telegram::{DmPolicy, GroupConfig, GroupPolicy, TelegramConfig};
 pub use tools::{ExecAsk, ExecConfig, ExecHost, ExecMode, ExecSecurity, ToolsConfig, WebFetchConfig};
 
+pub(crate) use duration::duration_ms;
 pub(crate) use secrets::sources;

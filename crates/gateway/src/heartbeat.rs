@@ -23,6 +23,8 @@ const ACK_MAX_CHARS: usize = 300;
 const PREVIEW_CHARS: usize = 200;
 /// The longest turn, where nothing is said.
 const MAX_TURN_S: u64 = 600;
+/// What the names of heartbeats as declared jobs begin with.
+const DECLARED: &str = "heartbeat:";
 /// The names of what is kept in the store.
 const LAST: &str = "heartbeat.last";
 const ENABLED: &str = "heartbeat.enabled";
@@ -34,7 +36,12 @@ const PROMPT: &str = "This is a heartbeat: a moment to look whether anything nee
 
 /// The name under which an agent's heartbeat is declared as a job.
 pub(crate) fn declaration(agent_id: &str) -> String {
-    format!("heartbeat:{agent_id}")
+    format!("{DECLARED}{agent_id}")
+}
+
+/// Whether a job that is declared so would stand in the place of a heartbeat, of an agent that there is or may come to be.
+pub(crate) fn is_declaration(key: &str) -> bool {
+    key.starts_with(DECLARED)
 }
 
 /// An agent's heartbeat, as `health` shows it; `on` is whether heartbeats are switched on at all.

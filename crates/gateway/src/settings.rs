@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) cron_enabled: bool,
     /// Runs of jobs at the same time.
     pub(crate) cron_max_runs: usize,
+    /// The sessions that runs of jobs had for themselves go so long after they were active last; `None`: never.
+    pub(crate) cron_session_retention_ms: Option<i64>,
     pub(crate) dm_scope: config::DmScope,
     pub(crate) group_scope: config::GroupScope,
     /// Changes of the file wait for the next start.
@@ -136,6 +138,7 @@ impl Settings {
             owner: owner(config),
             cron_enabled: config.cron.enabled && env.get("OPENCLAW_SKIP_CRON").is_none_or(|v| v != "1"),
             cron_max_runs: config.cron.max_concurrent_runs,
+            cron_session_retention_ms: config.cron.session_retention_ms,
             dm_scope: config.session.dm_scope,
             group_scope: config.session.group_scope,
             reload_off: config.gateway.reload == config::ReloadMode::Off,

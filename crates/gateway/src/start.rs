@@ -341,8 +341,16 @@ async fn upkeep(shared: Arc<Shared>) {
             () = shared.lifecycle.soft().cancelled() => return,
             () = tokio::time::sleep(PRUNE_INTERVAL) => {}
         }
-        if let Err(error) = shared.store.prune().await {
-            tracing::warn!(%error, "old rows were not removed");
+        loop {
+            match shared.store.prune().await {
+                // Others get at the writer in between.
+                Ok(true) if !shared.lifecycle.soft().is_cancelled() => tokio::task::yield_now().await,
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "old rows were not removed");
+                    break;
+                }
+            }
         }
     }
 }

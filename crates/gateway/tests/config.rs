@@ -109,6 +109,13 @@ async fn whoever_changes_a_file_says_which_one_they_mean() {
     let refused = operator.refused("config.patch", wrong).await;
     assert!(refused.message.starts_with("invalid config: gateway.port: "), "{}", refused.message);
     assert_eq!(refused.details.unwrap()["issues"][0]["path"], "gateway.port");
+    // Nothing restarts here: nobody is left to believe that it will.
+    for method in ["config.patch", "config.apply"] {
+        let later = json!({"raw": raw, "baseHash": now, "restartDelayMs": 2000});
+        let refused = operator.refused(method, later).await;
+        assert!(refused.message.contains("at /restartDelayMs: is not supported"), "{}", refused.message);
+    }
+    assert_eq!(text(&bench.gateway), format!("// another hand\n{before}"));
 }
 
 #[tokio::test]

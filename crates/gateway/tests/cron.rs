@@ -240,11 +240,30 @@ async fn failures_in_a_row_are_paused_for_and_told_once_and_so_is_their_end() {
 #[tokio::test]
 async fn a_job_that_runs_once_is_tried_again_after_what_may_pass_and_not_after_what_will_not() {
     let (bench, gateway, mut operator) = Bench::started().await;
-    let at = json!({"schedule": {"kind": "at", "at": "2027-01-01T00:10:00Z"}, "delivery": {"mode": "none"}});
-    let id = add(&operator, with(hourly("once"), at)).await;
+    let at = |at: &str| {
+        let more = json!({"schedule": {"kind": "at", "at": at}, "delivery": {"mode": "none"}});
+        with(hourly("once"), more)
+    };
+    let passing = add(&operator, at("2027-01-01T00:05:00Z")).await;
+    // The turn itself tries again before it gives up.
+    let overloaded = |_| {
+        let at_once = vec![("retry-after-ms".to_owned(), "1".to_owned())];
+        Step::Status(503, at_once, r#"{"error":{"message":"overloaded"}}"#.into())
+    };
+    bench.model.script((0..5).map(overloaded).collect());
+    bench.pass(&operator, 5 * MINUTE).await;
+    let end = finished(&mut operator, &passing).await;
+    assert_eq!((&end["status"], &end["nextRunAtMs"]), (&json!("error"), &json!(START + 5 * MINUTE + 30_000)));
+    assert_eq!(operator.call("cron.get", json!({"id": passing})).await["enabled"], true);
+    bench.pass(&operator, 30_000).await;
+    assert_eq!(finished(&mut operator, &passing).await["status"], "ok");
+    removed(&mut operator, &passing).await;
+    assert_eq!(runs(&operator, &passing).await.len(), 2);
+
+    let id = add(&operator, at("2027-01-01T00:10:00Z")).await;
     let refused = Step::Status(400, vec![], r#"{"error":{"message":"no such thing"}}"#.into());
     bench.model.script(vec![refused]);
-    bench.pass(&operator, 10 * MINUTE).await;
+    bench.pass(&operator, 5 * MINUTE).await;
     finished(&mut operator, &id).await;
     let job = operator.call("cron.get", json!({"id": id})).await;
     assert_eq!((&job["enabled"], &job["state"]["lastRunStatus"]), (&json!(false), &json!("error")));

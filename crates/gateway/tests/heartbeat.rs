@@ -170,6 +170,25 @@ async fn a_wake_while_the_heartbeat_is_busy_is_followed_by_another() {
 }
 
 #[tokio::test]
+async fn a_wake_that_was_accepted_is_not_lost_with_the_gateway() {
+    let bench = Bench::new().await;
+    let (gateway, operator) = bench.start(r#"every: "0m", target: "none""#).await;
+    bench.model.script(vec![Step::Hang]);
+    operator.call("wake", json!({"mode": "now", "text": "the bell rang"})).await;
+    bench.model.wait_for_requests(1).await;
+    operator.call("wake", json!({"mode": "now", "text": "the door was left open"})).await;
+    gateway.stop().await;
+
+    let (gateway, _operator) = bench.start(r#"every: "0m", target: "none""#).await;
+    // The first look is taken up where it was, and another follows it.
+    bench.model.wait_for_requests(3).await;
+    let requests = bench.model.requests();
+    assert!(!requests[1].to_string().contains("left open"), "{}", requests[1]);
+    assert!(requests[2].to_string().contains("left open"), "{}", requests[2]);
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_scheduled_line_that_wakes_is_read_when_it_is_due() {
     let bench = Bench::new().await;
     let (gateway, mut operator) = bench.start(r#"every: "0m""#).await;

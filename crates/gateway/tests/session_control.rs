@@ -399,6 +399,7 @@ async fn a_compaction_on_demand_runs_alone_and_what_arrives_waits() {
     assert_eq!(start.payload["operationId"], end.payload["operationId"]);
     // Nothing is lost but from the model's sight, and the summary is paid for.
     assert_eq!(operator.session().await["compactionCount"], 1);
+    assert_eq!(operator.session().await["totalTokensFresh"], true, "a turn has counted them since");
     assert!(texts(&operator, MAIN).await[0].starts_with("older 0"));
     bench.gateway.stop().await;
 }
@@ -412,9 +413,18 @@ async fn the_last_messages_are_kept_on_demand_without_asking_the_model() {
     }
     let compacted = operator.call("sessions.compact", json!({"key": MAIN, "maxLines": 2})).await;
     assert_eq!(compacted, json!({"ok": true, "key": MAIN, "compacted": true, "kept": 2}));
+    // What the last turn counted is not what the next one will read.
+    let fresh = async || {
+        let status = operator.call("status", json!({})).await;
+        let listed = operator.session().await["totalTokensFresh"].clone();
+        assert_eq!(listed, status["sessions"]["recent"][0]["totalTokensFresh"]);
+        listed
+    };
+    assert_eq!(fresh().await, false);
     let again = operator.call("sessions.compact", json!({"key": MAIN, "maxLines": 5})).await;
     assert_eq!((&again["compacted"], &again["reason"]), (&json!(false), &json!("nothing to compact")));
     operator.agent("next", "and?").await.expect("an answer");
+    assert_eq!(fresh().await, true);
     let requests = bench.model.requests();
     assert_eq!(requests.len(), 4);
     let texts: Vec<String> =

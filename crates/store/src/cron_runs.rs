@@ -15,8 +15,6 @@ use serde_json::Value;
 const KEEP_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// … and of each job at most so many.
 const KEEP_OF_JOB: i64 = 2000;
-/// Rows that one call of upkeep takes at most.
-const STEP: i64 = 2000;
 
 /// What became of what a run had to say.
 const DELIVERY: &str = "CASE WHEN r.delivery <> 'outbox' THEN r.delivery
@@ -76,6 +74,12 @@ fn begin(c: &Connection, s: StartCronRun, now: i64) -> Sql<Option<Option<Inbound
     sql::run(c, sql, params![s.run_id, s.job.id, s.job.name, s.agent_id, key, s.started_at_ms])?;
     if let (Some(text), Some(key)) = (&s.event, &s.session_key) {
         system_events::put(c, key, text, now)?;
+        if s.wakes {
+            system_events::wake(c, key)?;
+        }
+    }
+    if let Some(id) = s.woken_by {
+        system_events::woken(c, id)?;
     }
     let row = match s.inbound {
         Some(message) => inbound::put(c, message, now)?,
@@ -83,6 +87,7 @@ fn begin(c: &Connection, s: StartCronRun, now: i64) -> Sql<Option<Option<Inbound
     };
     if let Some((status, entry)) = s.end {
         close(c, &s.run_id, status, "not-requested", &entry, now)?;
+        keep_latest(c, &s.job.id)?;
         if s.remove_job {
             sql::run(c, "DELETE FROM cron_jobs WHERE id = ?1", [&s.job.id])?;
         }
@@ -110,6 +115,10 @@ fn finish(c: &Connection, end: EndCronRun, now: i64) -> Sql<Ended> {
         sql::run(c, sql, [&job.id, &end.run_id])?;
     }
     close(c, &end.run_id, end.status, end.delivery, &end.entry, now)?;
+    let sql = "SELECT job_id FROM cron_runs WHERE run_id = ?1";
+    if let Some(job_id) = sql::one(c, sql, [&end.run_id], |row| row.get::<_, String>(0))? {
+        keep_latest(c, &job_id)?;
+    }
     outbox::put(c, end.outbox, None, None, now)?;
     Ok(Ended::Now)
 }
@@ -157,14 +166,18 @@ fn read(row: &Row<'_>) -> rusqlite::Result<CronRun> {
     Ok(CronRun { entry: row.get::<_, Json<Value>>(0)?.0, delivery: row.get(1)?, delivery_error: row.get(2)? })
 }
 
-/// Forgets runs that nobody asks for any more. The sessions in which they happened, and their transcripts, stay.
-pub(crate) fn prune(c: &Connection, now: i64) -> Sql<()> {
+/// Forgets what a job's latest runs leave behind, with the end of each: however often a job runs, its history is bounded.
+fn keep_latest(c: &Connection, job_id: &str) -> Sql<()> {
+    let sql = "DELETE FROM cron_runs WHERE job_id = ?1 AND status IS NOT NULL AND run <=
+                 (SELECT run FROM cron_runs WHERE job_id = ?1 ORDER BY run DESC LIMIT 1 OFFSET ?2)";
+    sql::run(c, sql, params![job_id, KEEP_OF_JOB])?;
+    Ok(())
+}
+
+/// Forgets runs that nobody asks for any more; gives how many, of at most `step`. The sessions that runs had for themselves
+/// go by `cron.sessionRetention` ([`Store::delete_cron_sessions`]); transcripts stay.
+pub(crate) fn prune(c: &Connection, now: i64, step: i64) -> Sql<usize> {
     let sql = "DELETE FROM cron_runs WHERE run IN
                (SELECT run FROM cron_runs WHERE status IS NOT NULL AND ended_at_ms < ?1 LIMIT ?2)";
-    sql::run(c, sql, [now - KEEP_MS, STEP])?;
-    let sql = "DELETE FROM cron_runs WHERE run IN (SELECT run FROM
-                 (SELECT run, row_number() OVER (PARTITION BY job_id ORDER BY run DESC) AS place
-                  FROM cron_runs WHERE status IS NOT NULL) WHERE place > ?1 LIMIT ?2)";
-    sql::run(c, sql, [KEEP_OF_JOB, STEP])?;
-    Ok(())
+    sql::run(c, sql, [now - KEEP_MS, step])
 }

@@ -45,6 +45,10 @@ pub struct StartCronRun {
     pub inbound: Option<Inbound>,
     /// The line that waits for the session's next turn.
     pub event: Option<String>,
+    /// Whether that line wakes the agent.
+    pub wakes: bool,
+    /// The wake that this run answers; over with it.
+    pub woken_by: Option<i64>,
     /// How a run that is over with this ended, and its entry.
     pub end: Option<(RunOutcome, Value)>,
     /// Whether the job goes with a run that is over with this.
@@ -150,6 +154,15 @@ pub struct CronRun {
     pub delivery: String,
     /// Why it was not delivered, where the platform said so.
     pub delivery_error: Option<String>,
+}
+
+/// A session in which something has happened that its agent is to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wake {
+    /// Another one for each time that it is asked for.
+    pub id: i64,
+    /// The session.
+    pub key: SessionKey,
 }
 
 /// A line that waits for a session's next turn.

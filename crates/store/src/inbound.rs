@@ -76,11 +76,7 @@ impl Store {
 
     /// Whether a message is still open.
     pub async fn is_open_inbound(&self, id: i64) -> R<bool> {
-        self.read(move |c| {
-            let sql = "SELECT EXISTS (SELECT 1 FROM inbound WHERE id = ?1 AND closed_at_ms IS NULL)";
-            Ok(sql::one(c, sql, [id], |row| row.get(0))?.unwrap_or(false))
-        })
-        .await
+        self.read(move |c| is_open(c, id)).await
     }
 
     /// Closes messages without a run and queues what answers them, such as a pairing code. `outcome` says why, for
@@ -99,6 +95,12 @@ impl Store {
         })
         .await
     }
+}
+
+/// Whether a message is still open, as the caller's transaction sees it.
+pub(crate) fn is_open(c: &Connection, id: i64) -> Sql<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM inbound WHERE id = ?1 AND closed_at_ms IS NULL)";
+    Ok(sql::one(c, sql, [id], |row| row.get(0))?.unwrap_or(false))
 }
 
 /// Takes in a message of the gateway's own within the caller's transaction; `None` where it is there already.

@@ -26,16 +26,18 @@ struct Found {
 
 impl Store {
     /// Begins a run: session, run, messages and consumed inbound rows in one transaction. The session takes over
-    /// title, route and chat type where they are given. A run id that was begun before changes nothing.
+    /// title, route and chat type where they are given. A run id that was begun before changes nothing, and neither does
+    /// one with inbound rows that are closed: what was taken out is not answered.
     ///
     /// # Errors
     /// Nothing was begun; except where the transcript cannot be read after it: the run is then among the unfinished.
     pub async fn begin_run(&self, b: BeginRun) -> R<Begun> {
         // Guards against a message that is consumed without a run that answers it, and against two runs for one.
-        let (found, new) = self.write(move |c, now| begin(c, b, now)).await?;
-        if !new {
-            return Ok(Begun::Existing(found.run));
-        }
+        let found = match self.write(move |c, now| begin(c, b, now)).await? {
+            Beginning::New(found) => found,
+            Beginning::Known(found) => return Ok(Begun::Existing(found.run)),
+            Beginning::Closed => return Ok(Begun::Closed),
+        };
         // Long transcripts are read beside the writer. Nothing but this run writes to them meanwhile.
         let transcript = self.read(move |c| transcript::context(c, found.transcript)).await?;
         Ok(Begun::Started { run: found.run, transcript })
@@ -85,8 +87,9 @@ impl Store {
                 transcript::compact(c, found.transcript, &run_id, note, (keep_from_seq, now))?;
                 ledger::book(c, (&found.run).into(), &calls, now)?;
                 follow(c, (&found.run).into(), &[], &calls, now)?;
-                let sql =
-                    "UPDATE sessions SET compactions = compactions + 1 WHERE key = ?1 AND session_id = ?2";
+                // After the calls are counted: the last turn among them read what is shorter now.
+                let sql = "UPDATE sessions SET compactions = compactions + 1, context_stale = 1
+                           WHERE key = ?1 AND session_id = ?2";
                 sql::run(c, sql, [found.run.session_key.as_str(), &found.run.session_id])?;
                 Ok(found.transcript)
             })
@@ -136,9 +139,21 @@ impl Store {
     }
 }
 
-fn begin(c: &Connection, b: BeginRun, now: i64) -> Sql<(Found, bool)> {
+/// What a transaction that begins a run came to.
+enum Beginning {
+    New(Found),
+    Known(Found),
+    Closed,
+}
+
+fn begin(c: &Connection, b: BeginRun, now: i64) -> Sql<Beginning> {
     if let Some(found) = find(c, &b.run_id)? {
-        return Ok((found, false));
+        return Ok(Beginning::Known(found));
+    }
+    for id in &b.inbound_ids {
+        if !inbound::is_open(c, *id)? {
+            return Ok(Beginning::Closed);
+        }
     }
     let session = sessions::ensure(c, &b.session_key, &b.created_via, now)?;
     insert(c, &b, &session, now)?;
@@ -158,7 +173,7 @@ fn begin(c: &Connection, b: BeginRun, now: i64) -> Sql<(Found, bool)> {
         sql::run(c, sql, values)?;
     }
     follow(c, (&found.run).into(), &entries, &[], now)?;
-    Ok((found, true))
+    Ok(Beginning::New(found))
 }
 
 fn insert(c: &Connection, b: &BeginRun, session: &Session, now: i64) -> Sql<()> {
@@ -216,6 +231,7 @@ pub(crate) fn follow(
     let sql = "UPDATE sessions SET used_input = used_input + ?3, used_output = used_output + ?4,
                  used_cache_read = used_cache_read + ?5, used_cache_write = used_cache_write + ?6,
                  used_cost = used_cost + ?7, context_tokens = coalesce(?8, context_tokens),
+                 context_stale = iif(?8 IS NULL, context_stale, 0),
                  provider = coalesce(?9, provider), model = coalesce(?10, model), preview = coalesce(?11, preview),
                  updated_at_ms = ?12
                WHERE key = ?1 AND session_id = ?2";

@@ -4,9 +4,12 @@ use crate::error::Sql;
 use crate::ledger::{self, Payer};
 use crate::sessions::{self, current_transcript, find};
 use crate::sql;
-use crate::{Entry, LedgerCall, R, Session, Store, runs, search, transcript};
+use crate::{Entry, LedgerCall, R, Session, Store, runs, search, system_events, transcript};
 use model::{Message, NoteMessage, SessionKey};
 use rusqlite::{Connection, params};
+
+/// Sessions that one call of [`Store::delete_cron_sessions`] deletes at most, so that it never holds up the writer.
+pub const MAX_SWEPT: i64 = 200;
 
 /// A session to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,8 +132,9 @@ impl Store {
         .await
     }
 
-    /// Deletes a session: its key is free, no list shows it and no search finds it. Its entries, runs and costs stay
-    /// in the file, since those are never deleted; with `forget` the words of its transcripts leave the index.
+    /// Deletes a session: its key is free, no list shows it and no search finds it, and the lines that waited for its next
+    /// turn go with it. Its entries, runs and costs stay in the file, since those are never deleted; with `forget` the
+    /// words of its transcripts leave the index.
     pub async fn delete_session(&self, key: &SessionKey, guard: SessionGuard, forget: bool) -> R<Deleted> {
         let key = key.clone();
         // One transaction: a session that is gone is in no index.
@@ -142,11 +146,32 @@ impl Store {
             if !guard.holds(&session) {
                 return Ok(Deleted::Changed);
             }
-            if forget {
-                search::forget(c, &key)?;
-            }
-            sql::run(c, "DELETE FROM sessions WHERE key = ?1", [key.as_str()])?;
+            remove(c, &key, forget)?;
             Ok(Deleted::Done(session.session_id))
+        })
+        .await
+    }
+
+    /// Deletes the sessions that jobs' runs had for themselves and that were active last before a time, the oldest first
+    /// and at most [`MAX_SWEPT`] of them; gives keys and transcripts. One that has work, or that somebody has pinned, stays.
+    pub async fn delete_cron_sessions(&self, before_ms: i64) -> R<Vec<(SessionKey, String)>> {
+        let sql = "SELECT key, session_id FROM sessions s
+                   WHERE key GLOB 'agent:*:cron:*:run:*' AND updated_at_ms < ?1 AND pinned_at_ms IS NULL
+                     AND NOT EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND session_key = s.key)
+                     AND NOT EXISTS (SELECT 1 FROM cron_runs WHERE status IS NULL AND session_key = s.key)
+                     AND NOT EXISTS (SELECT 1 FROM inbound WHERE closed_at_ms IS NULL AND chat_id = s.key)
+                   ORDER BY updated_at_ms LIMIT ?2";
+        let find = move |c: &Connection| {
+            sql::all(c, sql, [before_ms, MAX_SWEPT], |row| Ok((sessions::read_key(row, 0)?, row.get(1)?)))
+        };
+        if self.read(find).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Looked at again in the transaction that deletes: what has begun meanwhile stays.
+        self.write(move |c, _| {
+            let gone = find(c)?;
+            gone.iter().try_for_each(|(key, _)| remove(c, key, true))?;
+            Ok(gone)
         })
         .await
     }
@@ -186,7 +211,8 @@ impl Store {
             }
             let Some((transcript, _)) = current_transcript(c, &key)? else { return Ok(None) };
             transcript::compact(c, transcript, &operation, note, (keep_from_seq, now))?;
-            sql::run(c, "UPDATE sessions SET compactions = compactions + 1 WHERE key = ?1", [key.as_str()])?;
+            let sql = "UPDATE sessions SET compactions = compactions + 1, context_stale = 1 WHERE key = ?1";
+            sql::run(c, sql, [key.as_str()])?;
             Ok(Some(transcript::context(c, transcript)?))
         })
         .await
@@ -246,6 +272,16 @@ impl Store {
         })
         .await
     }
+}
+
+/// Frees a key, within the caller's transaction.
+fn remove(c: &Connection, key: &SessionKey, forget: bool) -> Sql<()> {
+    if forget {
+        search::forget(c, key)?;
+    }
+    system_events::forget(c, key)?;
+    sql::run(c, "DELETE FROM sessions WHERE key = ?1", [key.as_str()])?;
+    Ok(())
 }
 
 impl SessionGuard {

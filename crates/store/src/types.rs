@@ -281,6 +281,8 @@ pub struct Session {
     pub usage: Usage,
     /// The size of the context at the last call, in tokens.
     pub context_tokens: u64,
+    /// Whether it has still that size: it has not been compacted since.
+    pub context_is_fresh: bool,
     /// How many messages its transcript has.
     pub message_count: i64,
     /// How often it was compacted.
@@ -428,6 +430,8 @@ pub enum Begun {
     },
     /// This id was begun before; nothing was changed.
     Existing(Run),
+    /// Some of its inbound rows were closed meanwhile, by whoever took out what waits; nothing was changed.
+    Closed,
 }
 
 /// What the cost of a model call is made of, in US dollars.

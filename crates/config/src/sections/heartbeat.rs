@@ -1,5 +1,6 @@
 //! `agents.defaults.heartbeat` and `agents.entries.<id>.heartbeat`: the turn that an agent takes now and then by itself.
 
+use super::duration_ms;
 use crate::doc::Section;
 
 /// What a heartbeat says; what it leaves open comes from the defaults.
@@ -36,6 +37,8 @@ pub struct ActiveHours {
     pub timezone: Option<String>,
 }
 
+/// A bare number is minutes.
+const MINUTE_MS: u64 = 60 * 1000;
 /// Half an hour.
 const EVERY_MS: u64 = 30 * 60 * 1000;
 
@@ -46,7 +49,7 @@ impl HeartbeatConfig {
         s.unsupported("directPolicy", "direct chats are never left out");
         s.raw("ackMaxChars");
         let every_ms = s.text("every").and_then(|text| {
-            let read = duration_ms(&text);
+            let read = duration_ms(&text, MINUTE_MS);
             if read.is_none() {
                 s.error("every", format!("{text:?} is no duration; write it as 30m, 1h or 0m"));
             }
@@ -124,46 +127,12 @@ fn minutes(text: &str) -> Option<u32> {
     (minutes < 60 && all <= 1440).then_some(all)
 }
 
-/// `30m`, `1h30m`, `90s`; a bare number is minutes.
-fn duration_ms(text: &str) -> Option<u64> {
-    let mut rest = text.trim();
-    if let Ok(minutes) = rest.parse::<u64>() {
-        return minutes.checked_mul(60_000);
-    }
-    let mut total: u64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, after) = rest.split_at(digits);
-        let letters = after.len() - after.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
-        let (unit, after) = after.split_at(letters);
-        let unit: u64 = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return None,
-        };
-        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(unit)?)?;
-        rest = after.trim_start();
-    }
-    (!text.trim().is_empty()).then_some(total)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn durations_and_times_of_day_are_read_as_people_write_them() {
-        for (text, ms) in
-            [("30m", 1_800_000), ("1h30m", 5_400_000), ("90s", 90_000), ("5", 300_000), ("0m", 0)]
-        {
-            assert_eq!(duration_ms(text), Some(ms), "{text}");
-        }
-        for bad in ["", "often", "-5m", "99999999999999999d"] {
-            assert_eq!(duration_ms(bad), None, "{bad}");
-        }
+    fn times_of_day_are_read_as_people_write_them() {
         assert_eq!(
             (minutes("08:30"), minutes("24:00"), minutes("24:01"), minutes("8")),
             (Some(510), Some(1440), None, None)

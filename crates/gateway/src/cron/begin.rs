@@ -7,7 +7,7 @@ use model::cron::{Job, Payload, RunOutcome, WakeMode};
 use model::{Chat, ChatKind, Directives, Inbound, Sender, SessionKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{JobRow, StartCronRun, StoreError};
+use store::{JobRow, StartCronRun, StoreError, Wake};
 
 /// The longest turn of a job that names no time.
 const DEFAULT_TURN_MS: u64 = 60 * 60 * 1000;
@@ -19,8 +19,8 @@ pub(super) enum Why {
     Due,
     /// Somebody asked for it.
     Asked,
-    /// Something has happened in this session.
-    Woken(SessionKey),
+    /// Something has happened in a session.
+    Woken(Wake),
 }
 
 /// Begins a run; `false` where the job was changed, removed or begun meanwhile.
@@ -39,6 +39,8 @@ pub(super) async fn run(
         started_at_ms: now,
         inbound: None,
         event: None,
+        wakes: false,
+        woken_by: if let Why::Woken(wake) = &why { Some(wake.id) } else { None },
         end: None,
         remove_job: false,
         job: row.job,
@@ -72,7 +74,7 @@ fn take_off_the_calendar(job: &mut Job, why: &Why, now: i64) {
 /// A look at what needs attention, or the reason why there is none now.
 async fn heartbeat(shared: &Shared, start: &mut StartCronRun, why: &Why, now: i64) -> Result<(), StoreError> {
     let woken = match why {
-        Why::Woken(key) => Some(key.clone()),
+        Why::Woken(wake) => Some(wake.key.clone()),
         Why::Asked => Some(SessionKey::main(&start.agent_id)),
         Why::Due => None,
     };
@@ -102,6 +104,7 @@ async fn system_event(
     }
     at_once(start, RunOutcome::Ok, json!({"summary": text, "sessionKey": key}), now);
     (start.session_key, start.event) = (Some(key), Some(text));
+    start.wakes = start.job.wake_mode == WakeMode::Now;
     Ok(())
 }
 
@@ -183,15 +186,14 @@ fn session_of(job: &Job, agent: &str) -> SessionKey {
 }
 
 async fn commit(shared: &Arc<Shared>, start: StartCronRun, now: i64) -> Result<bool, StoreError> {
-    let (job, run_id, end, removed) =
-        (start.job.clone(), start.run_id.clone(), start.end.clone(), start.remove_job);
+    let (job, run_id, end) = (start.job.clone(), start.run_id.clone(), start.end.clone());
+    let (removed, wakes) = (start.remove_job, start.wakes);
     let Some(row) = shared.store.start_cron_run(start).await? else { return Ok(false) };
     wire::event(shared, "started", &job, json!({"runAtMs": now, "runId": run_id}));
-    if let Some((status, entry)) = end {
+    if let Some((_, entry)) = end {
         super::end::announce(shared, &job, &entry, removed);
-        let wakes = job.wake_mode == WakeMode::Now && status == RunOutcome::Ok;
-        if wakes && matches!(job.payload, Payload::SystemEvent { .. }) {
-            shared.cron.want(SessionKey::main(&agent_of(shared, &job)));
+        if wakes {
+            shared.cron.wake();
         }
         if let (Payload::Heartbeat {}, Some(reason)) = (&job.payload, entry["error"].as_str()) {
             crate::heartbeat::announce(shared, &crate::heartbeat::skipped(reason, now)).await?;

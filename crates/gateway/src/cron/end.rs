@@ -16,6 +16,9 @@ const BACKOFF_S: &[i64] = &[30, 60, 300, 900, 3600];
 const RETRIES: i64 = 3;
 /// The last of those pauses.
 pub(super) const LONGEST_PAUSE_MS: i64 = 3_600_000;
+/// From one beginning to the next it is never less, however close the times of a job are: what a schedule asks for is no
+/// reason to do nothing else.
+const MIN_GAP_MS: i64 = 1000;
 /// Failures in a row that are told, where the job does not say otherwise, and for how long they are not told again.
 const ALERT_AFTER: i64 = 2;
 const ALERT_COOLDOWN_MS: i64 = 60 * 60 * 1000;
@@ -199,6 +202,7 @@ pub(super) fn after(job: &mut Job, over: &Over, now: i64) -> After {
     if !matches!(job.schedule, Schedule::At { .. }) {
         // A time that passed while it ran is not made up for.
         let next = job.state.next_run_at_ms.filter(|next| *next > now).or_else(|| next_of(job, now));
+        let next = next.map(|next| next.max(over.started_at_ms.saturating_add(MIN_GAP_MS)));
         let next = if failed { next.map(|next| next.max(resting)) } else { next };
         job.state.next_run_at_ms = next.filter(|_| job.enabled);
     } else if job.state.next_run_at_ms.is_none() {

@@ -24,6 +24,9 @@ pub(crate) fn new_job(shared: &Shared, params: &Map<String, Value>) -> Result<Jo
     });
     overlay(&mut value, params)?;
     let mut job: Job = read(value)?;
+    if job.declaration_key.as_ref().is_some_and(|key| crate::heartbeat::is_declaration(key)) {
+        return Err("at /declarationKey: keys that begin so are the gateway's own; choose another".into());
+    }
     complete(shared, &mut job)?;
     let first = first(&job, now)?;
     job.state.next_run_at_ms = first.filter(|_| job.enabled);
@@ -39,6 +42,9 @@ pub(crate) fn patched(shared: &Shared, job: &Job, patch: &Map<String, Value>) ->
     let mut value = serde_json::to_value(job).map_err(|e| e.to_string())?;
     overlay(&mut value, patch)?;
     let mut changed: Job = read(value)?;
+    if changed.declaration_key != job.declaration_key {
+        return Err("at /declarationKey: cannot be changed; declare another job and remove this one".into());
+    }
     complete(shared, &mut changed)?;
     changed.updated_at_ms = now;
     let newly_timed = changed.schedule != job.schedule || (changed.enabled && !job.enabled);
@@ -61,6 +67,9 @@ fn overlay(job: &mut Value, asked: &Map<String, Value>) -> Result<(), String> {
                 return Err(format!(
                     "at /{name}: cannot be set here; jobs run at their times and have the state that they have"
                 ));
+            }
+            ("id" | "createdAtMs" | "updatedAtMs", _) => {
+                return Err(format!("at /{name}: is given by the gateway; leave it out"));
             }
             (_, Value::Null) => drop(job.shift_remove(name)),
             ("payload" | "delivery", Value::Object(part)) => {

@@ -23,7 +23,6 @@ use jiff::tz::TimeZone;
 use model::SessionKey;
 use model::cron::Job;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 /// Jobs that there may be: each is looked at when it is due, and all of them in a list.
@@ -39,24 +38,12 @@ pub(crate) struct Cron {
     caught_up: AtomicBool,
     /// Whether a job waits for what it had to say to be sent; the next look finds those that wait since before a start.
     awaits_sending: AtomicBool,
-    /// Sessions in which something has happened that the agent is to look at.
-    wanted: Mutex<Vec<SessionKey>>,
 }
 
 impl Cron {
-    /// Something about the jobs has changed: the scheduler looks again.
+    /// Something about the jobs has changed, or somebody is to be woken: the scheduler looks again.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
-    }
-
-    /// Has the agent look at a session soon: at once, or when its heartbeat that is under way has ended.
-    pub(crate) fn want(&self, key: SessionKey) {
-        let mut wanted = self.wanted();
-        if !wanted.contains(&key) && wanted.len() < MAX_JOBS {
-            wanted.push(key);
-        }
-        drop(wanted);
-        self.wake();
     }
 
     /// A message has been sent: a job that waited for that may go.
@@ -64,10 +51,6 @@ impl Cron {
         if self.awaits_sending.load(Ordering::Acquire) {
             self.wake();
         }
-    }
-
-    fn wanted(&self) -> MutexGuard<'_, Vec<SessionKey>> {
-        self.wanted.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     fn next_asked(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! What people and agents do with jobs.
 
 use super::begin::{self, Why};
-use super::{MAX_JOBS, input, wire};
+use super::{MAX_JOBS, agent_of, input, wire};
 use crate::shared::Shared;
 use model::cron::{Job, Payload};
 use serde_json::{Map, Value, json};
@@ -37,6 +37,24 @@ impl std::fmt::Display for Refusal {
     }
 }
 
+/// Who asks. An agent has its own jobs alone: another's are not to be seen, and so are not there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum By<'a> {
+    /// An operator, whose scopes were checked.
+    Operator,
+    /// The agent of this name.
+    Agent(&'a str),
+}
+
+impl By<'_> {
+    fn owns(self, shared: &Shared, job: &Job) -> bool {
+        match self {
+            By::Operator => true,
+            By::Agent(agent) => agent_of(shared, job) == agent,
+        }
+    }
+}
+
 /// What became of a job that was declared.
 pub(crate) struct Declared {
     pub(crate) job: Job,
@@ -45,7 +63,11 @@ pub(crate) struct Declared {
 }
 
 /// Adds a job; one with a declaration key that is there already is changed to what is declared.
-pub(crate) async fn add(shared: &Shared, params: &Map<String, Value>) -> Result<Declared, Refusal> {
+pub(crate) async fn add(
+    shared: &Shared,
+    by: By<'_>,
+    params: &Map<String, Value>,
+) -> Result<Declared, Refusal> {
     if params.get("payload").is_some_and(|p| p["kind"] == "heartbeat") {
         return Err(Refusal::Wrong(
             "at /payload/kind: heartbeats are set in agents.defaults.heartbeat".into(),
@@ -65,8 +87,13 @@ pub(crate) async fn add(shared: &Shared, params: &Map<String, Value>) -> Result<
             let key = params.get("declarationKey").and_then(Value::as_str).unwrap_or_default();
             let row =
                 shared.store.cron_declared(key).await?.ok_or_else(|| Refusal::NotFound(key.to_owned()))?;
+            if !by.owns(shared, &row.job) {
+                return Err(Refusal::Wrong(
+                    "at /declarationKey: another agent's job has this key; choose another".into(),
+                ));
+            }
             let before = wire::revision(&row.job);
-            let job = update(shared, &row.job.id, params).await?;
+            let job = update(shared, by, &row.job.id, params).await?;
             let updated = wire::revision(&job) != before;
             Ok(Declared { job, created: false, updated })
         }
@@ -74,9 +101,14 @@ pub(crate) async fn add(shared: &Shared, params: &Map<String, Value>) -> Result<
 }
 
 /// Changes what a patch names.
-pub(crate) async fn update(shared: &Shared, id: &str, patch: &Map<String, Value>) -> Result<Job, Refusal> {
+pub(crate) async fn update(
+    shared: &Shared,
+    by: By<'_>,
+    id: &str,
+    patch: &Map<String, Value>,
+) -> Result<Job, Refusal> {
     loop {
-        let row = found(shared, id).await?;
+        let row = found(shared, by, id).await?;
         managed(&row.job)?;
         let changed = input::patched(shared, &row.job, patch).map_err(Refusal::Wrong)?;
         // Changed or ended meanwhile: the patch goes over what there is now.
@@ -89,8 +121,8 @@ pub(crate) async fn update(shared: &Shared, id: &str, patch: &Map<String, Value>
 }
 
 /// Removes a job; `false` where there is none.
-pub(crate) async fn remove(shared: &Shared, id: &str) -> Result<bool, Refusal> {
-    match shared.store.cron_job(id).await? {
+pub(crate) async fn remove(shared: &Shared, by: By<'_>, id: &str) -> Result<bool, Refusal> {
+    match shared.store.cron_job(id).await?.filter(|row| by.owns(shared, &row.job)) {
         Some(row) => managed(&row.job)?,
         None => return Ok(false),
     }
@@ -119,9 +151,14 @@ pub(crate) enum When {
 }
 
 /// Runs a job now.
-pub(crate) async fn run_now(shared: &Arc<Shared>, id: &str, when: When) -> Result<Asked, Refusal> {
+pub(crate) async fn run_now(
+    shared: &Arc<Shared>,
+    by: By<'_>,
+    id: &str,
+    when: When,
+) -> Result<Asked, Refusal> {
     loop {
-        let row = found(shared, id).await?;
+        let row = found(shared, by, id).await?;
         let now = shared.clock.now_ms();
         let due = row.job.enabled && row.job.state.next_run_at_ms.is_some_and(|next| next <= now);
         let refused = match when {
@@ -141,8 +178,10 @@ pub(crate) async fn run_now(shared: &Arc<Shared>, id: &str, when: When) -> Resul
     }
 }
 
-pub(crate) async fn found(shared: &Shared, id: &str) -> Result<JobRow, Refusal> {
-    shared.store.cron_job(id).await?.ok_or_else(|| Refusal::NotFound(id.chars().take(200).collect()))
+/// A job that whoever asks may see.
+pub(crate) async fn found(shared: &Shared, by: By<'_>, id: &str) -> Result<JobRow, Refusal> {
+    let row = shared.store.cron_job(id).await?.filter(|row| by.owns(shared, &row.job));
+    row.ok_or_else(|| Refusal::NotFound(id.chars().take(200).collect()))
 }
 
 fn managed(job: &Job) -> Result<(), Refusal> {

@@ -8,20 +8,21 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use model::SessionKey;
 use serde_json::json;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use store::{OpenCronRun, StoreError};
+use store::{OpenCronRun, StoreError, Wake};
 use tokio::time::Instant;
 
 /// The longest sleep.
 const LOOK: Duration = Duration::from_secs(30);
 /// After the store could not be used.
 const RETRY: Duration = Duration::from_secs(2);
+/// Sessions of runs are looked through this often.
+const SWEEP_MS: i64 = 5 * 60 * 1000;
 /// A clock that is this far behind what the time that passed says was set back.
 const SET_BACK_MS: i64 = 60_000;
 
@@ -59,6 +60,8 @@ struct Scheduler {
     ends: FuturesUnordered<RunEnded>,
     /// The configuration that the heartbeats were made by.
     settings: Option<Arc<Settings>>,
+    /// When sessions of runs were looked through last.
+    swept_at_ms: Option<i64>,
 }
 
 /// Runs jobs until shutdown. Supervised: what it knew is in the store, and the next one finds it there.
@@ -101,7 +104,8 @@ impl Scheduler {
             beats::reconcile(shared, self.settings.is_none()).await?;
             self.settings = Some(settings.clone());
         }
-        self.wake_wanted(shared).await?;
+        self.wake_agents(shared).await?;
+        self.sweep(shared).await?;
         if !settings.cron_enabled {
             return Ok(LOOK);
         }
@@ -121,18 +125,29 @@ impl Scheduler {
     }
 
     /// Has agents look at what has happened; those whose heartbeat is under way look again when it has ended.
-    async fn wake_wanted(&mut self, shared: &Arc<Shared>) -> Result<(), StoreError> {
-        let wanted = shared.cron.wanted().clone();
-        for key in wanted {
-            // Taken out first: what happens from here on asks for another look.
-            shared.cron.wanted().retain(|wanted| *wanted != key);
-            let woken = wake(shared, &key).await;
-            if !matches!(woken, Ok(true)) {
-                shared.cron.wanted().push(key);
-            }
-            woken?;
+    async fn wake_agents(&mut self, shared: &Arc<Shared>) -> Result<(), StoreError> {
+        for wake in shared.store.wakes().await? {
+            answer(shared, wake).await?;
         }
         self.follow(shared).await
+    }
+
+    /// Now and then, deletes the sessions that runs had for themselves and that are older than they are to become.
+    async fn sweep(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let now = shared.clock.now_ms();
+        let Some(keep) = shared.settings().cron_session_retention_ms else { return Ok(()) };
+        // A clock that was set back is no reason to wait.
+        if self.swept_at_ms.is_some_and(|at| (at..at.saturating_add(SWEEP_MS)).contains(&now)) {
+            return Ok(());
+        }
+        let gone = shared.store.delete_cron_sessions(now.saturating_sub(keep)).await?;
+        for (key, session_id) in &gone {
+            crate::runs::events::session_deleted(shared, key, session_id);
+        }
+        // Where there are more, the next look goes on.
+        let all = gone.len() < usize::try_from(store::MAX_SWEPT).unwrap_or(usize::MAX);
+        self.swept_at_ms = all.then_some(now);
+        Ok(())
     }
 
     fn room(&self, shared: &Shared) -> usize {
@@ -190,16 +205,17 @@ fn was_set_back(shared: &Shared, clock: &mut (i64, Instant)) -> bool {
     now < wall.saturating_add(passed).saturating_sub(SET_BACK_MS)
 }
 
-/// Begins an agent's heartbeat for a session; `false` while one is under way.
-async fn wake(shared: &Arc<Shared>, key: &SessionKey) -> Result<bool, StoreError> {
-    let Some(row) = shared.store.cron_declared(&declaration(key.agent_id())).await? else {
-        tracing::info!(session = %key, "nobody is woken: the agent has no heartbeat");
-        return Ok(true);
+/// Begins an agent's heartbeat for a session. What was asked for stands until that is on disk: while the heartbeat is under
+/// way or was changed in the same moment, and over a crash.
+async fn answer(shared: &Arc<Shared>, wake: Wake) -> Result<(), StoreError> {
+    let Some(row) = shared.store.cron_declared(&declaration(wake.key.agent_id())).await? else {
+        tracing::info!(session = %wake.key, "nobody is woken: the agent has no heartbeat");
+        return shared.store.drop_wake(wake.id).await;
     };
-    if row.running.is_some() {
-        return Ok(false);
+    if row.running.is_none() {
+        let now = shared.clock.now_ms();
+        let run_id = format!("wake:{}:{now}:{}", row.job.id, model::new_id());
+        begin::run(shared, row, Why::Woken(wake), run_id).await?;
     }
-    let now = shared.clock.now_ms();
-    let run_id = format!("wake:{}:{now}:{}", row.job.id, shared.cron.next_asked());
-    begin::run(shared, row, Why::Woken(key.clone()), run_id).await
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Jobs as the agent handles them: those of its own, made in the session in which it speaks.
 
-use super::ops::{self, Asked, Refusal, When};
+use super::ops::{self, Asked, By, Refusal, When};
 use super::{agent_of, wire};
 use crate::shared::Shared;
 use model::SessionKey;
@@ -15,23 +15,22 @@ pub(crate) async fn call(
     call: CronCall,
     session: &SessionKey,
 ) -> Result<Value, Refusal> {
+    let by = By::Agent(session.agent_id());
     match call {
         CronCall::List => list(shared, session).await,
         CronCall::Add(job) => {
-            let declared = ops::add(shared, &asked_in(job, session)).await?;
+            let declared = ops::add(shared, by, &asked_in(job, session)).await?;
             Ok(wire::job(&declared.job))
         }
         CronCall::Remove(id) => {
-            own(shared, &id, session).await?;
-            Ok(json!({"removed": ops::remove(shared, &id).await?}))
+            // One that is not there is named, so that the agent does not take a wrong id for a job that is gone.
+            ops::found(shared, by, &id).await?;
+            Ok(json!({"removed": ops::remove(shared, by, &id).await?}))
         }
-        CronCall::Run(id) => {
-            own(shared, &id, session).await?;
-            Ok(match ops::run_now(shared, &id, When::Force).await? {
-                Asked::Begun(run_id) => json!({"runId": run_id}),
-                Asked::Not(reason) => json!({"ran": false, "reason": reason}),
-            })
-        }
+        CronCall::Run(id) => Ok(match ops::run_now(shared, by, &id, When::Force).await? {
+            Asked::Begun(run_id) => json!({"runId": run_id}),
+            Asked::Not(reason) => json!({"ran": false, "reason": reason}),
+        }),
     }
 }
 
@@ -52,14 +51,4 @@ async fn list(shared: &Shared, session: &SessionKey) -> Result<Value, Refusal> {
     });
     let jobs: Vec<Value> = own.map(|job| wire::job(&job)).collect();
     Ok(json!({"jobs": jobs}))
-}
-
-/// Another agent's jobs are not to be seen, and so are not there.
-async fn own(shared: &Shared, id: &str, session: &SessionKey) -> Result<(), Refusal> {
-    let row = ops::found(shared, id).await?;
-    if agent_of(shared, &row.job) == session.agent_id() {
-        Ok(())
-    } else {
-        Err(Refusal::NotFound(id.to_owned()))
-    }
 }

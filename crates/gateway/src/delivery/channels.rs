@@ -38,6 +38,8 @@ struct State {
     broken: Vec<(&'static str, String)>,
     /// The task that receives.
     receiving: Option<Receiving>,
+    /// What tells that the tasks before it have ended, which were told to and may not have.
+    ending: Vec<CancellationToken>,
     /// An operator has stopped it: only an operator starts it again.
     held: bool,
 }
@@ -63,11 +65,18 @@ impl State {
         }
     }
 
-    /// Stops receiving; gives what tells that it has ended.
-    fn stop(&mut self) -> Option<CancellationToken> {
-        let receiving = self.receiving.take()?;
-        receiving.cancel.cancel();
-        Some(receiving.ended)
+    /// Stops receiving; gives what tells that it has ended, be it for this call or for one before.
+    fn stop(&mut self) -> Vec<CancellationToken> {
+        if let Some(receiving) = self.receiving.take() {
+            receiving.cancel.cancel();
+            self.ending.push(receiving.ended);
+        }
+        self.still_ending()
+    }
+
+    fn still_ending(&mut self) -> Vec<CancellationToken> {
+        self.ending.retain(|ended| !ended.is_cancelled());
+        self.ending.clone()
     }
 }
 
@@ -156,8 +165,7 @@ impl Channels {
 
     /// Starts receiving on all channels, at the start of the gateway.
     pub(crate) fn start_all(&self, shared: &Arc<Shared>) {
-        let mut state = self.state();
-        receive_again(shared, &mut state, None);
+        receive_again(shared, &mut self.state());
     }
 
     /// Takes up another configuration. An account that is the same goes on as it was; another one takes its place, and
@@ -174,9 +182,10 @@ impl Channels {
         if same {
             return;
         }
-        let ended = state.stop();
+        // Kept in the state: what comes next waits for it.
+        let _ended = state.stop();
         state.telegram = wanted.telegram;
-        receive_again(shared, &mut state, ended);
+        receive_again(shared, &mut state);
     }
 
     /// An operator starts a channel; one that receives already goes on. False: there is no such account.
@@ -184,24 +193,25 @@ impl Channels {
         let mut state = self.state();
         state.held = false;
         if state.receiving.is_none() {
-            receive_again(shared, &mut state, None);
+            receive_again(shared, &mut state);
         }
         state.telegram.is_some()
     }
 
     /// An operator stops a channel, until one starts it again: nothing is received any more. Sending goes on. Gives
-    /// what tells that it has stopped; `None` where it did not receive.
-    pub(crate) fn stop(&self) -> Option<CancellationToken> {
+    /// what tells that it has stopped; empty where it has.
+    pub(crate) fn stop(&self) -> Vec<CancellationToken> {
         let mut state = self.state();
         state.held = true;
         state.stop()
     }
 }
 
-/// Starts receiving where there is an account that nobody holds, once `before` has ended: an account has one poll at a
-/// time.
-fn receive_again(shared: &Arc<Shared>, state: &mut State, before: Option<CancellationToken>) {
+/// Starts receiving where there is an account that nobody holds, once the tasks before have ended, whoever has told them to:
+/// an account has one poll at a time.
+fn receive_again(shared: &Arc<Shared>, state: &mut State) {
     let Some(account) = state.telegram.clone().filter(|_| !state.held) else { return };
+    let before = state.still_ending();
     let cancel = shared.lifecycle.soft().child_token();
     let (task, token) = (shared.clone(), cancel.clone());
     let ended = shared.lifecycle.supervise_until("telegram", cancel.clone(), move || {
@@ -211,4 +221,21 @@ fn receive_again(shared: &Arc<Shared>, state: &mut State, before: Option<Cancell
     // What waited for the channel is looked at again.
     shared.inbox.take_up_left();
     shared.outbox.wake();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_to_end_is_waited_for_until_it_has() {
+        let ended = CancellationToken::new();
+        let receiving = Receiving { cancel: CancellationToken::new(), ended: ended.clone() };
+        let mut state = State { receiving: Some(receiving), ..State::default() };
+        assert_eq!(state.stop().len(), 1);
+        assert_eq!(state.stop().len(), 1, "by whoever stops it again");
+        assert_eq!(state.still_ending().len(), 1, "and by whoever starts it meanwhile");
+        ended.cancel();
+        assert!(state.still_ending().is_empty() && state.stop().is_empty());
+    }
 }

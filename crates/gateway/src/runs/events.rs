@@ -287,6 +287,16 @@ pub(crate) fn injected(shared: &Shared, key: &SessionKey, entry: &Entry) {
     shared.hub.broadcast(RunEvents::audience(), "chat", &payload, true);
 }
 
+/// Tells those who list sessions that one is gone. The id says which one it was: the key may be another's by the time they
+/// hear of it.
+pub(crate) fn session_deleted(shared: &Shared, key: &SessionKey, session_id: &str) {
+    let payload = json!({
+        "sessionKey": key, "sessionId": session_id, "agentId": key.agent_id(), "reason": "delete",
+        "ts": shared.clock.now_ms(),
+    });
+    shared.hub.broadcast(Audience::SessionList, "sessions.changed", &payload, true);
+}
+
 /// Tells those who list sessions that one changed.
 pub(crate) async fn session_changed(shared: &Shared, key: &SessionKey, reason: &str) {
     if !shared.hub.has_audience(Audience::SessionList) {

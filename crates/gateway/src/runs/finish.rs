@@ -3,7 +3,7 @@
 use super::events::RunEvents;
 use super::transcript::ledger_call;
 use super::turn::Begin;
-use super::{RunResult, Work};
+use super::{RunResult, Work, dispatch};
 use crate::shared::Shared;
 use agent::queue::Submission;
 use agent::turn::{TurnEnd, TurnErrorKind, TurnOutcome};
@@ -317,16 +317,37 @@ pub(crate) async fn close_waiting(
                 never_begun(shared, key, &submission.run_id).await;
             }
             // It had begun before the gateway was started: it ends, or the next start would take it up again.
-            Work::Resume(run) => {
-                let begun = Begin { run: *run, entries: vec![], first: None, current: shared.current() };
-                let (session, id) = (begun.run.session_id.clone(), begun.run.run_id.clone());
-                let events = RunEvents::new(shared.clone(), key.clone(), session, id);
-                finish(shared, key, &begun, super::turn::ended(TurnEnd::Aborted), &events).await;
-            }
+            Work::Resume(run) => end_cut(shared, key, *run).await,
         }
         closed.push(submission.run_id);
     }
     Ok(closed)
+}
+
+/// Closes what is there for a session on disk alone, in nobody's queue: messages that found it full or whose channel does
+/// not work now, and runs that were cut and could not be taken up. What was accepted meanwhile is in its queue, and stays.
+pub(crate) async fn close_left(shared: &Arc<Shared>, key: &SessionKey) -> Result<(), StoreError> {
+    for row in shared.store.open_inbound().await? {
+        let run_id = dispatch::run_id(&row);
+        if dispatch::session_of(shared, &row.inbound) == *key && shared.runs.session_of(&run_id).is_none() {
+            shared.store.close_inbound(vec![row.id], "aborted", vec![]).await?;
+            never_begun(shared, key, &run_id).await;
+        }
+    }
+    for run in shared.store.unfinished_runs().await? {
+        if run.session_key == *key && shared.runs.session_of(&run.run_id).is_none() {
+            end_cut(shared, key, run).await;
+        }
+    }
+    Ok(())
+}
+
+/// Ends a run that had begun before the gateway was started, and that is not to go on.
+async fn end_cut(shared: &Arc<Shared>, key: &SessionKey, run: Run) {
+    let begun = Begin { run, entries: vec![], first: None, current: shared.current() };
+    let (session, id) = (begun.run.session_id.clone(), begun.run.run_id.clone());
+    let events = RunEvents::new(shared.clone(), key.clone(), session, id);
+    finish(shared, key, &begun, super::turn::ended(TurnEnd::Aborted), &events).await;
 }
 
 /// Ends the run of a turn that panicked, so that it is answered and not resumed into the same panic.

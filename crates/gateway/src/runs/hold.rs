@@ -74,7 +74,7 @@ impl Runs {
     }
 }
 
-/// Stops what a session is at, takes out what waits, and has it for itself. `None` where the turn does not end in time;
+/// Stops what a session is at, takes out what waits in its queue and on disk, and has it for itself. `None` where the turn does not end in time;
 /// what waited is gone all the same.
 pub(crate) async fn seize(shared: &Arc<Shared>, key: &SessionKey) -> Result<Option<Hold>, StoreError> {
     let seized = async {
@@ -84,6 +84,7 @@ pub(crate) async fn seize(shared: &Arc<Shared>, key: &SessionKey) -> Result<Opti
         finish::close_waiting(shared, key, shared.runs.take_waiting(key)).await?;
         let idle = || shared.runs.slots().get(key).is_none_or(|slot| !slot.has_worker).then_some(());
         shared.runs.until(idle).await;
+        finish::close_left(shared, key).await?;
         Ok(hold)
     };
     tokio::time::timeout(STOP_DEADLINE, seized).await.ok().transpose()

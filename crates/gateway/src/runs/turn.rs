@@ -72,11 +72,29 @@ async fn begin(
             Work::Resume(run) => return super::resume::begin(shared, key, run).await,
         }
     }
+    begin_rows(shared, key, rows).await
+}
+
+async fn begin_rows(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    rows: Vec<&InboundRow>,
+) -> Result<Option<Begin>, StoreError> {
     let Some(first) = rows.first() else { return Ok(None) };
     let events = shared.store.system_events(key).await?;
     let begin = begin_row(key, first, &rows, &events);
     let said = begin.messages.len();
     match shared.store.begin_run(begin).await? {
+        // Somebody took messages out while they were on their way into the queue: those that are left get their turn.
+        Begun::Closed => {
+            let mut open = Vec::with_capacity(rows.len());
+            for row in rows {
+                if shared.store.is_open_inbound(row.id).await? {
+                    open.push(row);
+                }
+            }
+            Box::pin(begin_rows(shared, key, open)).await
+        }
         Begun::Started { run, transcript } => {
             let current = shared.current();
             let new = transcript.len().saturating_sub(said);

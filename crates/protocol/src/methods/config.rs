@@ -1,7 +1,7 @@
 //! Methods about `openclaw.json`.
 
 use super::{MethodSpec, admin, read};
-use crate::shape::{EMPTY, Kind, Shape, opt, req};
+use crate::shape::{EMPTY, Field, Kind, Shape, opt, req};
 
 /// Methods about `openclaw.json`.
 pub(super) const METHODS: &[MethodSpec] = &[
@@ -42,10 +42,13 @@ const REFUSED: &[&str] = &["CONFIG_CONFLICT", "CONFIG_INCLUDED"];
 const SET: Shape = Shape { fields: &[req("raw", Kind::Filled), opt("baseHash", Kind::Name)], ignored: &[] };
 
 /// Nothing is restarted here, so nobody has to be told afterwards.
-const AFTERWARDS: &[&str] = &["sessionKey", "deliveryContext", "restartDelayMs"];
+const AFTERWARDS: &[&str] = &["sessionKey", "deliveryContext"];
+
+/// … and whoever says when to restart hears that it will not happen: what needs a restart is in the answer.
+const RESTART: Field = opt("restartDelayMs", Kind::Unset);
 
 const APPLY: Shape = Shape {
-    fields: &[req("raw", Kind::Filled), opt("baseHash", Kind::Name), opt("note", Kind::Text)],
+    fields: &[req("raw", Kind::Filled), opt("baseHash", Kind::Name), opt("note", Kind::Text), RESTART],
     ignored: AFTERWARDS,
 };
 
@@ -55,6 +58,7 @@ const PATCH: Shape = Shape {
         opt("baseHash", Kind::Name),
         opt("note", Kind::Text),
         opt("replacePaths", Kind::Names),
+        RESTART,
     ],
     ignored: AFTERWARDS,
 };

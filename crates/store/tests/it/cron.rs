@@ -1,6 +1,6 @@
 //! Jobs and their runs: begun once, ended once, and only on the state that was decided on.
 
-use crate::support::{START, begin, finish, fixture, key, outbound};
+use crate::support::{START, begin, finish, fixture, inbound, key, outbound};
 use model::cron::{Job, RunOutcome};
 use serde_json::{Value, json};
 use store::{AddedJob, AfterRun, EndCronRun, Ended, JobRow, RunFilter, StartCronRun, Store};
@@ -31,6 +31,8 @@ fn start(row: &JobRow, run_id: &str) -> StartCronRun {
         started_at_ms: START,
         inbound: None,
         event: Some(format!("line of {run_id}")),
+        wakes: false,
+        woken_by: None,
         end: None,
         remove_job: false,
     }
@@ -148,11 +150,11 @@ async fn lines_wait_once_each_and_no_more_than_somebody_reads() {
     let f = fixture();
     let (main, other) = (key("main"), key("other"));
     for n in 0..store::MAX_SYSTEM_EVENTS {
-        f.store.add_system_event(&main, &format!("line {n}")).await.unwrap();
-        f.store.add_system_event(&main, "line 0").await.unwrap();
+        f.store.add_system_event(&main, &format!("line {n}"), false).await.unwrap();
+        f.store.add_system_event(&main, "line 0", false).await.unwrap();
     }
-    assert!(f.store.add_system_event(&main, "one more").await.is_err());
-    f.store.add_system_event(&other, "one more").await.unwrap();
+    assert!(f.store.add_system_event(&main, "one more", false).await.is_err());
+    f.store.add_system_event(&other, "one more", false).await.unwrap();
     let lines = f.store.system_events(&main).await.unwrap();
     assert_eq!(lines.len(), store::MAX_SYSTEM_EVENTS);
     let taken = store::BeginRun {
@@ -162,4 +164,65 @@ async fn lines_wait_once_each_and_no_more_than_somebody_reads() {
     f.store.begin_run(taken).await.unwrap();
     assert!(f.store.system_events(&main).await.unwrap().is_empty());
     assert_eq!(f.store.system_events(&other).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_wake_stands_until_the_look_that_it_asked_for_has_begun() {
+    let f = fixture();
+    let row = added(&f.store, job("a", START)).await;
+    let wake = StartCronRun { wakes: true, ..start(&row, "line") };
+    f.store.start_cron_run(wake).await.unwrap();
+    f.store.add_system_event(&key("main"), "more", true).await.unwrap();
+    f.store.add_system_event(&key("quiet"), "less", false).await.unwrap();
+    let f = f.restarted().await;
+    let wakes = f.store.wakes().await.unwrap();
+    assert_eq!(wakes.iter().map(|w| &w.key).collect::<Vec<_>>(), [&key("main")]);
+    // Asked for once more before the look at what was there begins: it is looked at again.
+    f.store.add_system_event(&key("main"), "even more", true).await.unwrap();
+    let look = added(&f.store, job("b", START)).await;
+    let look = StartCronRun { woken_by: Some(wakes[0].id), event: None, ..start(&look, "look") };
+    f.store.start_cron_run(look).await.unwrap();
+    let again = f.store.wakes().await.unwrap();
+    assert_eq!(again.len(), 1);
+    let c = added(&f.store, job("c", START)).await;
+    let look = StartCronRun { woken_by: Some(again[0].id), event: None, ..start(&c, "look again") };
+    f.store.start_cron_run(look).await.unwrap();
+    assert!(f.store.wakes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_history_of_a_job_is_bounded_however_often_it_runs() {
+    let f = fixture();
+    let mut row = added(&f.store, job("a", START)).await;
+    for n in 0..2003 {
+        let end = Some((RunOutcome::Ok, json!({"runId": n})));
+        let once = StartCronRun { end, event: None, ..start(&row, &format!("r{n}")) };
+        f.store.start_cron_run(once).await.unwrap().unwrap();
+        row.revision += 1;
+    }
+    let page = f.store.cron_runs(RunFilter { ascending: true, ..filter() }).await.unwrap();
+    assert_eq!((page.total, &page.runs[0].entry["runId"]), (2000, &json!(3)));
+}
+
+#[tokio::test]
+async fn a_session_of_a_run_goes_when_it_is_old_and_has_no_work() {
+    let f = fixture();
+    for name in ["cron:j:run:done", "cron:j:run:works", "cron:j:run:waits", "cron:j:run:pinned", "brief"] {
+        f.store.begin_run(begin(name, name, &["hi"])).await.unwrap();
+        if name != "cron:j:run:works" {
+            f.store.finish_run(finish(name, vec![])).await.unwrap();
+        }
+    }
+    let patch = store::SessionPatch { pinned: Some(true), ..Default::default() };
+    let pinned = key("cron:j:run:pinned");
+    f.store.patch_session(&pinned, store::SessionGuard::default(), patch).await.unwrap();
+    let waits = key("cron:j:run:waits").to_string();
+    f.store.accept_inbound("rpc", "", vec![inbound(&waits, "m")], "").await.unwrap();
+    f.store.add_system_event(&key("cron:j:run:done"), "a line", true).await.unwrap();
+    assert!(f.store.delete_cron_sessions(START).await.unwrap().is_empty(), "none is older");
+    let gone = f.store.delete_cron_sessions(START + 1).await.unwrap();
+    assert_eq!(gone.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(), [key("cron:j:run:done")]);
+    assert_eq!(f.store.session_count(None).await.unwrap(), 4);
+    assert!(f.store.wakes().await.unwrap().is_empty());
+    assert!(f.store.system_events(&key("cron:j:run:done")).await.unwrap().is_empty());
 }

@@ -10,19 +10,22 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// The task before this one has been told to end, and does within milliseconds.
+/// The tasks before this one have been told to end, and do within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Receives until `cancel`, once the task before has ended.
+/// Receives until `cancel`, once the tasks before have ended.
 pub(super) async fn run(
     shared: Arc<Shared>,
     account: Arc<TelegramAccount>,
     cancel: CancellationToken,
-    before: Option<CancellationToken>,
+    before: Vec<CancellationToken>,
 ) {
-    if let Some(before) = before
-        && tokio::time::timeout(PATIENCE, before.cancelled()).await.is_err()
-    {
+    let ended = async {
+        for before in &before {
+            before.cancelled().await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, ended).await.is_err() {
         // Ends this task; the supervisor starts it again.
         return tracing::error!("telegram waits: the account before it has not ended");
     }

@@ -47,9 +47,13 @@ pub(super) async fn start(mut call: Call) -> Answer {
 
 pub(super) async fn stop(mut call: Call) -> Answer {
     let account = account(&mut call, "channels.stop")?;
-    if let Some(ended) = call.shared.channels.stop()
-        && tokio::time::timeout(STOP_WITHIN, ended.cancelled()).await.is_err()
-    {
+    let ending = call.shared.channels.stop();
+    let ended = async {
+        for ended in &ending {
+            ended.cancelled().await;
+        }
+    };
+    if tokio::time::timeout(STOP_WITHIN, ended).await.is_err() {
         return Err(ErrorShape::unavailable(
             "the channel was told to stop and has not yet; see channels.status",
         )

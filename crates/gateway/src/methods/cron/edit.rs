@@ -1,7 +1,8 @@
 //! `cron.add`, `cron.update`, `cron.remove`: what people set.
 
 use super::{JobId, refused};
-use crate::cron::{ops, target, wire};
+use crate::cron::ops::{self, By};
+use crate::cron::{target, wire};
 use crate::methods::{Answer, Call, store_error};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ pub(super) async fn add(mut call: Call) -> Answer {
     // Who asks is known from the connection; what a caller says of itself is not kept.
     params.shift_remove("owner");
     let shared = &call.shared;
-    let declared = ops::add(shared, &params).await.map_err(|e| refused("cron.add", e))?;
+    let declared = ops::add(shared, By::Operator, &params).await.map_err(|e| refused("cron.add", e))?;
     let preview = target::preview(shared, &declared.job).await.map_err(store_error)?;
     let mut job = wire::job(&declared.job);
     if !params.contains_key("declarationKey") {
@@ -35,12 +36,14 @@ struct Update {
 pub(super) async fn update(mut call: Call) -> Answer {
     let p: Update = call.params()?;
     let id = p.job.get("cron.update")?;
-    let job = ops::update(&call.shared, &id, &p.patch).await.map_err(|e| refused("cron.update", e))?;
+    let updated = ops::update(&call.shared, By::Operator, &id, &p.patch).await;
+    let job = updated.map_err(|e| refused("cron.update", e))?;
     Ok(wire::job(&job).into())
 }
 
 pub(super) async fn remove(mut call: Call) -> Answer {
     let id = call.params::<JobId>()?.get("cron.remove")?;
-    let removed = ops::remove(&call.shared, &id).await.map_err(|e| refused("cron.remove", e))?;
+    let removed = ops::remove(&call.shared, By::Operator, &id).await;
+    let removed = removed.map_err(|e| refused("cron.remove", e))?;
     Ok(json!({"ok": true, "removed": removed}).into())
 }

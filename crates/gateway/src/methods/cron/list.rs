@@ -1,7 +1,8 @@
 //! `cron.list`, `cron.get`: the jobs.
 
 use super::{JobId, refused};
-use crate::cron::{agent_of, ops, target, wire};
+use crate::cron::ops::{self, By};
+use crate::cron::{agent_of, target, wire};
 use crate::methods::{Answer, Call, store_error};
 use crate::shared::Shared;
 use model::cron::{Job, RunOutcome, Schedule};
@@ -103,6 +104,6 @@ pub(super) async fn list(mut call: Call) -> Answer {
 
 pub(super) async fn get(mut call: Call) -> Answer {
     let id = call.params::<JobId>()?.get("cron.get")?;
-    let row = ops::found(&call.shared, &id).await.map_err(|e| refused("cron.get", e))?;
+    let row = ops::found(&call.shared, By::Operator, &id).await.map_err(|e| refused("cron.get", e))?;
     Ok(wire::job(&row.job).into())
 }

@@ -1,7 +1,7 @@
 //! `cron.run`: a job, now.
 
 use super::{JobId, refused};
-use crate::cron::ops::{self, Asked, When};
+use crate::cron::ops::{self, Asked, By, When};
 use crate::methods::{Answer, Call};
 use protocol::ErrorShape;
 use serde::Deserialize;
@@ -29,7 +29,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         Some("if-enabled") => When::IfEnabled,
         _ => When::Force,
     };
-    Ok(match ops::run_now(shared, &id, when).await.map_err(|e| refused("cron.run", e))? {
+    let asked = ops::run_now(shared, By::Operator, &id, when).await;
+    Ok(match asked.map_err(|e| refused("cron.run", e))? {
         Asked::Begun(run_id) => {
             json!({"ok": true, "enqueued": true, "runId": run_id, "processInstanceId": shared.boot_id})
         }

@@ -1,11 +1,10 @@
 //! `sessions.delete`: a session's key is free again, and no list or search shows it. What was said and what it cost are
-//! facts that stay in the state file.
+//! facts that stay in the state file; what waited for an answer there, and lines for its next turn, go with it.
 
 use super::entry;
 use super::list::store_path;
-use crate::hub::Audience;
 use crate::methods::{Answer, Call, store_error, submit};
-use crate::runs::hold;
+use crate::runs::{self, hold};
 use crate::shared::Shared;
 use model::SessionKey;
 use protocol::ErrorShape;
@@ -76,7 +75,7 @@ pub(in crate::methods) async fn remove(
     let guard = SessionGuard { updated_at_ms: None, ..guard };
     let deleted = shared.store.delete_session(key, guard, forget).await.map_err(store_error)?;
     if let Deleted::Done(session_id) = &deleted {
-        gone(shared, key, session_id);
+        runs::events::session_deleted(shared, key, session_id);
     }
     Ok(deleted)
 }
@@ -94,13 +93,4 @@ async fn check(shared: &Shared, key: &SessionKey, guard: &SessionGuard) -> Resul
 
 fn not_archived(key: &SessionKey) -> ErrorShape {
     ErrorShape::invalid(format!("Session {key} is not archived. Archive it first, then delete it."))
-}
-
-/// Tells those who list sessions. The id says which one it was: the key may be another's by the time they hear of it.
-fn gone(shared: &Shared, key: &SessionKey, session_id: &str) {
-    let payload = json!({
-        "sessionKey": key, "sessionId": session_id, "agentId": key.agent_id(), "reason": "delete",
-        "ts": shared.clock.now_ms(),
-    });
-    shared.hub.broadcast(Audience::SessionList, "sessions.changed", &payload, true);
 }

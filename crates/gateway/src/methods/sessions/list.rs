@@ -118,7 +118,7 @@ pub(crate) fn row(shared: &Shared, session: &Session) -> Value {
         "inputTokens": session.usage.input,
         "outputTokens": session.usage.output,
         "totalTokens": session.context_tokens,
-        "totalTokensFresh": true,
+        "totalTokensFresh": session.context_is_fresh,
         "estimatedCostUsd": session.usage.cost,
         "effectiveQueueMode": queue_mode_name(shared, session),
         "modelOverrideSource": session.model_choice.as_ref().map(|_| "user"),

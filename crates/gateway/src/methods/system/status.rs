@@ -121,7 +121,7 @@ fn brief(call: &Call, session: &store::Session) -> Value {
         "cacheRead": session.usage.cache_read,
         "cacheWrite": session.usage.cache_write,
         "totalTokens": used,
-        "totalTokensFresh": true,
+        "totalTokensFresh": session.context_is_fresh,
         "model": session.model,
     });
     if let Ok(model) = shared.models().for_run(session.key.agent_id(), session.model_choice.as_deref()) {

@@ -1,4 +1,5 @@
-//! `wake`, `system-event`: a line for a session, on disk before it is answered; `wake` may have the agent look at once.
+//! `wake`, `system-event`: a line for a session, on disk before it is answered; `wake` may have the agent look at once, which
+//! is on disk with it.
 
 use crate::methods::{Answer, Call, store_error, submit};
 use crate::shared::Shared;
@@ -23,10 +24,11 @@ pub(super) async fn wake(mut call: Call) -> Answer {
     let p: Wake = call.params()?;
     let key = submit::session_key(&call, p.session_key.as_deref(), p.agent_id.as_deref())?;
     let shared = &call.shared;
-    leave(shared, &key, &p.text).await?;
     // A session of its own has no heartbeat that it could wait for.
-    if p.mode == "now" || !key.is_main() {
-        shared.cron.want(key);
+    let wakes = p.mode == "now" || !key.is_main();
+    leave(shared, &key, &p.text, wakes).await?;
+    if wakes {
+        shared.cron.wake();
     }
     Ok(json!({"ok": true}).into())
 }
@@ -42,11 +44,11 @@ struct Event {
 pub(super) async fn event(mut call: Call) -> Answer {
     let p: Event = call.params()?;
     let key = submit::session_key(&call, p.session_key.as_deref(), p.agent_id.as_deref())?;
-    leave(&call.shared, &key, &p.text).await?;
+    leave(&call.shared, &key, &p.text, false).await?;
     Ok(json!({"ok": true}).into())
 }
 
-async fn leave(shared: &Shared, key: &SessionKey, text: &str) -> Result<(), ErrorShape> {
+async fn leave(shared: &Shared, key: &SessionKey, text: &str, wakes: bool) -> Result<(), ErrorShape> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_TEXT {
         return Err(ErrorShape::invalid(format!(
@@ -59,5 +61,5 @@ async fn leave(shared: &Shared, key: &SessionKey, text: &str) -> Result<(), Erro
         ))
         .retryable());
     }
-    shared.store.add_system_event(key, text).await.map_err(store_error)
+    shared.store.add_system_event(key, text, wakes).await.map_err(store_error)
 }
