@@ -36,7 +36,7 @@ export function table(verdicts) {
 
 const failures = (verdicts) =>
   verdicts.filter((each) => each.wrong).map(({ pair, cell, wrong }) => {
-    const why = cell.why?.[pair] ? ` — ${cell.why[pair]}` : '';
+    const why = cell.why?.[pair]?.fails.test(wrong) ? ` — ${cell.why[pair].because}` : '';
     return `- ${cell.name} (${HEADS[pair]})${why}\n  \`${placeless(wrong)}\``;
   });
 

@@ -219,9 +219,11 @@ async fn a_known_difference_excuses_that_difference_alone() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("own.jsonl");
     let mut lines = String::new();
-    for (name, fails) in [("excused", "/ok: expected true, got false"), ("not-excused", "Connection refused")]
+    let refused = "/ok: expected true, got false";
+    for (name, step, fails) in
+        [("excused", 2, refused), ("another-failure", 2, "Connection refused"), ("another-step", 1, refused)]
     {
-        let known = json!([{"version": report["version"], "fails": fails, "why": "it has no such method"}]);
+        let known = json!([{"version": report["version"], "step": step, "fails": fails, "why": "it has no such method"}]);
         let head = json!({"case": name, "proves": "p", "source": "s", "known": known});
         let call = json!({"on": "a", "call": "no.such", "ok": "$any"});
         for line in [head, json!({"use": "operator"}), call] {
@@ -234,7 +236,8 @@ async fn a_known_difference_excuses_that_difference_alone() {
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(names(&report, "known"), BTreeSet::from(["own/excused".to_owned()]));
-    assert_eq!(names(&report, "failed"), BTreeSet::from(["own/not-excused".to_owned()]));
+    let others = ["own/another-failure", "own/another-step"].map(str::to_owned);
+    assert_eq!(names(&report, "failed"), BTreeSet::from(others));
 }
 
 #[tokio::test]

@@ -115,13 +115,15 @@ async fn a_node_asks_and_the_operator_decides() {
     let call = json!({"command": format!("touch {}", marker.display()), "host": "node", "node": "box"});
     let message = format!("TOOL:exec {call}");
     std::thread::scope(|scope| {
-        let asking = scope.spawn(|| world.run(&["agent", "-m", &message]));
+        let asking = scope.spawn(|| world.run(&["agent", "-m", &message, "--timeout", "120"]));
+        let until = tokio::time::Instant::now() + live::PATIENCE;
         let id = loop {
             let pending = world.json(&["approvals", "pending"]);
             if let Some(id) = pending["approvals"][0]["id"].as_str() {
                 break id.to_owned();
             }
-            if asking.is_finished() {
+            if asking.is_finished() || tokio::time::Instant::now() > until {
+                // The command has a deadline of its own.
                 let ran = asking.join().unwrap();
                 panic!("nobody was asked: {}{}", ran.out, ran.err);
             }

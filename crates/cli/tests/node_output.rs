@@ -6,10 +6,12 @@
 mod live;
 mod support;
 
-use live::{Gateway, Node, Program, TOKEN};
+use live::{Gateway, Node, PATIENCE, Program, TOKEN};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use support::Home;
 
 struct World {
@@ -44,31 +46,43 @@ impl World {
     fn program(&self, line: &[String]) -> Command {
         self.home.command(&line.iter().map(String::as_str).collect::<Vec<_>>())
     }
+
+    /// The lines of the pipe. They end when nobody holds its other end any more; a test waits for that as long as for all
+    /// else, and not for ever.
+    fn lines(&self) -> Receiver<String> {
+        let (sender, lines) = channel();
+        let pipe = self.pipe.clone();
+        std::thread::spawn(move || {
+            let pipe = BufReader::new(std::fs::File::open(pipe).unwrap());
+            pipe.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        lines
+    }
 }
+
+/// The end of the pipe: the command and all that it started are gone.
+const GONE: Result<String, RecvTimeoutError> = Err(RecvTimeoutError::Disconnected);
 
 #[test]
 fn a_command_that_takes_too_long_is_ended_and_its_output_until_then_is_not_lost() {
     let world = world();
-    let reader = std::thread::spawn({
-        let pipe = world.pipe.clone();
-        move || std::fs::read_to_string(pipe).unwrap()
-    });
-    let output = world.program(&world.invoke("3000")).output().unwrap();
+    let lines = world.lines();
+    // Long enough for a busy machine to begin it and to hear what it writes.
+    let output = world.program(&world.invoke("8000")).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let failure: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}"));
     assert!(said.contains("TIMEOUT"), "{said}");
     assert_eq!(failure.pointer("/error/details/partialOutput"), Some(&json!("so far\n")), "{failure}");
-    assert_eq!(reader.join().unwrap(), "begun\n", "its whole group is gone");
+    assert_eq!(lines.recv_timeout(PATIENCE), Ok("begun".to_owned()));
+    assert_eq!(lines.recv_timeout(PATIENCE), GONE, "its whole group is gone");
 }
 
 #[test]
 fn a_caller_that_goes_away_ends_the_command() {
     let world = world();
-    let line = world.invoke("600000");
-    let caller = Program::start("the caller", world.program(&line));
-    let pipe = std::fs::File::open(&world.pipe).unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(pipe));
-    assert_eq!(lines.next().unwrap().unwrap(), "begun");
+    let lines = world.lines();
+    let caller = Program::start("the caller", world.program(&world.invoke("600000")));
+    assert_eq!(lines.recv_timeout(PATIENCE), Ok("begun".to_owned()));
     caller.kill();
-    assert!(lines.next().is_none(), "its whole group is gone");
+    assert_eq!(lines.recv_timeout(PATIENCE), GONE, "its whole group is gone");
 }

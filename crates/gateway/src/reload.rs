@@ -137,7 +137,7 @@ impl Reload {
         }
         if !applied.restart.is_empty() {
             tracing::warn!(changed = ?shortened(&applied.restart),
-                "the configuration has changed in what only another start takes up: openclaw gateway restart");
+                "the configuration has changed in what only another start takes up: stop the gateway and start it again");
         }
     }
 

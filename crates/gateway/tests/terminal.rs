@@ -6,8 +6,12 @@
 mod support;
 
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use support::ask::Ask;
-use support::{Raw, gateway_with};
+use support::{PATIENCE, Raw, gateway_with};
+use testkit::gateway::TestGateway;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 
 const SHELL: &str = r#"terminal: { shell: "/bin/sh" },"#;
 
@@ -32,6 +36,29 @@ async fn printed(operator: &mut Raw, wanted: &str) {
         let (n, event) = operator.event(at, |e| e["event"] == "terminal.data").await;
         text.push_str(event["payload"]["data"].as_str().unwrap());
         at = n + 1;
+    }
+}
+
+/// A pipe that programs hold. It is open for reading from the beginning, so that nobody who opens it waits.
+struct Pipe {
+    path: PathBuf,
+    reader: pipe::Receiver,
+}
+
+impl Pipe {
+    fn make(gateway: &TestGateway) -> Self {
+        let path = gateway.state_dir().join("alive");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let reader = pipe::OpenOptions::new().open_receiver(&path).unwrap();
+        Self { path, reader }
+    }
+
+    /// Once somebody holds it: what was written into it until nobody did any more.
+    async fn until_let_go(&mut self) -> String {
+        let mut text = String::new();
+        let read = tokio::time::timeout(PATIENCE, self.reader.read_to_string(&mut text)).await;
+        read.expect("nobody holds the pipe any more").unwrap();
+        text
     }
 }
 
@@ -71,22 +98,17 @@ async fn closing_kills_what_was_started_in_it() {
     let gateway = gateway_with(SHELL).await;
     let mut operator = Raw::connected(gateway.port(), &Ask::operator()).await;
     let id = open(&mut operator).await;
-    let pipe = gateway.state_dir().join("alive");
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    // A job in the background that would not go by itself; the pipe ends with the last who holds it. It says so once it holds
-    // it: ended before that, it would leave the reader waiting for somebody to open the other end.
+    let mut pipe = Pipe::make(&gateway);
+    // A job in the background that would not go by itself. It says so once it holds the pipe.
     let job = format!(
         "set -m; (trap '' HUP TERM; exec 9> {}; echo held >&9; echo $((1+1))started; sleep 300) &\n",
-        pipe.display()
+        pipe.path.display()
     );
     input(&mut operator, &id, &job).await;
-    let reading = tokio::task::spawn_blocking(move || std::fs::read_to_string(pipe).unwrap());
     printed(&mut operator, "2started").await;
     assert_eq!(operator.call("terminal.close", json!({"sessionId": id})).await["ok"], true);
     assert_eq!(exit(&mut operator).await["reason"], "closed");
-    let held =
-        tokio::time::timeout(support::PATIENCE, reading).await.expect("nobody holds the pipe").unwrap();
-    assert_eq!(held, "held\n");
+    assert_eq!(pipe.until_let_go().await, "held\n");
     gateway.stop().await;
 }
 
@@ -117,37 +139,52 @@ async fn a_shell_that_nobody_comes_back_to_ends() {
     let gateway = gateway_with(r#"terminal: { shell: "/bin/sh", detachedSessionTimeoutSeconds: 0 },"#).await;
     let mut first = Raw::connected(gateway.port(), &Ask::operator()).await;
     let id = open(&mut first).await;
-    let pipe = gateway.state_dir().join("alive");
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    input(&mut first, &id, &format!("exec 9> {}; echo $((1+1))go\n", pipe.display())).await;
-    let reading = tokio::task::spawn_blocking(move || std::fs::read_to_string(pipe).unwrap());
+    let mut pipe = Pipe::make(&gateway);
+    input(&mut first, &id, &format!("exec 9> {}; echo $((1+1))go\n", pipe.path.display())).await;
     printed(&mut first, "2go").await;
     first.leave().await;
-    tokio::time::timeout(support::PATIENCE, reading).await.expect("the shell ends").unwrap();
+    assert_eq!(pipe.until_let_go().await, "");
     gateway.stop().await;
+}
+
+/// More than the 50 MiB after which a client that does not read is closed, were they queued.
+const FLOOD: usize = 60_000_000;
+
+/// Prints very much, leaves a file and says that it is through.
+async fn flood(operator: &mut Raw, id: &str, done: &Path) {
+    let flood =
+        format!("head -c {FLOOD} /dev/zero | tr '\\0' x; echo > {}; echo $((1+1))through\n", done.display());
+    input(operator, id, &flood).await;
+}
+
+/// Reads until all of that has come.
+async fn read_flood(operator: &mut Raw) {
+    let (mut printed, mut end) = (0, String::new());
+    while !end.contains("2through") {
+        let (at, event) = operator.event(0, |e| e["event"] == "terminal.data").await;
+        let data = event["payload"]["data"].as_str().unwrap();
+        printed += data.matches('x').count();
+        end = end.split_off(end.len().saturating_sub(20)) + data;
+        operator.events.truncate(at);
+    }
+    assert!(printed >= FLOOD, "{printed}");
 }
 
 #[tokio::test]
 async fn a_client_that_does_not_read_holds_up_its_own_program_alone() {
     let gateway = gateway_with(SHELL).await;
+    let (done, others) = (gateway.state_dir().join("done"), gateway.state_dir().join("others"));
     let mut slow = Raw::connected(gateway.port(), &Ask::operator()).await;
     let id = open(&mut slow).await;
-    let done = gateway.state_dir().join("done");
-    // Far more than is ever queued for a client.
-    let flood = format!("head -c 40000000 /dev/zero | tr '\\0' x; echo > {}\n", done.display());
-    input(&mut slow, &id, &flood).await;
+    flood(&mut slow, &id, &done).await;
+    // Another program that prints as much gets through meanwhile, as it has a reader.
     let mut other = Raw::connected(gateway.port(), &Ask::operator()).await;
-    other.assert_open().await;
-    assert!(!done.exists(), "the program waits for its reader");
-    // Once it reads, all of it comes, and it was never closed for being slow.
-    let mut bytes = 0;
-    let mut at = 0;
-    while bytes < 40_000_000 {
-        let (n, event) = slow.event(at, |e| e["event"] == "terminal.data").await;
-        bytes += event["payload"]["data"].as_str().unwrap().len();
-        slow.events.truncate(n);
-        at = 0;
-    }
+    let id = open(&mut other).await;
+    flood(&mut other, &id, &others).await;
+    read_flood(&mut other).await;
+    assert!(!done.exists(), "the first one waits for its reader");
+    // Once that reads, all of it comes, and it was never closed for being slow.
+    read_flood(&mut slow).await;
     gateway.stop().await;
 }
 

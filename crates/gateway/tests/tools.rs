@@ -106,6 +106,13 @@ async fn a_command_in_webchat_is_answered_like_a_message_and_begins_no_run() {
     operator.events.chat("c2", "final").await;
     assert!(operator.history().await.is_empty(), "a new conversation");
     assert_eq!(bench.model.request_count(), 1);
+    let text = json!({"sessionKey": MAIN, "message": "/status", "idempotencyKey": "c3", "suppressCommandInterpretation": true});
+    operator.call("chat.send", text).await;
+    let answer = operator.events.chat("c3", "final").await;
+    assert!(
+        flow::text_of(&answer["message"]).starts_with("echo: "),
+        "a message, where that is asked for: {answer}"
+    );
     bench.gateway.stop().await;
 }
 

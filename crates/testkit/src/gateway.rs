@@ -145,6 +145,11 @@ impl TestGateway {
         }
     }
 
+    /// What its frames are held against.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
     /// Stops it and waits until it has stopped. A directory of its own is removed.
     ///
     /// # Panics

@@ -21,8 +21,9 @@ Protocol 4 for operators; 3 and 4 for nodes and probes. Device signatures of ver
 It is written by a test from the tables that the gateway itself uses; after a change to them: `UPDATE_DOCS=1 cargo test -p testkit --test protocol_page`.
 
 A method that is not here is answered with `INVALID_REQUEST` and `unknown method`. Of the parameters, those with a `?` may be left out; those under *ignored* are known to
-OpenClaw's clients and change nothing here; any other is refused by name. An answer has no property that is not listed (`…`: beside these, names that are data). Where
-the published contract has a definition of the answer, it is named, and every test holds the gateway's answers against it.
+OpenClaw's clients and change nothing here; any other is refused by name. An answer has no property that is not listed, and always those without a `?`; among the codes
+of refusals `…` stands for what a node gave as its own. Where the published contract has a definition of the answer, it is named. Every test holds the gateway's
+answers against both.
 ";
 
 const TAIL: &str = "\
@@ -82,7 +83,7 @@ fn entry(method: &MethodSpec) -> String {
     }
     text += &match method.result {
         ["[]"] => "Answer: a list".to_owned(),
-        names => format!("Answer: {}", code(names)),
+        _ => format!("Answer: {}", answer(method)),
     };
     if let Published::Whole(definition) = answer_of(method.name) {
         text += &format!(" (`{definition}`)");
@@ -92,6 +93,11 @@ fn entry(method: &MethodSpec) -> String {
         text += &format!("Refuses with: {}\n", code(method.errors));
     }
     text
+}
+
+fn answer(method: &MethodSpec) -> String {
+    let one = |(name, always)| format!("`{name}`{}", if always { "" } else { "?" });
+    method.answer().map(one).collect::<Vec<_>>().join(" · ")
 }
 
 fn who(access: Access) -> String {

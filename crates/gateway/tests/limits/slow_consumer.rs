@@ -1,6 +1,7 @@
 //! A node that never reads what it is asked.
 
 use crate::support::ask::{Ask, Device};
+use crate::support::logged::Logged;
 use crate::support::{Raw, gateway_with};
 use serde_json::{Value, json};
 
@@ -30,6 +31,7 @@ fn call(number: u8, key: usize, timeout_ms: u32) -> Value {
 
 #[tokio::test]
 async fn who_never_reads_is_closed_as_a_slow_consumer_and_the_others_miss_nothing() {
+    let (logged, _listening) = Logged::listen();
     let gateway = gateway_with("").await;
     let mut operator = Raw::connected(gateway.port(), &Ask::operator()).await;
     let mut slow = Raw::open_narrow(gateway.port()).await;
@@ -54,4 +56,10 @@ async fn who_never_reads_is_closed_as_a_slow_consumer_and_the_others_miss_nothin
     assert_eq!(slow.closed().await, (1008, "slow consumer".to_owned()));
     operator.assert_open().await;
     healthy.assert_open().await;
+    gateway.stop().await;
+    let lines = logged.lines();
+    let told: Vec<&String> = lines.iter().filter(|line| line.contains("slow consumer")).collect();
+    assert_eq!(told.len(), 1, "whom it has put out is told once, however much was still sent: {told:#?}");
+    let device = Device::new(1).id();
+    assert!(told[0].contains("connection closed") && told[0].contains(&device), "{}", told[0]);
 }

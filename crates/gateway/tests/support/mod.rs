@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 pub mod ask;
+pub mod logged;
 
 use ask::Ask;
 use futures_util::{SinkExt, StreamExt};

@@ -1,6 +1,6 @@
 //! Methods about approving commands before they run.
 
-use super::{MethodSpec, admin};
+use super::{MethodSpec, NODE_CALL, admin};
 use crate::methods::Access;
 use crate::scope::Scope;
 use crate::shape::{EMPTY, Kind, Shape, opt, req};
@@ -12,14 +12,14 @@ pub(super) const METHODS: &[MethodSpec] = &[
     admin("exec.approvals.node.get", &NODE_GET).gives(NODE_SNAPSHOT).fails(NODE_CALL),
     admin("exec.approvals.node.set", &NODE_SET).gives(NODE_SNAPSHOT).fails(NODE_CALL),
     approvals("exec.approval.request", &REQUEST)
-        .gives(&["status", "id", "deliveryRoute", "decision", "createdAtMs", "expiresAtMs"])
+        .gives(&["status?", "id", "deliveryRoute?", "decision?", "createdAtMs", "expiresAtMs"])
         .fails(&["EXEC_APPROVAL_COMMAND_DISPLAY_LIMIT"]),
     approvals("exec.approval.waitDecision", &WAIT).gives(&[
         "id",
         "decision",
         "createdAtMs",
         "expiresAtMs",
-        "terminalReason",
+        "terminalReason?",
     ]),
     approvals("exec.approval.resolve", &RESOLVE).gives(&["ok"]).fails(DECIDING),
     approvals("exec.approval.get", &ID)
@@ -39,25 +39,24 @@ pub(super) const METHODS: &[MethodSpec] = &[
     approvals("approval.resolve", &RESOLVE_KIND)
         .gives(&["applied", "approval"])
         .fails(&["APPROVAL_NOT_FOUND"]),
-    approvals("approval.history", &HISTORY).gives(&["items", "nextCursor"]),
+    approvals("approval.history", &HISTORY).gives(&["items", "nextCursor?"]),
 ];
 
 const SNAPSHOT: &[&str] = &["path", "exists", "hash", "file", "resolvedDefaults"];
 /// Hosts with a policy of another form say what they have of it.
 const NODE_SNAPSHOT: &[&str] = &[
-    "path",
-    "exists",
-    "hash",
-    "file",
-    "resolvedDefaults",
-    "enabled",
-    "message",
-    "baseHash",
-    "defaultAction",
-    "rules",
-    "constraints",
+    "path?",
+    "exists?",
+    "hash?",
+    "file?",
+    "resolvedDefaults?",
+    "enabled?",
+    "message?",
+    "baseHash?",
+    "defaultAction?",
+    "rules?",
+    "constraints?",
 ];
-const NODE_CALL: &[&str] = &["NOT_CONNECTED", "TIMEOUT", "*"];
 const DECIDING: &[&str] =
     &["APPROVAL_NOT_FOUND", "APPROVAL_ALREADY_RESOLVED", "APPROVAL_ALLOW_ALWAYS_UNAVAILABLE"];
 
@@ -122,9 +121,16 @@ const REQUEST: Shape = Shape {
     ],
 };
 
+/// What is always allowed stays so until it is taken off the list, and whoever decides is the connection that says so:
+/// nobody is left to believe that a grant ends by itself, or that another person was asked.
 const RESOLVE: Shape = Shape {
-    fields: &[req("id", Kind::Name), req("decision", Kind::Label)],
-    ignored: &["reviewer", "grantExpiresInDays"],
+    fields: &[
+        req("id", Kind::Name),
+        req("decision", Kind::Label),
+        opt("grantExpiresInDays", Kind::Unset),
+        opt("reviewer", Kind::Unset),
+    ],
+    ignored: &[],
 };
 
 const RESOLVE_KIND: Shape = Shape {
@@ -132,8 +138,10 @@ const RESOLVE_KIND: Shape = Shape {
         req("id", Kind::Name),
         req("kind", Kind::OneOf(&["exec", "plugin", "system-agent"])),
         req("decision", Kind::OneOf(&["allow-once", "allow-always", "deny"])),
+        opt("grantExpiresInDays", Kind::Unset),
+        opt("reviewer", Kind::Unset),
     ],
-    ignored: &["reviewer", "grantExpiresInDays"],
+    ignored: &[],
 };
 
 const HISTORY: Shape = Shape {

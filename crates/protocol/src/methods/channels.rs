@@ -49,8 +49,9 @@ const SEND: Shape = Shape {
         opt("replyToId", Kind::Text),
         opt("threadId", Kind::Text),
         req("idempotencyKey", Kind::Label),
+        opt("silent", Kind::Unset),
     ],
-    ignored: &["agentId", "sessionKey", "silent", "gifPlayback", "forceDocument", "asVoice"],
+    ignored: &["agentId", "sessionKey", "gifPlayback", "forceDocument", "asVoice"],
 };
 
 /// What an action needs is in `params`, and differs from one to the next.

@@ -7,7 +7,7 @@ use crate::shape::{EMPTY, Field, Kind, Shape, opt, req};
 pub(super) const METHODS: &[MethodSpec] = &[
     read("config.get", &EMPTY).gives(&[
         "path",
-        "includedPaths",
+        "includedPaths?",
         "exists",
         "raw",
         "parsed",
@@ -16,7 +16,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "config",
         "valid",
         "hash",
-        "configRevisionHash",
+        "configRevisionHash?",
         "appliedConfigHash",
         "issues",
         "warnings",
@@ -28,13 +28,23 @@ pub(super) const METHODS: &[MethodSpec] = &[
     admin("config.apply", &APPLY).gives(CHANGED).fails(REFUSED),
     read("config.schema", &EMPTY).gives(&["schema", "uiHints", "version", "generatedAt"]),
     read("config.schema.lookup", &LOOKUP)
-        .gives(&["path", "schema", "reloadKind", "hint", "hintPath", "children"])
+        .gives(&["path", "schema", "reloadKind", "hint?", "hintPath?", "children"])
         .fails(&["CONFIG_PATH_UNKNOWN"]),
 ];
 
 /// What every change answers.
-const CHANGED: &[&str] =
-    &["ok", "noop", "path", "hash", "config", "changedPaths", "warnings", "applied", "restart", "sentinel"];
+const CHANGED: &[&str] = &[
+    "ok",
+    "noop?",
+    "path",
+    "hash",
+    "config",
+    "changedPaths",
+    "warnings",
+    "applied?",
+    "restart?",
+    "sentinel?",
+];
 
 /// Why a change is refused.
 const REFUSED: &[&str] = &["CONFIG_CONFLICT", "CONFIG_INCLUDED"];

@@ -13,7 +13,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "limit",
         "hasMore",
         "nextOffset",
-        "deliveryPreviews",
+        "deliveryPreviews?",
     ]),
     read("cron.status", &EMPTY).gives(&[
         "enabled",
@@ -24,26 +24,26 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "nextWakeAtMs",
     ]),
     read("cron.get", &JOB).gives(JOB_PROPERTIES).fails(&["CRON_JOB_NOT_FOUND"]),
-    admin("cron.add", &ADD).gives(JOB_PROPERTIES),
+    admin("cron.add", &ADD).gives(ADDED),
     admin("cron.update", &UPDATE).gives(JOB_PROPERTIES).fails(&["CRON_JOB_NOT_FOUND"]),
     admin("cron.remove", &JOB).gives(&["ok", "removed"]),
     admin("cron.run", &RUN)
-        .gives(&["ok", "enqueued", "ran", "reason", "runId", "processInstanceId"])
+        .gives(&["ok", "enqueued?", "ran?", "reason?", "runId?", "processInstanceId?"])
         .fails(&["CRON_JOB_NOT_FOUND", "PROCESS_INSTANCE_CHANGED"]),
     read("cron.runs", &RUNS).gives(&["entries", "total", "offset", "limit", "hasMore", "nextOffset"]),
 ];
 
-/// A job, and for a declared one whether it is new.
+/// A job.
 const JOB_PROPERTIES: &[&str] = &[
     "id",
-    "declarationKey",
-    "displayName",
-    "agentId",
-    "sessionKey",
+    "declarationKey?",
+    "displayName?",
+    "agentId?",
+    "sessionKey?",
     "name",
-    "description",
+    "description?",
     "enabled",
-    "deleteAfterRun",
+    "deleteAfterRun?",
     "createdAtMs",
     "updatedAtMs",
     "configRevision",
@@ -51,17 +51,44 @@ const JOB_PROPERTIES: &[&str] = &[
     "sessionTarget",
     "wakeMode",
     "payload",
-    "delivery",
-    "failureAlert",
+    "delivery?",
+    "failureAlert?",
     "state",
-    "nextRunAtMs",
-    "lastRunAtMs",
-    "lastRunStatus",
-    "lastRunError",
+    "nextRunAtMs?",
+    "lastRunAtMs?",
+    "lastRunStatus?",
+    "lastRunError?",
+];
+
+/// The job as it is; a declared one under `job`, with what was made of the declaration.
+const ADDED: &[&str] = &[
+    "id?",
+    "declarationKey?",
+    "displayName?",
+    "agentId?",
+    "sessionKey?",
+    "name?",
+    "description?",
+    "enabled?",
+    "deleteAfterRun?",
+    "createdAtMs?",
+    "updatedAtMs?",
+    "configRevision?",
+    "schedule?",
+    "sessionTarget?",
+    "wakeMode?",
+    "payload?",
+    "delivery?",
+    "failureAlert?",
+    "state?",
+    "nextRunAtMs?",
+    "lastRunAtMs?",
+    "lastRunStatus?",
+    "lastRunError?",
     "deliveryPreview",
-    "created",
-    "updated",
-    "job",
+    "created?",
+    "updated?",
+    "job?",
 ];
 
 const LIST: Shape = Shape {

@@ -17,17 +17,17 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "auth",
         "urlSource",
         "access",
-        "accessDowngraded",
+        "accessDowngraded?",
         "expiresAtMs",
     ]),
-    admin("device.pair.setupStatus", &SETUP_ID).gives(&["completion", "deliveryUncertain"]),
+    admin("device.pair.setupStatus", &SETUP_ID).gives(&["completion?", "deliveryUncertain?"]),
     pairing("device.token.rotate", &ROTATE)
-        .gives(&["deviceId", "role", "token", "scopes", "rotatedAtMs", "tokenDelivery"])
+        .gives(&["deviceId", "role", "token?", "scopes", "rotatedAtMs", "tokenDelivery"])
         .fails(TOKEN_DENIALS),
     pairing("device.token.revoke", &REVOKE).gives(&["deviceId", "role", "revokedAtMs"]).fails(TOKEN_DENIALS),
     read("device.scopes.requestUpgrade", &SCOPES).gives(&["requestId"]).fails(&["DEVICE_IDENTITY_REQUIRED"]),
     read("device.scopes.waitUpgrade", &REQUEST_ID)
-        .gives(&["status", "requestId", "deviceToken", "scopes"])
+        .gives(&["status", "requestId", "deviceToken?", "scopes?"])
         .fails(&["DEVICE_IDENTITY_REQUIRED"]),
 ];
 

@@ -54,11 +54,11 @@ pub struct MethodSpec {
     pub idempotent: bool,
     /// What its parameters must look like.
     pub params: &'static Shape,
-    /// The properties of its answer, all that there may be. `*` where a part of the answer has names that are data, `[]`
-    /// where the answer is a list.
+    /// The properties of its answer, all that there may be: `name` is always there, `name?` is not ([`MethodSpec::answer`]).
+    /// `[]` where the answer is a list.
     pub result: &'static [&'static str],
     /// The codes in `error.details.code` or `.reason` with which it refuses, beside those that any method may give
-    /// ([`COMMON_ERRORS`]). `*` where codes of others are passed on.
+    /// ([`COMMON_ERRORS`]). `*` where codes that a node gave are passed on, as they stand in `error.details.nodeError.code`.
     pub errors: &'static [&'static str],
 }
 
@@ -84,6 +84,14 @@ impl MethodSpec {
             Some(test) if test(params) => Access::Operator(Scope::Admin),
             _ => self.access,
         }
+    }
+
+    /// The properties of its answer, and whether each is always there.
+    pub fn answer(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        self.result.iter().map(|name| match name.strip_suffix('?') {
+            Some(name) => (name, false),
+            None => (*name, true),
+        })
     }
 
     const fn gives(mut self, result: &'static [&'static str]) -> Self {
@@ -160,6 +168,21 @@ pub fn all() -> impl Iterator<Item = &'static MethodSpec> {
 pub fn find(name: &str) -> Option<&'static MethodSpec> {
     all().find(|m| m.name == name)
 }
+
+/// What a call to a node may be refused with, by the gateway or by the node.
+const NODE_CALL: &[&str] = &[
+    "NOT_CONNECTED",
+    "DISCONNECTED",
+    "TIMEOUT",
+    "NODE_ERROR",
+    "PAIRING_CHANGED",
+    "QUEUED_UNTIL_FOREGROUND",
+    "command not allowlisted",
+    "command not declared by node",
+    "command not approved",
+    // Codes of the node's own.
+    "*",
+];
 
 /// Used in several areas.
 const REQUEST_ID: Shape = Shape { fields: &[req("requestId", Kind::Name)], ignored: &[] };

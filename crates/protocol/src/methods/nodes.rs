@@ -1,6 +1,6 @@
 //! Methods about nodes.
 
-use super::{MethodSpec, REQUEST_ID, act, node, pairing, read, write};
+use super::{MethodSpec, NODE_CALL, REQUEST_ID, act, node, pairing, read, write};
 use crate::shape::{EMPTY, Kind, Shape, opt, req};
 
 /// Methods about nodes.
@@ -9,48 +9,36 @@ pub(super) const METHODS: &[MethodSpec] = &[
     read("node.describe", &NODE_ID).gives(&[
         "ts",
         "nodeId",
-        "displayName",
-        "platform",
-        "version",
+        "displayName?",
+        "platform?",
+        "version?",
         "clientId",
         "clientMode",
-        "deviceFamily",
+        "deviceFamily?",
         "sessionHost",
         "caps",
         "commands",
-        "hostStats",
-        "nodePluginTools",
-        "pathEnv",
+        "hostStats?",
+        "nodePluginTools?",
+        "pathEnv?",
         "approvalState",
-        "pendingRequestId",
-        "pendingDeclaredCaps",
-        "pendingDeclaredCommands",
-        "connectedAtMs",
-        "lastConnectedAtMs",
-        "lastSeenAtMs",
-        "lastSeenReason",
-        "approvedAtMs",
+        "pendingRequestId?",
+        "pendingDeclaredCaps?",
+        "pendingDeclaredCommands?",
+        "connectedAtMs?",
+        "lastConnectedAtMs?",
+        "lastSeenAtMs?",
+        "lastSeenReason?",
+        "approvedAtMs?",
         "paired",
         "connected",
     ]),
-    write("node.invoke", &NODE_INVOKE).gives(&["ok", "nodeId", "command", "payload", "payloadJSON"]).fails(
-        &[
-            "NOT_CONNECTED",
-            "DISCONNECTED",
-            "TIMEOUT",
-            "NODE_ERROR",
-            "PAIRING_CHANGED",
-            "QUEUED_UNTIL_FOREGROUND",
-            "command not allowlisted",
-            "command not declared by node",
-            "command not approved",
-            // Codes of the node's own.
-            "*",
-        ],
-    ),
+    write("node.invoke", &NODE_INVOKE)
+        .gives(&["ok", "nodeId", "command", "payload", "payloadJSON"])
+        .fails(NODE_CALL),
     node("node.invoke.progress", &NODE_INVOKE_PROGRESS).gives(&["ok", "ignored"]),
-    node("node.invoke.result", &NODE_INVOKE_RESULT).gives(&["ok", "ignored"]),
-    node("node.event", &NODE_EVENT).gives(&["ok", "event", "handled", "reason"]),
+    node("node.invoke.result", &NODE_INVOKE_RESULT).gives(&["ok", "ignored?"]),
+    node("node.event", &NODE_EVENT).gives(&["ok", "event", "handled", "reason?"]),
     act("node.pending.enqueue", &ENQUEUE).gives(&["nodeId", "revision", "queued", "wakeTriggered"]),
     node("node.pending.drain", &DRAIN).gives(&["nodeId", "revision", "items", "hasMore"]),
     node("node.pending.pull", &EMPTY).gives(&["nodeId", "actions"]),

@@ -23,7 +23,13 @@ pub(super) const METHODS: &[MethodSpec] = &[
     read("sessions.messages.subscribe", &MESSAGES_SUBSCRIBE).gives(&["subscribed", "key"]),
     read("sessions.messages.unsubscribe", &MESSAGES_SUBSCRIBE).gives(&["subscribed", "key"]),
     read("sessions.preview", &SESSIONS_PREVIEW).gives(&["ts", "previews"]),
-    read("sessions.resolve", &SESSIONS_RESOLVE).gives(&["ok", "key", "agentId", "displayName", "candidates"]),
+    read("sessions.resolve", &SESSIONS_RESOLVE).gives(&[
+        "ok",
+        "key?",
+        "agentId?",
+        "displayName?",
+        "candidates?",
+    ]),
     act("sessions.create", &SESSIONS_CREATE).gives(&[
         "ok",
         "key",
@@ -31,8 +37,8 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "entry",
         "resolved",
         "runStarted",
-        "runId",
-        "runError",
+        "runId?",
+        "runError?",
     ]),
     act("sessions.send", &SESSIONS_SEND).gives(&["runId", "status"]),
     act("sessions.abort", &SESSIONS_ABORT).gives(&["ok", "abortedRunId", "status"]),
@@ -48,9 +54,9 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "ok",
         "key",
         "compacted",
-        "reason",
-        "result",
-        "kept",
+        "reason?",
+        "result?",
+        "kept?",
     ]),
     read("sessions.search", &SESSIONS_SEARCH).gives(&["results", "truncated"]),
     read("sessions.usage", &SESSIONS_USAGE).gives(&[
@@ -245,6 +251,13 @@ const SESSIONS_LIST: Shape = Shape {
         opt("label", Kind::Name),
         // true, false or "all".
         opt("archived", Kind::Any),
+        // Nobody's, and nobody's children: nothing could be found.
+        opt("boardFace", Kind::Unset),
+        opt("creatorId", Kind::Unset),
+        opt("ownerId", Kind::Unset),
+        opt("involvingMe", Kind::Unset),
+        opt("involvingProfileId", Kind::Unset),
+        opt("spawnedBy", Kind::Unset),
     ],
     ignored: &[
         "requireLastInteraction",
@@ -254,14 +267,8 @@ const SESSIONS_LIST: Shape = Shape {
         "configuredAgentsOnly",
         "includeDerivedTitles",
         "includeLastMessage",
-        "boardFace",
-        "creatorId",
-        "ownerId",
         "ownerFirst",
-        "involvingMe",
-        "involvingProfileId",
         "includePeople",
-        "spawnedBy",
     ],
 };
 

@@ -8,7 +8,9 @@ pub(super) const METHODS: &[MethodSpec] = &[
     read("commands.list", &COMMANDS).gives(&["commands"]),
     read("tools.catalog", &CATALOG).gives(&["agentId", "profiles", "groups"]),
     read("tools.effective", &EFFECTIVE).gives(&["agentId", "profile", "groups"]),
-    act("tools.invoke", &INVOKE).gives(&["ok", "toolName", "output", "source", "error"]).fails(&["CALL_CUT"]),
+    act("tools.invoke", &INVOKE)
+        .gives(&["ok", "toolName", "output?", "source?", "error?"])
+        .fails(&["CALL_CUT"]),
 ];
 
 const COMMANDS: Shape = Shape {

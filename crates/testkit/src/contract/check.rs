@@ -2,8 +2,8 @@
 
 use super::published::schema;
 use super::table::{self, Published};
-use protocol::methods;
-use serde_json::Value;
+use protocol::methods::{self, MethodSpec};
+use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
 
 /// A frame in a report is cut to this many characters.
@@ -74,18 +74,27 @@ fn payload(method: &str, payload: &Value) -> Vec<String> {
             problems.extend(meets(definition, part, &format!("{method}: answer{place}")));
         }
     }
-    let promised = |name: &str| spec.result.contains(&name) || spec.result.contains(&"*");
     match payload {
-        Value::Object(map) => problems.extend(map.keys().filter(|name| !promised(name)).map(|name| {
-            format!("{method}: the answer has '{name}', which the method table does not promise (.gives)")
-        })),
+        Value::Object(map) => problems.extend(promises(spec, map)),
         Value::Array(_) if spec.result == ["[]"] => {}
-        // Nothing to tell yet, such as a last heartbeat before the first.
-        Value::Null if table::answer_of(method) == Published::Nothing => {}
+        Value::Null if table::MAY_BE_NULL.contains(&method) => {}
         Value::Array(_) => problems.push(format!("{method}: the answer is a list (.gives(&[\"[]\"]))")),
         _ => problems.push(format!("{method}: the answer is neither an object nor a list")),
     }
     problems
+}
+
+/// What the method table says of an answer: all that there may be, and what is always there.
+fn promises(spec: &MethodSpec, answer: &Map<String, Value>) -> Vec<String> {
+    let method = spec.name;
+    let unknown =
+        answer.keys().filter(|name| !spec.answer().any(|(promised, _)| promised == *name)).map(|name| {
+            format!("{method}: the answer has '{name}', which the method table does not promise (.gives)")
+        });
+    let missing = spec.answer().filter(|(name, always)| *always && !answer.contains_key(*name)).map(|(name, _)| {
+        format!("{method}: the answer lacks '{name}', which the method table promises (.gives; 'name?' where it may be missing)")
+    });
+    unknown.chain(missing).collect()
 }
 
 fn error(method: &str, error: &Value) -> Vec<String> {
@@ -96,7 +105,9 @@ fn error(method: &str, error: &Value) -> Vec<String> {
     let own = methods::find(method).map_or(&[][..], |spec| spec.errors);
     for name in ["code", "reason"] {
         let Some(code) = error["details"][name].as_str() else { continue };
-        if !own.contains(&code) && !own.contains(&"*") && !methods::COMMON_ERRORS.contains(&code) {
+        // What a node itself said is its own affair, and stands beside what is made of it.
+        let is_passed_on = own.contains(&"*") && error["details"]["nodeError"]["code"] == code;
+        if !own.contains(&code) && !is_passed_on && !methods::COMMON_ERRORS.contains(&code) {
             problems.push(format!("{method}: details.{name} '{code}' is not in the method table (.fails)"));
         }
     }

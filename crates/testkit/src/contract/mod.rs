@@ -47,6 +47,13 @@ impl Contract {
         Self::default()
     }
 
+    /// How many requests and how many frames of the gateway are kept.
+    pub fn kept(&self) -> (usize, usize) {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = seen.iter().filter(|(_, seen)| matches!(seen, Seen::Asked(..))).count();
+        (asked, seen.len() - asked)
+    }
+
     fn keep(&self, connection: &str, seen: Seen) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push((connection.to_owned(), seen));
     }

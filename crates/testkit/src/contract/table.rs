@@ -88,6 +88,12 @@ const NO_SHAPE: &str = "
     wizard.cancel worktrees.create worktrees.restore
 ";
 
+/// Methods that may answer `null`.
+pub(super) const MAY_BE_NULL: &[&str] = &[
+    // Before the first one.
+    "last-heartbeat",
+];
+
 /// Methods that are not in the published list at all.
 pub const NOT_PUBLISHED: &[&str] = &[
     // The opposite of sessions.subscribe.
@@ -184,10 +190,14 @@ pub fn answer_of(method: &str) -> Published<String> {
     }
 }
 
+/// Parameters whose definition is not called as the method is.
+const IRREGULAR_PARAMS: &[(&str, &str)] = &[("agent.identity.get", "AgentIdentityParams")];
+
 /// The definition of a method's parameters, where one is published.
 pub fn params_of(method: &str) -> Option<String> {
-    let regular = format!("{}Params", camel(method));
-    super::published::schema().has(&regular).then_some(regular)
+    let irregular = IRREGULAR_PARAMS.iter().find(|(name, _)| *name == method);
+    let name = irregular.map_or_else(|| format!("{}Params", camel(method)), |(_, name)| (*name).to_owned());
+    super::published::schema().has(&name).then_some(name)
 }
 
 /// The definition of an event.

@@ -42,6 +42,9 @@ fn head(case: &Case) -> Result<(), String> {
         Some(need) => Err(format!("{need:?} is nothing that a server can be asked for")),
         None if contradicts_itself(case) => Err("no server both approves and asks".into()),
         None if case.steps.is_empty() => Err("a case without steps proves nothing".into()),
+        None if case.head.known.iter().any(|known| known.step == 0 || known.step > case.steps.len()) => {
+            Err("what is known to fail is one of its steps, from 1".into())
+        }
         None => Ok(()),
     }
 }
@@ -271,6 +274,10 @@ mod tests {
             (r#"{"case":"x","proves":"p"}"#, "missing field `source`"),
             (r#"{"case":"x","proves":"p","source":"s","color":1}"#, "unknown field `color`"),
             (r#"{"case":"x","proves":"p","source":"s","needs":["luck"]}"#, "\"luck\" is nothing"),
+            (
+                r#"{"case":"x","proves":"p","source":"s","known":[{"version":"1","step":2,"fails":"f","why":"w"}]}"#,
+                "one of its steps",
+            ),
             (
                 r#"{"case":"x","proves":"p","source":"s","needs":["approves-local","asks-for-pairing"]}"#,
                 "both approves and asks",

@@ -115,11 +115,9 @@ async fn judge(target: &Target, suite: &Suite, case: &Case, args: &Args, version
     }
     match target.run(suite, case).await {
         Ok(()) => Verdict::Passed,
-        Err((line, how)) => {
-            match case.head.known.iter().find(|k| k.version == version && how.contains(&k.fails)) {
-                Some(known) => Verdict::Known(known.why.clone(), how),
-                None => Verdict::Failed(line, how),
-            }
-        }
+        Err((line, how)) => match case.known(version, line, &how) {
+            Some(known) => Verdict::Known(known.why.clone(), how),
+            None => Verdict::Failed(line, how),
+        },
     }
 }

@@ -63,7 +63,9 @@ pub(crate) struct Head {
 pub(crate) struct Known {
     /// `server.version` of its `hello-ok`.
     pub(crate) version: String,
-    /// A part of how the case then fails: another failure is not excused.
+    /// The step that then fails, from 1.
+    pub(crate) step: usize,
+    /// A part of how it fails: another failure, or that of another step, is not excused.
     pub(crate) fails: String,
     /// What it does, and why that is not what the case asks for.
     pub(crate) why: String,
@@ -165,6 +167,17 @@ impl Case {
             known: vec![],
         };
         Ok(Self { name: "greeting".into(), head, steps })
+    }
+
+    /// What excuses that the step of this line failed so, with a server of this version.
+    pub(crate) fn known(&self, version: &str, line: usize, how: &str) -> Option<&Known> {
+        let is_it = |known: &&Known| {
+            let step = known.step.checked_sub(1).and_then(|at| self.steps.get(at));
+            known.version == version
+                && how.contains(&known.fails)
+                && step.is_some_and(|step| step.line == line)
+        };
+        self.head.known.iter().find(is_it)
     }
 
     /// The part of its name before the slash.

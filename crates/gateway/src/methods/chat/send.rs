@@ -21,13 +21,17 @@ struct Params {
     #[serde(default)]
     attachments: Vec<Value>,
     timeout_ms: Option<u64>,
+    /// What looks like a command is a message all the same.
+    #[serde(default)]
+    suppress_command_interpretation: bool,
     idempotency_key: String,
 }
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let key = submit::session_key(&call, Some(&p.session_key), p.agent_id.as_deref())?;
-    if p.attachments.is_empty() && chat_commands::parse(&p.message).is_some() {
+    let may_command = !p.suppress_command_interpretation && p.attachments.is_empty();
+    if may_command && chat_commands::parse(&p.message).is_some() {
         return command(&call, key, p.message, p.idempotency_key).await;
     }
     let directives =
