@@ -10,7 +10,7 @@
 //! results of the calls that it has made again.
 
 use crate::tool::Tools;
-use model::{Message, NoteMessage, Part, ToolResultMessage};
+use model::{CUT_BY_RESTART, Message, NEVER_ALLOWED, NoteMessage, Part, ToolResultMessage};
 use serde_json::Value;
 
 /// [`NoteMessage::kind`] of the mark that a restart leaves.
@@ -70,16 +70,18 @@ pub(crate) fn may_repeat(tools: &Tools, name: &str, arguments: &Value) -> bool {
 
 /// The result of a call that is given up.
 pub(crate) fn lost_result(id: String, name: String, now_ms: i64) -> Message {
-    let text = "The gateway restarted while this call was running. It is unknown whether it took effect, and it was \
-        not repeated. Find out before you make it again.";
-    failed_result(id, name, text, now_ms)
+    let text = format!(
+        "{CUT_BY_RESTART} It is unknown whether it took effect, and it was not repeated. Find out before you make it again."
+    );
+    failed_result(id, name, &text, now_ms)
 }
 
 /// The result of a call that waited for an approval, which is gone.
 fn unbegun_result(id: String, name: String, now_ms: i64) -> Message {
-    let text = "The gateway restarted while this call waited for approval. It was not run, and the approval has ended. Make \
-        the call again if it is still wanted.";
-    failed_result(id, name, text, now_ms)
+    let text = format!(
+        "{NEVER_ALLOWED} It was not run, and the approval has ended. Make the call again if it is still wanted."
+    );
+    failed_result(id, name, &text, now_ms)
 }
 
 fn failed_result(id: String, name: String, text: &str, now_ms: i64) -> Message {

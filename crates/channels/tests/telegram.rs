@@ -103,6 +103,7 @@ fn out(to: &str, text: &str) -> Outbound {
         to: to.into(),
         text: text.into(),
         reply_to: None,
+        act: None,
     }
 }
 

@@ -220,6 +220,26 @@ async fn people_are_let_in_by_their_code_and_written_to() {
     assert!(sent["messageId"].is_string(), "{sent}");
     let all = world.telegram.wait_for_sent(before + 1, PATIENCE).await.unwrap();
     assert_eq!((all[before].chat_id, all[before].plain.as_str()), (7, "hi there"));
+    let id = sent["messageId"].as_str().unwrap();
+    let about =
+        |args: &[&str]| world.json(&[&["message"], args, &["--target", "7", "--message-id", id]].concat());
+    let now = || world.telegram.shown(7, id.parse().unwrap());
+    assert_eq!(about(&["react", "--emoji", "👍"])["added"], "👍");
+    about(&["edit", "--message", "bye"]);
+    about(&["pin"]);
+    let shown = now().unwrap();
+    assert_eq!((shown.text.as_str(), shown.reaction.as_deref(), shown.pinned), ("bye", Some("👍"), true));
+    about(&["react", "--remove"]);
+    about(&["unpin"]);
+    assert_eq!(now().map(|shown| (shown.reaction, shown.pinned)), Some((None, false)));
+    assert_eq!(about(&["delete"])["deleted"], true);
+    assert_eq!(now(), None);
+    let poll = ["message", "poll", "--target", "7", "--poll-question", "Tea?", "--poll-option", "yes"];
+    let asked = world.json(&[&poll[..], &["--poll-option", "no", "--poll-multi"]].concat());
+    let poll_id = asked["messageId"].as_str().unwrap().parse().unwrap();
+    assert_eq!(world.telegram.shown(7, poll_id).unwrap().text, "Tea?");
+    let one = world.gateway.run(&world.home, &poll);
+    assert!(one.code != 0 && one.err.contains("2 to 12 options"), "{}", one.err);
     let unknown =
         world.gateway.run(&world.home, &["message", "send", "--channel", "irc", "--target", "7", "-m", "x"]);
     assert!(unknown.code == 1 && unknown.err.contains("telegram"), "{}", unknown.err);

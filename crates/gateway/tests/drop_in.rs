@@ -64,10 +64,10 @@ async fn what_cannot_be_sent_as_asked_is_refused_by_name() {
         let error = operator.refused("message.action", send("k", more)).await;
         assert!(error.message.contains(named), "{error}");
     }
-    let mut react = send("k", json!({}));
-    react["action"] = json!("react");
-    let error = operator.refused("message.action", react).await;
-    assert!(error.message.contains("\"react\"") && error.message.contains("send"), "{error}");
+    let mut sticker = send("k", json!({}));
+    sticker["action"] = json!("sticker");
+    let error = operator.refused("message.action", sticker).await;
+    assert!(error.message.contains("\"sticker\"") && error.message.contains("send, poll"), "{error}");
     assert!(fake.sent().is_empty());
 }
 

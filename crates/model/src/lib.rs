@@ -11,9 +11,9 @@ mod traffic;
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use ids::{new_id, random_token};
 pub use message::{
-    AssistantMessage, Block, Content, Message, NoteMessage, Part, StopReason, ToolResultMessage, Usage,
-    UserMessage,
+    AssistantMessage, Block, CUT_BY_RESTART, Content, Message, NEVER_ALLOWED, NOT_STARTED, NoteMessage, Part,
+    STOPPED_UNDER_WAY, StopReason, ToolOutcome, ToolResultMessage, Usage, UserMessage,
 };
 pub use secrecy::{ExposeSecret, SecretString};
 pub use session_key::{SessionKey, SessionKeyError};
-pub use traffic::{Chat, ChatKind, Directives, Inbound, Outbound, Sender};
+pub use traffic::{Act, Chat, ChatKind, Directives, Inbound, Outbound, Sender};

@@ -195,7 +195,44 @@ pub struct ToolResultMessage {
     pub timestamp: i64,
 }
 
+/// How the text of a result begins whose call was cut by a restart.
+pub const CUT_BY_RESTART: &str = "The gateway restarted while this call was running.";
+/// How the text of a result begins whose call was stopped under way.
+pub const STOPPED_UNDER_WAY: &str = "Stopped before it ended:";
+/// How the text of a result begins whose call never began, because its turn was stopped.
+pub const NOT_STARTED: &str = "Not started:";
+/// How the text of a result begins whose call never began, because a restart ended what it waited for.
+pub const NEVER_ALLOWED: &str = "The gateway restarted while this call waited for approval.";
+
+/// What became of a call of a tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToolOutcome {
+    /// The tool did it.
+    Succeeded,
+    /// The tool, or the policy above it, says that it was not done.
+    Failed,
+    /// It was given up before it began.
+    NotBegun,
+    /// It was begun and cut: nobody knows.
+    Unknown,
+}
+
 impl ToolResultMessage {
+    /// What became of the call, as far as the gateway itself says so.
+    pub fn outcome(&self) -> ToolOutcome {
+        let text = self.text();
+        let begins = |start: &&str| text.starts_with(*start);
+        if !self.is_error {
+            ToolOutcome::Succeeded
+        } else if [CUT_BY_RESTART, STOPPED_UNDER_WAY].iter().any(begins) {
+            ToolOutcome::Unknown
+        } else if [NOT_STARTED, NEVER_ALLOWED].iter().any(begins) {
+            ToolOutcome::NotBegun
+        } else {
+            ToolOutcome::Failed
+        }
+    }
+
     /// All text of the result.
     pub fn text(&self) -> String {
         join_text(&self.content)

@@ -108,7 +108,83 @@ pub struct Sender {
     pub username: Option<String>,
 }
 
-/// One message to a platform. It is one send there: long texts are split before they become outbounds.
+/// What is done on a platform instead of saying a text there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Act {
+    /// Lets people choose.
+    Poll {
+        /// What is asked.
+        question: String,
+        /// What there is to choose from.
+        options: Vec<String>,
+        /// Whether one may choose as many as one likes, and not one alone.
+        several: bool,
+        /// Whether nobody sees who chose what.
+        anonymous: bool,
+        /// After so many seconds it closes by itself; `None` is never.
+        open_seconds: Option<u64>,
+        /// Whether it comes without a sound.
+        silent: bool,
+    },
+    /// Puts a reaction on a message.
+    React {
+        /// The platform's id of the message.
+        message_id: String,
+        /// The reaction; `None` takes the bot's own away.
+        emoji: Option<String>,
+    },
+    /// Puts [`Outbound::text`] in the place of a message's text.
+    Edit {
+        /// The platform's id of the message.
+        message_id: String,
+    },
+    /// Takes a message away.
+    Delete {
+        /// The platform's id of the message.
+        message_id: String,
+    },
+    /// Puts a message at the head of its chat.
+    Pin {
+        /// The platform's id of the message.
+        message_id: String,
+        /// Whether nobody is told.
+        silent: bool,
+    },
+    /// Takes it from there.
+    Unpin {
+        /// The platform's id of the message.
+        message_id: String,
+    },
+}
+
+impl Act {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Act::Poll { .. } => "poll",
+            Act::React { .. } => "react",
+            Act::Edit { .. } => "edit",
+            Act::Delete { .. } => "delete",
+            Act::Pin { .. } => "pin",
+            Act::Unpin { .. } => "unpin",
+        }
+    }
+
+    /// The message that it is about, where there is one already.
+    pub fn message_id(&self) -> Option<&str> {
+        match self {
+            Act::Poll { .. } => None,
+            Act::React { message_id, .. }
+            | Act::Edit { message_id }
+            | Act::Delete { message_id }
+            | Act::Pin { message_id, .. }
+            | Act::Unpin { message_id } => Some(message_id),
+        }
+    }
+}
+
+/// One message to a platform, or one act. It is one send there: long texts are split before they become outbounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outbound {
@@ -123,4 +199,7 @@ pub struct Outbound {
     /// The platform's id of the message that it answers, where it should be shown as a reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// What is done instead of saying the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Act>,
 }

@@ -8,6 +8,7 @@
 mod access;
 mod adopt;
 mod approvals;
+mod audit;
 mod check;
 mod cron;
 mod cron_runs;
@@ -45,6 +46,7 @@ mod writer;
 
 pub use access::{MAX_STRANGERS, STRANGER_LIFE_MS};
 pub use approvals::{Approval, ApprovalEnd, ApprovalStatus, NewApproval};
+pub use audit::{AuditEvent, AuditFilter};
 pub use cron_types::*;
 pub use error::StoreError;
 pub use handle::Store;

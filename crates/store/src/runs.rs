@@ -6,8 +6,8 @@ use crate::error::{Fault, Sql};
 use crate::sessions::{self, read_key, read_route};
 use crate::sql::{self, Json, json};
 use crate::{
-    BeginRun, Begun, Entry, FinishRun, LedgerCall, OutboxRow, R, Run, RunStatus, Session, Store, inbound,
-    ledger, outbox, system_events, transcript,
+    BeginRun, Begun, Entry, FinishRun, LedgerCall, OutboxRow, R, Run, RunStatus, Session, Store, audit,
+    inbound, ledger, outbox, system_events, transcript,
 };
 use model::{Message, NoteMessage};
 use rusqlite::{Connection, Row, params};
@@ -62,6 +62,7 @@ impl Store {
             inbound::close(c, &inbound_ids, &format!("run:{run_id}"), now)?;
             ledger::book(c, (&found.run).into(), &calls, now)?;
             follow(c, (&found.run).into(), &entries, &calls, now)?;
+            audit::wrote(c, &found.run, &entries, now)?;
             Ok(entries)
         })
         .await
@@ -173,6 +174,7 @@ fn begin(c: &Connection, b: BeginRun, now: i64) -> Sql<Beginning> {
         sql::run(c, sql, values)?;
     }
     follow(c, (&found.run).into(), &entries, &[], now)?;
+    audit::began(c, &found.run, now)?;
     Ok(Beginning::New(found))
 }
 
@@ -207,6 +209,8 @@ fn finish(c: &Connection, f: FinishRun, now: i64) -> Sql<(Vec<Entry>, Vec<Outbox
     let entries = transcript::append(c, found.transcript, Some(&f.run_id), f.messages, now)?;
     ledger::book(c, (&found.run).into(), &f.calls, now)?;
     follow(c, (&found.run).into(), &entries, &f.calls, now)?;
+    audit::wrote(c, &found.run, &entries, now)?;
+    audit::ended(c, &found.run, f.status, now)?;
     let sql = "UPDATE runs SET status = ?2, ended_at_ms = ?3, reply = ?4, error = ?5 WHERE run_id = ?1";
     sql::run(c, sql, params![f.run_id, status, now, f.reply, f.error])?;
     let rows = outbox::put(c, f.outbox, Some(&f.run_id), None, now)?;

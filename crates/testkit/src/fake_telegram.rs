@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use html::visible_text;
-pub use state::Sent;
+pub use state::{Sent, Shown};
 
 /// The id that the fake's bot has.
 pub const BOT_ID: i64 = 424_242;
@@ -106,6 +106,11 @@ impl FakeTelegram {
     /// Puts a file there for `getFile` and download.
     pub fn put_file(&self, file_id: &str, bytes: Vec<u8>) {
         self.inner.put_file(file_id, bytes);
+    }
+
+    /// A message as people see it now; `None` where it was deleted, or never was.
+    pub fn shown(&self, chat_id: i64, message_id: i64) -> Option<Shown> {
+        self.inner.shown(chat_id, message_id)
     }
 
     /// All messages that were accepted, in order.

@@ -4,7 +4,7 @@ use super::drive::{Run, State, Stop};
 use super::events::TurnEvent;
 use crate::text;
 use crate::tool::{Tool, ToolContext, ToolOutput};
-use model::{Message, ToolResultMessage};
+use model::{Message, NOT_STARTED, STOPPED_UNDER_WAY, ToolResultMessage};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -221,10 +221,10 @@ impl<'a> Phase<'a> {
             Some(Stop::Aborted) | None => "the run was aborted",
         };
         for (index, since) in std::mem::take(&mut self.running).into_values() {
-            let text = format!("Stopped before it ended: {why}. Whether it took effect is not known.");
+            let text = format!("{STOPPED_UNDER_WAY} {why}. Whether it took effect is not known.");
             self.end(index, ToolOutput::error(text), since.elapsed());
         }
-        let unstarted = || ToolOutput::error(format!("Not started: {why}."));
+        let unstarted = || ToolOutput::error(format!("{NOT_STARTED} {why}."));
         self.outputs.into_iter().map(|o| o.unwrap_or_else(unstarted)).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! Telegram, by its Bot API: long polling in, `sendMessage` out.
 
+mod act;
 mod api;
 mod backoff;
 mod chunk;
@@ -24,7 +25,7 @@ mod update_tests;
 
 use crate::status::StatusBoard;
 use crate::{ChannelStatus, Inbox, SendError};
-use model::{ExposeSecret, Outbound, SecretString, SharedClock};
+use model::{Act, ExposeSecret, Outbound, SecretString, SharedClock};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -130,14 +131,23 @@ impl Telegram {
         poll::run(&self.inner, inbox, start, cancel).await;
     }
 
-    /// Sends one message, which must fit (see [`Telegram::split`]), and gives Telegram's id for it. Markup that
+    /// Sends one message, which must fit (see [`Telegram::split`]), or does what its act says, and gives Telegram's id
+    /// for the message that it made or is about. Markup that
     /// Telegram cannot parse goes out as plain text. Ends within a minute and a half. Dropping it leaves open whether
     /// the message went out.
     ///
     /// # Errors
     /// As [`crate::SendErrorKind`] says.
     pub async fn send(&self, out: &Outbound) -> Result<String, SendError> {
-        send::send(&self.inner, out).await
+        match &out.act {
+            Some(what) => act::act(&self.inner, out, what).await,
+            None => send::send(&self.inner, out).await,
+        }
+    }
+
+    /// What is wrong with an act, as far as that can be said before Telegram is asked: its bounds, and ids that are none.
+    pub fn problem(out: &Outbound, act: &Act) -> Option<String> {
+        act::problem(out, act)
     }
 
     /// Shows "typing…" in a chat for about 5 s.

@@ -56,7 +56,7 @@ pub(crate) async fn typing(inner: &Inner, to: &str) -> Result<(), SendError> {
     result.map(|_| ()).map_err(|error| failure(inner, to, &error))
 }
 
-fn target(to: &str) -> Result<Target, SendError> {
+pub(super) fn target(to: &str) -> Result<Target, SendError> {
     Target::parse(to).ok_or_else(|| {
         permanent(format!("{to:?} is no Telegram chat; write 123, -100123, -100123:topic:7 or @channelname"))
     })
@@ -80,18 +80,18 @@ fn body(target: &Target, text: &str, html: bool, reply_to: Option<&str>) -> Map<
     body
 }
 
-fn is_about_markup(description: &str) -> bool {
+pub(super) fn is_about_markup(description: &str) -> bool {
     let description = description.to_lowercase();
     ["can't parse entities", "unsupported start tag", "can't find end"]
         .iter()
         .any(|s| description.contains(s))
 }
 
-fn permanent(message: String) -> SendError {
+pub(super) fn permanent(message: String) -> SendError {
     SendError { kind: SendErrorKind::Permanent, message }
 }
 
-fn failure(inner: &Inner, to: &str, error: &ApiError) -> SendError {
+pub(super) fn failure(inner: &Inner, to: &str, error: &ApiError) -> SendError {
     let (kind, next) = match error {
         ApiError::Network { .. } | ApiError::Unreadable { .. } => (SendErrorKind::Transient, ""),
         ApiError::Refused { code: 429, retry_after, .. } => {

@@ -36,6 +36,11 @@ impl Target {
         self.fields(self.topic.filter(|topic| *topic != GENERAL_TOPIC))
     }
 
+    /// The fields that name the chat alone: messages have their ids in it, whatever their topic.
+    pub(crate) fn for_chat(&self) -> Map<String, Value> {
+        self.fields(None)
+    }
+
     /// The fields that name it in `sendChatAction`.
     pub(crate) fn for_action(&self) -> Map<String, Value> {
         self.fields(self.topic)

@@ -1,4 +1,6 @@
-//! `openclaw message send`: a message through a channel, without the agent.
+//! `openclaw message`: a message through a channel, without the agent, and what else can be done with messages.
+
+mod act;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
@@ -9,7 +11,7 @@ use crate::view::cell;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-/// `message` and its subcommand.
+/// `message` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct MessageArgs {
     #[command(subcommand)]
@@ -20,6 +22,18 @@ pub(crate) struct MessageArgs {
 enum MessageCommand {
     /// Send a text
     Send(SendArgs),
+    /// Let people choose
+    Poll(act::PollArgs),
+    /// Put a reaction on a message, or take it away
+    React(act::ReactArgs),
+    /// Change the text of a message that the bot sent
+    Edit(act::EditArgs),
+    /// Take a message away
+    Delete(act::OneArgs),
+    /// Put a message at the head of its chat
+    Pin(act::OneArgs),
+    /// Take it from there
+    Unpin(act::OneArgs),
 }
 
 /// What goes where.
@@ -47,12 +61,23 @@ struct SendArgs {
     thread_id: Option<String>,
 }
 
-/// Sends it.
+/// Sends it, or does it.
 ///
 /// # Errors
 /// The gateway cannot be reached, or the channel refuses.
 pub(crate) async fn run(args: MessageArgs, ctx: &Context) -> Result<(), Failure> {
-    let MessageCommand::Send(args) = args.command;
+    match args.command {
+        MessageCommand::Send(args) => send(args, ctx).await,
+        MessageCommand::Poll(args) => act::poll(args, ctx).await,
+        MessageCommand::React(args) => act::react(args, ctx).await,
+        MessageCommand::Edit(args) => act::edit(args, ctx).await,
+        MessageCommand::Delete(args) => act::one("delete", args, ctx).await,
+        MessageCommand::Pin(args) => act::one("pin", args, ctx).await,
+        MessageCommand::Unpin(args) => act::one("unpin", args, ctx).await,
+    }
+}
+
+async fn send(args: SendArgs, ctx: &Context) -> Result<(), Failure> {
     let mut params = json!({"to": args.target, "message": args.message, "idempotencyKey": model::new_id()});
     let optional = [
         ("channel", args.channel),

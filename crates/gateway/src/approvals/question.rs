@@ -110,7 +110,7 @@ impl Body {
 /// A message to where a question was asked.
 fn to_route(route: &(String, String, String), text: String) -> Outbound {
     let (channel, account, to) = route.clone();
-    Outbound { channel, account, to, text, reply_to: None }
+    Outbound { channel, account, to, text, reply_to: None, act: None }
 }
 
 /// What the chat reads whose message led to the question.

@@ -303,7 +303,7 @@ async fn alerts(
     };
     Ok(match target {
         Some(Ok((channel, account, to))) => {
-            vec![Outbound { channel, account, to, text, reply_to: None }]
+            vec![Outbound { channel, account, to, text, reply_to: None, act: None }]
         }
         Some(Err(why)) => {
             tracing::warn!(job = %job.id, agent = agent_of(shared, job), %why, "failures of a job are told to nobody");

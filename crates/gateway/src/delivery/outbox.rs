@@ -183,7 +183,7 @@ pub(crate) fn chat_id(channel: &str, to: &str) -> String {
     to.strip_prefix(channel).and_then(|rest| rest.strip_prefix(':')).unwrap_or(to).to_owned()
 }
 
-/// Puts a message into the outbox and waits a moment for the platform. The same key again sends nothing and gives the
+/// Puts a message or an act into the outbox and waits a moment for the platform. The same key again sends nothing and gives the
 /// first message's id.
 ///
 /// # Errors
@@ -198,8 +198,10 @@ pub(crate) async fn send(shared: &Shared, out: Outbound, key: &str) -> Result<St
             out.channel
         )));
     }
-    let pieces: Vec<Outbound> =
-        Telegram::split(&out.text).into_iter().map(|text| Outbound { text, ..out.clone() }).collect();
+    let pieces: Vec<Outbound> = match out.act {
+        Some(_) => vec![out],
+        None => Telegram::split(&out.text).into_iter().map(|text| Outbound { text, ..out.clone() }).collect(),
+    };
     if pieces.is_empty() {
         return Err(ErrorShape::invalid("the message is empty; nothing was sent"));
     }

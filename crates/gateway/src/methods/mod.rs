@@ -3,6 +3,7 @@
 
 mod agents;
 mod approvals;
+mod audit;
 mod channels;
 mod chat;
 mod config;
@@ -102,6 +103,7 @@ const AREAS: &[&[(&str, Handler)]] = &[
     handlers! { "connect" => connect_again },
     agents::HANDLERS,
     approvals::HANDLERS,
+    audit::HANDLERS,
     channels::HANDLERS,
     chat::HANDLERS,
     config::HANDLERS,

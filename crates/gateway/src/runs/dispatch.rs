@@ -117,6 +117,7 @@ async fn answer_command(
         to: inbound.chat.id.clone(),
         text,
         reply_to: None,
+        act: None,
     };
     let pieces = channels::Telegram::split(&text).into_iter().map(reply).collect();
     shared.store.close_inbound(vec![row.id], "command", pieces).await?;
@@ -140,6 +141,7 @@ async fn offer_pairing(shared: &Shared, row: &InboundRow) -> Result<(), store::S
         to: chat.id.clone(),
         text: pairing_reply(&code, &sender.id, channel),
         reply_to: None,
+        act: None,
     };
     let offer = ChannelOffer {
         row_id: row.id,

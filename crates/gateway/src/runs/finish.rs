@@ -136,6 +136,7 @@ fn outbox(run: &Run, status: RunStatus, reply: &str, error: Option<&str>) -> Vec
             to: route.to.clone(),
             text,
             reply_to: first_reply_to(i),
+            act: None,
         })
         .collect()
 }

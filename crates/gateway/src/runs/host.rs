@@ -132,6 +132,7 @@ impl Host for GatewayHost {
                 text,
                 reply_to: None,
                 channel,
+                act: None,
             };
             let id = crate::delivery::outbox::send(&shared, outbound, &idempotency_key).await;
             id.map_err(host_error)

@@ -16,7 +16,19 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "channelDefaultAccountId",
         "statusIssues",
     ]),
-    write("message.action", &MESSAGE_ACTION).gives(&["ok", "messageId", "chatId", "channel"]),
+    write("message.action", &MESSAGE_ACTION).gives(&[
+        "ok",
+        "messageId",
+        "chatId",
+        "channel",
+        "added",
+        "removed",
+        "deleted",
+        "pinned",
+        "unpinned",
+        "queued",
+    ]),
+    write("poll", &POLL).gives(&["runId", "messageId", "channel"]),
     admin("channels.start", &ONE_ACCOUNT).gives(&["channel", "accountId", "started"]),
     admin("channels.stop", &ONE_ACCOUNT).gives(&["channel", "accountId", "stopped"]),
     write("send", &SEND).gives(&["runId", "messageId", "channel"]),
@@ -52,6 +64,24 @@ const SEND: Shape = Shape {
         opt("silent", Kind::Unset),
     ],
     ignored: &["agentId", "sessionKey", "gifPlayback", "forceDocument", "asVoice"],
+};
+
+const POLL: Shape = Shape {
+    fields: &[
+        req("to", Kind::Name),
+        req("question", Kind::Name),
+        req("options", Kind::Names),
+        opt("maxSelections", Kind::Int(1)),
+        opt("durationSeconds", Kind::Int(1)),
+        opt("durationHours", Kind::Int(1)),
+        opt("silent", Kind::Bool),
+        opt("isAnonymous", Kind::Bool),
+        opt("threadId", Kind::Text),
+        opt("channel", Kind::Text),
+        opt("accountId", Kind::Text),
+        req("idempotencyKey", Kind::Label),
+    ],
+    ignored: &[],
 };
 
 /// What an action needs is in `params`, and differs from one to the next.

@@ -4,6 +4,7 @@
 
 mod agents;
 mod approvals;
+mod audit;
 mod channels;
 mod chat;
 mod config;
@@ -139,6 +140,7 @@ const fn anyone(name: &'static str, params: &'static Shape) -> MethodSpec {
 const AREAS: &[(&str, &[MethodSpec])] = &[
     ("Agents", agents::METHODS),
     ("Approvals of commands", approvals::METHODS),
+    ("What was done", audit::METHODS),
     ("Channels", channels::METHODS),
     ("Chat", chat::METHODS),
     ("Configuration", config::METHODS),

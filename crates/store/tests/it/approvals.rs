@@ -32,6 +32,7 @@ fn message(text: &str) -> Outbound {
         to: "1".into(),
         text: text.into(),
         reply_to: None,
+        act: None,
     }
 }
 

@@ -120,6 +120,7 @@ pub(crate) fn outbound(to: &str, text: &str) -> Outbound {
         to: to.into(),
         text: text.into(),
         reply_to: None,
+        act: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The Bot API's methods, as far as a gateway uses them.
 
 use crate::fake_telegram::html::visible_text;
-use crate::fake_telegram::state::{Draft, Inner, Look, Planned};
+use crate::fake_telegram::state::{Draft, Inner, Look, Planned, Shown};
 use crate::fake_telegram::{BOT_ID, BOT_USERNAME};
 use axum::Json;
 use axum::body::Bytes;
@@ -55,6 +55,14 @@ pub(super) async fn call_via(
             "can_join_groups": true, "can_read_all_group_messages": false })),
         "getupdates" => get_updates(&inner, &params, &cancel).await,
         "sendmessage" => send_message(&inner, &params, via, at),
+        "sendpoll" => send_poll(&inner, &params),
+        "setmessagereaction" => react(&inner, &params),
+        "editmessagetext" => edit(&inner, &params),
+        "deletemessage" => change(&inner, &params, "delete", |_| false).map(|_| json!(true)),
+        "pinchatmessage" => change(&inner, &params, "pin", |shown| pinned(shown, true)).map(|_| json!(true)),
+        "unpinchatmessage" => {
+            change(&inner, &params, "unpin", |shown| pinned(shown, false)).map(|_| json!(true))
+        }
         "sendchataction" => known_chat(&inner, &params).map(|_| json!(true)),
         "getfile" => get_file(&inner, &params),
         "setmycommands" | "deletewebhook" => Ok(json!(true)),
@@ -152,6 +160,89 @@ fn send_message(inner: &Inner, params: &Value, via: String, at: Instant) -> Answ
     let reply_to = params.get("reply_parameters").and_then(|r| integer(r, "message_id"));
     let thread_id = integer(params, "message_thread_id");
     Ok(inner.accept(Draft { chat_id, thread_id, reply_to, text, plain, parse_mode, via, at }))
+}
+
+/// The reactions that a bot may use here; the original knows some seventy.
+const REACTIONS: [&str; 4] = ["👍", "👎", "❤", "🔥"];
+
+fn bad(why: &str) -> (u16, String) {
+    (400, format!("Bad Request: {why}"))
+}
+
+/// Telegram's bounds: 300 characters of a question, 2 to 12 options of 100, 5 to 600 seconds.
+fn send_poll(inner: &Inner, params: &Value) -> Answer {
+    let chat_id = known_chat(inner, params)?;
+    let fits = |text: &str, most: usize| (1..=most).contains(&text.trim().chars().count());
+    let question = params["question"].as_str().filter(|text| fits(text, 300));
+    let question = question.ok_or_else(|| bad("poll question must be 1-300 characters long"))?;
+    let options = params["options"].as_array().cloned().unwrap_or_default();
+    if !(2..=12).contains(&options.len()) {
+        return Err(bad("poll must have from 2 to 12 options"));
+    }
+    if options.iter().any(|option| !option["text"].as_str().is_some_and(|text| fits(text, 100))) {
+        return Err(bad("poll options must be 1-100 characters long"));
+    }
+    if params.get("open_period").is_some()
+        && !integer(params, "open_period").is_some_and(|s| (5..=600).contains(&s))
+    {
+        return Err(bad("open_period must be from 5 to 600"));
+    }
+    let message_id = inner.show(chat_id, question);
+    Ok(json!({"message_id": message_id, "date": 1, "chat": {"id": chat_id, "type": "private"},
+        "poll": {"id": format!("poll-{message_id}"), "question": question, "options": options}}))
+}
+
+fn react(inner: &Inner, params: &Value) -> Answer {
+    let emoji = params.pointer("/reaction/0/emoji").and_then(Value::as_str).map(str::to_owned);
+    if emoji.as_deref().is_some_and(|emoji| !REACTIONS.contains(&emoji)) {
+        return Err(bad("REACTION_INVALID"));
+    }
+    change(inner, params, "react", |shown| {
+        shown.reaction = emoji;
+        true
+    })
+    .map(|_| json!(true))
+}
+
+fn edit(inner: &Inner, params: &Value) -> Answer {
+    let text = params["text"].as_str().unwrap_or_default();
+    let plain = match params.get("parse_mode") {
+        Some(_) => visible_text(text).map_err(|why| bad(&format!("can't parse entities: {why}")))?,
+        None => text.to_owned(),
+    };
+    if plain.trim().is_empty() {
+        return Err(bad("message text is empty"));
+    }
+    let mut is_same = false;
+    let (chat_id, message_id) = change(inner, params, "edit", |shown| {
+        is_same = shown.text == plain;
+        shown.text.clone_from(&plain);
+        true
+    })?;
+    if is_same {
+        return Err(bad("message is not modified: the new content is exactly the same"));
+    }
+    Ok(
+        json!({"message_id": message_id, "date": 1, "chat": {"id": chat_id, "type": "private"}, "text": plain}),
+    )
+}
+
+fn pinned(shown: &mut Shown, is_pinned: bool) -> bool {
+    shown.pinned = is_pinned;
+    true
+}
+
+/// Changes a message that is shown; it goes where `with` gives false. Gives chat and message.
+fn change(
+    inner: &Inner,
+    params: &Value,
+    what: &str,
+    with: impl FnOnce(&mut Shown) -> bool,
+) -> Result<(i64, i64), (u16, String)> {
+    let chat_id = known_chat(inner, params)?;
+    let message_id = integer(params, "message_id").unwrap_or_default();
+    let is_there = inner.change(chat_id, message_id, with);
+    is_there.then_some((chat_id, message_id)).ok_or_else(|| bad(&format!("message to {what} not found")))
 }
 
 fn get_file(inner: &Inner, params: &Value) -> Answer {

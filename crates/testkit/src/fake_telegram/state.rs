@@ -38,6 +38,17 @@ pub struct Sent {
     pub seq: u64,
 }
 
+/// A message as people see it now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Its text; of a poll, the question.
+    pub text: String,
+    /// The bot's reaction on it.
+    pub reaction: Option<String>,
+    /// Whether it stands at the head of its chat.
+    pub pinned: bool,
+}
+
 /// An answer that was planned by a test.
 #[derive(Debug, Clone)]
 pub(super) enum Planned {
@@ -55,6 +66,7 @@ struct State {
     chats: HashSet<i64>,
     files: HashMap<String, Vec<u8>>,
     sent: Vec<Sent>,
+    shown: HashMap<(i64, i64), Shown>,
     confirmed: i64,
     planned: HashMap<String, VecDeque<Planned>>,
     calls: BTreeMap<String, u64>,
@@ -67,6 +79,7 @@ impl State {
         let next = self.next_message.entry(chat_id).or_insert(1);
         let id = *next;
         *next += 1;
+        self.shown.insert((chat_id, id), Shown::default());
         id
     }
 }
@@ -160,6 +173,43 @@ impl Inner {
         self.lock().chats.insert(chat_id);
     }
 
+    /// A message as people see it now; `None` where it is not there, or not any more.
+    pub(super) fn shown(&self, chat_id: i64, message_id: i64) -> Option<Shown> {
+        self.lock().shown.get(&(chat_id, message_id)).cloned()
+    }
+
+    /// Shows a message that is no text; gives its id.
+    pub(super) fn show(&self, chat_id: i64, text: &str) -> i64 {
+        let id = {
+            let mut state = self.lock();
+            let id = state.message_id(chat_id);
+            state.shown.insert((chat_id, id), Shown { text: text.to_owned(), ..Shown::default() });
+            id
+        };
+        self.changed();
+        id
+    }
+
+    /// Changes what is shown; it goes where `with` gives false. False where there is no such message.
+    pub(super) fn change(
+        &self,
+        chat_id: i64,
+        message_id: i64,
+        with: impl FnOnce(&mut Shown) -> bool,
+    ) -> bool {
+        let is_there = {
+            let mut state = self.lock();
+            let at = (chat_id, message_id);
+            let stays = state.shown.get_mut(&at).map(with);
+            if stays == Some(false) {
+                state.shown.remove(&at);
+            }
+            stays.is_some()
+        };
+        self.changed();
+        is_there
+    }
+
     pub(super) fn put_file(&self, file_id: &str, bytes: Vec<u8>) {
         self.lock().files.insert(file_id.to_owned(), bytes);
     }
@@ -248,6 +298,9 @@ impl Inner {
                 "from": { "id": BOT_ID, "is_bot": true, "first_name": "Fake", "username": BOT_USERNAME },
                 "text": draft.plain,
             });
+            if let Some(shown) = state.shown.get_mut(&(draft.chat_id, message_id)) {
+                shown.text.clone_from(&draft.plain);
+            }
             let seq = state.sent.len() as u64;
             state.sent.push(Sent {
                 chat_id: draft.chat_id,

@@ -1,6 +1,7 @@
-//! `message.action`: what can be done with messages on a platform, by name. This gateway's platforms can `send`; it is the
-//! same as the method `send`, and it is how OpenClaw's command line sends.
+//! `message.action`: what can be done with messages on a platform, by name. `send` is the same as the method `send`, and
+//! it is how OpenClaw's command line sends; the others are in `acts.rs`.
 
+use super::acts::{self, Action};
 use super::send;
 use crate::methods::{Answer, Call};
 use protocol::ErrorShape;
@@ -41,13 +42,24 @@ const NOT_HERE: &[&str] = &[
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
-    if p.action != "send" {
-        let message = format!("channel {:?} has no action {:?} here; there is: send", p.channel, p.action);
+    let can = |name: &str| match p.action.as_str() {
+        "poll" | "pin" => name == "silent",
+        _ => false,
+    };
+    let lacking = |name: &&&str| p.params.get(**name).is_some_and(is_asked_for) && !can(name);
+    if let Some(name) = NOT_HERE.iter().find(lacking) {
+        let message = format!("action {}: {name} is not supported here; nothing was sent", p.action);
         return Err(ErrorShape::invalid(message));
     }
-    if let Some(name) = NOT_HERE.iter().find(|name| p.params.get(**name).is_some_and(is_asked_for)) {
-        let message = format!("action send: {name} is not supported here; nothing was sent");
-        return Err(ErrorShape::invalid(message));
+    if p.action != "send" {
+        let action = Action {
+            name: p.action,
+            channel: p.channel,
+            params: p.params,
+            account_id: p.account_id,
+            idempotency_key: p.idempotency_key,
+        };
+        return acts::handle(&call, action).await;
     }
     let text = |names: &[&str]| names.iter().find_map(|name| p.params.get(*name).and_then(plain));
     let Some(to) = text(&["to", "target"]) else {
@@ -64,12 +76,13 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         thread_id: text(&["threadId"]),
         idempotency_key: p.idempotency_key,
         channel: p.channel,
+        act: None,
     };
     let sent = send::send(&call, message).await?;
     Ok(json!({"ok": true, "messageId": sent.message_id, "chatId": sent.chat, "channel": sent.channel}).into())
 }
 
-fn invalid(problem: &str) -> ErrorShape {
+pub(super) fn invalid(problem: &str) -> ErrorShape {
     ErrorShape::invalid(format!("invalid message.action params: at /params: {problem}"))
 }
 
@@ -79,7 +92,7 @@ fn is_asked_for(value: &Value) -> bool {
 }
 
 /// Ids come as text and as numbers.
-fn plain(value: &Value) -> Option<String> {
+pub(super) fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

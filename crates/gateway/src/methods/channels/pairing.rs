@@ -92,6 +92,7 @@ async fn notify(call: &Call, request: &ChannelRequest) -> &'static str {
         to: request.sender_id.clone(),
         text: WELCOME.into(),
         reply_to: None,
+        act: None,
     };
     let key = format!("welcome:{}:{}:{}", request.channel, request.account, request.code);
     match outbox::send(&call.shared, out, &key).await {

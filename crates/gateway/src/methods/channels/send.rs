@@ -1,9 +1,10 @@
 //! `send`: a message to a chat, without the agent. Durable before it is answered; the same key sends once.
 
+use super::only_channel;
 use crate::delivery::channels::DEFAULT_ACCOUNT;
 use crate::delivery::outbox;
 use crate::methods::{Answer, Call};
-use model::Outbound;
+use model::{Act, Outbound};
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::json;
@@ -30,6 +31,8 @@ pub(super) struct Message {
     pub(super) reply_to_id: Option<String>,
     pub(super) thread_id: Option<String>,
     pub(super) idempotency_key: String,
+    /// What is done instead of sending the text.
+    pub(super) act: Option<Act>,
 }
 
 /// Where it went, and what it is there.
@@ -41,17 +44,7 @@ pub(super) struct Sent {
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
-    let channel = match p.channel.filter(|c| !c.is_empty()) {
-        Some(channel) => channel,
-        None => match call.shared.channels.names().as_slice() {
-            [only] => (*only).to_owned(),
-            _ => {
-                return Err(ErrorShape::invalid(
-                    "invalid send params: must have required property 'channel'",
-                ));
-            }
-        },
-    };
+    let channel = only_channel(&call, p.channel, "send")?;
     let run_id = p.idempotency_key.clone();
     let message = Message {
         channel,
@@ -61,12 +54,13 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         reply_to_id: p.reply_to_id,
         thread_id: p.thread_id,
         idempotency_key: p.idempotency_key,
+        act: None,
     };
     let sent = send(&call, message).await?;
     Ok(json!({"runId": run_id, "messageId": sent.message_id, "channel": sent.channel}).into())
 }
 
-/// Sends it, once for each key of the same caller.
+/// Sends it or does what its act says, once for each key of the same caller.
 ///
 /// # Errors
 /// The channel is unknown, the platform refused for good, or the store failed.
@@ -77,8 +71,10 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
         None => chat.clone(),
     };
     let account = m.account_id.filter(|a| !a.is_empty()).unwrap_or_else(|| DEFAULT_ACCOUNT.into());
-    let out = Outbound { channel: m.channel.clone(), account, to, text: m.message, reply_to: m.reply_to_id };
-    let key = format!("send:{}:{}", call.conn.principal().key_owner(), m.idempotency_key);
+    let what = m.act.as_ref().map_or("send", Act::name);
+    let key = format!("{what}:{}:{}", call.conn.principal().key_owner(), m.idempotency_key);
+    let (text, reply_to) = (m.message, m.reply_to_id);
+    let out = Outbound { channel: m.channel.clone(), account, to, text, reply_to, act: m.act };
     let message_id = outbox::send(&call.shared, out, &key).await?;
     Ok(Sent { channel: m.channel, chat, message_id })
 }

@@ -1,0 +1,209 @@
+//! `poll`, and what `message.action` does beside sending a text: each is put on disk as a message is, goes out in its
+//! chat's order, and is done once for each key.
+
+use super::only_channel;
+use super::send::{self, Message, Sent};
+use crate::methods::{Answer, Call};
+use channels::Telegram;
+use model::{Act, Outbound};
+use protocol::ErrorShape;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// What there is beside `send`, as the refusal of everything else says it.
+pub(super) const ACTIONS: &str = "send, poll, react, edit, delete, pin, unpin";
+/// A message id that begins so is none yet: the platform has not answered.
+const QUEUED: &str = "queued:";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Poll {
+    to: String,
+    question: String,
+    options: Vec<String>,
+    max_selections: Option<usize>,
+    duration_seconds: Option<u64>,
+    duration_hours: Option<u64>,
+    #[serde(default)]
+    silent: bool,
+    is_anonymous: Option<bool>,
+    thread_id: Option<String>,
+    channel: Option<String>,
+    account_id: Option<String>,
+    idempotency_key: String,
+}
+
+pub(super) async fn poll(mut call: Call) -> Answer {
+    let p: Poll = call.params()?;
+    let run_id = p.idempotency_key.clone();
+    let channel = only_channel(&call, p.channel, "poll")?;
+    let several = several(p.max_selections, p.options.len())?;
+    let open_seconds = match (p.duration_seconds, p.duration_hours) {
+        (Some(_), Some(_)) => {
+            return Err(ErrorShape::invalid("durationSeconds and durationHours: give one of them, not both"));
+        }
+        (seconds, hours) => seconds.or(hours.map(|hours| hours.saturating_mul(3600))),
+    };
+    let act = Act::Poll {
+        question: p.question,
+        options: p.options,
+        several,
+        anonymous: p.is_anonymous.unwrap_or(true),
+        open_seconds,
+        silent: p.silent,
+    };
+    let message = Message {
+        channel,
+        to: p.to,
+        message: String::new(),
+        account_id: p.account_id,
+        reply_to_id: None,
+        thread_id: p.thread_id,
+        idempotency_key: p.idempotency_key,
+        act: Some(act),
+    };
+    let sent = perform(&call, message).await?;
+    Ok(json!({"runId": run_id, "messageId": sent.message_id, "channel": sent.channel}).into())
+}
+
+/// Telegram lets people choose one option, or as many as they like.
+fn several(most: Option<usize>, options: usize) -> Result<bool, ErrorShape> {
+    match most {
+        None | Some(1) => Ok(false),
+        Some(most) if most == options => Ok(true),
+        Some(most) => Err(ErrorShape::invalid(format!(
+            "maxSelections {most} cannot be held: people choose one option (1) or as many as they like ({options})"
+        ))),
+    }
+}
+
+/// Does it.
+async fn perform(call: &Call, message: Message) -> Result<Sent, ErrorShape> {
+    if let Some(act) = &message.act {
+        let out = Outbound {
+            channel: message.channel.clone(),
+            account: String::new(),
+            to: message.to.clone(),
+            text: message.message.clone(),
+            reply_to: None,
+            act: None,
+        };
+        if let Some(problem) = Telegram::problem(&out, act) {
+            return Err(ErrorShape::invalid(format!("{problem}; nothing was done")));
+        }
+    }
+    send::send(call, message).await
+}
+
+/// An action by its name and parameters.
+pub(super) struct Action {
+    pub(super) name: String,
+    pub(super) channel: String,
+    pub(super) params: Map<String, Value>,
+    pub(super) account_id: Option<String>,
+    pub(super) idempotency_key: String,
+}
+
+/// Does an action other than `send`.
+pub(super) async fn handle(call: &Call, action: Action) -> Answer {
+    let params = Given(&action.params);
+    let text = params.text(&["message", "text", "content"]).unwrap_or_default();
+    let message_id = || params.need(&["messageId", "message_id"], "messageId");
+    let is_poll = action.name == "poll";
+    let act = match action.name.as_str() {
+        "poll" => params.poll()?,
+        "react" => Act::React { message_id: message_id()?, emoji: params.reaction()? },
+        "edit" => Act::Edit { message_id: message_id()? },
+        "delete" => Act::Delete { message_id: message_id()? },
+        "pin" => Act::Pin { message_id: message_id()?, silent: params.flag("silent") },
+        "unpin" => Act::Unpin { message_id: message_id()? },
+        other => {
+            let message =
+                format!("channel {:?} has no action {other:?} here; there are: {ACTIONS}", action.channel);
+            return Err(ErrorShape::invalid(message));
+        }
+    };
+    let done = outcome(&act);
+    let message = Message {
+        channel: action.channel,
+        to: params.need(&["to", "target", "chatId"], "to")?,
+        message: if is_poll { String::new() } else { text },
+        account_id: action.account_id.or_else(|| params.text(&["accountId"])),
+        reply_to_id: None,
+        thread_id: params.text(&["threadId"]),
+        idempotency_key: action.idempotency_key,
+        act: Some(act),
+    };
+    let sent = perform(call, message).await?;
+    let mut answer = json!({"ok": true, "chatId": sent.chat, "channel": sent.channel});
+    if sent.message_id.starts_with(QUEUED) {
+        // It is on disk and will be done; what will come of it nobody knows yet.
+        answer["queued"] = json!(true);
+        return Ok(answer.into());
+    }
+    answer["messageId"] = json!(sent.message_id);
+    if let Some((name, value)) = done {
+        answer[name] = value;
+    }
+    Ok(answer.into())
+}
+
+/// How the answer names what was done.
+fn outcome(act: &Act) -> Option<(&'static str, Value)> {
+    match act {
+        Act::React { emoji: Some(emoji), .. } => Some(("added", json!(emoji))),
+        Act::React { emoji: None, .. } => Some(("removed", json!(true))),
+        Act::Delete { .. } => Some(("deleted", json!(true))),
+        Act::Pin { .. } => Some(("pinned", json!(true))),
+        Act::Unpin { .. } => Some(("unpinned", json!(true))),
+        Act::Poll { .. } | Act::Edit { .. } => None,
+    }
+}
+
+/// An action's own parameters. Clients send numbers as text and texts as numbers, and every flag they know.
+struct Given<'a>(&'a Map<String, Value>);
+
+impl Given<'_> {
+    fn text(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| self.0.get(*name).and_then(super::action::plain))
+    }
+
+    fn need(&self, names: &[&str], name: &str) -> Result<String, ErrorShape> {
+        self.text(names)
+            .ok_or_else(|| super::action::invalid(&format!("must have required property '{name}'")))
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        matches!(self.0.get(name), Some(Value::Bool(true)))
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, ErrorShape> {
+        let Some(text) = self.text(&[name]) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| super::action::invalid(&format!("{name} must be a whole number")))
+    }
+
+    /// The emoji to show; `None` takes the bot's reaction away.
+    fn reaction(&self) -> Result<Option<String>, ErrorShape> {
+        if self.flag("remove") || self.0.get("emoji").is_some_and(|emoji| emoji == "") {
+            return Ok(None);
+        }
+        self.need(&["emoji", "reaction"], "emoji").map(Some)
+    }
+
+    fn poll(&self) -> Result<Act, ErrorShape> {
+        let options = match self.0.get("pollOption") {
+            Some(Value::Array(all)) => all.iter().filter_map(super::action::plain).collect(),
+            Some(one) => super::action::plain(one).into_iter().collect(),
+            None => Vec::new(),
+        };
+        let hours = self.number("pollDurationHours")?.map(|hours| hours.saturating_mul(3600));
+        Ok(Act::Poll {
+            question: self.need(&["pollQuestion"], "pollQuestion")?,
+            options,
+            several: self.flag("pollMulti"),
+            anonymous: !self.flag("pollPublic"),
+            open_seconds: self.number("pollDurationSeconds")?.or(hours),
+            silent: self.flag("silent"),
+        })
+    }
+}
