@@ -325,14 +325,22 @@ pub(crate) async fn close_waiting(
     Ok(closed)
 }
 
-/// Closes what is there for a session on disk alone, in nobody's queue: messages that found it full or whose channel does
-/// not work now, and runs that were cut and could not be taken up. What was accepted meanwhile is in its queue, and stays.
-pub(crate) async fn close_left(shared: &Arc<Shared>, key: &SessionKey) -> Result<(), StoreError> {
+/// Closes what waits for a session up to the row `last` and was in no queue before: messages that found it full (there is
+/// room for them by now, and they may have come into the queue) or whose channel does not work, and runs that were cut and
+/// could not be taken up.
+pub(crate) async fn close_left(shared: &Arc<Shared>, key: &SessionKey, last: i64) -> Result<(), StoreError> {
     for row in shared.store.open_inbound().await? {
+        if row.id > last || dispatch::session_of(shared, &row.inbound) != *key {
+            continue;
+        }
         let run_id = dispatch::run_id(&row);
-        if dispatch::session_of(shared, &row.inbound) == *key && shared.runs.session_of(&run_id).is_none() {
+        let (_, queued) = shared.runs.abort(key, Some(&run_id));
+        if queued.is_empty() {
+            // Where it is on its way into the queue, its turn finds it closed.
             shared.store.close_inbound(vec![row.id], "aborted", vec![]).await?;
             never_begun(shared, key, &run_id).await;
+        } else {
+            close_waiting(shared, key, queued).await?;
         }
     }
     for run in shared.store.unfinished_runs().await? {

@@ -79,12 +79,13 @@ impl Runs {
 pub(crate) async fn seize(shared: &Arc<Shared>, key: &SessionKey) -> Result<Option<Hold>, StoreError> {
     let seized = async {
         let hold = shared.runs.reserve(shared, key).await;
-        // Nothing begins any more: what is stopped now is all that there is.
+        // Nothing begins any more: what is stopped now is all that there is. What is accepted from here on begins afterwards.
+        let last = shared.store.open_inbound().await?.last().map_or(0, |row| row.id);
         let _stopped = shared.runs.abort(key, None);
         finish::close_waiting(shared, key, shared.runs.take_waiting(key)).await?;
         let idle = || shared.runs.slots().get(key).is_none_or(|slot| !slot.has_worker).then_some(());
         shared.runs.until(idle).await;
-        finish::close_left(shared, key).await?;
+        finish::close_left(shared, key, last).await?;
         Ok(hold)
     };
     tokio::time::timeout(STOP_DEADLINE, seized).await.ok().transpose()
