@@ -21,7 +21,33 @@ pub fn display_argv(argv: &[String]) -> String {
     line
 }
 
-fn push_quoted(line: &mut String, argument: &str) {
+/// The shells whose `-c` people know: what they are given is what runs.
+const SHELLS: &[&str] = &["/bin/sh", "/bin/bash", "/usr/bin/sh", "/usr/bin/bash", "sh", "bash"];
+
+/// What people read of an argument list: the text, where all it does is to have a shell run one, else [`display_argv`].
+pub fn command_text(argv: &[String]) -> String {
+    match argv {
+        [shell, flag, text] if SHELLS.contains(&shell.as_str()) && matches!(flag.as_str(), "-c" | "-lc") => {
+            text.clone()
+        }
+        _ => display_argv(argv),
+    }
+}
+
+/// Whether a line says what an argument list does: as [`display_argv`] or [`command_text`] write it, or as OpenClaw's
+/// programs do, who quote less.
+pub fn is_text_of(line: &str, argv: &[String]) -> bool {
+    let quoted_less = |argument: &String| match argument.contains(|c: char| c.is_whitespace() || c == '"') {
+        false if argument.is_empty() => "\"\"".to_owned(),
+        false => argument.clone(),
+        true => format!("\"{}\"", argument.replace('"', "\\\"")),
+    };
+    line == display_argv(argv)
+        || line == command_text(argv)
+        || line == argv.iter().map(quoted_less).collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn push_quoted(line: &mut String, argument: &str) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     if !argument.is_empty() && argument.chars().all(plain) {
         line.push_str(argument);
@@ -79,6 +105,25 @@ mod tests {
             let argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
             assert_eq!(display_argv(&argv), shown);
         }
+    }
+
+    #[test]
+    fn a_line_says_what_a_list_does_or_something_else() {
+        let list = |argv: &[&str]| argv.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>();
+        for (argv, line, says) in [
+            (list(&["ls", "-l"]), "ls -l", true),
+            (list(&["rm", "-rf", "/"]), "ls -l", false),
+            (list(&["rm", "a b"]), "rm a b", false),
+            (list(&["rm", "a b"]), r#"rm "a b""#, true),
+            (list(&["echo", "a;b"]), "echo a;b", true),
+            (list(&["/bin/sh", "-lc", "uname -a"]), "uname -a", true),
+            (list(&["/tmp/sh", "-lc", "uname -a"]), "uname -a", false),
+            (list(&["/bin/sh", "-lc", "uname -a", "x"]), "uname -a", false),
+        ] {
+            assert_eq!(is_text_of(line, &argv), says, "{line} {argv:?}");
+        }
+        assert_eq!(command_text(&shell_argv("uname -a")), "uname -a");
+        assert_eq!(command_text(&list(&["/tmp/sh", "-c", "x y"])), r#"/tmp/sh -c "x y""#);
     }
 
     proptest! {

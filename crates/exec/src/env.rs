@@ -2,6 +2,7 @@
 //! so are our own secrets: a command is often written by a model that reads strangers' texts.
 
 use crate::ExecError;
+use crate::argv::push_quoted;
 
 /// Names of which any beginning counts.
 const PREFIXES: &[&str] = &["LD_", "DYLD_", "BASH_FUNC_", "GIT_CONFIG_"];
@@ -127,6 +128,9 @@ pub fn check_env_overrides(vars: &[(String, String)]) -> Result<(), ExecError> {
     Ok(())
 }
 
+/// Why our own secrets are kept away from commands.
+const CREDENTIAL: &str = "it is a credential of the gateway";
+
 /// Why a variable is kept away from commands; `None` where it is not. Letter case does not matter: some programs look
 /// their variables up without regard to it.
 fn refusal(name: &str) -> Option<&'static str> {
@@ -137,7 +141,7 @@ fn refusal(name: &str) -> Option<&'static str> {
     }
     let ours = upper.starts_with("OPENCLAW_") && (upper.contains("TOKEN") || upper.contains("PASSWORD"));
     if ours || is(SECRETS) {
-        return Some("it is a credential of the gateway");
+        return Some(CREDENTIAL);
     }
     None
 }
@@ -146,6 +150,25 @@ fn refusal(name: &str) -> Option<&'static str> {
 fn sounds_secret(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     SECRET_ENDINGS.iter().any(|ending| upper.ends_with(ending)) || upper.contains("PASSWORD")
+}
+
+/// Variables as people read them, `A=1 B="x y"`. Of one whose name says that it holds a credential there is only how long it
+/// is: what people are asked about is kept and sent around.
+pub fn display_env(vars: &[(String, String)]) -> String {
+    let mut line = String::new();
+    for (i, (name, value)) in vars.iter().enumerate() {
+        if i > 0 {
+            line.push(' ');
+        }
+        push_quoted(&mut line, name);
+        line.push('=');
+        if sounds_secret(name) || refusal(name) == Some(CREDENTIAL) {
+            line.push_str(&format!("(hidden, {} characters)", value.chars().count()));
+        } else {
+            push_quoted(&mut line, value);
+        }
+    }
+    line
 }
 
 /// The environment of this process, scrubbed. Variables that are not UTF-8 are left out.
@@ -214,6 +237,18 @@ mod tests {
             assert_eq!(scrub_env([pair(name)].into_iter()), vec![], "{name}");
             check_env_overrides(&[pair(name)]).unwrap();
         }
+    }
+
+    #[test]
+    fn people_read_variables_and_no_credentials() {
+        let vars = [("A", "1"), ("B", "x y"), ("MY_TOKEN", "hush"), ("OPENAI_API_KEY", "hush"), ("C", "")];
+        let vars: Vec<_> = vars.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let shown = display_env(&vars);
+        assert_eq!(
+            shown,
+            r#"A=1 B="x y" MY_TOKEN=(hidden, 4 characters) OPENAI_API_KEY=(hidden, 4 characters) C="""#
+        );
+        assert_eq!(display_env(&[]), "");
     }
 
     #[test]

@@ -15,8 +15,8 @@ mod spawn;
 mod supervise;
 mod terminal;
 
-pub use argv::{display_argv, shell_argv, which};
-pub use env::{check_env_overrides, scrub_env};
+pub use argv::{command_text, display_argv, is_text_of, shell_argv, which};
+pub use env::{check_env_overrides, display_env, scrub_env};
 pub use error::ExecError;
 pub use processes::{ProcessInfo, ProcessOutput, ProcessState, Processes};
 pub use run::{CommandOutput, CommandSpec, DEFAULT_MAX_OUTPUT, run, run_watched};

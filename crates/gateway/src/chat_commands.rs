@@ -4,12 +4,17 @@
 mod approve;
 mod show;
 
+use crate::connection::outbound::ConnHandle;
 use crate::methods::store_error;
 use crate::runs;
 use crate::shared::Shared;
 use model::SessionKey;
 use protocol::ErrorShape;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A turn whose answer is out has this time to be done with.
+const TURN_ENDS: Duration = Duration::from_millis(500);
 
 /// A command.
 #[derive(Debug)]
@@ -77,13 +82,21 @@ pub(crate) const COMMANDS: &[ChatCommand] = &[
 ];
 
 /// Who writes a command, and what that gives them.
-pub(crate) struct Speaker {
+pub(crate) struct Speaker<'a> {
     /// The session that the chat speaks to.
     pub(crate) key: SessionKey,
-    /// As whom decisions are noted; `None` where they may not decide.
-    pub(crate) decides_as: Option<(String, String)>,
+    /// `None` where they may not decide about commands.
+    pub(crate) decides: Option<Decider<'a>>,
     /// Whether they may begin a new conversation.
     pub(crate) may_reset: bool,
+}
+
+/// Who decides about commands in a chat.
+pub(crate) struct Decider<'a> {
+    /// As whom it is noted.
+    pub(crate) resolver: (String, String),
+    /// The client, which sees here what it sees elsewhere; people on a channel see what the agent asks.
+    pub(crate) client: Option<&'a ConnHandle>,
 }
 
 /// A command and what stands behind it.
@@ -96,9 +109,8 @@ pub(crate) struct Parsed<'a> {
 /// Reads a message that is nothing but a command. Unknown ones are messages like others: the agent may know them.
 pub(crate) fn parse(text: &str) -> Option<Parsed<'_>> {
     let line = text.trim().strip_prefix('/')?;
-    let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    // `/status@our_bot`, as Telegram writes it in groups.
-    let name = word.split_once('@').map_or(word, |(name, _)| name);
+    // `/status@other_bot` is somebody else's: a channel takes our own name away.
+    let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let command = COMMANDS.iter().find(|c| c.name.eq_ignore_ascii_case(name))?;
     let rest = rest.trim();
     // `/new`, and then a text, is a text for the agent.
@@ -108,7 +120,7 @@ pub(crate) fn parse(text: &str) -> Option<Parsed<'_>> {
 /// Does what the command says, and gives what the chat is to read. The same command again does no harm.
 pub(crate) async fn run(
     shared: &Arc<Shared>,
-    speaker: &Speaker,
+    speaker: &Speaker<'_>,
     parsed: &Parsed<'_>,
 ) -> Result<String, ErrorShape> {
     match parsed.command.act {
@@ -123,10 +135,10 @@ pub(crate) async fn run(
 }
 
 async fn reset(shared: &Arc<Shared>, key: &SessionKey) -> Result<String, ErrorShape> {
-    // A turn that writes to the old transcript would answer into nothing.
-    if !shared.runs.running(key).is_empty() {
+    // A turn that writes to the old transcript would answer into nothing: none is under way, and none begins.
+    let Some(_hold) = shared.runs.hold(shared, key, TURN_ENDS).await else {
         return Ok("I am still answering; /stop first.".into());
-    }
+    };
     match shared.store.reset_session(key).await.map_err(store_error)? {
         Some(_) => runs::events::session_changed(shared, key, "reset").await,
         None => return Ok("This is a new conversation already.".into()),
@@ -148,7 +160,8 @@ mod tests {
         for (text, name) in [
             ("/status", Some("status")),
             (" /Status\n", Some("status")),
-            ("/status@our_bot", Some("status")),
+            ("/status@other_bot", None),
+            ("/stop@", None),
             ("/status please", None),
             ("/approve", Some("approve")),
             ("/approve abc deny", Some("approve")),

@@ -26,6 +26,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/startupz", get(started))
         .route("/startup", get(started))
         .route("/", any(root))
+        .route("/approve/{id}", get(approve))
         .fallback(missing)
         .with_state(shared)
 }
@@ -62,6 +63,14 @@ async fn ready(
 /// The port is opened last, so whoever can ask has a gateway that has started.
 async fn started() -> Response {
     Json(json!({"ok": true, "status": "started"})).into_response()
+}
+
+/// Where approvals point to (`urlPath`). There is no page to decide on, and nothing about a question is told to strangers: it
+/// says who asks for an id how to decide.
+async fn approve() -> Response {
+    let mut response = Html(include_str!("approve.html")).into_response();
+    secure(&mut response);
+    response
 }
 
 async fn missing() -> Response {
@@ -139,11 +148,15 @@ fn page(shared: &Shared, method: &Method) -> Response {
     }
     let html = include_str!("status.html").replace("{{version}}", shared.version);
     let mut response = Html(html).into_response();
+    secure(&mut response);
+    response
+}
+
+fn secure(response: &mut Response) {
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
         headers.insert(*name, HeaderValue::from_static(value));
     }
-    response
 }
 
 const SECURITY_HEADERS: &[(&str, &str)] = &[

@@ -168,7 +168,7 @@ impl Gateway {
         let shared = parts.assemble(opened.store);
         seed_workspaces(&shared).await;
         shared.voice_wake.load(&shared.store).await?;
-        approvals::end_all_of_before(&shared).await?;
+        approvals::ending::end_all_of_before(&shared).await?;
         runs::resume::all(&shared).await?;
         crate::cron::prepare(&shared).await;
         spawn_tasks(&shared, listeners.all);
@@ -314,7 +314,7 @@ fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<TcpListener>) {
     let s = shared.clone();
     lifecycle.supervise("upkeep", move || upkeep(s.clone()));
     let s = shared.clone();
-    lifecycle.supervise("approvals", move || approvals::run(s.clone()));
+    lifecycle.supervise("approvals", move || approvals::ending::run(s.clone()));
     let s = shared.clone();
     lifecycle.supervise("configuration", move || reload::watch(s.clone()));
     shared.channels.start_all(shared);

@@ -2,17 +2,20 @@
 //! it, and another may take it over. A shell without a connection is kept for a while, then killed, and all of them end with
 //! the gateway.
 
+mod screen;
 mod session;
 
 use crate::connection::outbound::ConnHandle;
 use crate::shared::Shared;
 use protocol::ErrorShape;
+use screen::{Printed, Screen};
 use serde_json::{Value, json};
 use session::{Command, Session};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// Shells at the same time, over all operators.
 const MAX_TERMINALS: usize = 32;
@@ -20,8 +23,6 @@ const MAX_TERMINALS: usize = 32;
 const MAX_QUEUED: usize = 256;
 /// Bytes of one `terminal.input`.
 const MAX_INPUT: usize = 256 * 1024;
-/// How long a shell has to answer an attachment.
-const ATTACH: Duration = Duration::from_secs(10);
 
 /// What is known of a shell.
 #[derive(Debug, Clone)]
@@ -35,8 +36,10 @@ pub(crate) struct Info {
 
 struct Entry {
     info: Info,
-    /// The connection that looks at it.
-    conn_id: Option<String>,
+    /// What it printed, and the connection that looks at it.
+    screen: Arc<Screen>,
+    /// Ends it.
+    closed: CancellationToken,
     commands: mpsc::Sender<Command>,
 }
 
@@ -65,6 +68,8 @@ impl Terminals {
             created_at_ms: shared.clock.now_ms(),
         };
         let (commands, receiver) = mpsc::channel(MAX_QUEUED);
+        let screen = Arc::new(Screen::new(info.session_id.clone(), conn.clone()));
+        let closed = CancellationToken::new();
         {
             // The place is taken before the shell is there, so that no number of requests at once gets more.
             let mut entries = self.entries();
@@ -74,13 +79,13 @@ impl Terminals {
                 ))
                 .retryable());
             }
-            let conn_id = Some(conn.id().to_owned());
-            entries.insert(info.session_id.clone(), Entry { info: info.clone(), conn_id, commands });
+            let (screen, closed) = (screen.clone(), closed.clone());
+            entries.insert(info.session_id.clone(), Entry { info: info.clone(), screen, closed, commands });
         }
         let place = Place { shared: shared.clone(), id: info.session_id.clone() };
         let terminal = exec::open_terminal(spec).await.map_err(|e| ErrorShape::unavailable(e.to_string()))?;
         let grace = Duration::from_secs(shared.settings().terminal.detached_seconds);
-        let session = Session::new(place, conn.clone(), grace);
+        let session = Session::new(place, screen, closed, grace);
         let soft = shared.lifecycle.soft().clone();
         shared.lifecycle.spawn(async move {
             tokio::select! {
@@ -95,7 +100,7 @@ impl Terminals {
     fn send(&self, conn_id: &str, session_id: &str, command: Command) -> bool {
         let entries = self.entries();
         let Some(entry) = entries.get(session_id) else { return false };
-        entry.conn_id.as_deref() == Some(conn_id) && entry.commands.try_send(command).is_ok()
+        entry.screen.is_viewed_by(conn_id) && entry.commands.try_send(command).is_ok()
     }
 
     /// Types something.
@@ -115,25 +120,19 @@ impl Terminals {
 
     /// Ends one.
     pub(crate) fn close(&self, conn_id: &str, session_id: &str) -> bool {
-        self.send(conn_id, session_id, Command::Close)
+        let entries = self.entries();
+        let Some(entry) = entries.get(session_id).filter(|e| e.screen.is_viewed_by(conn_id)) else {
+            return false;
+        };
+        entry.closed.cancel();
+        true
     }
 
     /// Lets this connection look at a shell instead of the one that did: what is known of it, and what was printed last.
-    pub(crate) async fn attach(&self, conn: &ConnHandle, session_id: &str) -> Option<(Info, String)> {
-        let (answer, printed) = oneshot::channel();
-        let (info, commands) = {
-            let entries = self.entries();
-            let entry = entries.get(session_id)?;
-            (entry.info.clone(), entry.commands.clone())
-        };
-        let command = Command::Attach { conn: conn.clone(), answer };
-        // A shell that is held up by a slow client lets go of it for the next one.
-        let attached = async {
-            commands.send(command).await.ok()?;
-            printed.await.ok()
-        };
-        let printed = tokio::time::timeout(ATTACH, attached).await.ok()??;
-        Some((info, printed))
+    pub(crate) fn attach(&self, conn: &ConnHandle, session_id: &str) -> Option<(Info, Printed)> {
+        let entries = self.entries();
+        let entry = entries.get(session_id)?;
+        Some((entry.info.clone(), entry.screen.come(conn)))
     }
 
     /// All of them, the oldest first.
@@ -147,7 +146,7 @@ impl Terminals {
             .map(|e| {
                 json!({
                     "sessionId": e.info.session_id, "agentId": e.info.agent_id, "shell": e.info.shell,
-                    "cwd": e.info.cwd, "confined": false, "attached": e.conn_id.is_some(), "owner": "conn",
+                    "cwd": e.info.cwd, "confined": false, "attached": e.screen.is_viewed(), "owner": "conn",
                     "createdAtMs": e.info.created_at_ms,
                 })
             })
@@ -156,11 +155,7 @@ impl Terminals {
 
     /// A connection is gone: its shells wait for another.
     pub(crate) fn connection_left(&self, conn_id: &str) {
-        for entry in self.entries().values_mut().filter(|e| e.conn_id.as_deref() == Some(conn_id)) {
-            entry.conn_id = None;
-            // Where the queue is full, the shell notices by itself that its client hears nothing.
-            let _ = entry.commands.try_send(Command::Left { conn_id: conn_id.to_owned() });
-        }
+        self.entries().values().for_each(|entry| entry.screen.leave(conn_id));
     }
 }
 
@@ -168,15 +163,6 @@ impl Terminals {
 pub(super) struct Place {
     shared: Arc<Shared>,
     id: String,
-}
-
-impl Place {
-    /// Notes which connection looks at it.
-    fn set_connection(&self, conn_id: Option<&str>) {
-        if let Some(entry) = self.shared.terminals.entries().get_mut(&self.id) {
-            entry.conn_id = conn_id.map(str::to_owned);
-        }
-    }
 }
 
 impl Drop for Place {

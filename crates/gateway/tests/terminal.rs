@@ -124,6 +124,10 @@ async fn a_shell_outlives_its_connection_and_is_taken_over() {
     first.leave().await;
     let attached = second.call("terminal.attach", json!({"sessionId": id})).await;
     assert!(attached["buffer"].as_str().unwrap().contains("42"), "{attached}");
+    assert!(
+        attached["seq"].is_u64(),
+        "what is in the buffer and what comes behind it are told apart: {attached}"
+    );
     input(&mut second, &id, "echo $((50+5))\n").await;
     printed(&mut second, "55").await;
     let mut third = Raw::connected(gateway.port(), &Ask::operator()).await;
@@ -168,6 +172,32 @@ async fn read_flood(operator: &mut Raw) {
         operator.events.truncate(at);
     }
     assert!(printed >= FLOOD, "{printed}");
+}
+
+#[tokio::test]
+async fn a_shell_whose_program_takes_nothing_in_is_closed_and_left_all_the_same() {
+    let gateway = gateway_with(r#"terminal: { shell: "/bin/sh", detachedSessionTimeoutSeconds: 0 },"#).await;
+    for closes in [true, false] {
+        let mut operator = Raw::connected(gateway.port(), &Ask::operator()).await;
+        let id = open(&mut operator).await;
+        input(&mut operator, &id, "stty raw -echo; echo $((1+1))raw; sleep 300\n").await;
+        printed(&mut operator, "2raw").await;
+        // More than the terminal holds, and then more than is queued behind it.
+        assert_eq!(input(&mut operator, &id, &"x".repeat(200 * 1024)).await, true);
+        while input(&mut operator, &id, "x").await == true {}
+        if closes {
+            assert_eq!(operator.call("terminal.close", json!({"sessionId": id})).await["ok"], true);
+            assert_eq!(exit(&mut operator).await["reason"], "closed");
+        } else {
+            operator.leave().await;
+            let mut other = Raw::connected(gateway.port(), &Ask::operator()).await;
+            let is_there =
+                |list: &Value| list["sessions"].as_array().unwrap().iter().any(|s| s["sessionId"] == id);
+            let gone = async { while is_there(&other.call("terminal.list", json!({})).await) {} };
+            tokio::time::timeout(support::PATIENCE, gone).await.expect("it ends");
+        }
+    }
+    gateway.stop().await;
 }
 
 #[tokio::test]

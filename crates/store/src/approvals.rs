@@ -7,6 +7,9 @@ use model::Outbound;
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 
+/// Approvals that have ended are kept, so many of the latest: clients may ask as often as they like.
+const KEPT: i64 = 10_000;
+
 const SELECT: &str =
     "SELECT seq, id, body, run_id, tool_call_id, created_at_ms, expires_at_ms, status, decision, reason,
     resolver_kind, resolver_id, resolved_at_ms FROM approvals";
@@ -120,6 +123,8 @@ impl Store {
             if sql::run(c, sql, values)? == 0 {
                 return Ok(None);
             }
+            let old = "DELETE FROM approvals WHERE status <> 'pending' AND seq <= (SELECT max(seq) FROM approvals) - ?1";
+            sql::run(c, old, [KEPT])?;
             outbox::put(c, tell, None, None, now)?;
             find(c, &new.id)
         })

@@ -71,7 +71,8 @@ impl Store {
         self.core.clock.now_ms()
     }
 
-    pub(crate) fn closed(&self) -> StoreError {
+    /// What is said of the store once it is closed.
+    pub fn closed(&self) -> StoreError {
         StoreError::Closed { path: self.core.path.clone() }
     }
 

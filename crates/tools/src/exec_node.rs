@@ -49,20 +49,24 @@ pub(crate) async fn run(
     check(node)?;
     let begun = Instant::now();
     let caller = Caller { host, node, context };
-    let policy = host.node_policy();
+    let policy = host.node_policy(&context.agent_id);
     if policy.security == Security::Deny {
-        return Err("Not run: tools.exec allows no commands (security is deny).".into());
+        return Err("Not run: tools.exec allows this agent no commands (security is deny).".into());
     }
+    let mut can_last = false;
     let params = if node.commands.iter().any(|c| c == "system.run.prepare") {
         let prepared = caller.invoke("system.run.prepare", prepare(command, policy, context), PREPARE).await;
         let prepared = prepared.map_err(|refused| refused.text)?;
+        // A list has no variables in it: what was allowed with some is asked about again.
+        can_last = command.env.is_empty() && prepared["allowAlwaysCoverage"]["complete"] == true;
         planned(&prepared, command, limit, context).ok_or_else(|| {
             format!("Node {} sent a plan that cannot be read; update the node.", node_choice::label(node))
         })?
     } else {
         direct(command, limit, context)
     };
-    let answer = caller.approved_run(with_policy(params, policy), limit + SLACK).await?;
+    let ask = Ask { env: command.env.clone(), can_last };
+    let answer = caller.approved_run(with_policy(params, policy), ask, limit + SLACK).await?;
     let ran = Ran::deserialize(&answer).map_err(|e| {
         let node = node_choice::label(node);
         format!(
@@ -89,6 +93,12 @@ fn check(node: &NodeInfo) -> Result<(), String> {
     Ok(())
 }
 
+/// What people are told beside the plan, where the node wants them asked.
+struct Ask {
+    env: Vec<(String, String)>,
+    can_last: bool,
+}
+
 struct Caller<'a> {
     host: &'a dyn Host,
     node: &'a NodeInfo,
@@ -105,15 +115,15 @@ struct Refused {
 
 impl Caller<'_> {
     /// Runs the command; where the node wants people to be asked first, asks them and runs it then.
-    async fn approved_run(&self, params: Value, timeout: Duration) -> Result<Value, String> {
+    async fn approved_run(&self, params: Value, ask: Ask, timeout: Duration) -> Result<Value, String> {
         let refused = match self.invoke("system.run", params.clone(), timeout).await {
             Ok(answer) => return Ok(answer),
             Err(refused) => refused,
         };
         let plan = params.get("systemRunPlan").filter(|_| refused.wants_approval);
         let Some(plan) = plan.cloned() else { return Err(refused.text) };
-        let question =
-            NodeQuestion { node_id: self.node.node_id.clone(), plan, context: self.context.clone() };
+        let (node_id, context) = (self.node.node_id.clone(), self.context.clone());
+        let question = NodeQuestion { node_id, plan, env: ask.env, can_last: ask.can_last, context };
         let approval = self.host.ask_about(question).await.map_err(|e| format!("Not run: {}", e.message))?;
         let mut params = params;
         params["approved"] = json!(true);

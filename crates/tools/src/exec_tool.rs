@@ -1,7 +1,7 @@
 //! `exec`: a shell command beside the gateway or on a node.
 
 use crate::tool::{Outcome, finish, spec};
-use crate::{CommandToRun, ExecDefaults, ExecHost, Host, ToolEnv, args, exec_node, files};
+use crate::{AdmittedCommand, CommandToRun, ExecDefaults, ExecHost, Host, ToolEnv, args, exec_node, files};
 use agent::tool::{CommandResult, Tool, ToolContext, ToolFuture, ToolOutput};
 use exec::{CommandOutput, CommandSpec, Processes};
 use llm::ToolSpec;
@@ -141,17 +141,13 @@ impl Exec {
         };
         let to_run = CommandToRun {
             text: command.text.clone(),
-            cwd: cwd.clone(),
-            env_names: command.env.iter().map(|(name, _)| name.clone()).collect(),
+            cwd,
+            env: command.env.clone(),
             context: context.clone(),
         };
-        let argv = self.host.admit_command(to_run).await.map_err(|e| format!("Not run: {}", e.message))?;
-        Ok(CommandSpec {
-            cwd: Some(cwd),
-            env: command.env.clone(),
-            max_output: MAX_OUTPUT,
-            ..CommandSpec::new(argv)
-        })
+        let may_run = self.host.admit_command(to_run).await;
+        let AdmittedCommand { argv, cwd, env } = may_run.map_err(|e| format!("Not run: {}", e.message))?;
+        Ok(CommandSpec { cwd: Some(cwd), env, max_output: MAX_OUTPUT, ..CommandSpec::new(argv) })
     }
 }
 
@@ -230,13 +226,16 @@ mod tests {
     async fn a_command_runs_in_the_workspace() {
         let bench = Bench::new();
         let out = bench
-            .call("exec", json!({"command": "pwd -P; echo $X; echo err >&2; exit 3", "env": {"X": "y"}}))
+            .call(
+                "exec",
+                json!({"command": "pwd -P; echo $X; echo $ADMITTED >&2; exit 3", "env": {"X": "y"}}),
+            )
             .await;
         let here = bench.workspace().canonicalize().unwrap();
-        assert_eq!(text(&out), format!("{}\ny\nerr\n[exit code 3]", here.display()));
+        assert_eq!(text(&out), format!("{}\ny\nyes\n[exit code 3]", here.display()));
         let command = out.command.unwrap();
         assert_eq!((command.exit_code, out.is_error), (Some(3), false));
-        assert!(command.output.ends_with("y\nerr\n"));
+        assert!(command.output.ends_with("y\nyes\n"));
         assert_eq!(text(&bench.call("exec", json!({"command": "true"})).await), "[no output]");
     }
 

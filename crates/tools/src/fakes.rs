@@ -102,22 +102,29 @@ impl Host for FakeHost {
         })
     }
 
-    fn admit_command<'a>(&'a self, command: CommandToRun) -> BoxFuture<'a, Result<Vec<String>, HostError>> {
+    fn admit_command<'a>(
+        &'a self,
+        command: CommandToRun,
+    ) -> BoxFuture<'a, Result<AdmittedCommand, HostError>> {
         Box::pin(async move {
             if command.text.contains("forbidden") {
                 return Err(HostError { code: "FORBIDDEN".into(), message: "the policy says no".into() });
             }
-            Ok(exec::shell_argv(&command.text))
+            // Whatever is admitted is what runs: here, with one variable more.
+            let mut env = command.env;
+            env.push(("ADMITTED".into(), "yes".into()));
+            Ok(AdmittedCommand { argv: exec::shell_argv(&command.text), cwd: command.cwd, env })
         })
     }
 
-    fn node_policy(&self) -> exec::policy::Request {
+    fn node_policy(&self, _: &str) -> exec::policy::Request {
         exec::policy::Request::default()
     }
 
     fn ask_about<'a>(&'a self, question: NodeQuestion) -> BoxFuture<'a, Result<NodeApproval, HostError>> {
         Box::pin(async move {
-            self.asked.lock().unwrap().push(question.plan);
+            let NodeQuestion { plan, env, can_last, .. } = question;
+            self.asked.lock().unwrap().push(json!({"plan": plan, "env": env, "canLast": can_last}));
             Ok(NodeApproval { id: "approval-1".into(), decision: "allow-once".into() })
         })
     }

@@ -28,9 +28,12 @@ pub trait Host: Send + Sync + 'static {
     fn cron<'a>(&'a self, call: CronCall, session: SessionKey) -> BoxFuture<'a, Result<Value, HostError>>;
     /// Asks whether a command may run beside the gateway, which may take until somebody has decided. What is given is to be
     /// run instead of the command itself; an error says why nothing may.
-    fn admit_command<'a>(&'a self, command: CommandToRun) -> BoxFuture<'a, Result<Vec<String>, HostError>>;
-    /// How much an agent's commands may do on nodes, as far as the gateway has a say: security and ask.
-    fn node_policy(&self) -> exec::policy::Request;
+    fn admit_command<'a>(
+        &'a self,
+        command: CommandToRun,
+    ) -> BoxFuture<'a, Result<AdmittedCommand, HostError>>;
+    /// How much the commands of the agent with this id may do on nodes, as far as the gateway has a say: security and ask.
+    fn node_policy(&self, agent_id: &str) -> exec::policy::Request;
     /// Asks people about a command that a node wants them to be asked about.
     fn ask_about<'a>(&'a self, question: NodeQuestion) -> BoxFuture<'a, Result<NodeApproval, HostError>>;
     /// How a session stands: model, tokens, cost and the like; an object.
@@ -103,10 +106,21 @@ pub struct CommandToRun {
     pub text: String,
     /// Where it would run.
     pub cwd: PathBuf,
-    /// The names of the variables that the call sets.
-    pub env_names: Vec<String>,
+    /// The variables that the call sets.
+    pub env: Vec<(String, String)>,
     /// Where the call comes from.
     pub context: ToolContext,
+}
+
+/// A command that may run beside the gateway: this, there, and with these variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdmittedCommand {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// The directory itself, without links.
+    pub cwd: PathBuf,
+    /// The variables.
+    pub env: Vec<(String, String)>,
 }
 
 /// A command that a node has planned and wants people to be asked about.
@@ -116,6 +130,10 @@ pub struct NodeQuestion {
     pub node_id: String,
     /// What the node planned.
     pub plan: Value,
+    /// The variables that it would be run with; a plan has none.
+    pub env: Vec<(String, String)>,
+    /// Whether the node has said that it can keep an `allow-always`.
+    pub can_last: bool,
     /// Where the call comes from.
     pub context: ToolContext,
 }

@@ -30,8 +30,8 @@ mod write;
 
 pub use egress::{Egress, EgressError, EgressPolicy, Fetched, Resolver, SystemResolver};
 pub use host::{
-    BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo, NodeQuestion,
-    OutgoingMessage, SessionInfo,
+    AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo,
+    NodeQuestion, OutgoingMessage, SessionInfo,
 };
 pub use node_hosted::{NodeHosted, node_hosted};
 

@@ -178,17 +178,29 @@ async fn a_node_that_wants_people_asked_gets_their_decision_with_the_plan() {
         message: format!("SYSTEM_RUN_DENIED: {why}"),
     };
     let bench = Bench::with_nodes(vec![node(ID, None)]);
-    bench.host.answer(Ok(json!({"plan": plan()})));
+    let covered = json!({"complete": true, "patterns": ["/usr/bin/uname"]});
+    bench.host.answer(Ok(json!({"plan": plan(), "allowAlwaysCoverage": covered})));
     bench.host.answer(Err(denied("approval required")));
     bench.host.answer(Ok(ran("Linux\n", 0)));
     let out = bench.call("exec", json!({"command": "uname -a", "host": "node"})).await;
     assert!(text(&out).ends_with("Linux"), "{out:?}");
-    assert_eq!(bench.host.asked(), [plan()]);
+    assert_eq!(bench.host.asked(), [json!({"plan": plan(), "env": [], "canLast": true})]);
     let run = &bench.host.calls()[2].params;
     assert_eq!(
         (&run["approved"], &run["approvalDecision"], &run["runId"], &run["systemRunPlan"]),
         (&json!(true), &json!("allow-once"), &json!("approval-1"), &plan())
     );
+
+    for (coverage, env) in [(json!({"complete": true}), json!({"A": "b"})), (json!({}), json!({}))] {
+        let bench = Bench::with_nodes(vec![node(ID, None)]);
+        bench.host.answer(Ok(json!({"plan": plan(), "allowAlwaysCoverage": coverage})));
+        bench.host.answer(Err(denied("approval required")));
+        bench.host.answer(Ok(ran("Linux\n", 0)));
+        bench.call("exec", json!({"command": "uname -a", "host": "node", "env": env})).await;
+        let asked = &bench.host.asked()[0];
+        assert_eq!(asked["canLast"], false, "the node would keep nothing of it: {coverage} {env}");
+        assert_eq!(asked["env"].as_array().unwrap().len(), env.as_object().unwrap().len());
+    }
 
     let bench = Bench::with_nodes(vec![node(ID, None)]);
     bench.host.answer(Ok(json!({"plan": plan()})));

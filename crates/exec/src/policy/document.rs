@@ -7,6 +7,12 @@ use std::collections::BTreeMap;
 
 /// Agents that a rule for all of them stands under.
 const EVERY_AGENT: &str = "*";
+/// Rules for so many agents.
+const MAX_AGENTS: usize = 256;
+/// Entries of one agent's list: each is looked at for each program of a command.
+const MAX_ENTRIES: usize = 1000;
+/// Characters of each text.
+const MAX_TEXT: usize = 4096;
 
 /// The document. What this program does not know of it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -244,6 +250,30 @@ impl Document {
                     entries.into_iter().find_map(|(i, e)| known(e).map(|k| format!("{at}/allowlist/{i}/{k}")))
                 })
             })
+        })
+    }
+
+    /// What of it is too large: the place and the limit. Whatever is written is within it; what people wrote by hand is read.
+    pub fn too_large(&self) -> Option<(String, String)> {
+        if self.agents.len() > MAX_AGENTS {
+            return Some(("/agents".into(), format!("must not have more than {MAX_AGENTS} agents")));
+        }
+        self.agents.iter().find_map(|(name, rules)| {
+            let lists = [("allowlist", rules.allowlist.len()), ("mcpTools", rules.mcp_tools.len())];
+            if let Some((list, _)) = lists.iter().find(|(_, len)| *len > MAX_ENTRIES) {
+                return Some((
+                    format!("/agents/{name}/{list}"),
+                    format!("must not have more than {MAX_ENTRIES} items"),
+                ));
+            }
+            let long = |e: &AllowEntry| {
+                let texts = [&e.id, &e.source, &e.arg_pattern, &e.last_used_command, &e.last_resolved_path];
+                let mut texts = texts.into_iter().flatten().chain([&e.pattern]);
+                texts.any(|t| t.chars().count() > MAX_TEXT)
+            };
+            let i = rules.allowlist.iter().position(long)?;
+            let problem = format!("must not have texts of more than {MAX_TEXT} characters");
+            Some((format!("/agents/{name}/allowlist/{i}"), problem))
         })
     }
 

@@ -56,6 +56,16 @@ pub enum ApprovalsError {
     /// The writer named no hash.
     #[error("exec approvals base hash required; re-run exec.approvals.get and retry")]
     HashRequired,
+    /// It is more than is read or kept.
+    #[error("{} would be too large: at {at}: {problem}; take entries out of it", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The place in it.
+        at: String,
+        /// The limit.
+        problem: String,
+    },
     /// Somebody else wrote meanwhile.
     #[error("exec approvals changed since last load; re-run exec.approvals.get and retry")]
     Changed,
@@ -176,6 +186,11 @@ impl ApprovalsFile {
     fn write(&self, document: &Document) -> Result<(), ApprovalsError> {
         let mut text = serde_json::to_string_pretty(document).map_err(|e| self.broken(e.to_string()))?;
         text.push('\n');
+        let bytes = (text.len() as u64 > MAX_BYTES)
+            .then(|| ("/".to_owned(), format!("must not have more than {MAX_BYTES} bytes")));
+        if let Some((at, problem)) = bytes.or_else(|| document.too_large()) {
+            return Err(ApprovalsError::TooLarge { path: self.path.clone(), at, problem });
+        }
         let temporary = self.path.with_extension("json.new");
         let put = || -> std::io::Result<()> {
             match std::fs::remove_file(&temporary) {
@@ -250,6 +265,31 @@ mod tests {
             assert!(file.update(|_| true).is_err());
             assert_eq!(std::fs::read_to_string(file.path()).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = ApprovalsFile::in_dir(dir.path());
+        let list = |count: usize, pattern: &str| json!(vec![json!({"pattern": pattern}); count]);
+        let of = |list: serde_json::Value| {
+            document(json!({"version": 1, "agents": {"main": {"allowlist": list}}}))
+        };
+        let first = file.replace(of(list(1000, "rg")), None).unwrap();
+        let text = std::fs::read(file.path()).unwrap();
+        let many: serde_json::Map<_, _> = (0..257).map(|i| (format!("a{i}"), json!({}))).collect();
+        for too_large in [
+            of(list(1001, "rg")),
+            of(list(1, &"x".repeat(4097))),
+            of(list(1000, &"x".repeat(4096))),
+            document(json!({"version": 1, "agents": many})),
+            document(json!({"version": 1, "later": "x".repeat(5 << 20)})),
+        ] {
+            let error = file.replace(too_large, Some(&first.hash)).unwrap_err();
+            assert!(matches!(error, ApprovalsError::TooLarge { .. }), "{error}");
+        }
+        assert!(file.update(|d| d.allow("main", vec![AllowEntry::of("one more")])).is_err());
+        assert_eq!(std::fs::read(file.path()).unwrap(), text);
     }
 
     #[test]

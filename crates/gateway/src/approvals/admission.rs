@@ -1,7 +1,9 @@
 //! Whether a command may run beside the gateway: what the policy says, and what people say where it wants them asked.
 
-use super::question::{Body, Question, Requester, prompt, route_of};
-use super::{ALLOW_ALWAYS, ALLOW_ONCE, DENY, ask, end, no_route, run_aborted, timeout};
+use super::asking::{Asked, ask};
+use super::ending::{end, no_route, run_aborted, timeout};
+use super::question::{Body, Question, Requester, prompt, route_of, show};
+use super::{ALLOW_ALWAYS, ALLOW_ONCE, DENY, shown};
 use crate::hub::Audience;
 use crate::shared::Shared;
 use agent::tool::ToolContext;
@@ -11,10 +13,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Approval, ApprovalStatus};
-use tools::{CommandToRun, HostError};
+use tools::{AdmittedCommand, CommandToRun, HostError};
 
 /// The end of a question comes from the task that ends questions; should that ever fail, nobody waits for ever.
 const SLACK: Duration = Duration::from_secs(30);
+/// Why an aborted run's command is not run.
+const ABORTED: &str = "the run was aborted; the command was not run.";
 
 /// What is known of a command before it runs.
 struct Looked {
@@ -28,37 +32,53 @@ fn refused(message: impl Into<String>) -> HostError {
     HostError { code: "FORBIDDEN".into(), message: message.into() }
 }
 
-/// The argument list to run. An error says why nothing may run.
-pub(crate) async fn admit(shared: &Arc<Shared>, command: CommandToRun) -> Result<Vec<String>, HostError> {
+/// What is said of a command that nobody could read whole.
+pub(super) fn too_long() -> HostError {
+    refused(format!(
+        "people are asked about commands here, and this one is too long to be read with its variables (at most {} \
+         characters); make it shorter.",
+        shown::MAX_SHOWN
+    ))
+}
+
+/// Rules for an agent that is not there would be those of nobody: its commands are not run.
+pub(super) fn check_agent(shared: &Shared, agent_id: &str) -> Result<(), HostError> {
+    if shared.settings().has_agent(agent_id) {
+        return Ok(());
+    }
+    Err(refused(format!("there is no agent {agent_id:?} in agents.list; no commands are run for it.")))
+}
+
+/// What may run, there and so. An error says why nothing may.
+pub(crate) async fn admit(shared: &Arc<Shared>, command: CommandToRun) -> Result<AdmittedCommand, HostError> {
+    check_agent(shared, &command.context.agent_id)?;
     let looked = look(shared, &command).await?;
     let listed = looked.used.is_some();
-    match looked.policy.verdict(listed) {
-        Verdict::Run if looked.policy.security == exec::policy::Security::Full => {
-            Ok(exec::shell_argv(&command.text))
-        }
-        Verdict::Run => Ok(listed_argv(shared, &command, looked)),
-        Verdict::Refuse => Err(refused(not_allowed(shared, &looked))),
+    let by_list = match looked.policy.verdict(listed) {
+        Verdict::Run => looked.policy.security != exec::policy::Security::Full,
+        Verdict::Refuse => return Err(refused(not_allowed(shared, &looked))),
         Verdict::Ask => match ask_people(shared, &command, &looked).await? {
-            Answer::Allowed => Ok(exec::shell_argv(&command.text)),
+            Answer::Allowed => false,
             Answer::Denied => {
-                Err(refused("the operator denied this command. Do not try it in another form."))
+                return Err(refused("the operator denied this command. Do not try it in another form."));
             }
-            Answer::None(_) if looked.policy.runs_unanswered(listed) => Ok(if listed {
-                listed_argv(shared, &command, looked)
-            } else {
-                exec::shell_argv(&command.text)
-            }),
-            Answer::None(why) => Err(refused(why)),
+            Answer::Unanswered(_) if looked.policy.runs_unanswered(listed) => listed,
+            Answer::Unanswered(why) | Answer::Aborted(why) => return Err(refused(why)),
         },
+    };
+    if command.context.cancel.is_cancelled() {
+        return Err(refused(ABORTED));
     }
+    let cwd = looked.cwd.clone();
+    let argv = if by_list { listed_argv(shared, &command, looked) } else { exec::shell_argv(&command.text) };
+    Ok(AdmittedCommand { argv, cwd, env: command.env })
 }
 
 /// Looks at the policy, the list and the command.
 async fn look(shared: &Arc<Shared>, command: &CommandToRun) -> Result<Looked, HostError> {
     let (file, request) = (shared.approvals.file.clone(), shared.settings().exec_request);
     let agent = command.context.agent_id.clone();
-    let (text, cwd, sets_variables) =
-        (command.text.clone(), command.cwd.clone(), !command.env_names.is_empty());
+    let (text, cwd, sets_variables) = (command.text.clone(), command.cwd.clone(), !command.env.is_empty());
     let work = move || {
         let document = file.read().map_err(|e| refused(e.to_string()))?.document;
         let policy = Policy::effective(request, &document, &agent);
@@ -113,8 +133,10 @@ fn not_allowed(shared: &Shared, looked: &Looked) -> String {
 pub(super) enum Answer {
     Allowed,
     Denied,
-    /// Nobody said anything; why.
-    None(String),
+    /// Nobody said anything in time, or could be asked; why.
+    Unanswered(String),
+    /// Nobody wants to know any more; nothing runs, whatever the fallback.
+    Aborted(String),
 }
 
 async fn ask_people(
@@ -123,18 +145,20 @@ async fn ask_people(
     looked: &Looked,
 ) -> Result<Answer, HostError> {
     let grants = looked.analysis.as_ref().ok().and_then(Analysis::grants);
-    let grants = grants.filter(|_| looked.policy.ask != Ask::Always && command.env_names.is_empty());
+    let lasts = looked.policy.ask != Ask::Always && command.env.is_empty();
+    let grants = grants.filter(|grants| lasts && !grants.is_empty());
     let mut request = Map::new();
-    request.insert("command".into(), json!(command.text));
+    if !show(&mut request, &command.text, None, &command.env) {
+        return Err(too_long());
+    }
     request.insert("cwd".into(), json!(looked.cwd.to_string_lossy()));
     request.insert("host".into(), json!("gateway"));
     request.insert("nodeId".into(), Value::Null);
-    if !command.env_names.is_empty() {
-        request.insert("envKeys".into(), json!(command.env_names));
-    }
     request.insert("security".into(), json!(looked.policy.security));
     request.insert("ask".into(), json!(looked.policy.ask));
-    let asking = Asking { request, plan: None, grants };
+    let can_last = grants.is_some();
+    let variables = shown::digest(&command.env);
+    let asking = Asking { request, plan: None, variables, grants, can_last };
     let (_, answer) = put(shared, &command.context, asking).await?;
     Ok(answer)
 }
@@ -143,8 +167,11 @@ async fn ask_people(
 pub(super) struct Asking {
     pub(super) request: Map<String, Value>,
     pub(super) plan: Option<Value>,
-    /// What `allow-always` would add to the list; without it, it is not offered.
+    pub(super) variables: String,
+    /// What `allow-always` would add to the list here.
     pub(super) grants: Option<Vec<AllowEntry>>,
+    /// Whether `allow-always` would be kept, here or on the node; otherwise it is not offered.
+    pub(super) can_last: bool,
 }
 
 /// Asks and waits: the approval, and what people said.
@@ -153,45 +180,16 @@ pub(super) async fn put(
     context: &ToolContext,
     asking: Asking,
 ) -> Result<(Approval, Answer), HostError> {
-    let Asking { mut request, plan, grants } = asking;
-    request.insert("agentId".into(), json!(context.agent_id));
-    request.insert("sessionKey".into(), json!(context.session_key));
-    request.insert("runId".into(), json!(context.run_id));
-    request.insert("toolCallId".into(), json!(context.tool_call_id));
     let store = |e: store::StoreError| refused(e.to_string());
-    let route = route_of(shared.store.run(&context.run_id).await.map_err(store)?.and_then(|run| run.route));
-    if let Some((channel, account, to)) = &route {
-        request.insert("turnSourceChannel".into(), json!(channel));
-        request.insert("turnSourceAccountId".into(), json!(account));
-        request.insert("turnSourceTo".into(), json!(to));
-    }
-    let offers_always = grants.is_some() || (plan.is_some() && request.get("ask") != Some(&json!("always")));
-    let allowed: &[&str] =
-        if offers_always { &[ALLOW_ONCE, ALLOW_ALWAYS, DENY] } else { &[ALLOW_ONCE, DENY] };
-    let body = Body {
-        request,
-        allowed: allowed.iter().map(|d| (*d).to_owned()).collect(),
-        requester: Requester::default(),
-        route,
-        plan,
-        quiet: false,
-    };
-    let reachable = body.route.is_some() || shared.hub.has_audience(Audience::Approvers(&body.requester));
-    let id = model::new_id();
-    let wait = super::DEFAULT_TIMEOUT;
-    let tell = prompt(&id, &body, wait).into_iter().collect();
-    let question = Question {
-        id,
-        body,
-        timeout: wait,
-        run_id: Some(context.run_id.clone()),
-        tool_call_id: Some(context.tool_call_id.clone()),
-        grants: grants.map(|g| (context.agent_id.clone(), g)),
-        tell,
-    };
+    let run = shared.store.run(&context.run_id).await.map_err(store)?;
+    let question = question_of(context, asking, route_of(run.and_then(|run| run.route)));
+    let wait = question.timeout;
+    let reachable = question.body.route.is_some()
+        || shared.hub.has_audience(Audience::Approvers(&question.body.requester));
     let asked = ask(shared, question).await.map_err(|e| refused(e.message))?;
-    let mut ended = asked.ended;
-    let id = asked.approval.id.clone();
+    // Where this future is dropped, so is whoever asked, and the question is taken back.
+    let Asked { approval, mut ended, asker: _asker } = asked;
+    let id = approval.id;
     if !reachable {
         end(shared, &id, no_route()).await.map_err(store)?;
     }
@@ -206,25 +204,65 @@ pub(super) async fn put(
     }
     let approval = shared.store.approval(&id).await.map_err(store)?;
     let approval = approval.ok_or_else(|| refused("the approval is gone; the command was not run."))?;
-    let answer = answer_of(&approval);
-    if matches!(answer, Answer::Allowed) && approval.body.get("plan").is_none_or(Value::is_null) {
-        // Used up before it runs: whatever happens, this decision starts nothing twice.
-        shared.store.use_approval(&id).await.map_err(store)?;
+    let aborted = context.cancel.is_cancelled();
+    let answer = if aborted { Answer::Aborted(ABORTED.into()) } else { answer_of(&approval) };
+    // Used up before it runs: whatever happens, this decision starts nothing twice. A node's is, when it is sent there.
+    let here = approval.body.get("plan").is_none_or(Value::is_null);
+    if approval.status == ApprovalStatus::Allowed
+        && (here || aborted)
+        && !shared.store.use_approval(&id).await.map_err(store)?
+    {
+        return Err(refused("the approval was used already; the command was not run."));
     }
     Ok((approval, answer))
+}
+
+fn question_of(context: &ToolContext, asking: Asking, route: Option<(String, String, String)>) -> Question {
+    let Asking { mut request, plan, variables, grants, can_last } = asking;
+    request.insert("agentId".into(), json!(context.agent_id));
+    request.insert("sessionKey".into(), json!(context.session_key));
+    request.insert("runId".into(), json!(context.run_id));
+    request.insert("toolCallId".into(), json!(context.tool_call_id));
+    if let Some((channel, account, to)) = &route {
+        request.insert("turnSourceChannel".into(), json!(channel));
+        request.insert("turnSourceAccountId".into(), json!(account));
+        request.insert("turnSourceTo".into(), json!(to));
+    }
+    let offers_always = can_last && request.get("ask") != Some(&json!("always"));
+    let allowed: &[&str] =
+        if offers_always { &[ALLOW_ONCE, ALLOW_ALWAYS, DENY] } else { &[ALLOW_ONCE, DENY] };
+    let body = Body {
+        request,
+        allowed: allowed.iter().map(|d| (*d).to_owned()).collect(),
+        requester: Requester::default(),
+        route,
+        plan,
+        variables,
+        quiet: false,
+    };
+    let (id, timeout) = (model::new_id(), super::DEFAULT_TIMEOUT);
+    Question {
+        tell: prompt(&id, &body, timeout),
+        id,
+        body,
+        timeout,
+        run_id: Some(context.run_id.clone()),
+        tool_call_id: Some(context.tool_call_id.clone()),
+        grants: grants.map(|g| (context.agent_id.clone(), g)),
+    }
 }
 
 fn answer_of(approval: &Approval) -> Answer {
     match (approval.status, approval.reason.as_deref()) {
         (ApprovalStatus::Allowed, _) => Answer::Allowed,
-        (ApprovalStatus::Denied, Some("no-route")) => Answer::None(
+        (ApprovalStatus::Denied, Some("no-route")) => Answer::Unanswered(
             "the policy wants an operator asked, and nobody can be: no operator with operator.approvals is connected, \
              and the message came from no chat."
                 .into(),
         ),
         (ApprovalStatus::Denied, _) => Answer::Denied,
-        (ApprovalStatus::Cancelled, _) => Answer::None("the run was aborted while it waited for approval.".into()),
-        (ApprovalStatus::Expired | ApprovalStatus::Pending, _) => Answer::None(
+        (ApprovalStatus::Cancelled, _) => Answer::Aborted(ABORTED.into()),
+        (ApprovalStatus::Expired | ApprovalStatus::Pending, _) => Answer::Unanswered(
             "an operator was asked and did not answer in time. Say that you need an approval, and go on without it.".into(),
         ),
     }

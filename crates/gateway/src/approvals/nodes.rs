@@ -1,8 +1,9 @@
 //! Approvals for commands that nodes run. A node takes the gateway's word that something was approved: so only an approval
 //! that people gave, for exactly this plan on exactly this node, and once, becomes that word.
 
-use super::admission::{Answer, Asking, put};
-use super::question::Body;
+use super::admission::{Answer, Asking, check_agent, put, too_long};
+use super::question::{Body, show};
+use super::shown;
 use crate::methods::store_error;
 use crate::shared::Shared;
 use protocol::ErrorShape;
@@ -19,25 +20,47 @@ pub(crate) async fn ask_about(
     shared: &Arc<Shared>,
     question: NodeQuestion,
 ) -> Result<NodeApproval, HostError> {
-    let NodeQuestion { node_id, plan, context } = question;
+    let NodeQuestion { node_id, plan, env, can_last, context } = question;
+    check_agent(shared, &context.agent_id)?;
+    let refused = |message: String| HostError { code: "FORBIDDEN".into(), message };
+    // What is shown comes from the list that runs, and not from what is said of it.
+    let argv =
+        checked_argv(&plan).map_err(|why| refused(format!("the node's plan cannot be shown: {why}")))?;
     let mut request = Map::new();
-    let command = plan["commandPreview"].as_str().filter(|p| !p.is_empty()).or(plan["commandText"].as_str());
-    request.insert("command".into(), json!(command.unwrap_or_default()));
+    if !show(&mut request, &exec::command_text(&argv), None, &env) {
+        return Err(too_long());
+    }
     request.insert("cwd".into(), plan["cwd"].clone());
     request.insert("host".into(), json!("node"));
     request.insert("nodeId".into(), json!(node_id));
     request.insert("ask".into(), plan["policySnapshot"]["ask"].clone());
     request.insert("systemRunPlan".into(), plan.clone());
-    let asking = Asking { request, plan: Some(plan), grants: None };
-    let refused = |message: String| HostError { code: "FORBIDDEN".into(), message };
+    let variables = shown::digest(&env);
+    let asking = Asking { request, plan: Some(plan), variables, grants: None, can_last };
     let (approval, answer) = put(shared, &context, asking).await?;
     match (answer, approval.decision) {
         (Answer::Allowed, Some(decision)) => Ok(NodeApproval { id: approval.id, decision }),
-        (Answer::None(why), _) => Err(refused(why)),
+        (Answer::Unanswered(why) | Answer::Aborted(why), _) => Err(refused(why)),
         (Answer::Allowed | Answer::Denied, _) => {
             Err(refused("the operator denied this command. Do not try it in another form.".into()))
         }
     }
+}
+
+/// The argument list of a plan, whose text must say the same.
+///
+/// # Errors
+/// What is wrong with the plan.
+pub(crate) fn checked_argv(plan: &Value) -> Result<Vec<String>, &'static str> {
+    let argv: Option<Vec<String>> =
+        plan["argv"].as_array().and_then(|a| a.iter().map(|v| v.as_str().map(str::to_owned)).collect());
+    let (Some(argv), Some(text)) = (argv.filter(|a| !a.is_empty()), plan["commandText"].as_str()) else {
+        return Err("must have argv and commandText");
+    };
+    if !exec::is_text_of(text, &argv) {
+        return Err("commandText is not the text of argv");
+    }
+    Ok(argv)
 }
 
 /// Looks at the parameters of a `system.run` that is about to go to a node. One that claims to be approved must be.
@@ -65,17 +88,28 @@ pub(crate) async fn check_claims(
         && plan.is_object()
         && params["systemRunPlan"] == plan
         && params["command"] == plan["argv"]
+        && same("rawCommand", "commandText")
         && same("cwd", "cwd")
         && same("agentId", "agentId")
         && same("sessionKey", "sessionKey")
+        && variables(&params["env"]).is_some_and(|env| shown::digest(&env) == body.variables)
         && params["approvalDecision"].as_str() == approval.decision.as_deref();
     if !matches {
-        return Err(mismatch("it was given for another command, place or node"));
+        return Err(mismatch("it was given for another command, other variables, another place or node"));
     }
     if !shared.store.use_approval(id).await.map_err(store_error)? {
         return Err(mismatch("it was used already; ask again"));
     }
     Ok(())
+}
+
+/// The variables of a call; `None` where they are no map of texts.
+pub(crate) fn variables(env: &Value) -> Option<Vec<(String, String)>> {
+    match env {
+        Value::Null => Some(vec![]),
+        Value::Object(env) => env.iter().map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
+        _ => None,
+    }
 }
 
 fn mismatch(why: &str) -> ErrorShape {

@@ -1,5 +1,6 @@
 //! What is asked, as it is kept, and what people in a chat read of it.
 
+use super::shown::{self, visible};
 use crate::connection::outbound::{ConnHandle, Principal};
 use exec::policy::AllowEntry;
 use model::Outbound;
@@ -9,8 +10,6 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 use store::{Approval, Route};
 
-/// Characters of a command that a chat message shows.
-const MAX_SHOWN: usize = 1500;
 /// Characters of an id that are enough for a person to type.
 const SHORT_ID: usize = 8;
 
@@ -27,7 +26,7 @@ pub(crate) struct Question {
     pub(crate) tell: Vec<Outbound>,
 }
 
-/// What is kept of a question. Values of variables are not in it.
+/// What is kept of a question.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Body {
@@ -39,8 +38,10 @@ pub(crate) struct Body {
     pub(crate) requester: Requester,
     /// Where people were told of it.
     pub(crate) route: Option<(String, String, String)>,
-    /// The list of programs of a plan that a node runs, for which alone it counts.
+    /// The plan that a node runs, for which alone it counts.
     pub(crate) plan: Option<Value>,
+    /// The variables with which alone it counts ([`shown::digest`]).
+    pub(crate) variables: String,
     /// Nobody is told.
     pub(crate) quiet: bool,
 }
@@ -63,6 +64,11 @@ impl Requester {
         let device_id = conn.principal().device_id.clone();
         let conn_id = device_id.is_none().then(|| conn.id().to_owned());
         Self { device_id, conn_id, reviewers: vec![] }
+    }
+
+    /// Whether it was an agent of this gateway, in a session of its own.
+    pub(crate) fn is_agent(&self) -> bool {
+        *self == Self::default()
     }
 
     /// Whether this connection may see the question and decide about it: administrators everything, others with
@@ -107,36 +113,55 @@ impl Body {
     }
 }
 
+/// Puts what people are to see into a request: the command and its variables, all of them. False: it is more than people can
+/// be expected to read.
+pub(crate) fn show(
+    request: &mut Map<String, Value>,
+    command: &str,
+    warning: Option<&str>,
+    env: &[(String, String)],
+) -> bool {
+    let warnings = [warning.map(visible), shown::variables(env)];
+    let warnings: Vec<String> = warnings.into_iter().flatten().collect();
+    let (command, warning) = (visible(command), warnings.join("\n"));
+    if command.chars().count() + warning.chars().count() > shown::MAX_SHOWN {
+        return false;
+    }
+    request.insert("command".into(), command.into());
+    request.insert("warningText".into(), if warning.is_empty() { Value::Null } else { warning.into() });
+    request.insert("envKeys".into(), shown::names(env).into());
+    true
+}
+
 /// A message to where a question was asked.
 fn to_route(route: &(String, String, String), text: String) -> Outbound {
     let (channel, account, to) = route.clone();
     Outbound { channel, account, to, text, reply_to: None, act: None }
 }
 
-/// What the chat reads whose message led to the question.
-pub(crate) fn prompt(id: &str, body: &Body, timeout: Duration) -> Option<Outbound> {
-    let route = body.route.as_ref()?;
+/// What the chat reads whose message led to the question: all of it, in as many messages as that takes.
+pub(crate) fn prompt(id: &str, body: &Body, timeout: Duration) -> Vec<Outbound> {
+    let Some(route) = &body.route else { return vec![] };
     let command = body.text("command").unwrap_or_default();
-    let mut shown: String = command.chars().take(MAX_SHOWN).collect();
-    if shown.len() < command.len() {
-        shown.push_str(" …");
-    }
     let place = match (body.text("host"), body.text("nodeId")) {
         (Some("node"), Some(node)) => format!("on node {}", node.chars().take(12).collect::<String>()),
         _ => "on the gateway".to_owned(),
     };
-    let cwd = body.text("cwd").map(|c| format!(" in {c}")).unwrap_or_default();
+    let cwd = body.text("cwd").map(|c| format!(" in {}", visible(c))).unwrap_or_default();
     let id: String = id.chars().take(SHORT_ID).collect();
     let decisions = body.allowed.join("|");
-    // A fence that the command cannot close.
-    let fence = "`".repeat(longest_run(&shown).max(2) + 1);
-    let minutes = timeout.as_secs().div_ceil(60);
-    Some(to_route(
-        route,
-        format!(
-            "🔐 I would like to run this {place}{cwd}:\n{fence}\n{shown}\n{fence}\nAnswer within {minutes} min: `/approve {id} {decisions}`"
-        ),
-    ))
+    let (command, minutes) = (fenced(command), timeout.as_secs().div_ceil(60));
+    let warning = body.text("warningText").map(|w| format!("{}\n", fenced(w))).unwrap_or_default();
+    let text = format!(
+        "🔐 I would like to run this {place}{cwd}:\n{command}\n{warning}Answer within {minutes} min: `/approve {id} {decisions}`"
+    );
+    channels::Telegram::split(&text).into_iter().map(|piece| to_route(route, piece)).collect()
+}
+
+/// Within a fence that the text cannot close.
+fn fenced(text: &str) -> String {
+    let fence = "`".repeat(longest_run(text).max(2) + 1);
+    format!("{fence}\n{text}\n{fence}")
 }
 
 fn longest_run(text: &str) -> usize {
@@ -195,8 +220,27 @@ mod tests {
         let mut body = Body { allowed: vec!["deny".into()], ..Body::default() };
         body.route = Some(("telegram".into(), "default".into(), "1".into()));
         body.request = json!({"command": "a\n````\nrun", "cwd": "/w"}).as_object().cloned().unwrap();
-        let text = prompt("0123456789", &body, Duration::from_secs(90)).unwrap().text;
+        let text = prompt("0123456789", &body, Duration::from_secs(90)).remove(0).text;
         assert!(text.contains("\n`````\na\n````\nrun\n`````\n"), "{text}");
         assert!(text.ends_with("within 2 min: `/approve 01234567 deny`"), "{text}");
+    }
+
+    #[test]
+    fn people_see_all_of_a_command_and_its_variables() {
+        let mut body = Body { allowed: vec!["deny".into()], ..Body::default() };
+        body.route = Some(("telegram".into(), "default".into(), "1".into()));
+        let env = vec![("MODE".to_owned(), "wipe `now`".to_owned())];
+        let command = format!("{}; rm -rf /", "true && ".repeat(1400));
+        assert!(show(&mut body.request, &command, Some("beware"), &env));
+        let told: Vec<String> =
+            prompt("0123456789", &body, Duration::from_secs(90)).into_iter().map(|m| m.text).collect();
+        assert!(told.len() > 1);
+        let told = told.join("\n");
+        assert_eq!(told.matches("true").count(), 1400);
+        for part in ["; rm -rf /", "beware", "MODE=\"wipe \\`now\\`\""] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert!(!show(&mut body.request, &"x".repeat(16_001), None, &[]));
+        assert!(!show(&mut body.request, "ls", None, &[("A".to_owned(), "x".repeat(16_001))]));
     }
 }

@@ -4,10 +4,15 @@ use super::Speaker;
 use crate::approvals::{self, ALLOW_ALWAYS, ALLOW_ONCE, DENY, NotDecided};
 use crate::shared::Shared;
 use protocol::ErrorShape;
+use std::sync::Arc;
 
 /// A chat decides about what its own session asks, and nothing else.
-pub(super) async fn run(shared: &Shared, speaker: &Speaker, rest: &str) -> Result<String, ErrorShape> {
-    let Some(resolver) = speaker.decides_as.clone() else {
+pub(super) async fn run(
+    shared: &Arc<Shared>,
+    speaker: &Speaker<'_>,
+    rest: &str,
+) -> Result<String, ErrorShape> {
+    let Some(decider) = &speaker.decides else {
         return Ok("You may not decide about commands here.".into());
     };
     let words: Vec<&str> = rest.split_whitespace().collect();
@@ -24,8 +29,15 @@ pub(super) async fn run(shared: &Shared, speaker: &Speaker, rest: &str) -> Resul
         return Ok("Write it as /approve ID allow-once, /approve ID allow-always or /approve ID deny.".into());
     };
     let key = speaker.key.to_string();
-    let sees = |body: &approvals::question::Body| body.session_key() == Some(&key);
-    Ok(match approvals::decide(shared, id, decision, resolver, sees).await {
+    // What a question says of its session is worth something only where the agent asked it: others name any.
+    let sees = |body: &approvals::question::Body| {
+        let may = match decider.client {
+            Some(conn) => body.requester.may_see(conn.principal(), conn.id()),
+            None => body.requester.is_agent(),
+        };
+        may && body.session_key() == Some(&key)
+    };
+    Ok(match approvals::decide(shared, id, decision, decider.resolver.clone(), sees).await {
         Ok(_) if decision == DENY => "❌ Denied. It was not run.".into(),
         Ok(_) if decision == ALLOW_ALWAYS => "✅ Allowed, from now on in that directory.".into(),
         Ok(_) => "✅ Allowed once.".into(),

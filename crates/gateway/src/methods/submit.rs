@@ -129,8 +129,20 @@ fn images(attachments: &[Value]) -> Result<Vec<Part>, ErrorShape> {
     Ok(parts)
 }
 
-/// The session that a call means: a full key, a bare name within the agent, or the agent's main session.
+/// The session that a call means, for something to be done in it: a full key, a bare name within the agent, or the agent's
+/// main session. Its agent must be there: rules are kept by agent.
 pub(super) fn session_key(
+    call: &Call,
+    key: Option<&str>,
+    agent_id: Option<&str>,
+) -> Result<SessionKey, ErrorShape> {
+    let key = kept_session_key(call, key, agent_id)?;
+    known_agent(&call.shared, key.agent_id())?;
+    Ok(key)
+}
+
+/// As [`session_key`], for looking at what is kept and putting it away: the agent of a full key may be gone.
+pub(super) fn kept_session_key(
     call: &Call,
     key: Option<&str>,
     agent_id: Option<&str>,

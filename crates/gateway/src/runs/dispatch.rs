@@ -1,7 +1,7 @@
 //! From an inbound row to a session: who may speak, which session hears it, and in which way it queues.
 
 use super::{Claim, Work};
-use crate::chat_commands::{self, Parsed, Speaker};
+use crate::chat_commands::{self, Decider, Parsed, Speaker};
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
 use channels::policy::{Access, decide, is_named, new_pairing_code, pairing_reply};
@@ -22,12 +22,12 @@ pub(crate) enum Dispatched {
 }
 
 /// Takes rows that are open, in order. Rows that somebody has taken already are passed over. Once a session is full, its
-/// later rows wait too, even if there is room meanwhile: nothing overtakes.
+/// later rows wait too, even if there is room meanwhile: nothing overtakes, but for commands, which are not for its turns.
 pub(crate) async fn rows(shared: &Arc<Shared>, rows: Vec<InboundRow>) -> Result<(), store::StoreError> {
     let mut full = shared.inbox.full_sessions();
     for row in rows {
         let key = session_of(shared, &row.inbound);
-        if full.contains(&key) {
+        if full.contains(&key) && command_of(&row).is_none() {
             continue;
         }
         if let Dispatched::Full(claim) = one(shared, row).await? {
@@ -72,9 +72,9 @@ async fn from_channel(
 ) -> Result<Option<Submitted>, store::StoreError> {
     let inbound = &row.inbound;
     match access(shared, inbound).await? {
-        Some(Access::Allow) => match chat_commands::parse(&inbound.text) {
-            Some(command) if inbound.images.is_empty() => answer_command(shared, &row, &command).await?,
-            _ => return Ok(Some(submit(shared, row, claim))),
+        Some(Access::Allow) => match command_of(&row) {
+            Some(command) => answer_command(shared, &row, &command).await?,
+            None => return Ok(Some(submit(shared, row, claim))),
         },
         Some(Access::NeedsPairing) => offer_pairing(shared, &row).await?,
         Some(Access::Ignore(reason)) => {
@@ -88,6 +88,13 @@ async fn from_channel(
         }
     }
     Ok(None)
+}
+
+/// The command that a message of a channel is.
+fn command_of(row: &InboundRow) -> Option<Parsed<'_>> {
+    let inbound = &row.inbound;
+    let may_be = inbound.channel != RPC && inbound.images.is_empty();
+    may_be.then(|| chat_commands::parse(&inbound.text)).flatten()
 }
 
 /// Answers a command at once. Its answer and the end of the row are one commit: a crash before it does the command again,
@@ -104,7 +111,10 @@ async fn answer_command(
     let named = settings.access_policy(channel).is_some_and(|policy| is_named(policy, inbound, paired));
     let speaker = Speaker {
         key: session_of(shared, inbound),
-        decides_as: named.then(|| ("channel".to_owned(), format!("{channel}:{account}"))),
+        decides: named.then(|| Decider {
+            resolver: ("channel".to_owned(), format!("{channel}:{account}")),
+            client: None,
+        }),
         may_reset: true,
     };
     let text = match chat_commands::run(shared, &speaker, command).await {

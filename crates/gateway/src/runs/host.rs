@@ -9,8 +9,8 @@ use protocol::ErrorShape;
 use serde_json::{Value, json};
 use std::sync::{Arc, Weak};
 use tools::{
-    BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo, NodeQuestion,
-    OutgoingMessage, SessionInfo,
+    AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo,
+    NodeQuestion, OutgoingMessage, SessionInfo,
 };
 
 /// A way back to the gateway that does not keep it alive.
@@ -177,14 +177,19 @@ impl Host for GatewayHost {
         })
     }
 
-    fn admit_command<'a>(&'a self, command: CommandToRun) -> BoxFuture<'a, Result<Vec<String>, HostError>> {
+    fn admit_command<'a>(
+        &'a self,
+        command: CommandToRun,
+    ) -> BoxFuture<'a, Result<AdmittedCommand, HostError>> {
         Box::pin(async move { approvals::admission::admit(&self.shared()?, command).await })
     }
 
-    /// Nothing runs on nodes on the word of a gateway that is stopping.
-    fn node_policy(&self) -> Request {
-        let stopping = Request { security: Security::Deny, ask: Ask::Off };
-        self.shared().map_or(stopping, |shared| shared.settings().exec_request)
+    /// Nothing runs on nodes on the word of a gateway that is stopping, or for an agent that is not there.
+    fn node_policy(&self, agent_id: &str) -> Request {
+        let settings = self.shared().ok().map(|shared| shared.settings());
+        settings
+            .filter(|settings| settings.has_agent(agent_id))
+            .map_or(Request { security: Security::Deny, ask: Ask::Off }, |settings| settings.exec_request)
     }
 
     fn ask_about<'a>(&'a self, question: NodeQuestion) -> BoxFuture<'a, Result<NodeApproval, HostError>> {

@@ -3,6 +3,7 @@
 use super::Work;
 use super::finish;
 use super::turn::{Begin, failed};
+use crate::approvals::question::Body;
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
 use agent::resume::plan_resume;
@@ -72,7 +73,9 @@ pub(super) async fn begin(
     let messages: Vec<_> = entries.iter().map(|e| e.message.clone()).collect();
     let tools = shared.tools_for(&current, key.agent_id());
     let asked = shared.store.approvals_of_run(&run.run_id).await?;
-    let waited = asked.into_iter().filter(|a| a.status == ApprovalStatus::Cancelled);
+    // What clients ask may name any call.
+    let own = |a: &store::Approval| Body::of(a).requester.is_agent();
+    let waited = asked.into_iter().filter(|a| a.status == ApprovalStatus::Cancelled && own(a));
     let unbegun: Vec<String> = waited.filter_map(|a| a.tool_call_id).collect();
     let plan = plan_resume(&messages, &tools, &unbegun, shared.clock.now_ms());
     if !plan.append.is_empty() {

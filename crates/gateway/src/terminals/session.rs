@@ -1,18 +1,15 @@
-//! One shell, and who looks at it.
+//! One shell: what is typed goes in, what is printed goes to its screen, until it ends.
 
 use super::Place;
-use crate::connection::hello::to_raw;
-use crate::connection::outbound::{ConnHandle, Event};
+use super::screen::Screen;
 use exec::{Terminal, TerminalEnd};
-use serde_json::{Value, json};
-use std::collections::VecDeque;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-/// Bytes of what was printed last that whoever attaches gets to see.
-const MAX_KEPT: usize = 256 * 1024;
 /// With more than this on its way to the client, nothing more is read: then the terminal holds up the program that prints.
 const MAX_UNSENT: usize = 512 * 1024;
 /// How often a client that was behind is looked at.
@@ -24,25 +21,20 @@ const WRITE: Duration = Duration::from_secs(5);
 /// What is printed is read on for so long after the shell has ended.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// What a shell is told.
+/// What a shell is told in turn. That it is to end, and who looks at it, does not wait behind this.
 pub(super) enum Command {
     Input(String),
     Resize { cols: u16, rows: u16 },
-    Close,
-    Attach { conn: ConnHandle, answer: oneshot::Sender<String> },
-    Left { conn_id: String },
 }
 
 /// One shell.
 pub(super) struct Session {
     place: Place,
-    conn: Option<ConnHandle>,
+    screen: Arc<Screen>,
+    closed: CancellationToken,
     /// How long it waits for another connection.
     grace: Duration,
-    gone_since: Option<Instant>,
-    kept: VecDeque<u8>,
     decoder: Decoder,
-    seq: u64,
 }
 
 /// Why it ended.
@@ -53,48 +45,51 @@ struct Ended {
 
 enum Next {
     Printed(usize),
-    Command(Option<Command>),
+    Command(Command),
     Shell(Option<TerminalEnd>),
-    Grace,
+    Closed,
+    /// At who looks at it, and how far they are behind.
     Look,
 }
 
 impl Session {
-    pub(super) fn new(place: Place, conn: ConnHandle, grace: Duration) -> Self {
-        Self {
-            place,
-            conn: Some(conn),
-            grace,
-            gone_since: None,
-            kept: VecDeque::new(),
-            decoder: Decoder::default(),
-            seq: 0,
-        }
+    pub(super) fn new(place: Place, screen: Arc<Screen>, closed: CancellationToken, grace: Duration) -> Self {
+        Self { place, screen, closed, grace, decoder: Decoder::default() }
     }
 
     /// Runs until the shell ends, somebody closes it, or nobody comes back to it.
     pub(super) async fn run(mut self, mut terminal: Terminal, mut commands: mpsc::Receiver<Command>) {
         let ended = self.serve(&mut terminal, &mut commands).await;
         terminal.shell.kill();
-        let mut exit = json!({"sessionId": self.place.id, "reason": ended.reason});
+        let Self { place, screen, .. } = self;
+        let mut exit = json!({"sessionId": place.id, "reason": ended.reason});
         if let Some(end) = ended.end {
             exit["exitCode"] = json!(end.exit_code);
             exit["signal"] = json!(end.signal);
         }
-        self.tell("terminal.exit", &exit);
+        // Whoever hears of its end does not find it any more.
+        drop(place);
+        screen.end(&exit);
     }
 
     async fn serve(&mut self, terminal: &mut Terminal, commands: &mut mpsc::Receiver<Command>) -> Ended {
         let mut buffer = vec![0; CHUNK];
         let mut at_end = false;
+        let screen = self.screen.clone();
         loop {
-            let behind = self.conn.as_ref().is_some_and(|c| c.queued_bytes() > MAX_UNSENT);
-            let grace = self.gone_since.map(|since| since + self.grace);
+            let behind = screen.unsent() > MAX_UNSENT;
+            let grace = screen.left_at().map(|left| left + self.grace);
+            // However much is typed still.
+            if grace.is_some_and(|grace| grace <= Instant::now()) {
+                return Ended { reason: "disconnected", end: None };
+            }
             let next = tokio::select! {
-                command = commands.recv() => Next::Command(command),
+                () = self.closed.cancelled() => Next::Closed,
+                Some(command) = commands.recv() => Next::Command(command),
                 n = terminal.output.read(&mut buffer), if !behind && !at_end => Next::Printed(n),
                 end = terminal.shell.wait() => Next::Shell(end.ok()),
-                () = tokio::time::sleep_until(grace.unwrap_or_else(Instant::now)), if grace.is_some() => Next::Grace,
+                () = tokio::time::sleep_until(grace.unwrap_or_else(Instant::now)), if grace.is_some() => Next::Look,
+                () = screen.changed.notified() => Next::Look,
                 () = tokio::time::sleep(LOOK), if behind => Next::Look,
             };
             match next {
@@ -104,9 +99,8 @@ impl Session {
                     self.drain(terminal, &mut buffer).await;
                     return Ended { reason: "process_exit", end };
                 }
-                Next::Command(None | Some(Command::Close)) => return Ended { reason: "closed", end: None },
-                Next::Command(Some(command)) => self.obey(terminal, command).await,
-                Next::Grace => return Ended { reason: "disconnected", end: None },
+                Next::Closed => return Ended { reason: "closed", end: None },
+                Next::Command(command) => self.obey(terminal, command).await,
                 Next::Look => {}
             }
         }
@@ -123,8 +117,12 @@ impl Session {
     async fn obey(&mut self, terminal: &mut Terminal, command: Command) {
         match command {
             Command::Input(data) => {
-                let write = terminal.input.write(data.as_bytes());
-                if !tokio::time::timeout(WRITE, write).await.unwrap_or(false) {
+                let write = tokio::time::timeout(WRITE, terminal.input.write(data.as_bytes()));
+                let written = tokio::select! {
+                    () = self.closed.cancelled() => return,
+                    written = write => written.unwrap_or(false),
+                };
+                if !written {
                     tracing::debug!(terminal = %self.place.id, "input was dropped: nobody reads it");
                 }
             }
@@ -133,56 +131,15 @@ impl Session {
                     tracing::debug!(terminal = %self.place.id, "the terminal was not resized");
                 }
             }
-            Command::Attach { conn, answer } => self.attach(conn, answer),
-            Command::Left { conn_id } => {
-                if self.conn.as_ref().is_some_and(|c| c.id() == conn_id) {
-                    self.conn = None;
-                    self.gone_since = Some(Instant::now());
-                }
-            }
-            Command::Close => {}
         }
-    }
-
-    fn attach(&mut self, conn: ConnHandle, answer: oneshot::Sender<String>) {
-        let kept: Vec<u8> = self.kept.iter().copied().collect();
-        let printed = String::from_utf8_lossy(without_cut_start(&kept)).into_owned();
-        if answer.send(printed).is_err() {
-            return;
-        }
-        let before = self.conn.as_ref().filter(|before| before.id() != conn.id());
-        if before.is_some() {
-            self.tell("terminal.exit", &json!({"sessionId": self.place.id, "reason": "detached"}));
-        }
-        self.place.set_connection(Some(conn.id()));
-        self.conn = Some(conn);
-        self.gone_since = None;
     }
 
     fn print(&mut self, bytes: &[u8]) {
         let text = self.decoder.push(bytes);
-        if text.is_empty() {
-            return;
-        }
-        self.kept.extend(text.as_bytes());
-        let over = self.kept.len().saturating_sub(MAX_KEPT);
-        self.kept.drain(..over);
-        self.tell("terminal.data", &json!({"sessionId": self.place.id, "seq": self.seq, "data": text}));
-        self.seq += 1;
-    }
-
-    fn tell(&self, name: &'static str, payload: &Value) {
-        if let Some(conn) = &self.conn {
-            let event = Event { name, payload: to_raw(payload), versions: None, broadcast: false };
-            conn.send_event(&Arc::new(event));
+        if !text.is_empty() {
+            self.screen.print(&text);
         }
     }
-}
-
-/// The bytes without the rest of a character at the start.
-fn without_cut_start(bytes: &[u8]) -> &[u8] {
-    let rest = bytes.iter().take(3).take_while(|b| **b & 0xC0 == 0x80).count();
-    bytes.get(rest..).unwrap_or(bytes)
 }
 
 /// Makes text of bytes that come in pieces: a character that is cut waits for its rest.

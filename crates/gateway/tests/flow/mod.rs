@@ -149,7 +149,7 @@ pub(crate) fn asked(request: &Value) -> String {
 }
 
 /// Events in the order they came.
-pub(crate) struct Feed(mpsc::Receiver<EventFrame>);
+pub(crate) struct Feed(pub(crate) mpsc::Receiver<EventFrame>);
 
 impl Feed {
     /// All events up to the first that fits, that one included.

@@ -35,7 +35,9 @@ pub(super) async fn set(host: &Host, params: SetParams) -> Result<Value, Failure
 fn shown(done: Result<Result<Snapshot, ApprovalsError>, tokio::task::JoinError>) -> Result<Value, Failure> {
     let snapshot = match done {
         Ok(Ok(snapshot)) => snapshot,
-        Ok(Err(e @ (ApprovalsError::Changed | ApprovalsError::HashRequired))) => {
+        Ok(Err(
+            e @ (ApprovalsError::Changed | ApprovalsError::HashRequired | ApprovalsError::TooLarge { .. }),
+        )) => {
             return Err(Failure::invalid(e.to_string()));
         }
         Ok(Err(error)) => return Err(Failure::unavailable(error.to_string())),

@@ -27,6 +27,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
             "id",
             "commandText",
             "commandPreview",
+            "warningText",
             "allowedDecisions",
             "host",
             "nodeId",

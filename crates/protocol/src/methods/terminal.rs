@@ -17,6 +17,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "confined",
         "owner",
         "buffer",
+        "seq",
     ]),
     admin("terminal.list", &EMPTY).gives(&["sessions"]),
 ];

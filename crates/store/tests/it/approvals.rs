@@ -99,3 +99,23 @@ async fn nothing_stays_open_over_a_restart_and_people_hear_of_it() {
     fixture.store.prune().await.unwrap();
     assert!(history(None, 9).await.is_empty(), "ended ones are forgotten in the end");
 }
+
+#[tokio::test]
+async fn of_those_that_have_ended_the_latest_are_kept() {
+    let fixture = fixture();
+    let store = &fixture.store;
+    for id in ["ended", "waits"] {
+        store.add_approval(question(id), vec![]).await.unwrap();
+    }
+    store.end_approval("ended", end(ApprovalStatus::Denied, Some("deny")), vec![]).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..10_000 {
+        let store = store.clone();
+        tasks.spawn(async move { store.add_approval(question(&format!("q{i}")), vec![]).await });
+    }
+    for added in tasks.join_all().await {
+        assert!(added.unwrap().is_some());
+    }
+    assert!(store.approval("ended").await.unwrap().is_none());
+    assert!(store.approval("waits").await.unwrap().is_some(), "what waits is not forgotten");
+}

@@ -28,7 +28,7 @@ fn table(ctx: &Context, payload: &Value) -> String {
             cell(approval, "/request/agentId"),
             cell(approval, "/request/host"),
             ago(ctx.now_ms(), number(approval, "/createdAtMs")),
-            printable(&cell(approval, "/request/command")),
+            printable(&asked(approval)),
         ]);
     }
     let shown = table.render(&ctx.out, "nothing waits for a decision");
@@ -36,6 +36,15 @@ fn table(ctx: &Context, payload: &Value) -> String {
         return shown;
     }
     format!("{shown}\n\ndecide: {}", ctx.command("approvals resolve ID allow-once|allow-always|deny"))
+}
+
+/// The command, and what is to be known of it: the variables that it is given, say.
+fn asked(approval: &Value) -> String {
+    let command = cell(approval, "/request/command");
+    match approval.pointer("/request/warningText").and_then(Value::as_str) {
+        Some(warning) => format!("{command} [{warning}]"),
+        None => command,
+    }
 }
 
 pub(super) async fn resolve(args: &ResolveArgs, ctx: &Context) -> Result<(), Failure> {

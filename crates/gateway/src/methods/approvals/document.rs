@@ -29,9 +29,12 @@ pub(super) fn read(method: &str, file: Value) -> Result<Document, ErrorShape> {
         ErrorShape::invalid(format!("invalid {method} params: at /file{at}: {problem}"))
     };
     let document: Document = serde_json::from_value(file).map_err(|e| invalid("", e.to_string()))?;
-    match document.unknown_property() {
+    if let Some(path) = document.unknown_property() {
+        return Err(invalid(&path, "unexpected property".into()));
+    }
+    match document.too_large() {
         None => Ok(document),
-        Some(path) => Err(invalid(&path, "unexpected property".into())),
+        Some((at, problem)) => Err(invalid(&at, problem)),
     }
 }
 
@@ -43,9 +46,9 @@ async fn on_disk(
     let done = tokio::task::spawn_blocking(move || work(&file)).await;
     match done {
         Ok(Ok(snapshot)) => Ok(shown(snapshot).into()),
-        Ok(Err(e @ (ApprovalsError::Changed | ApprovalsError::HashRequired))) => {
-            Err(ErrorShape::invalid(e.to_string()))
-        }
+        Ok(Err(
+            e @ (ApprovalsError::Changed | ApprovalsError::HashRequired | ApprovalsError::TooLarge { .. }),
+        )) => Err(ErrorShape::invalid(e.to_string())),
         Ok(Err(error)) => Err(ErrorShape::unavailable(error.to_string())),
         Err(error) => Err(ErrorShape::unavailable(format!("the document could not be read: {error}"))),
     }

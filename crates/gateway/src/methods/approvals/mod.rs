@@ -1,5 +1,6 @@
 //! Methods about approving commands before they run: the hosts' documents, and the questions.
 
+mod asked;
 mod document;
 mod node_document;
 mod request;

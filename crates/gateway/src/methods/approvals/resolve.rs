@@ -37,10 +37,11 @@ pub(super) async fn any(mut call: Call) -> Answer {
     };
     // Here an id is whole.
     let before = call.shared.store.approval(&p.id).await.map_err(store_error)?;
-    let before = before.filter(|a| sees(&call)(&Body::of(a))).ok_or_else(not_found)?;
-    let applied = before.status == store::ApprovalStatus::Pending;
+    before.filter(|a| sees(&call)(&Body::of(a))).ok_or_else(not_found)?;
     match decide(&call, &p.id, decision).await {
-        Ok(approval) => Ok(json!({"applied": applied, "approval": wire::full_snapshot(&approval)}).into()),
+        Ok((approval, applied)) => {
+            Ok(json!({"applied": applied, "approval": wire::full_snapshot(&approval)}).into())
+        }
         // Somebody else was first: the recorded decision is the answer.
         Err(NotDecided::AlreadyResolved) => {
             let approval = call.shared.store.approval(&p.id).await.map_err(store_error)?;
@@ -51,7 +52,11 @@ pub(super) async fn any(mut call: Call) -> Answer {
     }
 }
 
-async fn decide(call: &Call, id: &str, decision: &'static str) -> Result<store::Approval, NotDecided> {
+async fn decide(
+    call: &Call,
+    id: &str,
+    decision: &'static str,
+) -> Result<(store::Approval, bool), NotDecided> {
     let principal = call.conn.principal();
     let resolver = match &principal.device_id {
         Some(device) => ("device".to_owned(), device.clone()),

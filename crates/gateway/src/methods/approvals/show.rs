@@ -28,6 +28,7 @@ pub(super) async fn get(mut call: Call) -> Answer {
     let request = |name: &str| body.request.get(name).cloned().unwrap_or_default();
     Ok(json!({
         "id": approval.id, "commandText": request("command"), "commandPreview": request("commandPreview"),
+        "warningText": request("warningText"),
         "allowedDecisions": body.allowed, "host": request("host"), "nodeId": request("nodeId"),
         "agentId": request("agentId"), "expiresAtMs": approval.expires_at_ms,
     })

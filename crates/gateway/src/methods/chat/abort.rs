@@ -15,7 +15,7 @@ struct Params {
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
-    let key = submit::session_key(&call, Some(&p.session_key), p.agent_id.as_deref())?;
+    let key = submit::kept_session_key(&call, Some(&p.session_key), p.agent_id.as_deref())?;
     let aborted = runs::abort::abort(&call.shared, &key, p.run_id.as_deref()).await.map_err(store_error)?;
     Ok(json!({"ok": true, "aborted": !aborted.is_empty(), "runIds": aborted}).into())
 }

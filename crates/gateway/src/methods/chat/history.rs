@@ -40,7 +40,7 @@ pub(super) async fn startup(mut call: Call) -> Answer {
 
 async fn history(call: &Call, p: &Params) -> Result<Value, ErrorShape> {
     let shared = &call.shared;
-    let key = submit::session_key(call, Some(&p.session_key), p.agent_id.as_deref())?;
+    let key = submit::kept_session_key(call, Some(&p.session_key), p.agent_id.as_deref())?;
     let limit = p.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     let budget = p.max_bytes.or(p.max_chars).unwrap_or(MAX_BYTES).min(MAX_BYTES);
     // `offset` counts from the newest.

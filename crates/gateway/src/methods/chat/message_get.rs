@@ -24,7 +24,7 @@ struct Params {
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
-    let key = submit::session_key(&call, Some(&p.session_key), p.agent_id.as_deref())?;
+    let key = submit::kept_session_key(&call, Some(&p.session_key), p.agent_id.as_deref())?;
     let Some(entry) = call.shared.store.entry(&key, &p.message_id).await.map_err(store_error)? else {
         return Ok(json!({"ok": false, "unavailableReason": "not_found"}).into());
     };

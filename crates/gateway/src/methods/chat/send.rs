@@ -1,7 +1,7 @@
 //! `chat.send`: as `agent`, answered at once; the answer comes in `chat` events. So does that of a command (`/status`), which
 //! begins no run.
 
-use crate::chat_commands::{self, Speaker};
+use crate::chat_commands::{self, Decider, Speaker};
 use crate::hub::Audience;
 use crate::methods::submit::{self, Submit};
 use crate::methods::{Answer, Call};
@@ -51,7 +51,7 @@ async fn command(call: &Call, key: SessionKey, message: String, run_id: String) 
         None => ("runtime".to_owned(), principal.client_id.clone()),
     };
     let speaker = Speaker {
-        decides_as: principal.may(Scope::Approvals).then_some(resolver),
+        decides: principal.may(Scope::Approvals).then_some(Decider { resolver, client: Some(&call.conn) }),
         may_reset: principal.may(Scope::Admin),
         key: key.clone(),
     };

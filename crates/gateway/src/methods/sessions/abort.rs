@@ -38,7 +38,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
 /// The session that is meant; `None` where only a run is named and no session is at it.
 fn target(call: &Call, p: &Params) -> Result<Option<SessionKey>, ErrorShape> {
     match (&p.key, &p.run_id) {
-        (Some(key), _) => submit::session_key(call, Some(key), p.agent_id.as_deref()).map(Some),
+        (Some(key), _) => submit::kept_session_key(call, Some(key), p.agent_id.as_deref()).map(Some),
         (None, Some(run_id)) => Ok(call.shared.runs.session_of(run_id)),
         (None, None) => Err(ErrorShape::invalid("sessions.abort needs a key or a runId")),
     }

@@ -28,7 +28,7 @@ struct Params {
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let shared = call.shared.clone();
-    let key = submit::session_key(&call, Some(&p.key), p.agent_id.as_deref())?;
+    let key = submit::kept_session_key(&call, Some(&p.key), p.agent_id.as_deref())?;
     if key.is_main() {
         return Err(ErrorShape::invalid(format!(
             "Cannot delete the main session ({key}). sessions.reset begins it anew"

@@ -31,7 +31,7 @@ struct Params {
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let shared = call.shared.clone();
-    let key = submit::session_key(&call, Some(&p.key), p.agent_id.as_deref())?;
+    let key = submit::kept_session_key(&call, Some(&p.key), p.agent_id.as_deref())?;
     let model = match &p.model {
         Some(Some(name)) => Some(Some(shared.models().choose(name).map_err(ErrorShape::invalid)?)),
         Some(None) => Some(None),

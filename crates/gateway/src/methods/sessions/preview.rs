@@ -29,7 +29,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let asked: Vec<String> = p.keys.into_iter().take(MAX_KEYS).collect();
     let keys: Result<Vec<_>, _> =
-        asked.iter().map(|key| submit::session_key(&call, Some(key), None)).collect();
+        asked.iter().map(|key| submit::kept_session_key(&call, Some(key), None)).collect();
     let limit = p.limit.unwrap_or(DEFAULT_ITEMS).min(MAX_ITEMS);
     let chars = p.max_chars.unwrap_or(DEFAULT_CHARS).min(MAX_CHARS);
     let found = call.shared.store.spoken(keys?, limit, MAX_BYTES).await.map_err(store_error)?;

@@ -16,7 +16,7 @@ struct Params {
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
-    let key = submit::session_key(&call, Some(&p.key), p.agent_id.as_deref())?;
+    let key = submit::kept_session_key(&call, Some(&p.key), p.agent_id.as_deref())?;
     let shared = &call.shared;
     // A turn that writes to the old transcript would answer into nothing: it is stopped first, and what waits for it.
     let Some(_hold) = hold::seize(shared, &key).await.map_err(store_error)? else {

@@ -25,7 +25,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let (found, asked) = match (&p.key, &p.session_id, &p.label) {
         (Some(key), None, None) => {
-            let key = submit::session_key(&call, Some(key), p.agent_id.as_deref())?;
+            let key = submit::kept_session_key(&call, Some(key), p.agent_id.as_deref())?;
             (one(call.shared.store.session(&key).await), key.to_string())
         }
         (None, Some(id), None) => (one(call.shared.store.session_by_id(id).await), id.clone()),

@@ -34,7 +34,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         )));
     }
     let keys: Result<Vec<_>, _> =
-        asked.iter().map(|key| submit::session_key(&call, Some(key), p.agent_id.as_deref())).collect();
+        asked.iter().map(|key| submit::kept_session_key(&call, Some(key), p.agent_id.as_deref())).collect();
     let keys = Some(keys?).filter(|keys| !keys.is_empty());
     let limit = p.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     let search = TextSearch { query: p.query, agent_id: p.agent_id, keys, limit: limit + 1 };

@@ -31,7 +31,7 @@ pub(super) async fn unsubscribe_messages(call: Call) -> Answer {
 
 async fn messages(mut call: Call, on: bool) -> Answer {
     let p: Params = call.params()?;
-    let key = submit::session_key(&call, Some(&p.key), p.agent_id.as_deref())?;
+    let key = submit::kept_session_key(&call, Some(&p.key), p.agent_id.as_deref())?;
     call.shared.hub.subscribe_messages(call.conn.id(), &key, on)?;
     Ok(json!({"subscribed": on, "key": key}).into())
 }

@@ -104,15 +104,18 @@ pub(super) async fn close(mut call: Call) -> Answer {
 pub(super) async fn attach(mut call: Call) -> Answer {
     let p: SessionParams = call.params()?;
     check_enabled(&call)?;
-    let attached = call.shared.terminals.attach(&call.conn, &p.session_id).await;
-    let (info, buffer) = attached
+    let attached = call.shared.terminals.attach(&call.conn, &p.session_id);
+    let (info, printed) = attached
         .ok_or_else(|| ErrorShape::invalid(format!("unknown terminal session {:?}", p.session_id)))?;
     tracing::info!(terminal = %info.session_id, conn = call.conn.id(), "a terminal was attached");
-    Ok(json!({
+    let mut answer = json!({
         "sessionId": info.session_id, "agentId": info.agent_id, "shell": info.shell, "cwd": info.cwd,
-        "confined": false, "owner": "conn", "buffer": buffer,
-    })
-    .into())
+        "confined": false, "owner": "conn", "buffer": printed.text,
+    });
+    if let Some(seq) = printed.seq {
+        answer["seq"] = json!(seq);
+    }
+    Ok(answer.into())
 }
 
 pub(super) async fn list(call: Call) -> Answer {

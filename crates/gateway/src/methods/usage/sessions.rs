@@ -59,8 +59,11 @@ pub(crate) async fn handle(mut call: Call) -> Answer {
         return Err(ErrorShape::invalid("agentScope=all cannot be combined with key or agentId"));
     }
     let shared = &call.shared;
-    let key =
-        p.key.as_deref().map(|k| submit::session_key(&call, Some(k), p.agent_id.as_deref())).transpose()?;
+    let key = p
+        .key
+        .as_deref()
+        .map(|k| submit::kept_session_key(&call, Some(k), p.agent_id.as_deref()))
+        .transpose()?;
     if let Some(agent) = &p.agent_id {
         submit::session_key(&call, None, Some(agent))?;
     }

@@ -1,0 +1,160 @@
+//! Commands in chats: reached whatever else the session does, meant for us, and worth no more than who writes them.
+
+// A helper that cannot do its part fails the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod flow;
+
+use flow::{BOT_TOKEN, Bench, MAIN, Operator, PATIENCE, gateway_at};
+use serde_json::{Value, json};
+use testkit::fake_model::{FakeModel, Step};
+use testkit::fake_telegram::FakeTelegram;
+use testkit::gateway::{TestGateway, config_with_model};
+
+const FRIEND: i64 = 777;
+const GROUP: i64 = -1005;
+const ALWAYS: &str = r#"tools: { exec: { security: "full", ask: "always" } },"#;
+
+/// A gateway with a chat.
+struct World {
+    dir: tempfile::TempDir,
+    _model: FakeModel,
+    fake: FakeTelegram,
+    gateway: TestGateway,
+}
+
+impl World {
+    async fn start(more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (model, fake) = (FakeModel::start().await, FakeTelegram::start(BOT_TOKEN).await);
+        let account = format!(
+            r#"allowFrom: [{FRIEND}], groupPolicy: "open", groups: {{ "*": {{ requireMention: false }} }},"#
+        );
+        let config = format!("{} {ALWAYS} {more}", flow::telegram(&fake, &account));
+        let gateway = gateway_at(dir.path(), config_with_model(&model.url(), &config)).await;
+        Self { dir, _model: model, fake, gateway }
+    }
+
+    /// What was sent, once it is so much.
+    async fn sent(&self, count: usize) -> Vec<String> {
+        match self.fake.wait_for_sent(count, PATIENCE).await {
+            Ok(sent) => sent.into_iter().map(|s| s.plain).collect(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Has the agent want a command, and gives the id that the chat is told.
+    async fn asked(&self, chat: i64) -> String {
+        let touch = json!({"command": format!("touch {}", self.dir.path().join("ran").display())});
+        self.fake.push_text(chat, FRIEND, &format!("TOOL:exec {touch}"));
+        let sent = self.sent(1).await.remove(0);
+        sent.split("/approve ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_full_session_hears_what_would_empty_it() {
+    let world = World::start("messages: { queue: { cap: 1 } },").await;
+    let id = world.asked(FRIEND).await;
+    for text in ["one", "two", "three"] {
+        world.fake.push_text(FRIEND, FRIEND, text);
+    }
+    // The queue has one place: what the others wait for is this.
+    world.fake.push_text(FRIEND, FRIEND, &format!("/approve {id} deny"));
+    let told = |sent: &[String], what: &str| sent.iter().any(|s| s.contains(what));
+    assert!(told(&world.sent(2).await, "Denied"));
+    let sent = world.sent(5).await;
+    assert!(told(&sent, "three"), "and then they are answered: {sent:?}");
+    assert!(!world.dir.path().join("ran").exists());
+
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_session_can_be_stopped() {
+    let world = World::start("messages: { queue: { cap: 1, mode: \"followup\" } },").await;
+    world.asked(FRIEND).await;
+    for text in ["one", "two", "/stop"] {
+        world.fake.push_text(FRIEND, FRIEND, text);
+    }
+    let sent = world.sent(2).await;
+    assert!(sent.iter().any(|s| s.contains("Stopped")), "{sent:?}");
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_said_to_another_bot_is_no_command() {
+    let world = World::start("").await;
+    let operator = Operator::connect(&world.gateway).await;
+    let id = world.asked(GROUP).await;
+    world.fake.push_text(GROUP, FRIEND, "/stop@other_bot");
+    world.fake.push_text(GROUP, FRIEND, &format!("/approve@other_bot {id} allow-once"));
+    // What comes later in the same chat comes after these.
+    world.fake.push_text(GROUP, FRIEND, &format!("/approve {id} deny"));
+    assert!(world.sent(2).await[1].contains("Denied"));
+    let history = operator.call("approval.history", json!({})).await;
+    assert_eq!(history["items"][0]["status"], "denied", "{history}");
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_chat_decides_about_what_the_agent_asks_and_not_about_what_names_its_session() {
+    let world = World::start("").await;
+    let operator = Operator::connect(&world.gateway).await;
+    let ask = json!({"id": "from-a-client", "command": "ls", "sessionKey": MAIN, "twoPhase": true,
+        "requireDeliveryRoute": false});
+    assert_eq!(operator.call("exec.approval.request", ask).await["status"], "accepted");
+    world.fake.push_text(FRIEND, FRIEND, "/approve from-a-client allow-once");
+    assert!(world.sent(1).await[0].contains("no approval"));
+    let waiting = operator.call("exec.approval.list", json!({})).await;
+    assert_eq!(waiting[0]["id"], "from-a-client");
+
+    // In a client's chat, a client sees what it sees elsewhere.
+    let mut other = approver(&world.gateway).await;
+    let command = "/approve from-a-client allow-once";
+    other.send("a", command).await;
+    let answer = other.events.chat("a", "final").await;
+    assert!(flow::text_of(&answer["message"]).contains("no approval"), "{answer}");
+    let mut operator = operator;
+    operator.send("b", command).await;
+    let answer = operator.events.chat("b", "final").await;
+    assert!(flow::text_of(&answer["message"]).contains("Allowed once"), "{answer}");
+    world.gateway.stop().await;
+}
+
+/// An operator who may decide about what agents ask, and is no administrator.
+async fn approver(gateway: &TestGateway) -> Operator {
+    let mut options =
+        client::ConnectOptions::new(gateway.url(), client::ClientDescription::new("cli", "cli", "1.0.0"));
+    options.token = Some(testkit::gateway::TOKEN.to_owned().into());
+    options.scopes = vec!["operator.approvals".into(), "operator.write".into()];
+    let mut connection = client::Connection::open(&options).await.expect("the gateway lets it in");
+    let events = flow::Feed(connection.take_events());
+    Operator { connection, events }
+}
+
+#[tokio::test]
+async fn a_new_conversation_does_not_begin_beside_what_has_the_session() {
+    let bench = Bench::start("").await;
+    let mut operator = bench.operator().await;
+    for i in 0..4 {
+        let text = format!("older {i} {}", "words ".repeat(100));
+        operator.agent(&format!("k{i}"), &text).await.expect("an answer");
+    }
+    let before = operator.session().await["sessionId"].clone();
+    bench.model.script(vec![Step::Hang]);
+    let compact = operator.connection.call("sessions.compact", json!({"key": MAIN}), PATIENCE);
+    let meanwhile = async {
+        bench.model.wait_for_requests(5).await;
+        let other = bench.operator().await;
+        (other.send("new", "/new").await, other)
+    };
+    let other = tokio::select! {
+        done = compact => panic!("the model does not answer: {done:?}"),
+        (_, other) = meanwhile => other,
+    };
+    let answer: Value = operator.events.chat("new", "final").await;
+    assert!(flow::text_of(&answer["message"]).contains("/stop first"), "{answer}");
+    assert_eq!(other.session().await["sessionId"], before);
+    bench.gateway.stop().await;
+}
