@@ -4,7 +4,8 @@ use super::{MethodSpec, read};
 use crate::shape::{Kind, Shape, opt};
 
 /// Methods about what was done.
-pub(super) const METHODS: &[MethodSpec] = &[read("audit.list", &AUDIT_LIST).gives(&["events", "nextCursor"])];
+pub(super) const METHODS: &[MethodSpec] =
+    &[read("audit.list", &AUDIT_LIST).gives(&["events", "nextCursor?"])];
 
 const AUDIT_LIST: Shape = Shape {
     fields: &[
