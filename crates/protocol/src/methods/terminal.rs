@@ -17,7 +17,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "confined",
         "owner",
         "buffer",
-        "seq",
+        "seq?",
     ]),
     admin("terminal.list", &EMPTY).gives(&["sessions"]),
 ];
