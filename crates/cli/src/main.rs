@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod context;
 mod failure;
+mod input;
 mod link;
 mod logging;
 mod output;

@@ -143,6 +143,28 @@ fn approving_a_device_takes_its_exact_id() {
 }
 
 #[test]
+fn approving_more_for_a_device_shows_and_takes_what_it_has_already() {
+    let pending = json!({"requestId":"r","deviceId":"d","displayName":"mac","role":"operator",
+        "scopes":["operator.write"],"ts":1});
+    let paired =
+        json!({"deviceId":"d","displayName":"mac","roles":["operator"],"scopes":["operator.approvals"]});
+    let other = json!({"deviceId":"e","roles":["operator"],"scopes":["operator.admin"]});
+    let gateway = Recorded::start(&[
+        ("device.pair.list", json!({"pending":[pending],"paired":[other, paired]})),
+        ("device.pair.approve", json!({"requestId":"r","device":{}})),
+    ]);
+    let both = "operator.write (has operator.approvals)";
+    assert!(run(&gateway, &["devices", "list"]).out.contains(both));
+    let preview = run(&gateway, &["devices", "approve"]);
+    assert!(preview.code == 1 && preview.err.contains(both), "{}", preview.err);
+    let ran = run(&gateway, &["devices", "approve", "r"]);
+    assert!(ran.code == 0 && ran.out.contains("and keeps operator.approvals"), "{}{}", ran.out, ran.err);
+    let connects = gateway.asked("connect");
+    let asked = json!(["operator.pairing", "operator.write", "operator.approvals"]);
+    assert_eq!(connects.last().map(|connect| &connect["scopes"]), Some(&asked));
+}
+
+#[test]
 fn people_are_listed_and_let_in_by_their_code() {
     let requests = json!({"accounts":[],"requests":[{"requestId":"AB12CD","channel":"telegram","channelLabel":"Telegram",
         "accountId":"default","senderId":"42","senderLabel":"Ada","createdAt":"2026-11-21T01:53:20Z",

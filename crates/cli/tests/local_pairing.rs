@@ -107,6 +107,15 @@ fn a_nodes_token_is_rotated_and_revoked_and_it_gets_a_name() {
     let renamed = gateway.run(&home, &["nodes", "rename", "--node", "Kitchen", "--name", "Cellar"]);
     assert_eq!(renamed.code, 0, "{}", renamed.err);
     assert!(gateway.run(&home, &["nodes", "status"]).out.contains("Cellar"));
+    let removed = gateway.run(&home, &["nodes", "remove", "--node", "Cellar"]);
+    assert!(
+        removed.code == 0 && removed.out.contains("its device stays paired"),
+        "{}{}",
+        removed.out,
+        removed.err
+    );
+    let paired = &gateway.json(&home, &["devices", "list"])["paired"][0];
+    assert_eq!((&paired["deviceId"], &paired["connected"]), (&json!(id), &json!(true)), "as it says");
 
     let of = ["--device", &id, "--role", "node"];
     let rotated = gateway.json(&home, &[&["devices", "rotate"], &of[..]].concat());
@@ -128,6 +137,15 @@ fn a_nodes_token_is_rotated_and_revoked_and_it_gets_a_name() {
     assert!(revoked["revokedAtMs"].is_i64(), "{revoked}");
     let listed = gateway.json(&home, &["devices", "list"]);
     assert!(listed["paired"][0]["tokens"][0]["revokedAtMs"].is_i64(), "{listed}");
+    let said = gateway.run(&home, &[&["devices", "revoke"], &of[..]].concat()).out;
+    let back = format!("devices rotate --device {id} --role node");
+    for words in ["it stays paired", &back, "shared secret", "openclaw qr"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let said = gateway.run(&home, &[&["devices", "rotate"], &of[..]].concat()).out;
+    assert!(said.contains("the revoked one stays worthless") && said.contains("openclaw qr"), "{said}");
+    let said = gateway.run(&home, &[&["devices", "rotate"], &of[..]].concat()).out;
+    assert!(said.contains("the old one ends when the new one is used"), "{said}");
     let unknown = gateway.run(&home, &["devices", "revoke", "--device", "nobody", "--role", "node"]);
     assert!(unknown.code == 1 && unknown.err.contains("no such device or role"), "{}", unknown.err);
 }
@@ -155,11 +173,13 @@ fn a_node_without_any_credential_comes_in_by_a_setup_code_and_stays() {
     // Again with the code, which is over for everybody else: it has a token now.
     let node = start(&["--pair", code.trim()]);
     connected(&node);
-    let other = Home::new();
-    let mut command = other.command(&["node", "run", "--json", "--pair", code.trim()]);
-    command.env("PATH", live::PATH);
-    let refused = Program::start("another node", command);
-    assert_ne!(refused.ended(), Some(0));
+    node.kill();
+    // And without the code, which no longer lets even this one in.
+    let node = start(&["--host", "127.0.0.1", "--port", &gateway.port]);
+    connected(&node);
+    let refused = Home::new().run(&["node", "run", "--json", "--pair", code.trim()]);
+    assert_eq!(refused.json()["error"]["code"], "AUTH_BOOTSTRAP_TOKEN_INVALID", "{}", refused.err);
+    assert_eq!(refused.code, 4, "{}", refused.err);
     let wrong = home.run(&["node", "run", "--pair", "nonsense"]);
     assert!(wrong.code == 2 && wrong.err.contains("openclaw qr --node"), "{}", wrong.err);
 }

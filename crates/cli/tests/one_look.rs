@@ -93,3 +93,46 @@ async fn a_probe_tells_every_gateway_that_could_be_meant() {
     );
     assert_eq!(lonely.run(&["gateway", "status", "--no-probe"]).code, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_of_a_url_asks_that_one_alone_and_says_why_it_is_not_let_in() {
+    let (_telegram, _model, home, gateway) = world().await;
+    let url = format!("ws://127.0.0.1:{}", gateway.port);
+    // The home's own gateway answers, with a secret that the home has: it is not what was asked about.
+    let nowhere = format!("ws://127.0.0.1:{}", free_port());
+    let ran = home.run(&["gateway", "probe", "--json", "--url", &nowhere, "--token", TOKEN]);
+    let report = &ran.json()["error"]["details"];
+    let asked: Vec<&Value> = report["targets"].as_array().unwrap().iter().map(|t| &t["id"]).collect();
+    assert_eq!((ran.code, asked), (3, vec![&json!("explicit")]), "{report}");
+
+    let ran = home.run(&["gateway", "probe", "--json", "--url", &url, "--token", "not-the-one"]);
+    let error = &ran.json()["error"];
+    assert_eq!((ran.code, &error["code"]), (4, &json!("AUTH_TOKEN_MISMATCH")), "{error}");
+    assert_eq!(error["details"]["ok"], false, "{error}");
+    let ran = home.run(&["gateway", "probe", "--url", &url, "--token", "not-the-one"]);
+    assert!(!ran.err.contains("gateway run") && ran.out.contains("explicit"), "{}{}", ran.out, ran.err);
+    let ran = home.run(&["gateway", "probe", "--url", &url, "--token", TOKEN]);
+    assert!(ran.code == 0 && !ran.out.contains("localLoopback"), "{}{}", ran.out, ran.err);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_platforms_are_asked_for_a_probe_and_their_answer_is_shown() {
+    let (telegram, _model, home, gateway) = world().await;
+    telegram.wait_for_calls("getUpdates", 1, live::PATIENCE).await.unwrap();
+    let asked = telegram.calls("getMe");
+    assert!(!gateway.run(&home, &["channels", "status"]).out.contains("probe"));
+    assert_eq!(telegram.calls("getMe"), asked);
+    let well = gateway.run(&home, &["channels", "status", "--probe"]);
+    let shown = format!("answers as @{}", testkit::fake_telegram::BOT_USERNAME);
+    assert!(well.code == 0 && well.out.contains(&shown), "{}{}", well.out, well.err);
+    assert_eq!(telegram.calls("getMe"), asked + 1);
+    let refusal = json!({"ok": false, "error_code": 401, "description": "Unauthorized"});
+    telegram.fail_next("getMe", 401, refusal);
+    let ill = gateway.run(&home, &["channels", "status", "--probe"]);
+    assert!(
+        ill.out.contains("asked, and not well") && ill.out.contains("Unauthorized"),
+        "{}{}",
+        ill.out,
+        ill.err
+    );
+}

@@ -1,4 +1,4 @@
-//! `health` with `probe`: the platforms are asked now.
+//! `health` and `channels.status` with `probe`: the platforms are asked now.
 
 // A helper that cannot do its part fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -41,5 +41,35 @@ async fn a_probe_asks_the_platform_and_says_what_it_answered() {
     assert_eq!(seen["channels"]["telegram"].get("probe"), None);
     assert_eq!(fake.calls("getMe"), asked, "whoever may not read makes the gateway call nobody");
     nobody.leave().await;
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_status_of_channels_says_what_the_platform_answers_now() {
+    let fake = FakeTelegram::start(BOT_TOKEN).await;
+    let bench = Bench::start(&telegram(&fake, "")).await;
+    let operator = bench.operator().await;
+    fake.wait_for_calls("getUpdates", 1, PATIENCE).await.unwrap();
+    let asked = fake.calls("getMe");
+    for params in [json!({}), json!({"probe": false}), json!({"probe": true, "channel": "signal"})] {
+        operator.call("channels.status", params).await;
+    }
+    assert_eq!(fake.calls("getMe"), asked, "who does not ask for it causes no call");
+
+    let status = operator.call("channels.status", json!({"probe": true, "timeoutMs": 5000})).await;
+    for shown in [&status["channels"]["telegram"], &status["channelAccounts"]["telegram"][0]] {
+        assert_eq!(shown["probe"]["bot"]["username"], BOT_USERNAME, "{shown}");
+        assert!(shown["probe"]["ok"] == true && shown["lastProbeAt"].is_i64(), "{shown}");
+    }
+    let refusal = json!({"ok": false, "error_code": 401, "description": "Unauthorized"});
+    fake.fail_next("getMe", 401, refusal);
+    let status = operator.call("channels.status", json!({"probe": true, "channel": "telegram"})).await;
+    let probe = &status["channels"]["telegram"]["probe"];
+    let error = probe["error"].as_str().expect("an error");
+    assert!(probe["ok"] == false && error.contains("Unauthorized") && !error.contains(BOT_TOKEN), "{probe}");
+    // No time at all: the deadline speaks, whatever the platform would have said.
+    let status = operator.call("channels.status", json!({"probe": true, "timeoutMs": 0})).await;
+    let error = status["channels"]["telegram"]["probe"]["error"].as_str().expect("an error");
+    assert!(error.contains("within 0 ms"), "{error}");
     bench.gateway.stop().await;
 }

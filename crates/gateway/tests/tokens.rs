@@ -148,6 +148,56 @@ async fn a_revoked_node_is_gone_at_once_and_its_calls_with_it() {
     Raw::refused(port, &ask.auth(json!({"token": token}))).await;
 }
 
+async fn revoke_operator(owner: &mut Raw, device: u8) {
+    let of = json!({"deviceId": Device::new(device).id(), "role": "operator"});
+    owner.call("device.token.revoke", of).await;
+}
+
+/// The operator's token of the only device.
+async fn listed_token(owner: &mut Raw) -> Value {
+    let listed = owner.call("device.pair.list", json!({})).await;
+    let tokens = listed["paired"][0]["tokens"].as_array().unwrap();
+    tokens.iter().find(|token| token["role"] == "operator").unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_revoked_token_comes_back_with_what_is_given_now_and_not_with_what_it_had() {
+    let gateway = gateway_with(ASKED_ABOUT).await;
+    let port = gateway.port();
+    let mut owner = Raw::connected(port, &Ask::operator()).await;
+    let held = paired(port, &mut owner, &operator(1, &["operator.admin"])).await;
+    revoke_operator(&mut owner, 1).await;
+    Raw::refused(port, &held).await;
+    let near = json!({"publicUrl": "ws://192.168.1.9:18789"});
+    let made = owner.call("device.pair.setupCode", near).await;
+    assert_eq!(made["access"], "limited");
+    let code = json!({"bootstrapToken": decoded(&made["setupCode"])["bootstrapToken"]});
+    let back = Raw::connected(port, &operator(1, &["operator.read"]).auth(code)).await;
+    let limited = json!(["operator.approvals", "operator.read", "operator.talk.secrets", "operator.write"]);
+    assert_eq!(listed_token(&mut owner).await["scopes"], limited);
+    let token = json!({"deviceToken": back.hello["auth"]["deviceToken"]});
+    let (error, _) = Raw::refused(port, &operator(1, &["operator.admin"]).auth(token.clone())).await;
+    assert_eq!(error["details"]["code"], "AUTH_SCOPE_MISMATCH");
+    Raw::connected(port, &operator(1, &["operator.write"]).auth(token)).await.leave().await;
+}
+
+#[tokio::test]
+async fn a_wish_that_nobody_is_asked_about_gives_no_revoked_token_back() {
+    let gateway = gateway_with("").await;
+    let port = gateway.port();
+    let mut owner = Raw::connected(port, &Ask::operator()).await;
+    let first = Raw::connected(port, &operator(1, &["operator.read"])).await;
+    assert!(first.hello["auth"]["deviceToken"].is_string());
+    revoke_operator(&mut owner, 1).await;
+    for wish in [&["operator.read"][..], &["operator.read", "operator.write"]] {
+        let back = Raw::connected(port, &operator(1, wish)).await;
+        assert_eq!(back.hello["auth"]["deviceToken"], Value::Null, "the secret lets it in: {wish:?}");
+        assert_eq!(back.hello["auth"]["scopes"], json!(wish));
+        let token = listed_token(&mut owner).await;
+        assert!(token["revokedAtMs"].is_i64() && token["scopes"] == json!(["operator.read"]), "{token}");
+    }
+}
+
 #[tokio::test]
 async fn a_name_given_by_the_owner_stays_whatever_the_device_calls_itself() {
     let gateway = gateway_with("").await;
@@ -317,7 +367,18 @@ async fn a_setup_code_ends_with_its_time_and_asks_for_an_administrator() {
     let made = owner.call("device.pair.setupCode", secure).await;
     let node = Raw::connected(port, &phone(1, &decoded(&made["setupCode"])["bootstrapToken"])).await;
     assert_eq!(node.hello["auth"]["deviceTokens"], Value::Null);
-    let database = std::fs::read(gateway.state_dir().join("state/gateway.sqlite-wal")).unwrap();
-    let secret = token.as_str().unwrap().as_bytes();
-    assert!(!database.windows(secret.len()).any(|part| part == secret), "it is derived and not kept");
+    assert!(is_kept(&gateway, made["setupId"].as_str().unwrap()), "this is where codes are looked for");
+    for secret in [token, &decoded(&made["setupCode"])["bootstrapToken"], &node.hello["auth"]["deviceToken"]]
+    {
+        assert!(!is_kept(&gateway, secret.as_str().unwrap()), "it is derived and not kept");
+    }
+}
+
+/// Whether a text stands in the database, or in what is not written back to it yet.
+fn is_kept(gateway: &TestGateway, text: &str) -> bool {
+    let state = gateway.state_dir().join("state");
+    ["gateway.sqlite", "gateway.sqlite-wal"].iter().any(|name| {
+        let bytes = std::fs::read(state.join(name)).unwrap();
+        bytes.windows(text.len()).any(|part| part == text.as_bytes())
+    })
 }

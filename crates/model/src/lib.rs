@@ -5,6 +5,7 @@ mod clock;
 pub mod cron;
 mod ids;
 mod message;
+mod near;
 mod session_key;
 mod traffic;
 
@@ -14,6 +15,7 @@ pub use message::{
     AssistantMessage, Block, CUT_BY_RESTART, Content, Message, NEVER_ALLOWED, NOT_STARTED, NoteMessage, Part,
     STOPPED_UNDER_WAY, StopReason, ToolOutcome, ToolResultMessage, Usage, UserMessage,
 };
+pub use near::{is_carrier_grade_ip, is_private_ip};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use session_key::{SessionKey, SessionKeyError};
 pub use traffic::{Act, Chat, ChatKind, Directives, Inbound, Outbound, Sender};

@@ -1,6 +1,6 @@
 //! Which URLs may be connected to: `wss://` anywhere, `ws://` only where nobody outside can listen (S10).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use url::{Host, Url};
 
@@ -31,8 +31,8 @@ pub fn check_url(text: &str) -> Result<String, UrlError> {
 /// Whether what is sent to `host` stays on this host, its network, or a tailnet.
 fn is_near(host: &Host<&str>) -> bool {
     match host {
-        Host::Ipv4(address) => is_near_v4(*address),
-        Host::Ipv6(address) => is_near_v6(*address),
+        Host::Ipv4(address) => is_near_ip((*address).into()),
+        Host::Ipv6(address) => is_near_ip((*address).into()),
         Host::Domain(name) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
             name == "localhost" || [".localhost", ".local", ".ts.net"].iter().any(|end| name.ends_with(end))
@@ -40,19 +40,8 @@ fn is_near(host: &Host<&str>) -> bool {
     }
 }
 
-fn is_near_v4(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    let carrier_grade = first == 100 && (64..128).contains(&second);
-    address.is_loopback() || address.is_private() || address.is_link_local() || carrier_grade
-}
-
-fn is_near_v6(address: Ipv6Addr) -> bool {
-    match address.to_ipv4_mapped() {
-        Some(inner) => is_near_v4(inner),
-        None => {
-            IpAddr::V6(address).is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
-        }
-    }
+fn is_near_ip(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback() || model::is_private_ip(ip) || model::is_carrier_grade_ip(ip)
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ pub(crate) fn pair(c: &Connection, ask: &DeviceAsk, via: ApprovedVia, now: i64) 
         now
     ];
     sql::run(c, &sql, values)?;
-    tokens::grant(c, &ask.device_id, &ask.role, &ask.scopes, now)?;
+    tokens::grant(c, ask, via, now)?;
     let sql = "DELETE FROM device_requests WHERE device_id = ?1 AND role = ?2";
     sql::run(c, sql, [&ask.device_id, &ask.role])?;
     find(c, &ask.device_id)

@@ -5,7 +5,7 @@
 
 use crate::error::Sql;
 use crate::sql::{self, Json, json};
-use crate::{DeviceToken, R, Rotated, Store};
+use crate::{ApprovedVia, DeviceAsk, DeviceToken, R, Rotated, Store};
 use rusqlite::{Connection, Row, params};
 
 const COLUMNS: &str = "role, scopes, generation, good_from, created_at_ms, rotated_at_ms, revoked_at_ms";
@@ -35,8 +35,7 @@ impl Store {
             }
             renew(c, &id, &token, now)?;
             if let Some(scopes) = scopes {
-                let sql = "UPDATE device_tokens SET scopes = ?3 WHERE device_id = ?1 AND role = ?2";
-                sql::run(c, sql, params![id, role, json(&scopes)?])?;
+                set_scopes(c, &id, &role, &scopes)?;
             }
             Ok(find(c, &id, &role)?.map_or(Rotated::Changed, Rotated::Done))
         })
@@ -77,9 +76,10 @@ impl Store {
     }
 }
 
-/// Gives `role` of a paired device a token that grants `scopes` beside what it grants already. A revoked token comes
-/// back as a new generation.
-pub(crate) fn grant(c: &Connection, id: &str, role: &str, scopes: &[String], now: i64) -> Sql<()> {
+/// Gives the role of a paired device a token that grants what is asked beside what it grants already. A revoked token comes
+/// back by somebody's decision alone: as a new generation, with what was decided now and nothing of what it had.
+pub(crate) fn grant(c: &Connection, ask: &DeviceAsk, via: ApprovedVia, now: i64) -> Sql<()> {
+    let DeviceAsk { device_id: id, role, scopes, .. } = ask;
     match find(c, id, role)? {
         None => {
             let generation = next_generation(c, id, role)?;
@@ -88,15 +88,21 @@ pub(crate) fn grant(c: &Connection, id: &str, role: &str, scopes: &[String], now
                        VALUES (?1, ?2, ?3, ?4, ?4, ?5)";
             sql::run(c, sql, params![id, role, json(scopes)?, generation, now])?;
         }
+        Some(token) if token.revoked_at_ms.is_none() => {
+            set_scopes(c, id, role, &sql::union(&token.scopes, scopes))?;
+        }
+        Some(_) if via == ApprovedVia::Silent => {}
         Some(token) => {
-            let scopes = sql::union(&token.scopes, scopes);
-            let sql = "UPDATE device_tokens SET scopes = ?3 WHERE device_id = ?1 AND role = ?2";
-            sql::run(c, sql, params![id, role, json(&scopes)?])?;
-            if token.revoked_at_ms.is_some() {
-                renew(c, id, &token, now)?;
-            }
+            set_scopes(c, id, role, scopes)?;
+            renew(c, id, &token, now)?;
         }
     }
+    Ok(())
+}
+
+fn set_scopes(c: &Connection, id: &str, role: &str, scopes: &[String]) -> Sql<()> {
+    let sql = "UPDATE device_tokens SET scopes = ?3 WHERE device_id = ?1 AND role = ?2";
+    sql::run(c, sql, params![id, role, json(scopes)?])?;
     Ok(())
 }
 

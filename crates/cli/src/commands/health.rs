@@ -75,15 +75,27 @@ pub(crate) fn channels(out: &Output, payload: &Value, now_ms: i64) -> String {
             _ => String::new(),
         };
         let error = text(channel, "/lastError").map_or(String::new(), |e| format!(": {e}"));
+        let probed = probe(channel);
         // Writing to a string cannot fail.
         let _ = writeln!(
             lines,
             "channel   {label}: {}{}",
             out.paint(tone, state),
-            crate::output::printable(&format!("{mode}{heard}{error}"))
+            crate::output::printable(&format!("{mode}{heard}{probed}{error}"))
         );
     }
     lines
+}
+
+/// What the platform said when it was asked just now; nothing where nobody asked.
+fn probe(channel: &Value) -> String {
+    let Some(probe) = channel.get("probe").filter(|probe| probe.is_object()) else { return String::new() };
+    if flag(probe, "/ok") {
+        let name = text(probe, "/bot/username").map_or(String::new(), |name| format!(" as @{name}"));
+        let took = number(probe, "/elapsedMs").map_or(String::new(), |ms| format!(" in {}", span(ms)));
+        return format!(", answers{name}{took}");
+    }
+    format!(", asked, and not well: {}", text(probe, "/error").unwrap_or("no reason given"))
 }
 
 /// A channel's state in a word.
@@ -113,6 +125,15 @@ mod tests {
             "gateway   ok (3ms)\nchannel   Telegram: connected, polling, last message 1m ago\n\
              agent     main: 2 sessions, last active 1m ago"
         );
+    }
+
+    #[test]
+    fn what_a_probe_brought_is_shown() {
+        let well = json!({"probe": {"ok": true, "elapsedMs": 3, "bot": {"id": 1, "username": "b"}}});
+        let ill = json!({"probe": {"ok": false, "error": "Unauthorized (401)"}});
+        assert_eq!(probe(&well), ", answers as @b in 3ms");
+        assert_eq!(probe(&ill), ", asked, and not well: Unauthorized (401)");
+        assert_eq!(probe(&json!({})), "");
     }
 
     #[test]

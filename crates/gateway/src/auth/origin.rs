@@ -54,12 +54,8 @@ fn is_loopback_name(host: &str) -> bool {
 
 fn is_private_name(host: &str) -> bool {
     let lower = host.to_ascii_lowercase();
-    match lower.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
-        Ok(IpAddr::V4(ip)) => {
-            let cgnat = ip.octets()[0] == 100 && (64..128).contains(&ip.octets()[1]);
-            ip.is_private() || ip.is_link_local() || cgnat
-        }
-        Ok(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    match lower.parse::<IpAddr>() {
+        Ok(ip) => model::is_private_ip(ip) || model::is_carrier_grade_ip(ip),
         Err(_) => lower.ends_with(".local") || lower.ends_with(".ts.net"),
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod devices;
 mod files;
 pub(crate) mod models;
 mod nodes;
+mod request;
 pub(crate) mod sessions;
 mod submit;
 mod system;

@@ -2,7 +2,7 @@
 //! meanwhile, so that it never runs beside a turn.
 
 use super::hold::Hold;
-use super::transcript::ledger_call;
+use super::transcript::{Places, ledger_call};
 use crate::hub::Audience;
 use crate::shared::Shared;
 use agent::turn::{
@@ -12,7 +12,6 @@ use agent::turn::{
 use model::{Message, NoteMessage, SessionKey};
 use serde_json::json;
 use std::sync::Arc;
-use std::sync::Mutex;
 use store::{LedgerCall, Session};
 use tokio::sync::oneshot;
 
@@ -87,7 +86,7 @@ async fn compact(
         key: key.clone(),
         session_id: session.session_id.clone(),
         operation: operation.to_owned(),
-        seqs: Mutex::new(entries.iter().map(|entry| entry.seq).collect()),
+        places: Places::of(&entries),
     };
     let cancel = shared.lifecycle.soft();
     let outcome = agent::turn::compact(&setup, messages, &transcript, &Unheard, cancel, keep).await;
@@ -132,8 +131,7 @@ struct HeldTranscript {
     key: SessionKey,
     session_id: String,
     operation: String,
-    /// The place of each current message in the store.
-    seqs: Mutex<Vec<i64>>,
+    places: Places,
 }
 
 impl Transcript for HeldTranscript {
@@ -153,11 +151,7 @@ impl Transcript for HeldTranscript {
         calls: Vec<ModelCall>,
     ) -> TranscriptFuture<'a, ()> {
         Box::pin(async move {
-            let keep_from = {
-                let seqs = self.seqs.lock().unwrap_or_else(|e| e.into_inner());
-                // Nothing kept: everything so far is replaced.
-                seqs.get(kept_from).copied().unwrap_or_else(|| seqs.iter().max().map_or(0, |last| last + 1))
-            };
+            let keep_from = self.places.from(kept_from);
             let calls = calls.into_iter().map(ledger_call).collect();
             let payer = (self.key.clone(), self.session_id.clone());
             let written =
@@ -165,7 +159,7 @@ impl Transcript for HeldTranscript {
             let Some(entries) = written.map_err(|e| TranscriptError(e.to_string()))? else {
                 return Err(TranscriptError("the session was reset meanwhile; nothing was changed".into()));
             };
-            *self.seqs.lock().unwrap_or_else(|e| e.into_inner()) = entries.iter().map(|e| e.seq).collect();
+            self.places.replace(&entries);
             Ok(())
         })
     }

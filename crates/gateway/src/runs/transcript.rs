@@ -12,18 +12,42 @@ pub(crate) struct RunTranscript {
     shared: Arc<Shared>,
     key: SessionKey,
     run_id: String,
-    /// The place of each current message in the store, so that a compaction can name the first that stays.
-    seqs: Mutex<Vec<i64>>,
+    places: Places,
+}
+
+/// The place of each current message in the store, so that a compaction can name the first that stays.
+pub(super) struct Places(Mutex<Vec<i64>>);
+
+impl Places {
+    pub(super) fn of(entries: &[Entry]) -> Self {
+        Self(Mutex::new(seqs(entries)))
+    }
+
+    /// These come behind the others.
+    fn add(&self, entries: &[Entry]) {
+        self.0.lock().unwrap_or_else(|e| e.into_inner()).extend(seqs(entries));
+    }
+
+    /// These take the place of all.
+    pub(super) fn replace(&self, entries: &[Entry]) {
+        *self.0.lock().unwrap_or_else(|e| e.into_inner()) = seqs(entries);
+    }
+
+    /// Where the `nth` message stands; behind all of them where there is none, so that nothing so far is kept.
+    pub(super) fn from(&self, nth: usize) -> i64 {
+        let seqs = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        // The note of an earlier compaction stands first, and was written after what it stands before.
+        seqs.get(nth).copied().unwrap_or_else(|| seqs.iter().max().map_or(0, |last| last + 1))
+    }
+}
+
+fn seqs(entries: &[Entry]) -> Vec<i64> {
+    entries.iter().map(|entry| entry.seq).collect()
 }
 
 impl RunTranscript {
     pub(crate) fn new(shared: Arc<Shared>, key: SessionKey, run_id: String, entries: &[Entry]) -> Self {
-        let seqs = Mutex::new(entries.iter().map(|e| e.seq).collect());
-        Self { shared, key, run_id, seqs }
-    }
-
-    fn note(&self, entries: &[Entry]) {
-        self.seqs.lock().unwrap_or_else(|e| e.into_inner()).extend(entries.iter().map(|e| e.seq));
+        Self { shared, key, run_id, places: Places::of(entries) }
     }
 
     async fn commit(
@@ -34,7 +58,7 @@ impl RunTranscript {
     ) -> Result<(), TranscriptError> {
         let calls = calls.into_iter().map(ledger_call).collect();
         let entries = self.shared.store.append(&self.run_id, messages, calls, rows).await.map_err(failed)?;
-        self.note(&entries);
+        self.places.add(&entries);
         super::events::session_messages(&self.shared, &self.key, &entries);
         Ok(())
     }
@@ -77,15 +101,11 @@ impl Transcript for RunTranscript {
         calls: Vec<ModelCall>,
     ) -> TranscriptFuture<'a, ()> {
         Box::pin(async move {
-            let keep_from = {
-                let seqs = self.seqs.lock().unwrap_or_else(|e| e.into_inner());
-                // Nothing kept: everything so far is replaced.
-                seqs.get(kept_from).copied().unwrap_or_else(|| seqs.last().map_or(0, |last| last + 1))
-            };
+            let keep_from = self.places.from(kept_from);
             let calls = calls.into_iter().map(ledger_call).collect();
             let entries =
                 self.shared.store.compact(&self.run_id, note, keep_from, calls).await.map_err(failed)?;
-            *self.seqs.lock().unwrap_or_else(|e| e.into_inner()) = entries.iter().map(|e| e.seq).collect();
+            self.places.replace(&entries);
             Ok(())
         })
     }

@@ -36,6 +36,8 @@ pub(crate) enum Shown {
     Token(Seat, u32),
     /// Something that no gateway made.
     Nonsense,
+    /// The setup code that was made last.
+    Code,
 }
 
 /// What must come of a connection.
@@ -54,9 +56,15 @@ pub(crate) enum Outcome {
 pub(crate) struct Model {
     pub(crate) paired: BTreeMap<u8, Paired>,
     pub(crate) waiting: BTreeMap<Seat, (String, Wish)>,
+    /// The setup code that may still let somebody in; within it, whose it has become.
+    pub(crate) code: Option<Option<u8>>,
     /// The newest generation that a seat ever had; outlives the device.
     newest: BTreeMap<Seat, u32>,
 }
+
+/// What a setup code gives an operator where its way is not safe; a node gets none.
+pub(crate) const BY_CODE: [&str; 4] =
+    ["operator.approvals", "operator.read", "operator.talk.secrets", "operator.write"];
 
 /// `admin` implies all, `write` implies `read`.
 pub(crate) fn covers(granted: &Scopes, asked: &str) -> bool {
@@ -75,6 +83,7 @@ impl Model {
         let same = self.waiting.get(&seat).filter(|(_, waiting)| waiting == wish);
         let waits = Outcome::Waits(same.map(|(id, _)| id.clone()));
         match (shown, token) {
+            (Shown::Code, _) => self.by_code(seat, wish),
             (Shown::Secret, Some(token)) if device.is_some_and(is_fit) => {
                 Outcome::In(token.good.last().copied())
             }
@@ -92,11 +101,46 @@ impl Model {
         }
     }
 
+    /// A code is good for the first device, until that has come with a token, and for what it was made for.
+    fn by_code(&self, seat: Seat, wish: &Wish) -> Outcome {
+        let given = Scopes::from(BY_CODE);
+        match self.code {
+            None => Outcome::Refused("AUTH_BOOTSTRAP_TOKEN_INVALID"),
+            Some(_) if !wish.scopes.iter().all(|s| covers(&given, s)) => {
+                Outcome::Refused("AUTH_SCOPE_MISMATCH")
+            }
+            Some(Some(owner)) if owner != seat.0 => Outcome::Refused("AUTH_BOOTSTRAP_TOKEN_INVALID"),
+            Some(Some(_)) => Outcome::In(self.paired[&seat.0].tokens[seat.1].good.last().copied()),
+            // One that is new to the seat, or was revoked there, gets the next generation; else it keeps its own.
+            Some(None) => {
+                let token = self.paired.get(&seat.0).and_then(|d| d.tokens.get(seat.1));
+                let next = self.newest.get(&seat).copied().unwrap_or_default() + 1;
+                Outcome::In(Some(token.and_then(|t| t.good.last().copied()).unwrap_or(next)))
+            }
+        }
+    }
+
+    /// The device came in by the code: the first time it is paired, in both roles.
+    pub(crate) fn redeem(&mut self, device: u8, platform: &'static str) {
+        if self.code == Some(None) {
+            self.code = Some(Some(device));
+            self.grant((device, "node"), &Wish { scopes: Scopes::new(), platform });
+            self.grant((device, "operator"), &Wish { scopes: Scopes::from(BY_CODE), platform });
+        }
+    }
+
+    fn end_code_of(&mut self, device: u8) {
+        if self.code == Some(Some(device)) {
+            self.code = None;
+        }
+    }
+
     /// The device came with this generation: it has it, so that those before it end.
     pub(crate) fn used(&mut self, seat: Seat, generation: u32) {
         if let Some(token) = self.paired.get_mut(&seat.0).and_then(|d| d.tokens.get_mut(seat.1)) {
             token.good.retain(|g| *g >= generation);
         }
+        self.end_code_of(seat.0);
     }
 
     pub(crate) fn approve(&mut self, seat: Seat) {
@@ -108,10 +152,18 @@ impl Model {
         self.waiting.remove(&seat);
         let device = self.paired.entry(seat.0).or_default();
         device.platform = wish.platform;
-        device.scopes.extend(&wish.scopes);
+        // What another role wishes is never an operator's.
+        if seat.1 == "operator" {
+            device.scopes.extend(&wish.scopes);
+        }
         let token = device.tokens.entry(seat.1).or_default();
+        let is_new = token.good.is_empty();
+        if is_new {
+            // A revoked one comes back with what was decided now.
+            token.scopes.clear();
+        }
         token.scopes.extend(&wish.scopes);
-        if token.good.is_empty() {
+        if is_new {
             self.renew(seat);
         }
     }
@@ -129,11 +181,16 @@ impl Model {
     /// False where there is no such token.
     pub(crate) fn revoke(&mut self, seat: Seat) -> bool {
         let token = self.paired.get_mut(&seat.0).and_then(|d| d.tokens.get_mut(seat.1));
-        token.map(|token| token.good.clear()).is_some()
+        let is_there = token.map(|token| token.good.clear()).is_some();
+        if is_there {
+            self.end_code_of(seat.0);
+        }
+        is_there
     }
 
     pub(crate) fn remove(&mut self, device: u8) -> bool {
         self.waiting.retain(|seat, _| seat.0 != device);
+        self.end_code_of(device);
         self.paired.remove(&device).is_some()
     }
 }

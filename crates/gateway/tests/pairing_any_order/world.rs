@@ -1,6 +1,6 @@
 //! A real gateway, devices with keys, and the model beside them.
 
-use crate::model::{Model, Outcome, Scopes, Seat, Shown, Wish, covers};
+use crate::model::{BY_CODE, Model, Outcome, Scopes, Seat, Shown, Wish, covers};
 use crate::support::Raw;
 use crate::support::ask::{Ask, Device};
 use crate::{DEVICES, ROLES, SCOPES, Step};
@@ -18,6 +18,8 @@ pub(crate) struct World {
     held: BTreeMap<Seat, Vec<(u32, String)>>,
     /// Requests that are decided or overtaken.
     past: Vec<String>,
+    /// The credential of the setup code that was made last.
+    code: Value,
 }
 
 impl World {
@@ -29,6 +31,7 @@ impl World {
             model: Model::default(),
             held: BTreeMap::new(),
             past: Vec::new(),
+            code: Value::Null,
         };
         world.start().await;
         world
@@ -86,22 +89,35 @@ impl World {
                 let Some(id) = self.past.iter().rev().nth(n).cloned() else { return };
                 assert_eq!(self.command("device.pair.approve", json!({"requestId": id})).await["ok"], false);
             }
-            Step::Remove(device) => {
+            Step::Code { device, role, scopes, lost } => {
+                if self.model.code.is_none() {
+                    self.make_code("ws://192.168.1.9:18789").await;
+                }
+                let seat = (device, ROLES[role]);
+                self.connect(seat, &wish(seat, scopes, false), Shown::Code, lost).await;
+            }
+            Step::Remove(device, live) => {
+                let raw = if live { self.live((device, "operator")).await } else { None };
                 let done =
                     self.command("device.pair.remove", json!({"deviceId": Device::new(device).id()})).await;
                 let gone = self.model.waiting.iter().filter(|(seat, _)| seat.0 == device);
                 self.past.extend(gone.map(|(_, (id, _))| id.clone()).collect::<Vec<_>>());
                 assert_eq!(done["ok"], self.model.remove(device));
+                ends(raw, 1008).await;
             }
-            Step::Rotate(device, role) => {
+            Step::Rotate(device, role, live) => {
                 let seat = (device, ROLES[role]);
+                let raw = if live { self.live(seat).await } else { None };
                 let done = self.command("device.token.rotate", of(seat)).await;
                 assert_eq!(done["ok"], self.model.renew(seat), "{done}");
+                ends(raw, 1012).await;
             }
-            Step::Revoke(device, role) => {
+            Step::Revoke(device, role, live) => {
                 let seat = (device, ROLES[role]);
+                let raw = if live { self.live(seat).await } else { None };
                 let done = self.command("device.token.revoke", of(seat)).await;
                 assert_eq!(done["ok"], self.model.revoke(seat), "{done}");
+                ends(raw, 1008).await;
             }
             Step::Escalate(device) => self.escalate((device, "operator")).await,
             Step::Restart => {
@@ -110,6 +126,25 @@ impl World {
                 self.start().await;
             }
         }
+    }
+
+    async fn make_code(&mut self, address: &str) {
+        let made = self.command("device.pair.setupCode", json!({"publicUrl": address})).await;
+        self.code = crate::bootstrap_token(&made["payload"]["setupCode"]);
+        self.model.code = Some(None);
+    }
+
+    /// A connection with the newest good token that the seat holds.
+    async fn live(&mut self, seat: Seat) -> Option<Raw> {
+        let device = self.model.paired.get(&seat.0)?.clone();
+        let token = device.tokens.get(seat.1)?;
+        let held = self.held.get(&seat)?.iter().rev();
+        let generation = held.map(|(g, _)| *g).find(|g| token.good.contains(g))?;
+        let wish = Wish { scopes: token.scopes.clone(), platform: device.platform };
+        let ask = self.ask(seat, &wish, Shown::Token(seat, generation));
+        let raw = Raw::connected(self.port(), &ask).await;
+        self.model.used(seat, generation);
+        Some(raw)
     }
 
     fn nth_waiting(&self, n: usize) -> Option<(Seat, String)> {
@@ -154,6 +189,7 @@ impl World {
             Shown::Secret => ask,
             Shown::Token(of, generation) => ask.auth(json!({"token": self.token(of, generation)})),
             Shown::Nonsense => ask.auth(json!({"token": "made-up"})),
+            Shown::Code => ask.auth(json!({"bootstrapToken": self.code})),
         }
     }
 
@@ -167,9 +203,15 @@ impl World {
             Outcome::In(given) => {
                 assert_eq!(answer["ok"], true, "{what}: {answer}");
                 let auth = &answer["payload"]["auth"];
-                let granted = auth["scopes"].as_array().unwrap();
+                if shown == Shown::Code {
+                    let waiting = self.model.waiting.iter().filter(|_| self.model.code == Some(None));
+                    let answered = waiting.filter(|(waits, _)| waits.0 == seat.0);
+                    self.past.extend(answered.map(|(_, (id, _))| id.clone()).collect::<Vec<_>>());
+                    self.model.redeem(seat.0, wish.platform);
+                }
                 let approved = &self.model.paired[&seat.0].scopes;
-                assert!(granted.iter().all(|s| covers(approved, s.as_str().unwrap())), "{what}: {auth}");
+                assert_eq!(names(&auth["scopes"]), wish.scopes, "{what}: {auth}");
+                assert!(wish.scopes.iter().all(|s| covers(approved, s)), "{what}: {auth}");
                 assert_eq!(auth["deviceToken"].is_string(), given.is_some(), "{what}: {auth}");
                 if let Shown::Token(_, generation) = shown {
                     self.model.used(seat, generation);
@@ -290,12 +332,26 @@ impl World {
             let done = self.connect(seat, &wish, Shown::Secret, false).await;
             assert!(matches!(done, Outcome::In(Some(_))), "{seat:?}: {done:?}");
         }
-        let made = self.command("device.pair.setupCode", json!({"publicUrl": "wss://gw.example.com"})).await;
-        let token = crate::bootstrap_token(&made["payload"]["setupCode"]);
-        let phone = Ask::node(Device::new(9), &[]).auth(json!({"bootstrapToken": token}));
-        let hello = Raw::connected(self.port(), &phone).await.hello;
-        let token = json!({"deviceToken": hello["auth"]["deviceToken"]});
-        Raw::connected(self.port(), &phone.auth(token)).await.leave().await;
+        for seat in DEVICES.into_iter().flat_map(|d| ROLES.map(|role| (d, role))) {
+            // Whatever tokens there were, it has none of them now, nor the secret.
+            self.command("device.token.revoke", of(seat)).await;
+            self.model.revoke(seat);
+            self.make_code("ws://192.168.1.9:18789").await;
+            let wish = wish(seat, 1, false);
+            let Outcome::In(Some(generation)) = self.connect(seat, &wish, Shown::Code, false).await else {
+                panic!("{seat:?}: a code lets it in and gives it a token");
+            };
+            let done = self.connect(seat, &wish, Shown::Token(seat, generation), false).await;
+            assert_eq!(done, Outcome::In(Some(generation)), "{seat:?}");
+            self.compare().await;
+        }
+    }
+}
+
+/// It ends at once, and says so.
+async fn ends(raw: Option<Raw>, code: u16) {
+    if let Some(mut raw) = raw {
+        assert_eq!(raw.closed().await.0, code);
     }
 }
 
@@ -310,6 +366,6 @@ fn wish(seat: Seat, bits: usize, elsewhere: bool) -> Wish {
 }
 
 fn names(list: &Value) -> Scopes {
-    let known = |name: &Value| SCOPES.iter().find(|s| **s == name).copied().unwrap();
+    let known = |name: &Value| SCOPES.iter().chain(&BY_CODE).find(|s| **s == name).copied().unwrap();
     list.as_array().unwrap().iter().map(known).collect()
 }

@@ -46,8 +46,10 @@ pub(super) const METHODS: &[MethodSpec] = &[
     ]),
 ];
 
-const CHANNELS_STATUS: Shape =
-    Shape { fields: &[opt("channel", Kind::Name)], ignored: &["probe", "timeoutMs"] };
+const CHANNELS_STATUS: Shape = Shape {
+    fields: &[opt("channel", Kind::Name), opt("probe", Kind::Bool), opt("timeoutMs", Kind::Int(0))],
+    ignored: &[],
+};
 
 const ONE_ACCOUNT: Shape =
     Shape { fields: &[req("channel", Kind::Name), opt("accountId", Kind::Text)], ignored: &[] };

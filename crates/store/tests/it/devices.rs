@@ -1,7 +1,7 @@
 //! Devices: asking, being approved, tokens, removal.
 
 use crate::support::{START, ask, fixture, strings};
-use store::{ApprovedVia, DeviceAsk, NodeDeclaration, Rotated};
+use store::{ApprovedVia, DeviceAsk, NodeDeclaration, Rotated, SetupAccess};
 
 #[tokio::test]
 async fn asking_again_for_the_same_keeps_the_request_and_refreshes_what_is_shown() {
@@ -78,6 +78,24 @@ async fn tokens_rotate_are_revoked_and_come_back_as_another_generation() {
     let device = f.store.pair_device(ask("d", "node", &[]), ApprovedVia::Owner).await.unwrap();
     assert_eq!((device.tokens[0].generation, device.tokens[0].revoked_at_ms), (3, None));
     assert_eq!(device.tokens[0].good().collect::<Vec<_>>(), [3], "what was revoked never comes back");
+}
+
+#[tokio::test]
+async fn a_revoked_token_comes_back_by_a_decision_alone_and_with_what_that_gave() {
+    let f = fixture();
+    f.store.pair_device(ask("d", "operator", &["admin"]), ApprovedVia::Owner).await.unwrap();
+    f.store.revoke_device_token("d", "operator").await.unwrap();
+    let device = f.store.pair_device(ask("d", "operator", &["read"]), ApprovedVia::Silent).await.unwrap();
+    assert_eq!(device.scopes, ["admin", "read"]);
+    assert_eq!(
+        (device.tokens[0].good().count(), device.tokens[0].scopes.as_slice()),
+        (0, &strings(&["admin"])[..])
+    );
+    let code = f.store.make_setup_code(SetupAccess::Limited, 600_000).await.unwrap();
+    let asks = vec![ask("d", "operator", &["write"])];
+    let device = f.store.redeem_setup_code(&code.setup_id, asks).await.unwrap().unwrap();
+    assert_eq!(device.tokens[0].good().collect::<Vec<_>>(), [2]);
+    assert_eq!(device.tokens[0].scopes, ["write"]);
 }
 
 #[tokio::test]

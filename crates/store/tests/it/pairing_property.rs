@@ -1,6 +1,6 @@
 //! Whatever order things happen in, restarts included: request ids are stable, one request waits per device and role, nobody
 //! gets more scopes than were approved, generations only grow, a good token ends only by the use of a later one, and a
-//! revoked one at once.
+//! revoked one at once: it comes back by a decision alone, and with what that gave.
 
 use crate::support::{Fixture, ask, fixture};
 use proptest::prelude::*;
@@ -64,7 +64,10 @@ type Seat = (String, String);
 struct Book {
     ids: Vec<String>,
     waiting: BTreeMap<Seat, (String, BTreeSet<String>)>,
+    /// What each token may do.
     approved: BTreeMap<Seat, BTreeSet<String>>,
+    /// What each device was approved for as an operator.
+    allowed: BTreeMap<String, BTreeSet<String>>,
     /// The generations that are good.
     good: BTreeMap<Seat, BTreeSet<i64>>,
     /// The newest one ever; outlives the device.
@@ -74,9 +77,20 @@ struct Book {
 }
 
 impl Book {
-    fn grant(&mut self, seat: Seat, scopes: BTreeSet<String>) {
+    fn grant(&mut self, seat: Seat, scopes: BTreeSet<String>, via: ApprovedVia) {
         self.waiting.remove(&seat);
-        self.approved.entry(seat.clone()).or_default().extend(scopes);
+        if seat.1 == "operator" {
+            self.allowed.entry(seat.0.clone()).or_default().extend(scopes.clone());
+        }
+        let is_revoked = self.good.get(&seat).is_some_and(BTreeSet::is_empty);
+        if is_revoked && via == ApprovedVia::Silent {
+            return;
+        }
+        let has = self.approved.entry(seat.clone()).or_default();
+        if is_revoked {
+            has.clear();
+        }
+        has.extend(scopes);
         if self.good.get(&seat).is_none_or(BTreeSet::is_empty) {
             self.next_generation(seat);
         }
@@ -136,7 +150,7 @@ async fn act(store: &Store, book: &mut Book, step: &Step) {
         Step::Pair(d, r, bits) => {
             let (seat, wish) = ((name(d), role(r).to_owned()), scopes(bits));
             store.pair_device(ask(&seat.0, &seat.1, &wish), ApprovedVia::Silent).await.unwrap();
-            book.grant(seat, owned(&wish));
+            book.grant(seat, owned(&wish), ApprovedVia::Silent);
         }
         Step::Approve(n) => {
             let id = book.id(n);
@@ -144,7 +158,7 @@ async fn act(store: &Store, book: &mut Book, step: &Step) {
             let seat = book.waits(&id);
             assert_eq!(approved.is_some(), seat.is_some());
             if let (Some(seat), Some((request, _))) = (seat, approved) {
-                book.grant(seat, request.ask.scopes.into_iter().collect());
+                book.grant(seat, request.ask.scopes.into_iter().collect(), ApprovedVia::Owner);
             }
         }
         Step::Reject(n) => {
@@ -187,8 +201,8 @@ async fn act(store: &Store, book: &mut Book, step: &Step) {
             assert_eq!(paired.is_some(), may);
             if may && owner.is_none() {
                 book.code = Some((id, Some(name(d)), false));
-                book.grant((name(d), "operator".into()), owned(&["write"]));
-                book.grant((name(d), "node".into()), BTreeSet::new());
+                book.grant((name(d), "operator".into()), owned(&["write"]), ApprovedVia::Owner);
+                book.grant((name(d), "node".into()), BTreeSet::new(), ApprovedVia::Owner);
             }
         }
         Step::Restart => {}
@@ -205,6 +219,7 @@ async fn act(store: &Store, book: &mut Book, step: &Step) {
             book.approved.retain(|seat, _| seat.0 != name(d));
             book.waiting.retain(|seat, _| seat.0 != name(d));
             book.good.retain(|seat, _| seat.0 != name(d));
+            book.allowed.remove(&name(d));
             book.end_code_of(&name(d));
         }
     }
@@ -223,8 +238,7 @@ async fn compare(store: &Store, book: &Book) {
     assert_eq!(waiting, expected);
     let mut seats = BTreeSet::new();
     for device in store.devices().await.unwrap() {
-        let operator = book.approved.get(&(device.device_id.clone(), "operator".to_owned()));
-        let allowed = operator.cloned().unwrap_or_default();
+        let allowed = book.allowed.get(&device.device_id).cloned().unwrap_or_default();
         assert_eq!(device.scopes.into_iter().collect::<BTreeSet<_>>(), allowed);
         for token in device.tokens {
             let seat = (device.device_id.clone(), token.role.clone());

@@ -118,11 +118,6 @@ pub(crate) const IGNORED: Choices = &[
         ],
         "what one part of OpenClaw's gateway tells another; a client has none of it",
     ),
-    (
-        &["channels.status"],
-        &["probe", "timeoutMs"],
-        "a channel is in touch all the time, and tells how that goes",
-    ),
     (&["chat.abort"], &["preserveSideRuns"], "a session has no runs beside its own"),
     (
         &["chat.history", "chat.startup"],

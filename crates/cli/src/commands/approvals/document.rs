@@ -9,7 +9,6 @@ use crate::output::{Table, printable};
 use crate::view::{cell, list, text};
 use exec::policy::{AllowEntry, ApprovalsError, ApprovalsFile, Document, Snapshot};
 use serde_json::{Value, json};
-use std::io::Read;
 
 /// A document is text that somebody wrote: more is a mistake.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -147,16 +146,7 @@ async fn change(
 }
 
 fn given(args: &SetArgs) -> Result<Value, Failure> {
-    let mut text = String::new();
-    let (name, read) = match &args.file {
-        Some(path) => {
-            let opened = std::fs::File::open(path);
-            let name = path.display().to_string();
-            (name, opened.and_then(|f| f.take(MAX_BYTES).read_to_string(&mut text)))
-        }
-        None => ("standard input".to_owned(), std::io::stdin().take(MAX_BYTES).read_to_string(&mut text)),
-    };
-    read.map_err(|e| Failure::usage(format!("{name} cannot be read: {e}")))?;
+    let (text, name) = crate::input::read(args.file.as_deref(), MAX_BYTES)?;
     config::read_value(&text).ok_or_else(|| Failure::usage(format!("{name} is no JSON5")))
 }
 

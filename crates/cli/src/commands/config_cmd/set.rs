@@ -5,7 +5,6 @@ use crate::failure::{Exit, Failure};
 use clap::Args;
 use config::{Base, Change, EditError, Edited, Editor, PathStep, ReloadKind};
 use serde_json::{Map, Value, json};
-use std::io::Read;
 use std::path::PathBuf;
 
 /// Largest patch that is read.
@@ -95,24 +94,11 @@ pub(super) fn unset(args: &UnsetArgs, ctx: &Context) -> Result<(), Failure> {
 
 /// Merges a patch and says what is left to do.
 pub(super) fn patch(args: &PatchArgs, ctx: &Context) -> Result<(), Failure> {
-    let (text, place) = match &args.file {
-        Some(file) => (std::fs::File::open(file).and_then(read_bounded), file.display().to_string()),
-        None => (read_bounded(std::io::stdin()), "standard input".to_owned()),
-    };
-    let text = text.map_err(|e| Failure::usage(format!("cannot read the patch from {place}: {e}")))?;
+    let (text, place) = crate::input::read(args.file.as_deref(), MAX_PATCH)?;
     let patch = config::edit::read_object(&text)
         .map_err(|e| Failure::usage(format!("the patch from {place} cannot be used: {e}")))?;
     let edited = edit(ctx, &args.how, Change::Merge { patch, replace: args.replace_path.clone() })?;
     say(ctx, &args.how, &edited, "")
-}
-
-fn read_bounded(from: impl Read) -> std::io::Result<String> {
-    let mut text = String::new();
-    let read = from.take(MAX_PATCH + 1).read_to_string(&mut text)?;
-    if read as u64 > MAX_PATCH {
-        return Err(std::io::Error::other(format!("it is larger than {MAX_PATCH} bytes")));
-    }
-    Ok(text)
 }
 
 fn steps(path: &str) -> Result<Vec<PathStep>, Failure> {

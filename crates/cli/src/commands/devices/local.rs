@@ -2,7 +2,7 @@
 //! configuration says about remote gateways: the files themselves where no gateway runs, and else that gateway, over
 //! loopback and with the host's own secret.
 
-use super::{joined_scopes, newest};
+use super::approve::{Decided, held, needed, newest};
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -28,21 +28,16 @@ pub(super) async fn devices(args: &ConnectArgs, ctx: &Context) -> Result<Value, 
     devices
 }
 
-/// Lets a device in: this request, or the one that was made last. Gives the request and the answer.
+/// Lets a device in: this request, or the one that was made last.
 pub(super) async fn approve(
     args: &ConnectArgs,
     ctx: &Context,
     request_id: Option<&str>,
-) -> Result<(Value, Value), Failure> {
+) -> Result<Decided, Failure> {
     let way = Way::open(args, ctx, &scope_names(&[Scope::Pairing, Scope::Admin])).await?;
-    let decided = way.approve(args, ctx, request_id).await;
-    match decided {
-        Ok((way, request, answer)) => {
-            way.close().await;
-            Ok((request, answer))
-        }
-        Err(failure) => Err(failure),
-    }
+    let (way, decided) = way.approve(args, ctx, request_id).await?;
+    way.close().await;
+    Ok(decided)
 }
 
 impl Way {
@@ -83,7 +78,7 @@ impl Way {
         args: &ConnectArgs,
         ctx: &Context,
         request_id: Option<&str>,
-    ) -> Result<(Self, Value, Value), Failure> {
+    ) -> Result<(Self, Decided), Failure> {
         let devices = self.devices().await?;
         let requests = list(&devices, "/pending");
         let found = match request_id {
@@ -98,19 +93,21 @@ impl Way {
             return Err(Failure::not_found(which).hint("see who does: openclaw devices list --local"));
         };
         let id = text(&request, "/requestId").unwrap_or_default().to_owned();
-        match self {
+        let held = held(&devices, &request);
+        let (way, answer) = match self {
             Way::Files(state) => {
                 let answer = state.approve(&id).await.map_err(unusable)?;
                 let answer = answer
                     .ok_or_else(|| Failure::not_found(format!("no device waits with the request {id}")))?;
-                Ok((Way::Files(state), request, answer))
+                (Way::Files(state), answer)
             }
             Way::Gateway(link) => {
-                let link = link.widen(ctx, args, &joined_scopes(&request)).await?;
+                let link = link.widen(ctx, args, &needed(&request, &held)).await?;
                 let answer = link.call("device.pair.approve", json!({"requestId": id})).await?;
-                Ok((Way::Gateway(Box::new(link)), request, answer))
+                (Way::Gateway(Box::new(link)), answer)
             }
-        }
+        };
+        Ok((way, Decided { request, held, answer }))
     }
 
     async fn close(self) {

@@ -49,27 +49,43 @@ pub(super) struct RenameArgs {
 pub(super) async fn rotate(args: RotateArgs, ctx: &Context) -> Result<(), Failure> {
     let RotateArgs { token, scopes, no_scopes } = args;
     let asked = if no_scopes { Some(Vec::new()) } else { (!scopes.is_empty()).then_some(scopes) };
-    let link = link(&token, ctx, asked.as_deref()).await?;
+    let (link, was_revoked) = link(&token, ctx, asked.as_deref()).await?;
     let mut params = json!({"deviceId": token.device, "role": token.role});
     if let Some(scopes) = asked {
         params["scopes"] = json!(scopes);
     }
     let payload = link.call("device.token.rotate", params).await?;
     link.leave().await;
-    ctx.out.show(&payload, || {
-        "rotated; the device gets the new token when it connects next, and the old one ends when it has used that".into()
-    })
+    ctx.out.show(&payload, || rotated(was_revoked).to_owned())
+}
+
+fn rotated(was_revoked: bool) -> &'static str {
+    if was_revoked {
+        "there is a new token, and the revoked one stays worthless; the device is given the new one when it connects with the shared secret\n\
+         without that it needs a code: openclaw qr"
+    } else {
+        "rotated; the device is given the new token when it connects next, with the old one or the shared secret; the old one ends when the new one is used"
+    }
 }
 
 pub(super) async fn revoke(args: TokenArgs, ctx: &Context) -> Result<(), Failure> {
-    let link = link(&args, ctx, None).await?;
+    let (link, _) = link(&args, ctx, None).await?;
     let params = json!({"deviceId": args.device, "role": args.role});
     let payload = link.call("device.token.revoke", params).await?;
     link.leave().await;
-    let back = ctx.command("devices rotate --device ID --role ROLE");
-    ctx.out.show(&payload, || {
-        format!("revoked: the token is worthless, and its connections are closed\na new one: {back}")
-    })
+    let back = ctx.command(&format!("devices rotate --device {} --role {}", args.device, args.role));
+    ctx.out.show(&payload, || revoked(&args, &back))
+}
+
+/// Revoking takes the token and not the pairing: with the shared secret the device comes in again, without a token.
+fn revoked(args: &TokenArgs, back: &str) -> String {
+    let (device, role) = (printable(&args.device), printable(&args.role));
+    format!(
+        "revoked: no {role} token of {device} is good any more, and its connections as {role} are closed\n\
+         it stays paired: with the shared secret it connects again, and is given a new token after: {}\n\
+         without that secret it needs a code (openclaw qr); to forget it altogether: openclaw devices remove {device}",
+        printable(back)
+    )
 }
 
 pub(super) async fn rename(args: RenameArgs, ctx: &Context) -> Result<(), Failure> {
@@ -79,12 +95,14 @@ pub(super) async fn rename(args: RenameArgs, ctx: &Context) -> Result<(), Failur
 }
 
 /// Nobody manages a token that may do more than they may: asks for what it has, or is to get.
-async fn link(args: &TokenArgs, ctx: &Context, asked: Option<&[String]>) -> Result<Link, Failure> {
+/// With it: whether the token is revoked.
+async fn link(args: &TokenArgs, ctx: &Context, asked: Option<&[String]>) -> Result<(Link, bool), Failure> {
     let link = Link::dial(ctx, &args.connect, &scope_names(&[Scope::Pairing])).await?;
     let devices = link.call("device.pair.list", json!({})).await?;
     let token = list(&devices, "/paired").iter().filter(|d| text(d, "/deviceId") == Some(&args.device));
     let token = token.flat_map(|d| list(d, "/tokens")).find(|t| text(t, "/role") == Some(&args.role));
-    link.widen(ctx, &args.connect, &needed(&args.role, token, asked)).await
+    let is_revoked = token.is_some_and(|t| t.get("revokedAtMs").is_some_and(|at| !at.is_null()));
+    Ok((link.widen(ctx, &args.connect, &needed(&args.role, token, asked)).await?, is_revoked))
 }
 
 fn needed(role: &str, token: Option<&Value>, asked: Option<&[String]>) -> Vec<String> {

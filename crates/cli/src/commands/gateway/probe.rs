@@ -19,17 +19,20 @@ pub(super) struct ProbeArgs {
 /// Asks each in turn.
 ///
 /// # Errors
-/// None of them answers.
+/// None of them lets this client in: as the first one that said anything does it.
 pub(super) async fn run(args: ProbeArgs, ctx: &Context) -> Result<(), Failure> {
-    let mut targets = Vec::new();
+    let (mut targets, mut failures) = (Vec::new(), Vec::new());
     for (id, target) in meant(&args, ctx)? {
-        targets.push(probe(ctx, &args.connect, id, target).await);
+        let (shown, failure) = probe(ctx, &args.connect, id, target).await;
+        targets.push(shown);
+        failures.extend(failure);
     }
     let best = targets.iter().find(|t| flag(t, "/connect/ok"));
+    let pending = targets.iter().find(|t| text(t, "/auth/capability") == Some("pairing_pending"));
     let report = json!({
         "ok": best.is_some(),
         "degraded": targets.iter().any(|t| flag(t, "/connect/ok") && !flag(t, "/connect/rpcOk")),
-        "capability": best.map_or("unknown", |t| text(t, "/auth/capability").unwrap_or("unknown")),
+        "capability": best.or(pending).and_then(|t| text(t, "/auth/capability")).unwrap_or("unknown"),
         "ts": ctx.now_ms(),
         "primaryTargetId": best.and_then(|t| text(t, "/id")),
         "targets": targets,
@@ -37,8 +40,7 @@ pub(super) async fn run(args: ProbeArgs, ctx: &Context) -> Result<(), Failure> {
     if flag(&report, "/ok") {
         return ctx.out.show(&report, || page(ctx, &report));
     }
-    let failure = Failure::new(Exit::Unreachable, "UNREACHABLE", "no gateway that could be meant answers")
-        .hint(format!("start one: {}", ctx.command("gateway run")));
+    let failure = verdict(failures, &ctx.command("gateway run"));
     if ctx.out.json {
         return Err(failure.details(report));
     }
@@ -46,26 +48,46 @@ pub(super) async fn run(args: ProbeArgs, ctx: &Context) -> Result<(), Failure> {
     Err(failure)
 }
 
-/// What the command line, the environment or the configuration names, and this host's own gateway beside it.
+/// One that answers and refuses says more than one that is late, and that more than one that is not there.
+fn verdict(failures: Vec<Failure>, start: &str) -> Failure {
+    let weight = |failure: &Failure| match failure.exit {
+        Exit::Unreachable => 2,
+        Exit::Timeout => 1,
+        _ => 0,
+    };
+    match failures.into_iter().min_by_key(weight) {
+        Some(failure) if failure.exit != Exit::Unreachable => failure,
+        // One may listen there and be no gateway: that is worth its own words.
+        Some(failure) if failure.code != "UNREACHABLE" => failure,
+        _ => Failure::new(Exit::Unreachable, "UNREACHABLE", "no gateway that could be meant answers")
+            .hint(format!("start one: {start}")),
+    }
+}
+
+/// What the command line, the environment or the configuration names, and this host's own gateway beside it. With `--url`
+/// that one alone: what this host keeps for others goes nowhere then.
 fn meant(args: &ProbeArgs, ctx: &Context) -> Result<Vec<(&'static str, Target)>, Failure> {
     let loaded = link::config_for(ctx, &args.connect)?;
     let named = link::target(ctx, &args.connect, &loaded)?;
     if named.local {
         return Ok(vec![("localLoopback", named)]);
     }
-    let id = if args.connect.target.url.is_some() { "explicit" } else { "configRemote" };
+    if args.connect.target.url.is_some() {
+        return Ok(vec![("explicit", named)]);
+    }
     let mut here = ConnectArgs { timeout: args.connect.timeout, ..ConnectArgs::default() };
     let gateway = &loaded.config.gateway;
     here.target.port = Some(config::gateway_port(None, &ctx.env, gateway, &ctx.paths)?);
     let local = link::target(ctx, &here, &loaded)?;
-    let mut all = vec![(id, named)];
+    let mut all = vec![("configRemote", named)];
     if all.iter().all(|(_, target)| target.url != local.url) {
         all.push(("localLoopback", local));
     }
     Ok(all)
 }
 
-async fn probe(ctx: &Context, args: &ConnectArgs, id: &str, target: Target) -> Value {
+/// What is shown of a target, and why it does not let this client in where it does not.
+async fn probe(ctx: &Context, args: &ConnectArgs, id: &str, target: Target) -> (Value, Option<Failure>) {
     let url = target.url.clone();
     let link = match Link::dial_target(ctx, args, &scopes_of("status"), target).await {
         Ok(link) => link,
@@ -74,7 +96,8 @@ async fn probe(ctx: &Context, args: &ConnectArgs, id: &str, target: Target) -> V
             let connect =
                 json!({"ok": false, "rpcOk": false, "scopeLimited": false, "error": failure.message});
             let capability = if pending { "pairing_pending" } else { "unknown" };
-            return json!({"id": id, "kind": id, "url": url, "connect": connect, "auth": {"capability": capability}});
+            let shown = json!({"id": id, "kind": id, "url": url, "connect": connect, "auth": {"capability": capability}});
+            return (shown, Some(failure));
         }
     };
     let asked = link.call("status", json!({})).await;
@@ -97,7 +120,7 @@ async fn probe(ctx: &Context, args: &ConnectArgs, id: &str, target: Target) -> V
         "server": {"version": text(hello, "/server/version"), "connId": text(hello, "/server/connId")},
     });
     link.leave().await;
-    report
+    (report, None)
 }
 
 /// The most that these scopes allow, in a word.
@@ -134,6 +157,26 @@ fn page(ctx: &Context, report: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_verdict_is_of_the_one_that_said_most() {
+        let failed = |exit, code: &str| Failure::new(exit, code, "why");
+        let away = || failed(Exit::Unreachable, "UNREACHABLE");
+        for (failures, exit, code) in [
+            (
+                vec![away(), failed(Exit::Refused, "AUTH_TOKEN_MISMATCH")],
+                Exit::Refused,
+                "AUTH_TOKEN_MISMATCH",
+            ),
+            (vec![failed(Exit::Timeout, "TIMEOUT"), away()], Exit::Timeout, "TIMEOUT"),
+            (vec![failed(Exit::Unreachable, "NOT_A_GATEWAY")], Exit::Unreachable, "NOT_A_GATEWAY"),
+            (vec![away(), away()], Exit::Unreachable, "UNREACHABLE"),
+        ] {
+            let verdict = verdict(failures, "openclaw gateway run");
+            assert_eq!((verdict.exit, verdict.code.as_str()), (exit, code));
+        }
+        assert_eq!(verdict(vec![away()], "start it").hints, ["start one: start it"]);
+    }
 
     #[test]
     fn a_capability_is_the_most_that_the_scopes_allow() {

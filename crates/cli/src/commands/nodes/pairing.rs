@@ -107,7 +107,14 @@ pub(super) async fn remove(args: RemoveArgs, ctx: &Context) -> Result<(), Failur
     let id = pick(list(&nodes, "/nodes"), &args.node)?;
     let payload = link.call("node.pair.remove", json!({"nodeId": id})).await?;
     link.leave().await;
-    ctx.out.show(&payload, || printable(&format!("{} is no node any more", args.node)))
+    ctx.out.show(&payload, || done(&args.node))
+}
+
+fn done(node: &str) -> String {
+    printable(&format!(
+        "{node} may be asked to do nothing any more; its device stays paired, and asks again when it connects next\n\
+         to forget the device: openclaw devices remove DEVICE"
+    ))
 }
 
 #[cfg(test)]

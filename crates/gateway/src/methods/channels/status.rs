@@ -1,29 +1,49 @@
-//! `channels.status`: every channel and its accounts.
+//! `channels.status`: every channel and its accounts. With `probe` the platforms are asked now.
 
 use crate::health::channel_json;
 use crate::methods::{Answer, Call};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// A platform has this long to answer where the caller does not say; as with `health`.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Nobody keeps the gateway asking for longer.
+const LONGEST: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Params {
     channel: Option<String>,
+    #[serde(default)]
+    probe: bool,
+    timeout_ms: Option<u64>,
 }
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let shared = &call.shared;
     let wanted = |name: &str| p.channel.as_deref().is_none_or(|c| c == name);
+    let patience = p.timeout_ms.map_or(PATIENCE, Duration::from_millis).min(LONGEST);
+    let is_probed = p.probe && shared.channels.names().iter().any(|name| wanted(name));
+    let probes = if is_probed { shared.channels.probe(patience).await } else { vec![] };
     let mut channels = Map::new();
     let mut accounts = Map::new();
     for (name, status, source) in shared.channels.statuses().iter().filter(|(name, ..)| wanted(name)) {
-        let summary = json!({
+        let mut summary = json!({
             "configured": status.configured, "running": status.running, "lastStartAt": status.last_start_at,
             "lastStopAt": status.last_stop_at, "lastError": status.last_error, "tokenSource": source,
             "mode": status.mode,
         });
+        let mut account = channel_json(status, source, false);
+        if let Some((_, probe)) = probes.iter().find(|(probed, _)| probed == name) {
+            for shown in [&mut summary, &mut account] {
+                shown["probe"] = probe.clone();
+                shown["lastProbeAt"] = json!(shared.clock.now_ms());
+            }
+        }
         channels.insert((*name).to_owned(), summary);
-        accounts.insert((*name).to_owned(), json!([channel_json(status, source, false)]));
+        accounts.insert((*name).to_owned(), json!([account]));
     }
     let mut issues: Vec<Value> = Vec::new();
     for (name, problem) in shared.channels.broken().iter().filter(|(name, _)| wanted(name)) {

@@ -1,6 +1,7 @@
 //! `device.pair.*`: who may connect at all.
 
 use crate::hub::Audience;
+use crate::methods::request::{self, RequestId};
 use crate::methods::{Answer, Call, store_error};
 use crate::pairing::{Decision, device_json, request_json};
 use protocol::limits::CloseCode;
@@ -30,16 +31,8 @@ pub(super) async fn list(call: Call) -> Answer {
     Ok(json!({"pending": pending, "paired": paired}).into())
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestId {
-    request_id: String,
-}
-
 fn unknown(request_id: &str) -> ErrorShape {
-    ErrorShape::invalid(format!(
-        "unknown requestId {request_id}; device.pair.list shows what waits for approval"
-    ))
+    request::unknown(request_id, "device.pair.list")
 }
 
 /// Nobody gives away what they do not have: approving takes the scopes that are asked for, and those that the device has
@@ -110,8 +103,6 @@ pub(super) async fn remove(mut call: Call) -> Answer {
 fn resolved(call: &Call, request_id: &str, device_id: &str, made: Decision) {
     call.shared.decisions.record(request_id, device_id, made);
     let decision = if made == Decision::Approved { "approved" } else { "rejected" };
-    let payload = json!({
-        "requestId": request_id, "deviceId": device_id, "decision": decision, "ts": call.shared.clock.now_ms(),
-    });
+    let payload = request::resolution(call, request_id, ("deviceId", device_id), decision);
     call.shared.hub.broadcast(Audience::Operators(Scope::Pairing), "device.pair.resolved", &payload, false);
 }

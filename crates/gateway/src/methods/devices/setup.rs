@@ -112,10 +112,10 @@ impl Address {
         self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
+    /// In this network: a tailnet has certificates to be had, and so its own wss://.
     fn is_near(&self) -> bool {
         match self.host.parse::<IpAddr>() {
-            Ok(IpAddr::V4(ip)) => ip.is_private() || ip.is_link_local(),
-            Ok(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local(),
+            Ok(ip) => model::is_private_ip(ip),
             Err(_) => self.host.ends_with(".local"),
         }
     }

@@ -3,6 +3,7 @@
 use crate::hub::Audience;
 use crate::hub::nodes::{declaration_json, request_json};
 use crate::hub::policy::approval_scopes;
+use crate::methods::request::{self, RequestId};
 use crate::methods::{Answer, Call, store_error};
 use protocol::{ErrorShape, Scope};
 use serde::Deserialize;
@@ -29,16 +30,8 @@ pub(super) async fn list(call: Call) -> Answer {
     Ok(json!({"pending": pending, "paired": paired}).into())
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestId {
-    request_id: String,
-}
-
 fn unknown(request_id: &str) -> ErrorShape {
-    ErrorShape::invalid(format!(
-        "unknown requestId {request_id}; node.pair.list shows what waits for approval"
-    ))
+    request::unknown(request_id, "node.pair.list")
 }
 
 pub(super) async fn approve(mut call: Call) -> Answer {
@@ -101,9 +94,7 @@ pub(super) async fn remove(mut call: Call) -> Answer {
 }
 
 fn resolved(call: &Call, request_id: &str, node_id: &str, decision: &str) {
-    let payload = json!({
-        "requestId": request_id, "nodeId": node_id, "decision": decision, "ts": call.shared.clock.now_ms(),
-    });
+    let payload = request::resolution(call, request_id, ("nodeId", node_id), decision);
     let hub = &call.shared.hub;
     hub.broadcast(Audience::Operators(Scope::Pairing), "node.pair.resolved", &payload, true);
     hub.broadcast(Audience::Device(node_id), "node.pair.resolved", &payload, false);
