@@ -40,9 +40,49 @@ fn a_patch_is_merged_and_says_what_a_running_gateway_takes_up() {
     let shorter = home.run(&["config", "patch", "--file", &patch]);
     assert!(shorter.code == 2 && shorter.err.contains("--replace-path"), "{}{}", shorter.code, shorter.err);
     let meant = home.run(&["config", "patch", "--file", &patch, "--replace-path", "tools.deny"]);
-    assert!(meant.code == 0 && meant.out.contains("takes it up by itself"), "{}{}", meant.out, meant.err);
+    assert!(
+        meant.code == 0 && meant.out.contains("takes it up by itself, unless"),
+        "{}{}",
+        meant.out,
+        meant.err
+    );
     let gone = home.run(&["config", "patch", "--file", "/nowhere/patch.json5"]);
     assert!(gone.code == 2 && gone.err.contains("/nowhere/patch.json5"), "{}", gone.err);
+}
+
+#[test]
+fn what_a_change_says_of_a_running_gateway_is_what_happens() {
+    let patched = |config: &str, patch: &str| {
+        let home = Home::with_config(config);
+        let file = home.state().join("patch.json5");
+        std::fs::write(&file, patch).unwrap();
+        let ran = home.run(&["config", "patch", "--file", &file.display().to_string()]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out.lines().last().unwrap().to_owned()
+    };
+    let behind = "{ env: { vars: { T: 'one', U: 'two' } }, gateway: { auth: { token: '${T}' } } }";
+    let off = "{ gateway: { reload: { mode: 'off' } } }";
+    for (config, patch, want) in [
+        (
+            CONFIG,
+            "{ logging: { level: 'debug' }, gateway: { port: 6000 } }",
+            "a running gateway takes up logging.level by itself, unless its log says why not, and gateway.port when it is started again",
+        ),
+        (behind, "{ env: { vars: { T: 'new' } } }", "a running gateway takes it up when it is started again"),
+        (
+            behind,
+            "{ env: { vars: { U: 'new' } } }",
+            "a running gateway takes it up by itself, unless its log says why not",
+        ),
+        (off, "{ logging: { level: 'debug' } }", "a running gateway takes it up when it is started again"),
+        (
+            CONFIG,
+            "{ gateway: { remote: { url: 'ws://127.0.0.1:1' } } }",
+            "a running gateway does not go by it",
+        ),
+    ] {
+        assert_eq!(patched(config, patch), want, "{patch}");
+    }
 }
 
 #[test]

@@ -86,3 +86,15 @@ fn a_taken_port_is_refused_with_exit_code_1() {
     let ran = Home::new().run(&["gateway", "run", "--port", &port]);
     assert!(ran.code == 1 && ran.err.contains(&port) && ran.err.contains("--port"), "{}", ran.err);
 }
+
+#[test]
+fn a_gateway_that_asks_nothing_is_not_opened_to_others() {
+    let home = Home::new();
+    for flags in [["--auth", "none", "--bind", "lan"], ["--bind", "lan", "--auth", "none"]] {
+        let ran = home.run(&[&["gateway", "run", "--port", "0"], &flags[..]].concat());
+        assert_eq!(ran.code, 6, "{}{}", ran.out, ran.err);
+        for word in ["gateway.auth.mode", "gateway.bind", "--auth", "loopback only"] {
+            assert!(ran.err.contains(word), "{word}: {}", ran.err);
+        }
+    }
+}

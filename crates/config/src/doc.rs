@@ -10,7 +10,7 @@ mod unknown;
 mod values;
 
 pub(crate) use describe::{Description, Fact, Keys};
-pub(crate) use lex::{has_comments, too_deep};
+pub(crate) use lex::{comments, too_deep};
 pub(crate) use positions::{Positions, item as item_path, join as join_path};
 pub(crate) use section::{Doc, Section};
 pub(crate) use substitute::{has_reference, substitute};

@@ -56,7 +56,7 @@ impl Loaded {
         redact(&self.written)
     }
 
-    /// The text with every secret replaced, comments and layout kept: what may be shown.
+    /// The text with every secret and what comments say replaced, layout kept: what may be shown.
     pub fn redacted_raw(&self) -> String {
         redact_text(&self.raw, &self.written)
     }

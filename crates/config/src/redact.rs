@@ -1,13 +1,15 @@
 //! Taking the secrets out of a config, so that it can be shown.
 //!
 //! It goes by the names of keys wherever they are, since most of a config may belong to sections that are not
-//! used here. A reference (`${NAME}` alone, or `{source, id}`) is no secret and stays.
+//! used here. A reference (`${NAME}` alone, or `{source, id}`) is no secret and stays. Comments are not shown at all:
+//! nobody can tell whether one holds a secret that was taken out of use, or a note of one.
 
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use crate::doc::{Positions, item_path, join_path};
+use crate::doc::{Positions, comments, item_path, join_path};
+use crate::secret::SOURCES;
 
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "__OPENCLAW_REDACTED__";
@@ -19,8 +21,8 @@ pub fn redact(value: &Value) -> Value {
     copy
 }
 
-/// `text`, whose content is `value`, with the same secrets replaced in place. If a secret cannot be found in the
-/// text, the whole is written anew without comments: showing less is better than showing a secret.
+/// `text`, whose content is `value`, with the same secrets and what comments say replaced in place. If a secret cannot be
+/// found in the text, the whole is written anew without comments: showing less is better than showing a secret.
 pub(crate) fn redact_text(text: &str, value: &Value) -> String {
     if text.is_empty() {
         return String::new();
@@ -36,16 +38,22 @@ pub(crate) fn redact_text(text: &str, value: &Value) -> String {
         // The earlier of two values is in the text and not in the value.
         return anew();
     }
-    let places: Option<Vec<Range<usize>>> =
-        paths.iter().map(|path| positions.get(path).map(|place| place.value..place.end)).collect();
-    let Some(mut places) = places else { return anew() };
-    places.sort_by_key(|place| std::cmp::Reverse(place.start));
+    let quoted = format!("\"{REDACTED}\"");
+    let secret =
+        |path: &String| Some((positions.get(path).map(|place| place.value..place.end)?, quoted.clone()));
+    let secrets: Option<Vec<(Range<usize>, String)>> = paths.iter().map(secret).collect();
+    let Some(mut places) = secrets else { return anew() };
+    places.extend(comments(text).into_iter().map(|place| {
+        let line = text.get(place.clone()).is_some_and(|comment| comment.starts_with("//"));
+        (place, if line { format!("// {REDACTED}") } else { format!("/* {REDACTED} */") })
+    }));
+    places.sort_by_key(|(place, _)| std::cmp::Reverse(place.start));
     let mut out = text.to_owned();
-    for place in places {
+    for (place, shown) in places {
         if out.get(place.clone()).is_none() {
             return anew();
         }
-        out.replace_range(place, &format!("\"{REDACTED}\""));
+        out.replace_range(place, &shown);
     }
     // What was written must read as what was meant, or it is not shown.
     match json5::from_str::<Value>(&out) {
@@ -84,13 +92,23 @@ fn walk(value: &mut Value, names: &Names<'_>, found: &mut dyn FnMut(&str)) {
 }
 
 fn object(map: &mut Map<String, Value>, names: &Names<'_>, found: &mut dyn FnMut(&str)) {
-    if map.contains_key("source") && map.contains_key("id") {
+    if is_reference(map) {
         return;
     }
     for (key, value) in map.iter_mut() {
         let path = join_path(&names.path, key);
         walk(value, &Names { path, key, map: names.key }, found);
     }
+}
+
+/// `{source, provider?, id}` as secrets are referred to, and nothing beside it.
+fn is_reference(map: &Map<String, Value>) -> bool {
+    let text = |key: &str| map.get(key).and_then(Value::as_str);
+    text("source").is_some_and(|source| SOURCES.contains(&source))
+        && text("id").is_some()
+        && map
+            .iter()
+            .all(|(key, value)| matches!(key.as_str(), "source" | "provider" | "id") && value.is_string())
 }
 
 fn is_secret_text(text: &str, names: &Names<'_>) -> bool {
@@ -174,11 +192,27 @@ mod tests {
     }
 
     #[test]
-    fn text_keeps_its_comments_and_loses_its_secrets() {
-        let text = "{ // mine\n  gateway: { auth: { token: 'abc', mode: \"token\" }, },\n}\n";
+    fn what_only_looks_like_a_reference_hides_nothing() {
+        let before = json!({
+            "a": { "source": "git", "id": "x", "apiKey": "s1" },
+            "b": { "source": "env", "id": "X", "token": "s2" },
+            "c": { "source": "file", "id": { "password": "s3" } },
+            "d": { "headers": { "source": "cookie-s4", "id": "s5" } },
+        });
+        let shown = redact(&before).to_string();
+        for secret in ["s1", "s2", "s3", "s4", "s5"] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+        let reference = json!({ "token": { "source": "exec", "provider": "vault", "id": "a/token" } });
+        assert_eq!(redact(&reference), reference);
+    }
+
+    #[test]
+    fn text_keeps_its_layout_and_loses_its_secrets_and_what_comments_say() {
+        let text =
+            "{ // was hunter2\n  gateway: { auth: { token: 'abc', mode: /* or s3cret */ \"token\" }, },\n}\n";
         let value = json5::from_str(text).expect("the text is JSON5");
-        let want =
-            "{ // mine\n  gateway: { auth: { token: \"__OPENCLAW_REDACTED__\", mode: \"token\" }, },\n}\n";
+        let want = "{ // __OPENCLAW_REDACTED__\n  gateway: { auth: { token: \"__OPENCLAW_REDACTED__\", mode: /* __OPENCLAW_REDACTED__ */ \"token\" }, },\n}\n";
         assert_eq!(redact_text(text, &value), want);
     }
 

@@ -1,6 +1,6 @@
 //! Which changes a running gateway can take up, and which need another start.
 
-use crate::schema;
+use crate::{Config, Env, schema};
 
 /// What a changed value needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,19 @@ pub fn reload_kind(path: &str) -> ReloadKind {
         ReloadKind::None
     } else {
         ReloadKind::Hot
+    }
+}
+
+impl Config {
+    /// What a change of the value at `path` to what it is in this config needs: as [`reload_kind`], but where the
+    /// gateway's own secret is looked up counts from the next start, as that secret itself. `env` is the environment
+    /// without the variables of the config.
+    pub fn reload_kind(&self, path: &str, env: &Env) -> ReloadKind {
+        let own = || self.gateway.auth.inputs().iter().any(|input| input.goes_by(path, env));
+        match reload_kind(path) {
+            ReloadKind::Hot if own() => ReloadKind::Restart,
+            kind => kind,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod messages;
 mod models;
 mod remote;
 mod root;
+mod secret_provider;
 mod secrets;
 mod session;
 mod telegram;

@@ -111,6 +111,12 @@ fn a_whole_config_without_comments_changes_values_and_one_with_comments_replaces
     let text = place.text();
     assert!(text.contains("// head") && text.contains("// gw") && text.contains("'sekrit'"), "{text}");
 
+    // As `config.get` shows the text: the comments are still those of the file.
+    let raw = load(&place.paths, &Env::default()).unwrap().redacted_raw();
+    assert!(!raw.contains("head") && raw.contains(&format!("// {REDACTED}")), "{raw}");
+    assert_eq!(place.replace(&raw.replace("1234", "4321")).unwrap(), ["gateway.port"]);
+    assert_eq!(place.text(), text.replace("1234", "4321"));
+
     let mine = format!("{{ // new\n gateway: {{ auth: {{ mode: 'token', token: '{REDACTED}' }} }} }}\n");
     place.replace(&mine).unwrap();
     assert_eq!(place.text(), mine.replace(&format!("'{REDACTED}'"), "\"sekrit\""));

@@ -146,7 +146,8 @@ fn each_can_be_changed_and_says_the_same_but_for_that() {
         std::fs::write(&copy, &text).unwrap();
         let before = read(&copy);
         let shown = before.redacted();
-        assert_eq!(before.redacted_raw().contains(REDACTED), shown_in(&before), "{}", file.display());
+        let secret = format!("\"{REDACTED}\"");
+        assert_eq!(before.redacted_raw().contains(&secret), shown_in(&before), "{}", file.display());
         // As a form sends it: all that was shown, with one value changed.
         let mut sent = shown.clone();
         sent["logging"]["level"] = "trace".into();

@@ -160,20 +160,44 @@ fn a_secret_comes_from_a_program_that_is_asked_without_a_shell() {
     );
     program("shared", "echo bare", 0o777);
     std::os::unix::fs::symlink(dir.path().join("good"), dir.path().join("link")).expect("a link");
+    program("number", "echo 0012; echo", 0o700);
+    program("text", "echo '\"quoted\"'", 0o700);
+    program("object", "echo '{\"values\": {\"x\": 1}}'", 0o700);
+    for sub in ["sub", "subway"] {
+        std::fs::create_dir(dir.path().join(sub)).expect("a directory");
+    }
+    program("subway/plain", "echo bare", 0o700);
+    // A directory that looks as if it were below another.
+    std::os::unix::fs::symlink(dir.path(), dir.path().join("sub/away")).expect("a link");
     let providers = "secrets: { providers: {
         good: { source: 'exec', command: '~/good', args: ['$(id) arg'], passEnv: ['VAULT', 'UNSET'] },
         plain: { source: 'exec', command: '~/plain', jsonOnly: false }, strict: { source: 'exec', command: '~/plain' },
         fails: { source: 'exec', command: '~/fails' }, hangs: { source: 'exec', command: '~/hangs', timeoutMs: 200 },
         floods: { source: 'exec', command: '~/floods', maxOutputBytes: 1000 }, shared: { source: 'exec', command: '~/shared' },
         link: { source: 'exec', command: '~/link' }, gone: { source: 'exec', command: '~/gone' },
-        dir: { source: 'exec', command: '~/good', trustedDirs: ['/nowhere'] } }, defaults: { exec: 'good' } },
+        dir: { source: 'exec', command: '~/good', trustedDirs: ['/nowhere'] },
+        up: { source: 'exec', command: '~/sub/../plain', jsonOnly: false, trustedDirs: ['~/sub'] },
+        away: { source: 'exec', command: '~/sub/away/plain', jsonOnly: false, trustedDirs: ['~/sub'] },
+        near: { source: 'exec', command: '~/subway/plain', jsonOnly: false, trustedDirs: ['~/sub'] },
+        home: { source: 'exec', command: '~/sub/../plain', jsonOnly: false, trustedDirs: ['~/sub/away'] },
+        number: { source: 'exec', command: '~/number', jsonOnly: false }, text: { source: 'exec', command: '~/text', jsonOnly: false },
+        object: { source: 'exec', command: '~/object', jsonOnly: false }, bad: { source: 'exec', command: '~/number' } },
+        defaults: { exec: 'good' } },
         env: { vars: { VAULT: 'v' } }";
     let get = |provider: &str, id: &str| {
         let reference = format!("{{ source: 'exec', provider: '{provider}', id: '{id}' }}");
         token(dir.path(), &reference, providers, &Env::default())
     };
     assert_eq!(get("good", "a/b#c"), Ok(Some("from $(id) arg v nohome".to_owned())));
-    assert_eq!(get("plain", "x"), Ok(Some("bare".to_owned())));
+    for (provider, want) in [
+        ("plain", "bare"),
+        ("home", "bare"),
+        ("number", "0012"),
+        ("text", "quoted"),
+        ("object", "{\"values\": {\"x\": 1}}"),
+    ] {
+        assert_eq!(get(provider, "x"), Ok(Some(want.to_owned())), "{provider}");
+    }
     for (provider, id, want) in [
         ("good", "none", "it has no secret \"none\" (NOT_FOUND)"),
         ("good", "other", "it gave no value for \"other\""),
@@ -185,6 +209,10 @@ fn a_secret_comes_from_a_program_that_is_asked_without_a_shell() {
         ("link", "x", "is a link"),
         ("gone", "x", "it cannot be found"),
         ("dir", "x", "lies in none of its trustedDirs"),
+        ("up", "x", "lies in none of its trustedDirs"),
+        ("away", "x", "lies in none of its trustedDirs"),
+        ("near", "x", "lies in none of its trustedDirs"),
+        ("bad", "x", "its answer is no JSON"),
     ] {
         let error = get(provider, id).expect_err(provider).to_string();
         let begins = format!("gateway.auth.token refers to \"{id}\" of secrets.providers.{provider} (");
@@ -214,4 +242,38 @@ fn where_a_secret_comes_from_is_told_without_asking_for_it() {
         let input = loaded.config.gateway.auth.token.expect("a secret");
         assert_eq!(input.origin(&env), want, "{text}");
     }
+}
+
+#[test]
+fn a_provider_says_what_it_means_or_the_config_is_wrong() {
+    let issues = |provider: &str| {
+        let text = format!("{{ secrets: {{ providers: {{ p: {{ {provider} }} }} }} }}");
+        match parse(&text, Path::new("/c/openclaw.json"), &Env::default()) {
+            Ok(loaded) => loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+            Err(error) => format!("refused: {error}"),
+        }
+    };
+    for (provider, place) in [
+        ("source: 'exec', command: '/bin/x', trustedDir: ['/bin']", "secrets.providers.p.trustedDir"),
+        ("source: 'file', path: '/x', maxbytes: 5", "secrets.providers.p.maxbytes"),
+        ("source: 'env', allow: ['A']", "secrets.providers.p.allow"),
+        ("source: 'exec', command: 'bin/x'", "secrets.providers.p.command"),
+        ("source: 'exec', command: ['/bin/x']", "secrets.providers.p.command"),
+        ("source: 'exec', command: '/bin/x', trustedDirs: ['bin']", "secrets.providers.p.trustedDirs"),
+        ("source: 'exec', command: '/bin/x', trustedDirs: '/bin'", "secrets.providers.p.trustedDirs"),
+        ("source: 'exec', command: '/bin/x', jsonOnly: 'no'", "secrets.providers.p.jsonOnly"),
+        ("source: 'exec', command: '/bin/x', env: { A: 4711 }", "secrets.providers.p.env"),
+        ("source: 'file', path: '/x', mode: 'text'", "secrets.providers.p.mode"),
+        ("source: 'file', mode: 'json'", "secrets.providers.p"),
+        ("source: 'vault'", "secrets.providers.p.source"),
+    ] {
+        let said = issues(provider);
+        assert!(said.starts_with("refused") && said.contains(&format!("{place}: ")), "{provider}: {said}");
+        assert!(!said.contains("4711"), "{said}");
+    }
+    let said = issues("source: 'exec', command: '/bin/x', allowSymlinkCommand: true");
+    assert!(
+        said.contains("allowSymlinkCommand") && said.contains("a link is refused all the same"),
+        "{said}"
+    );
 }

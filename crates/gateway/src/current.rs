@@ -2,6 +2,7 @@
 //! it never sees half of an old configuration and half of a new one; whoever comes after a reload takes the next.
 
 use crate::models::Models;
+use crate::secrets::Secrets;
 use crate::settings::Settings;
 use agent::tool::Tools;
 use config::{Env, Loaded, Paths};
@@ -16,6 +17,8 @@ pub(crate) struct Current {
     pub(crate) loaded: Loaded,
     /// What the gateway takes from it.
     pub(crate) settings: Arc<Settings>,
+    /// The secrets that it needs.
+    pub(crate) secrets: Arc<Secrets>,
     /// The models that it names.
     pub(crate) models: Arc<Models>,
     /// The client for fetches that it allows.
@@ -31,20 +34,20 @@ pub(crate) struct Base {
     pub(crate) env: Env,
     pub(crate) paths: Paths,
     pub(crate) clock: SharedClock,
-    /// Answers for every agent: the demo's model.
-    pub(crate) model_override: Option<Arc<dyn llm::Model>>,
+    /// Answers for the agents for which the configuration names no model: the demo's.
+    pub(crate) model_fallback: Option<Arc<dyn llm::Model>>,
 }
 
 impl Current {
-    /// Makes what hangs on the configuration. `settings` are those of `loaded`.
-    pub(crate) fn new(base: &Base, loaded: Loaded, settings: Settings) -> Self {
-        let Base { env, paths, clock, model_override } = base.clone();
-        let env = loaded.config.environment(&env);
-        let models = Models::new(loaded.config.clone(), env, paths, clock, model_override);
+    /// Makes what hangs on the configuration. `settings` and `secrets` are those of `loaded`.
+    pub(crate) fn new(base: &Base, loaded: Loaded, settings: Settings, secrets: Arc<Secrets>) -> Self {
+        let env = loaded.config.environment(&base.env);
+        let models = Models::new(base, loaded.config.clone(), env, secrets.clone());
         let egress = Egress::new(EgressPolicy { allow_private: settings.fetch_private });
         Self {
             loaded,
             settings: Arc::new(settings),
+            secrets,
             models: Arc::new(models),
             egress: Arc::new(egress),
             tools: Mutex::default(),

@@ -23,6 +23,7 @@ mod node_tools;
 mod pairing;
 mod reload;
 mod runs;
+mod secrets;
 mod settings;
 mod setup;
 mod shared;

@@ -2,9 +2,11 @@
 
 pub(crate) mod auth;
 
+use crate::current::Base;
+use crate::secrets::{self, Secrets};
 use config::{Config, Env, ModelConfig, Paths};
 use llm::{Api, Model, ModelInfo, Price, ProviderConfig, Setup};
-use model::{SecretString, SharedClock};
+use model::SecretString;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -13,40 +15,35 @@ use std::sync::{Arc, Mutex};
 const DEFAULT_WINDOW: u64 = 128_000;
 const DEFAULT_MAX_TOKENS: u64 = 8_192;
 
-/// The models.
+/// The models. What they need is there: nothing here waits for a file or a program.
 pub(crate) struct Models {
     config: Config,
     env: Env,
     paths: Paths,
+    secrets: Arc<Secrets>,
     setup: Setup,
-    /// Answers for every agent: the demo's model.
+    /// Answers for the agents for which the configuration names no model: the demo's.
     fixed: Option<Arc<dyn Model>>,
     built: Mutex<HashMap<String, Arc<dyn Model>>>,
 }
 
 impl Models {
-    pub(crate) fn new(
-        config: Config,
-        env: Env,
-        paths: Paths,
-        clock: SharedClock,
-        fixed: Option<Arc<dyn Model>>,
-    ) -> Self {
-        let setup = Setup { clock, ..Setup::default() };
-        Self { config, env, paths, setup, fixed, built: Mutex::default() }
+    /// `secrets` are those of `config`, and `env` the environment with the configuration's variables.
+    pub(crate) fn new(base: &Base, config: Config, env: Env, secrets: Arc<Secrets>) -> Self {
+        let setup = Setup { clock: base.clock.clone(), ..Setup::default() };
+        let (paths, fixed) = (base.paths.clone(), base.model_fallback.clone());
+        Self { config, env, paths, secrets, setup, fixed, built: Mutex::default() }
     }
 
     /// Whether the default agent has a model.
     pub(crate) fn is_configured(&self) -> bool {
-        self.fixed.is_some() || self.config.agents.model(self.config.agents.default_id()).primary.is_some()
+        self.name_for(self.config.agents.default_id()).is_some()
     }
 
     /// `provider/model` of an agent, as configured.
     pub(crate) fn name_for(&self, agent_id: &str) -> Option<String> {
-        match &self.fixed {
-            Some(model) => Some(format!("{}/{}", model.info().provider, model.info().id)),
-            None => self.config.agents.model(agent_id).primary.clone(),
-        }
+        let configured = self.config.agents.model(agent_id).primary.clone();
+        configured.or_else(|| self.fixed.as_ref().map(|model| full_name(model.info())))
     }
 
     /// The model of an agent, built once.
@@ -54,17 +51,14 @@ impl Models {
     /// # Errors
     /// What is missing and the command that mends it.
     pub(crate) fn for_agent(&self, agent_id: &str) -> Result<Arc<dyn Model>, String> {
-        if let Some(model) = &self.fixed {
-            return Ok(model.clone());
-        }
         let flags = self.paths.profile_flags();
-        let Some(name) = self.config.agents.model(agent_id).primary.clone() else {
-            return Err(format!(
+        let name = self.name_for(agent_id).ok_or_else(|| {
+            format!(
                 "no model is configured. Choose one with: openclaw{flags} config set agents.defaults.model.primary \
-                 anthropic/claude-sonnet-4-5 (or openai/…, ollama/…), put its key into the gateway's environment \
-                 (ANTHROPIC_API_KEY, OPENAI_API_KEY), and restart the gateway"
-            ));
-        };
+                 anthropic/claude-sonnet-4-5 (or openai/…, ollama/…). Its key is models.providers.NAME.apiKey, or \
+                 stands in the gateway's environment when it starts (ANTHROPIC_API_KEY, OPENAI_API_KEY)"
+            )
+        })?;
         self.named(&name)
     }
 
@@ -73,12 +67,22 @@ impl Models {
     /// # Errors
     /// As [`Models::for_agent`]; a chosen model that cannot be had is not replaced by another.
     pub(crate) fn for_run(&self, agent_id: &str, choice: Option<&str>) -> Result<Arc<dyn Model>, String> {
-        match (choice, &self.fixed) {
-            (Some(name), None) => self.named(name).map_err(|problem| {
-                format!("{problem}. It was chosen for this session; sessions.patch with model null goes back to the agent's own")
-            }),
-            _ => self.for_agent(agent_id),
+        let Some(name) = choice else { return self.for_agent(agent_id) };
+        self.named(name).map_err(|problem| {
+            format!("{problem}. It was chosen for this session; sessions.patch with model null goes back to the agent's own")
+        })
+    }
+
+    /// What `get` finds, for a turn: where a key could not be had, it is looked up once more.
+    ///
+    /// # Errors
+    /// Those of `get`.
+    pub(crate) async fn for_turn<T>(&self, get: impl Fn(&Self) -> Result<T, String>) -> Result<T, String> {
+        if let Ok(found) = get(self) {
+            return Ok(found);
         }
+        self.secrets.again().await;
+        get(self)
     }
 
     /// The full name of a model that somebody asks for, if it can be had.
@@ -88,28 +92,32 @@ impl Models {
     pub(crate) fn choose(&self, name: &str) -> Result<String, String> {
         let name = name.trim();
         let listed: Vec<ModelInfo> = self.list();
-        let full = |info: &ModelInfo| format!("{}/{}", info.provider, info.id);
-        if let Some(info) = listed.iter().find(|info| full(info) == name) {
-            return Ok(full(info));
+        if let Some(info) = listed.iter().find(|info| full_name(info) == name) {
+            return Ok(full_name(info));
         }
         // A bare id means the one model that has it.
         let mut bare = listed.iter().filter(|info| info.id == name);
         if let (Some(info), None) = (bare.next(), bare.next()) {
-            return Ok(full(info));
+            return Ok(full_name(info));
         }
         let provider = name.split_once('/').map(|(provider, _)| provider);
         let has_list = provider.is_some_and(|p| self.config.models.providers.contains_key(p));
-        if has_list || provider.is_none() || self.fixed.is_some() {
-            let known: Vec<String> = listed.iter().map(full).collect();
+        if has_list || provider.is_none() {
+            let known: Vec<String> = listed.iter().map(full_name).collect();
             return Err(format!("model {name:?} is not available; there are: {}", known.join(", ")));
         }
-        self.named(name).map(|model| full(model.info()))
+        self.named(name).map(|model| full_name(model.info()))
     }
 
     /// Whether it is known what a model costs; nothing is a price too, where the configuration lists it so.
     pub(crate) fn is_priced(&self, provider: &str, id: &str) -> bool {
-        self.fixed.is_some()
+        self.fixed.as_ref().is_some_and(|model| model.info().provider == provider && model.info().id == id)
             || self.config.models.providers.get(provider).is_some_and(|p| p.model(id).is_some())
+    }
+
+    /// The demo's model, if that is what is asked for.
+    fn fixed(&self, name: &str) -> Option<&Arc<dyn Model>> {
+        self.fixed.as_ref().filter(|model| full_name(model.info()) == name)
     }
 
     /// A model by its name, `provider/model`, built once.
@@ -117,7 +125,7 @@ impl Models {
     /// # Errors
     /// As [`Models::for_agent`].
     pub(crate) fn named(&self, name: &str) -> Result<Arc<dyn Model>, String> {
-        if let Some(model) = &self.fixed {
+        if let Some(model) = self.fixed(name) {
             return Ok(model.clone());
         }
         let mut built = self.built.lock().unwrap_or_else(|e| e.into_inner());
@@ -130,59 +138,73 @@ impl Models {
     }
 
     fn build(&self, name: &str) -> Result<Arc<dyn Model>, String> {
-        let Some((provider, id)) = name.split_once('/') else {
-            return Err(format!(
-                "the model is {name:?}; write it as provider/model, such as anthropic/claude-sonnet-4-5"
-            ));
+        let (provider, id) = halves(name)?;
+        let provider = self.provider(provider, id)?;
+        llm::build_with(&provider, self.info(name)?, &self.setup).map_err(|e| e.to_string())
+    }
+
+    /// What is known of a model by its name; nobody needs its key for that.
+    ///
+    /// # Errors
+    /// It is no name of a model, or nobody knows its provider.
+    fn info(&self, name: &str) -> Result<ModelInfo, String> {
+        if let Some(model) = self.fixed(name) {
+            return Ok(model.info().clone());
+        }
+        let (provider, id) = halves(name)?;
+        let (api, listed) = match (self.config.models.providers.get(provider), llm::well_known(provider)) {
+            (Some(entry), _) => (api_of(entry.api), entry.model(id)),
+            (None, Some(known)) => (known.api, None),
+            (None, None) => return Err(unknown_provider(provider, id)),
         };
-        let (config, listed) = self.provider(provider, id)?;
-        let mut info = model_info(&config, id, listed.as_ref());
+        let mut info = model_info(api, provider, id, listed);
         if let Some(cap) = self.config.agents.defaults.context_tokens {
             info.context_window = info.context_window.min(cap);
         }
-        llm::build_with(&config, info, &self.setup).map_err(|e| e.to_string())
+        Ok(info)
+    }
+
+    /// What is known of the model that answers in a session; see [`Models::for_run`].
+    pub(crate) fn info_for_run(&self, agent_id: &str, choice: Option<&str>) -> Option<ModelInfo> {
+        let name = choice.map(str::to_owned).or_else(|| self.name_for(agent_id))?;
+        self.info(&name).ok()
     }
 
     /// The provider by its entry in the configuration, else by what everybody knows of it.
-    fn provider(&self, name: &str, id: &str) -> Result<(ProviderConfig, Option<ModelConfig>), String> {
+    fn provider(&self, name: &str, id: &str) -> Result<ProviderConfig, String> {
         let known = llm::well_known(name);
         let variable = known.and_then(|known| known.key_variable);
         if let Some(entry) = self.config.models.providers.get(name) {
             let api_key = match &entry.api_key {
-                Some(input) => input.resolve(&self.env).map_err(|e| e.to_string())?,
+                Some(input) => self.secrets.get(input.place())?,
                 None => self.key(name, variable)?,
-            };
-            let api = match entry.api {
-                config::ProviderApi::OpenaiCompletions => Api::OpenAiCompletions,
-                config::ProviderApi::AnthropicMessages => Api::AnthropicMessages,
             };
             let mut headers = Vec::new();
             for (header, value) in &entry.headers {
-                if let Some(value) = value.resolve(&self.env).map_err(|e| e.to_string())? {
+                if let Some(value) = self.secrets.get(value.place())? {
                     headers.push((header.clone(), model::ExposeSecret::expose_secret(&value).to_owned()));
                 }
             }
             let base_url = entry.base_url.clone();
-            let provider = ProviderConfig { name: name.into(), base_url, api_key, api, headers };
-            return Ok((provider, entry.model(id).cloned()));
+            return Ok(ProviderConfig {
+                name: name.into(),
+                base_url,
+                api_key,
+                api: api_of(entry.api),
+                headers,
+            });
         }
-        let Some(known) = known else {
-            return Err(format!(
-                "the model {name}/{id} is configured, but no provider {name:?} is; add models.providers.{name} with baseUrl and api"
-            ));
-        };
+        let known = known.ok_or_else(|| unknown_provider(name, id))?;
         let api_key = self.key(name, variable)?;
         if let (None, Some(variable)) = (&api_key, variable) {
             return Err(format!(
-                "no key for {name}: put {variable} into the gateway's environment, or set models.providers.{name}.apiKey, \
-                 and restart the gateway"
+                "no key for {name}: set models.providers.{name}.apiKey, or put {variable} into the gateway's \
+                 environment and start it again"
             ));
         }
         let elsewhere = known.base_url_variable.and_then(|variable| self.env.get_filled(variable));
         let base_url = elsewhere.unwrap_or(known.base_url).to_owned();
-        let provider =
-            ProviderConfig { name: name.into(), base_url, api_key, api: known.api, headers: vec![] };
-        Ok((provider, None))
+        Ok(ProviderConfig { name: name.into(), base_url, api_key, api: known.api, headers: vec![] })
     }
 
     /// A key that the provider's entry does not name: the environment, then an auth profile.
@@ -190,50 +212,54 @@ impl Models {
         if let Some(key) = variable.and_then(|v| self.env.get(v)).filter(|k| !k.trim().is_empty()) {
             return Ok(Some(SecretString::from(key.to_owned())));
         }
-        Ok(profile_key(&self.profiles()?, provider))
-    }
-
-    /// The default agent's file of keys; null where there is none.
-    fn profiles(&self) -> Result<Value, String> {
-        let file = self.paths.agent_dir(self.config.agents.default_id()).join("auth-profiles.json");
-        let text = match std::fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Value::Null),
-            Err(e) => return Err(format!("{}: {e}; it holds the keys of model providers", file.display())),
-        };
-        serde_json::from_str(&text)
-            .map_err(|e| format!("{}: not JSON ({e}); restore it or move it away", file.display()))
+        Ok(profile_key(&profiles(self.secrets.get(secrets::PROFILES))?, provider))
     }
 
     /// The models that `models.list` shows: those listed in the configuration, and the default one.
     pub(crate) fn list(&self) -> Vec<ModelInfo> {
-        if let Some(model) = &self.fixed {
-            return vec![model.info().clone()];
-        }
         let mut out = Vec::new();
         for (name, entry) in &self.config.models.providers {
-            for listed in &entry.models {
-                let provider = ProviderConfig {
-                    name: name.clone(),
-                    base_url: String::new(),
-                    api_key: None,
-                    api: match entry.api {
-                        config::ProviderApi::OpenaiCompletions => Api::OpenAiCompletions,
-                        config::ProviderApi::AnthropicMessages => Api::AnthropicMessages,
-                    },
-                    headers: vec![],
-                };
-                out.push(model_info(&provider, &listed.id, Some(listed)));
-            }
+            let listed = entry.models.iter();
+            out.extend(listed.map(|listed| model_info(api_of(entry.api), name, &listed.id, Some(listed))));
         }
-        let default = self.for_agent(self.config.agents.default_id());
-        if let Ok(model) = default
-            && !out.iter().any(|i| i.provider == model.info().provider && i.id == model.info().id)
+        let default = self.name_for(self.config.agents.default_id());
+        if let Some(info) = default.and_then(|name| self.info(&name).ok())
+            && !out.iter().any(|i| i.provider == info.provider && i.id == info.id)
         {
-            out.push(model.info().clone());
+            out.push(info);
         }
         out
     }
+}
+
+fn full_name(info: &ModelInfo) -> String {
+    format!("{}/{}", info.provider, info.id)
+}
+
+/// Provider and model.
+fn halves(name: &str) -> Result<(&str, &str), String> {
+    name.split_once('/').ok_or_else(|| {
+        format!("the model is {name:?}; write it as provider/model, such as anthropic/claude-sonnet-4-5")
+    })
+}
+
+fn unknown_provider(name: &str, id: &str) -> String {
+    format!(
+        "the model {name}/{id} is configured, but no provider {name:?} is; add models.providers.{name} with baseUrl and api"
+    )
+}
+
+fn api_of(api: config::ProviderApi) -> Api {
+    match api {
+        config::ProviderApi::OpenaiCompletions => Api::OpenAiCompletions,
+        config::ProviderApi::AnthropicMessages => Api::AnthropicMessages,
+    }
+}
+
+/// The file of keys as a document; null where there is none.
+fn profiles(text: secrets::Answer) -> Result<Value, String> {
+    let Some(text) = text? else { return Ok(Value::Null) };
+    serde_json::from_str(model::ExposeSecret::expose_secret(&text)).map_err(|e| e.to_string())
 }
 
 /// `{profiles: {"anthropic:default": {type: "api_key", provider: "anthropic", key: "…"}}}`.
@@ -253,11 +279,11 @@ fn profile_of<'a>(profiles: &'a Value, provider: &str) -> Option<(&'a str, &'a V
     all.iter().find(|(name, p)| fits(name, p)).map(|(name, p)| (name.as_str(), p))
 }
 
-fn model_info(provider: &ProviderConfig, id: &str, listed: Option<&ModelConfig>) -> ModelInfo {
+fn model_info(api: Api, provider: &str, id: &str, listed: Option<&ModelConfig>) -> ModelInfo {
     let cost = listed.map(|m| m.cost).unwrap_or_default();
     ModelInfo {
-        api: provider.api.as_str(),
-        provider: provider.name.clone(),
+        api: api.as_str(),
+        provider: provider.to_owned(),
         id: id.to_owned(),
         name: listed.map_or_else(|| id.to_owned(), |m| m.name.clone()),
         context_window: listed.and_then(|m| m.context_window).unwrap_or(DEFAULT_WINDOW),

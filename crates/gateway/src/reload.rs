@@ -1,12 +1,15 @@
 //! Taking up the configuration while the gateway runs: after a change over the wire, and when the file or one that it
-//! includes has changed. What cannot change in a running gateway is reported; a file that cannot be read changes nothing.
+//! includes has changed. What cannot change in a running gateway is reported. A file that cannot be read changes nothing, and
+//! neither does one whose secrets cannot be had: all that a configuration needs is there before it counts.
 //!
 //! The files are looked at twice a second. That is the way that works with every editor (most write another file and
 //! rename it), every file system and every container, and it costs a few microseconds.
 
 use crate::current::Current;
+use crate::delivery::channels::{self, Channels};
+use crate::secrets::Secrets;
 use crate::shared::Shared;
-use config::{Loaded, ReloadKind};
+use config::{Env, Loaded, ReloadKind};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +24,12 @@ const SETTLED: Duration = Duration::from_millis(150);
 const SETTLE_WITHIN: Duration = Duration::from_secs(3);
 /// After a file could not be read, it is tried again this often: it may include one that is not there yet.
 const RETRY: Duration = Duration::from_secs(5);
+/// Secrets that could not be had are looked up again after this time, then after twice as long, and so on.
+const SECRETS_FIRST: Duration = Duration::from_secs(15);
+const SECRETS_LAST: Duration = Duration::from_secs(600);
 /// Reading may hang on a file system that does not answer.
 pub(crate) const READ_WITHIN: Duration = Duration::from_secs(10);
-/// From the file to what hangs on it: programs may be asked for secrets.
+/// The longest that a change takes, from the file to what hangs on it: longer than looking up secrets and reading together.
 pub(crate) const CHANGE_WITHIN: Duration = Duration::from_secs(30);
 /// Paths that are named in a report.
 const MAX_PATHS: usize = 50;
@@ -81,48 +87,45 @@ impl Reload {
         })
     }
 
-    /// Makes `loaded` the configuration that counts. The gate is held by who calls. It may ask programs for secrets, so
-    /// it is not for a thread that others wait for; see [`take_up`].
-    fn take_up(&self, shared: &Arc<Shared>, loaded: Loaded) -> Applied {
-        let current = shared.current();
-        let changed = config::changed_paths(&current.loaded.source, &loaded.source);
-        let mut restart = needing(config::changed_paths(&self.boot, &loaded.source), ReloadKind::Restart);
-        let mut applied = Applied {
-            live: needing(changed.clone(), ReloadKind::Hot),
-            restart: needing(changed.clone(), ReloadKind::Restart),
-            changed,
+    /// What changed from the configuration that counts, and what differs from the start.
+    fn compare(&self, current: &Current, loaded: &Loaded, env: &Env) -> Compared {
+        let needing = |paths: &[String], wanted| -> Vec<String> {
+            paths.iter().filter(|path| loaded.config.reload_kind(path, env) == wanted).cloned().collect()
         };
-        let settings = current.settings.reloaded(&loaded, &shared.base.env, &shared.paths);
-        let off = settings.reload_off && current.settings.reload_off;
-        if off {
+        let changed = config::changed_paths(&current.loaded.source, &loaded.source);
+        let differs = config::changed_paths(&self.boot, &loaded.source);
+        let mut compared = Compared {
+            off: current.settings.reload_off && loaded.config.gateway.reload == config::ReloadMode::Off,
+            restart: needing(&differs, ReloadKind::Restart),
+            applied: Applied {
+                live: needing(&changed, ReloadKind::Hot),
+                restart: needing(&changed, ReloadKind::Restart),
+                changed,
+            },
+        };
+        if compared.off {
             // Everything waits for the next start.
-            applied.restart.append(&mut applied.live);
-            restart.extend(needing(config::changed_paths(&self.boot, &loaded.source), ReloadKind::Hot));
-        } else {
-            self.exchange(shared, Current::new(&shared.base, loaded, settings));
+            compared.applied.restart.append(&mut compared.applied.live);
+            compared.restart.extend(needing(&differs, ReloadKind::Hot));
         }
-        restart.truncate(MAX_PATHS);
-        self.say(&applied);
-        let mut state = self.state();
-        *state = State { applied_at_ms: Some(shared.clock.now_ms()), restart, problem: None };
-        drop(state);
-        shared.health.changed(shared);
-        applied
+        compared.restart.truncate(MAX_PATHS);
+        compared
     }
 
-    fn exchange(&self, shared: &Arc<Shared>, next: Current) {
-        let config = next.loaded.config.clone();
-        let settings = next.settings.clone();
-        // Here, and not in a turn, keys are fetched from files and programs.
+    fn exchange(&self, shared: &Arc<Shared>, next: Next) {
+        let Next { current, channels } = next;
+        let config = current.loaded.config.clone();
+        let settings = current.settings.clone();
+        current.secrets.report();
         for agent in &settings.agents {
-            if let Err(problem) = next.models.for_agent(&agent.id) {
+            if let Err(problem) = current.models.for_agent(&agent.id) {
                 tracing::warn!(agent = %agent.id, %problem, "the agent has no model");
             }
         }
-        shared.holder.set(next);
+        shared.holder.set(current);
         shared.rate_limit.set(settings.rate_limit.clone());
         shared.runs.set_limits(&shared.lifecycle, settings.max_concurrent, settings.queue_cap);
-        shared.channels.configure(shared, &config, &config.environment(&shared.base.env));
+        shared.channels.configure(shared, channels);
         shared.cron.wake();
         if let Some(hook) = &self.hook {
             hook(&config);
@@ -166,24 +169,87 @@ pub(crate) async fn gate(shared: &Shared) -> Result<tokio::sync::MutexGuard<'_, 
     waiting.map_err(|_| "another change of the configuration has not come to its end; try again".to_owned())
 }
 
-/// Makes `loaded` the configuration that counts. The gate is held by who calls.
+/// A configuration that is ready to count.
+pub(crate) struct Ready {
+    /// Which files it was read from; see [`Loaded::revision`].
+    pub(crate) revision: String,
+    compared: Compared,
+    /// `None`: everything waits for the next start.
+    next: Option<Next>,
+}
+
+struct Compared {
+    off: bool,
+    restart: Vec<String>,
+    applied: Applied,
+}
+
+struct Next {
+    current: Current,
+    channels: channels::Wanted,
+}
+
+/// Why a configuration does not count.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unready {
+    /// Its secrets cannot be had: place and reason of each.
+    #[error("{}", .0.iter().take(5).map(|(_, problem)| problem.as_str()).collect::<Vec<_>>().join("; "))]
+    Secrets(Vec<(String, String)>),
+    /// What hangs on it could not be made.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Makes what hangs on `loaded`, and looks up its secrets; nothing counts yet. The gate is held by who calls. What comes
+/// too late goes nowhere.
 ///
 /// # Errors
-/// It takes longer than it may; it may yet come to its end.
-pub(crate) async fn take_up(shared: &Arc<Shared>, loaded: Loaded) -> Result<Applied, String> {
-    let working = shared.clone();
-    let taking = tokio::task::spawn_blocking(move || working.reload.take_up(&working, loaded));
-    match tokio::time::timeout(CHANGE_WITHIN, taking).await {
-        Ok(Ok(applied)) => Ok(applied),
-        Ok(Err(error)) => Err(format!("the configuration was not taken up: {error}")),
-        Err(_) => Err(format!("the configuration was not taken up within {} s", CHANGE_WITHIN.as_secs())),
+/// A secret cannot be had that was to be had before or was not needed; or it takes longer than it may.
+pub(crate) async fn prepare(shared: &Arc<Shared>, loaded: Loaded) -> Result<Ready, Unready> {
+    let (before, revision) = (shared.current(), loaded.revision.clone());
+    let env = loaded.config.environment(&shared.base.env);
+    let compared = shared.reload.compare(&before, &loaded, &shared.base.env);
+    if compared.off {
+        return Ok(Ready { revision, compared, next: None });
+    }
+    // Its own secret is not for now, but a start that would fail is better known now.
+    let own =
+        if compared.applied.restart.is_empty() { Vec::new() } else { loaded.config.gateway.auth.inputs() };
+    let secrets = Secrets::look_up(&loaded.config, &env, &shared.paths, &own).await;
+    // What could not be had before either is no worse than it was.
+    let known = before.secrets.failures();
+    let mut failures = secrets.failures();
+    failures.retain(|(place, _)| !known.iter().any(|(known, _)| known == place));
+    if !failures.is_empty() {
+        return Err(Unready::Secrets(failures));
+    }
+    let (base, paths) = (shared.base.clone(), shared.paths.clone());
+    let making = tokio::task::spawn_blocking(move || {
+        let channels = Channels::wanted(&loaded.config, &secrets, &base.clock);
+        let settings = before.settings.reloaded(&loaded, &base.env, &paths);
+        Next { current: Current::new(&base, loaded, settings, Arc::new(secrets)), channels }
+    });
+    match tokio::time::timeout(READ_WITHIN, making).await {
+        Ok(Ok(next)) => Ok(Ready { revision, compared, next: Some(next) }),
+        Ok(Err(error)) => Err(Unready::Failed(format!("the configuration was not taken up: {error}"))),
+        Err(_) => Err(Unready::Failed(format!(
+            "the configuration was not taken up within {} s",
+            READ_WITHIN.as_secs()
+        ))),
     }
 }
 
-/// The paths whose change needs this.
-fn needing(mut paths: Vec<String>, kind: ReloadKind) -> Vec<String> {
-    paths.retain(|path| config::reload_kind(path) == kind);
-    paths
+/// Makes it the configuration that counts. The gate has been held since it was prepared.
+pub(crate) fn take_up(shared: &Arc<Shared>, ready: Ready) -> Applied {
+    let Ready { compared: Compared { restart, applied, .. }, next, .. } = ready;
+    if let Some(next) = next {
+        shared.reload.exchange(shared, next);
+    }
+    shared.reload.say(&applied);
+    let state = State { applied_at_ms: Some(shared.clock.now_ms()), restart, problem: None };
+    *shared.reload.state() = state;
+    shared.health.changed(shared);
+    applied
 }
 
 fn shortened(paths: &[String]) -> &[String] {
@@ -205,33 +271,57 @@ pub(crate) async fn read(shared: &Shared) -> Result<Loaded, String> {
     }
 }
 
+/// Why the files do not count, and whether that is because of secrets.
+struct Refused {
+    secrets: bool,
+}
+
 /// Reads the files and takes up what changed. Gives the files that were read.
-async fn check(shared: &Arc<Shared>) -> Option<Vec<PathBuf>> {
-    // Whoever hangs has been reported; the next look tries again.
-    let _gate = gate(shared).await.ok()?;
-    let loaded = match read(shared).await {
-        Ok(loaded) => loaded,
-        Err(problem) => {
-            shared.reload.failed(shared, problem);
-            return None;
-        }
+async fn check(shared: &Arc<Shared>) -> Result<Vec<PathBuf>, Refused> {
+    let failed = |problem: String, secrets: bool| {
+        shared.reload.failed(shared, problem);
+        Refused { secrets }
     };
+    // Whoever hangs has been reported; the next look tries again.
+    let _gate = gate(shared).await.map_err(|_| Refused { secrets: false })?;
+    let loaded = read(shared).await.map_err(|problem| failed(problem, false))?;
     let current = shared.current();
     if !loaded.exists && current.loaded.exists {
-        shared.reload.failed(shared, format!("{} is gone", loaded.file.display()));
-        return None;
+        return Err(failed(format!("{} is gone", loaded.file.display()), false));
     }
     let files = files_of(&loaded);
     if loaded.revision != current.loaded.revision || shared.reload.is_failing() {
         for warning in loaded.warnings.iter().filter(|w| !current.loaded.warnings.contains(w)) {
             tracing::warn!(target: "config", "{warning}");
         }
-        if let Err(problem) = take_up(shared, loaded).await {
-            shared.reload.failed(shared, problem);
-            return None;
+        match prepare(shared, loaded).await {
+            Ok(ready) => drop(take_up(shared, ready)),
+            Err(error) => return Err(failed(error.to_string(), matches!(error, Unready::Secrets(_)))),
         }
     }
-    Some(files)
+    Ok(files)
+}
+
+/// Looks up again the secrets that could not be had. A channel that waits for one begins then.
+pub(crate) async fn secrets_again(shared: &Arc<Shared>) {
+    let current = shared.current();
+    let before = current.secrets.failures();
+    current.secrets.again().await;
+    if current.secrets.failures() == before {
+        return;
+    }
+    let Ok(_gate) = gate(shared).await else { return };
+    // Whatever came meanwhile has looked up its own.
+    if Arc::ptr_eq(&current, &shared.current()) {
+        let clock = shared.clock.clone();
+        let making = tokio::task::spawn_blocking(move || {
+            Channels::wanted(&current.loaded.config, &current.secrets, &clock)
+        });
+        if let Ok(Ok(wanted)) = tokio::time::timeout(READ_WITHIN, making).await {
+            shared.channels.configure(shared, wanted);
+        }
+        shared.health.changed(shared);
+    }
 }
 
 fn files_of(loaded: &Loaded) -> Vec<PathBuf> {
@@ -264,20 +354,33 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
     let mut files = files_of(&shared.current().loaded);
     // What changed between the start's reading and now is seen at once.
     let mut seen: Option<Vec<Mark>> = None;
-    let mut tried = Instant::now();
+    let (mut tried, mut pause) = (Instant::now(), RETRY);
+    let (mut looked, mut patience) = (Instant::now(), SECRETS_FIRST);
     loop {
         let now = tokio::time::timeout(READ_WITHIN, marks(&files)).await.ok();
-        let retry = shared.reload.is_failing() && tried.elapsed() >= RETRY;
-        if (now.is_some() && now != seen) || retry {
+        let changed = now.is_some() && now != seen;
+        if changed || shared.reload.is_failing() && tried.elapsed() >= pause {
             let settled = if seen.is_some() { settle(&files).await } else { now };
-            if let Some(read) = check(&shared).await {
-                files = read;
-                // Other files may belong to it now; one that changed since it was read is seen at the next look.
-                seen = if settled.as_ref().is_some_and(|s| s.len() == files.len()) { settled } else { None };
-            } else {
-                seen = settled;
+            match check(&shared).await {
+                Ok(read) => {
+                    files = read;
+                    // Other files may belong to it now; one that changed since it was read is seen at the next look.
+                    seen =
+                        if settled.as_ref().is_some_and(|s| s.len() == files.len()) { settled } else { None };
+                    (pause, patience) = (RETRY, SECRETS_FIRST);
+                }
+                Err(refused) => {
+                    seen = settled;
+                    // Programs are asked for secrets, and maybe people by them: less and less often.
+                    let again = if changed { RETRY } else { (pause * 2).min(SECRETS_LAST) };
+                    pause = if refused.secrets { again } else { RETRY };
+                }
             }
             tried = Instant::now();
+        }
+        if looked.elapsed() >= patience && !shared.current().secrets.failures().is_empty() {
+            secrets_again(&shared).await;
+            (looked, patience) = (Instant::now(), (patience * 2).min(SECRETS_LAST));
         }
         tokio::select! {
             () = shared.lifecycle.soft().cancelled() => return,

@@ -1,6 +1,6 @@
 //! Starting and stopping: what is made in which order, and what ends when.
 //!
-//! lock → key → settings → port → store → parts → open approvals → cut runs → tasks → listener. The port is taken early, so that a second
+//! lock → key → settings → port → store → secrets → parts → open approvals → cut runs → tasks → listener. The port is taken early, so that a second
 //! gateway fails at once, and served last, so that whoever gets an answer has a gateway that works.
 
 mod bind;
@@ -18,6 +18,7 @@ use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
 use crate::reload::{self, ConfigHook, Reload};
 use crate::runs::Runs;
+use crate::secrets::{LOOK_UP_WITHIN, Secrets};
 use crate::settings::Settings;
 use crate::shared::{Shared, Toolbox};
 use crate::tap::Tap;
@@ -57,8 +58,8 @@ pub struct GatewayOptions {
     pub port: Option<u16>,
     /// Tells the time of day.
     pub clock: SharedClock,
-    /// Answers for every agent, whatever the configuration says: the demo's model.
-    pub model_override: Option<Arc<dyn llm::Model>>,
+    /// Answers for the agents for which the configuration names no model: the demo's.
+    pub model_fallback: Option<Arc<dyn llm::Model>>,
     /// Takes a free port where the wanted one is taken.
     pub port_fallback: bool,
     /// The log file that `logs.tail` reads.
@@ -81,6 +82,17 @@ pub enum StartError {
     /// The credential cannot be had.
     #[error(transparent)]
     Auth(#[from] config::AuthError),
+    /// Its own secret is not there.
+    #[error("the gateway's own secret {0}; see what gateway.auth refers to")]
+    OwnSecret(String),
+    /// Nobody would have to prove anything, and others could come.
+    #[error(
+        "gateway.auth.mode \"none\" (or --auth none) is allowed on loopback only, and gateway.bind (or --bind) opens the gateway to others at {host}; use token or password, or bind to loopback"
+    )]
+    Open {
+        /// The address.
+        host: std::net::IpAddr,
+    },
     /// The gateway's key cannot be had.
     #[error("{0}")]
     Identity(String),
@@ -111,7 +123,10 @@ impl StartError {
     /// The exit code: 1, but 6 for what the configuration is to blame for.
     pub fn exit_code(&self) -> u8 {
         match self {
-            StartError::Config(_) | StartError::Auth(_) => 6,
+            StartError::Config(_)
+            | StartError::Auth(_)
+            | StartError::OwnSecret(_)
+            | StartError::Open { .. } => 6,
             _ => 1,
         }
     }
@@ -137,7 +152,7 @@ impl Gateway {
             env,
             port,
             clock,
-            model_override,
+            model_fallback,
             port_fallback,
             log_file,
             on_config,
@@ -154,7 +169,8 @@ impl Gateway {
         let lock = StateLock::acquire(&paths.state_dir, &info)?;
         let identity = GatewayIdentity::load_or_create(&paths.state_dir)
             .map_err(|e| StartError::Identity(e.to_string()))?;
-        let settings = Settings::from_config(&loaded, &env, &paths)?;
+        refuse_open(&loaded)?;
+        let settings = own_settings(&loaded, &env, &paths).await?;
         let wanted = config::gateway_port(port, &env, &loaded.config.gateway, &paths)?;
         let listeners = bind::listen(settings.bind, wanted, port_fallback).await?;
         let addr = listeners.addr;
@@ -163,8 +179,9 @@ impl Gateway {
             tracing::warn!(%error, "the lock file does not name the port");
         }
         let opened = Store::open(&paths.state_dir, clock.clone())?;
-        let base = Base { env, paths, clock, model_override };
-        let parts = Parts { base, loaded, log_file, on_config, settings, identity, addr, tap };
+        let base = Base { env, paths, clock, model_fallback };
+        let secrets = secrets_of(&base, &loaded).await;
+        let parts = Parts { base, loaded, log_file, on_config, settings, secrets, identity, addr, tap };
         let shared = parts.assemble(opened.store);
         seed_workspaces(&shared).await;
         shared.voice_wake.load(&shared.store).await?;
@@ -241,6 +258,7 @@ struct Parts {
     log_file: Option<PathBuf>,
     on_config: Option<ConfigHook>,
     settings: Settings,
+    secrets: Arc<Secrets>,
     identity: GatewayIdentity,
     addr: SocketAddr,
     tap: Option<Arc<dyn Tap>>,
@@ -248,10 +266,9 @@ struct Parts {
 
 impl Parts {
     fn assemble(self, store: Store) -> Arc<Shared> {
-        let Self { base, loaded, log_file, on_config, settings, identity, addr, tap } = self;
+        let Self { base, loaded, log_file, on_config, settings, secrets, identity, addr, tap } = self;
         let clock = base.clock.clone();
-        let env = loaded.config.environment(&base.env);
-        let channels = Channels::from_config(&loaded.config, &env, &clock);
+        let channels = Channels::new(Channels::wanted(&loaded.config, &secrets, &clock));
         let own = own_presence(&identity, clock.now_ms());
         Arc::new_cyclic(|weak| Shared {
             version: VERSION,
@@ -268,7 +285,7 @@ impl Parts {
             clock,
             paths: base.paths.clone(),
             reload: Reload::new(loaded.source.clone(), on_config),
-            holder: Holder::new(Current::new(&base, loaded, settings)),
+            holder: Holder::new(Current::new(&base, loaded, settings, secrets)),
             base,
             log_file,
             tap,
@@ -286,6 +303,33 @@ impl Parts {
             decisions: crate::pairing::Decisions::default(),
         })
     }
+}
+
+/// Refuses what nobody has to prove anything to and others can reach: flags may say so, where the file may not.
+fn refuse_open(loaded: &Loaded) -> Result<(), StartError> {
+    let gateway = &loaded.config.gateway;
+    let open = gateway.auth.mode == Some(config::AuthMode::None);
+    let host = gateway.bind_host();
+    if open && !host.is_loopback() { Err(StartError::Open { host }) } else { Ok(()) }
+}
+
+/// The settings with the gateway's own secret, for which a file or program may be asked.
+async fn own_settings(loaded: &Loaded, env: &Env, paths: &Paths) -> Result<Settings, StartError> {
+    let (loaded, env, paths) = (loaded.clone(), env.clone(), paths.clone());
+    let reading = tokio::task::spawn_blocking(move || Settings::from_config(&loaded, &env, &paths));
+    match tokio::time::timeout(LOOK_UP_WITHIN, reading).await {
+        Ok(Ok(settings)) => Ok(settings?),
+        Ok(Err(error)) => Err(StartError::OwnSecret(format!("could not be had: {error}"))),
+        Err(_) => Err(StartError::OwnSecret(format!("was not had within {} s", LOOK_UP_WITHIN.as_secs()))),
+    }
+}
+
+/// All other secrets. One that cannot be had is reported; what needs it fails, and the rest works.
+async fn secrets_of(base: &Base, loaded: &Loaded) -> Arc<Secrets> {
+    let env = loaded.config.environment(&base.env);
+    let secrets = Secrets::look_up(&loaded.config, &env, &base.paths, &[]).await;
+    secrets.report();
+    Arc::new(secrets)
 }
 
 fn own_presence(identity: &GatewayIdentity, now_ms: i64) -> Value {

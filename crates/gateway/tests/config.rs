@@ -9,9 +9,10 @@ use client::EventFrame;
 use flow::{BOT_TOKEN, Bench, Operator, PATIENCE, asked, gateway_at, reply, telegram};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::Arc;
 use testkit::fake_model::FakeModel;
 use testkit::fake_telegram::FakeTelegram;
-use testkit::gateway::{TOKEN, TestGateway};
+use testkit::gateway::{TOKEN, TestGateway, TestOptions};
 use tokio::task::JoinSet;
 
 const REDACTED: &str = "__OPENCLAW_REDACTED__";
@@ -345,4 +346,23 @@ async fn a_stopped_channel_receives_nothing_until_it_is_started() {
     patch(&operator, json!({"channels": {"telegram": {"enabled": true}}})).await;
     let sent = fake.wait_for_sent(3, PATIENCE).await.unwrap();
     assert_eq!(sent[2].plain, "echo: three");
+}
+
+#[tokio::test]
+async fn the_demos_model_makes_way_for_the_first_one_that_is_configured_and_comes_back() {
+    let model = FakeModel::start().await;
+    let demo: Arc<dyn llm::Model> = Arc::new(llm::DemoModel::with_clock(Arc::new(model::SystemClock)));
+    let gateway = TestGateway::with(TestOptions { model: Some(demo), ..TestOptions::default() }).await;
+    let operator = Operator::connect(&gateway).await;
+    let answered = |answer: Value| answer["result"]["meta"]["agentMeta"]["provider"].clone();
+    assert_eq!(answered(operator.agent("k1", "hello").await.unwrap()), "demo");
+    let fake = json!({"baseUrl": model.url(), "apiKey": "none", "api": "openai-completions", "models": [{"id": "m", "name": "M"}]});
+    let primary = |name: Value| json!({"agents": {"defaults": {"model": {"primary": name}}}});
+    let mut change = primary(json!("fake/m"));
+    change["models"] = json!({"providers": {"fake": fake}});
+    patch(&operator, change).await;
+    let answer = operator.agent("k2", "hello").await.unwrap();
+    assert_eq!((reply(&answer), answered(answer.clone())), ("echo: hello", json!("fake")));
+    patch(&operator, primary(Value::Null)).await;
+    assert_eq!(answered(operator.agent("k3", "hello").await.unwrap()), "demo");
 }

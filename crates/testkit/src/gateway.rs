@@ -22,7 +22,7 @@ pub struct TestOptions {
     pub env: Env,
     /// Tells the time of day.
     pub clock: SharedClock,
-    /// Answers instead of a configured model.
+    /// Answers where no model is configured.
     pub model: Option<Arc<dyn llm::Model>>,
     /// The state directory; a fresh one by default.
     pub state_dir: Option<PathBuf>,
@@ -112,7 +112,7 @@ impl TestGateway {
             env: options.env,
             port: Some(0),
             clock: options.clock,
-            model_override: options.model,
+            model_fallback: options.model,
             port_fallback: false,
             log_file: options.log_file,
             tap: Some(contract.clone()),

@@ -94,7 +94,7 @@ async fn start(ctx: &Context, home: &Home) -> Result<Gateway, Failure> {
         env: ctx.env.clone(),
         port: None,
         clock: ctx.clock.clone(),
-        model_override: home.model.clone(),
+        model_fallback: home.model.clone(),
         port_fallback: true,
         log_file: None,
         tap: None,

@@ -4,6 +4,7 @@
 //! of seeing brackets, so that the depth bound holds for every text.
 
 use std::iter::Peekable;
+use std::ops::Range;
 use std::str::CharIndices;
 
 /// Deepest nesting of objects and arrays that is read; the parser recurses once per level.
@@ -124,17 +125,26 @@ pub(crate) fn too_deep(text: &str) -> Option<usize> {
     None
 }
 
-/// Whether the text has a comment anywhere.
-pub(crate) fn has_comments(text: &str) -> bool {
+/// Where the text has comments, their marks included.
+pub(crate) fn comments(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
     let mut end = 0;
     let ends = Tokens::new(text).map(|token| (token.start, token.end)).chain([(text.len(), text.len())]);
     for (start, next) in ends {
-        if text.get(end..start).is_some_and(|between| between.contains('/')) {
-            return true;
+        // Between tokens there are blanks and comments alone.
+        let mut at = end;
+        while let Some(begin) = text.get(at..start).and_then(|gap| gap.find('/')).map(|offset| at + offset) {
+            let rest = text.get(begin..start).unwrap_or_default();
+            let length = match rest.strip_prefix("/*") {
+                Some(inner) => inner.find("*/").map_or(rest.len(), |offset| offset + 4),
+                None => rest.find(line_end).unwrap_or(rest.len()),
+            };
+            at = begin + length;
+            found.push(begin..at);
         }
         end = next;
     }
-    false
+    found
 }
 
 fn line_end(c: char) -> bool {
@@ -161,6 +171,14 @@ mod tests {
     fn comments_and_blanks_vanish_and_strings_stay_whole() {
         let text = "{ // a { comment\r'it\\'s': \"a/*b*/\", /* [ */ c: -0x1F,\u{feff}}";
         assert_eq!(pieces(text), ["{", "'it\\'s'", ":", "\"a/*b*/\"", ",", "c", ":", "-0x1F", ",", "}"]);
+    }
+
+    #[test]
+    fn comments_are_found_wherever_they_are_and_nowhere_else() {
+        let text = "// a\n{ /* b **/ 'x//y': 'http://z', /*/ c */ d: 1 // e\u{2028}// f\n} // g";
+        let found: Vec<&str> = comments(text).into_iter().map(|place| &text[place]).collect();
+        assert_eq!(found, ["// a", "/* b **/", "/*/ c */", "// e", "// f", "// g"]);
+        assert!(comments("{ a: 'b/c' }").is_empty());
     }
 
     #[test]

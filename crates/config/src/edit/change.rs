@@ -5,11 +5,13 @@ use super::agents::{self, AgentChange};
 use super::diff::{Op, changed_paths, diff};
 use super::lock::Lock;
 use super::{EditError, document_of, file, in_file, patch, restore, tree, written_path};
+use crate::doc::comments;
 use crate::include::{assemble, has_include};
 use crate::path::PathStep;
 use crate::read::{document, hash, parse, read_text};
-use crate::{ConfigError, Env, Loaded, Paths};
+use crate::{ConfigError, Env, Loaded, Paths, REDACTED};
 use serde_json::{Map, Value};
+use std::ops::Range;
 use std::path::Path;
 
 /// What to do to the config.
@@ -36,8 +38,8 @@ pub enum Change {
     },
     /// Make, change or delete an agent.
     Agent(AgentChange),
-    /// Another config in the place of this one, as JSON5. One without comments changes values and leaves the comments
-    /// of the file where they are.
+    /// Another config in the place of this one, as JSON5. One without comments, or with the placeholders that they were
+    /// shown as, changes values and leaves the comments of the file where they are.
     Replace {
         /// The text.
         text: String,
@@ -176,7 +178,7 @@ impl Editor<'_> {
         if has_include(&now.written) && !has_include(&new) {
             return Ok((self.edited(&before.text, now, diff(&now.source, &new))?, Some(new)));
         }
-        if crate::doc::has_comments(&before.text) && !crate::doc::has_comments(text) {
+        if keeps_comments(&before.text, text) {
             return Ok((self.edited(&before.text, now, diff(&now.written, &new))?, None));
         }
         let ops = diff(&written, &new);
@@ -278,6 +280,14 @@ impl Change {
             Change::Replace { .. } => Ok(()),
         }
     }
+}
+
+/// Whether the comments of the file stay where they are: the new text has none, or has placeholders for them.
+fn keeps_comments(before: &str, text: &str) -> bool {
+    let new = comments(text);
+    let shown =
+        |place: &Range<usize>| text.get(place.clone()).is_some_and(|comment| comment.contains(REDACTED));
+    new.iter().any(shown) || new.is_empty() && !comments(before).is_empty()
 }
 
 /// Refuses where the host says that somebody else manages the file.

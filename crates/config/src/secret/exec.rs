@@ -6,7 +6,7 @@ use model::SecretString;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -16,15 +16,15 @@ const PROTOCOL: u64 = 1;
 
 /// The secret that `id` names at the provider. The error says what is wrong, without anything that the program said.
 pub(super) fn read(name: &str, provider: &ExecProvider, id: &str) -> Result<SecretString, String> {
-    check_program(provider)?;
+    let program = program(provider)?;
     let question = json!({"protocolVersion": PROTOCOL, "provider": name, "ids": [id]}).to_string();
-    let answer = ask(provider, &question)?;
+    let answer = ask(provider, &program, &question)?;
     let secret = value(&answer, provider, id)?;
     if secret.is_empty() { Err("the secret that it gave is empty".to_owned()) } else { Ok(secret.into()) }
 }
 
-/// Whether the program is one that only its owner could have put there.
-fn check_program(provider: &ExecProvider) -> Result<(), String> {
+/// The program, links in its directories followed, if it is one that only its owner could have put there.
+fn program(provider: &ExecProvider) -> Result<PathBuf, String> {
     let path = &provider.command;
     let refuse = |why: &str| Err(why.to_owned());
     if !path.is_absolute() {
@@ -50,17 +50,20 @@ fn check_program(provider: &ExecProvider) -> Result<(), String> {
             return refuse("its command belongs to another user; it must be yours or root's");
         }
     }
-    if !provider.trusted_dirs.is_empty() && !provider.trusted_dirs.iter().any(|dir| path.starts_with(dir)) {
+    // Where it really is: links and `..` lead elsewhere than they read.
+    let real = fs::canonicalize(path).map_err(|error| format!("it cannot be found: {error}"))?;
+    let holds = |dir: &PathBuf| fs::canonicalize(dir).is_ok_and(|dir| real.starts_with(dir));
+    if !provider.trusted_dirs.is_empty() && !provider.trusted_dirs.iter().any(holds) {
         return refuse("its command lies in none of its trustedDirs");
     }
-    Ok(())
+    Ok(real)
 }
 
 /// Runs the program, asks, and gives what it answers.
-fn ask(provider: &ExecProvider, question: &str) -> Result<Vec<u8>, String> {
-    let mut command = Command::new(&provider.command);
+fn ask(provider: &ExecProvider, program: &Path, question: &str) -> Result<Vec<u8>, String> {
+    let mut command = Command::new(program);
     command.args(&provider.args).env_clear().envs(provider.variables.iter().map(|(k, v)| (k, v)));
-    command.current_dir(provider.command.parent().unwrap_or(Path::new("/")));
+    command.current_dir(program.parent().unwrap_or(Path::new("/")));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -133,15 +136,17 @@ impl Drop for Running {
     }
 }
 
-/// The value in the answer: `{protocolVersion: 1, values: {ID: "…"}}`, or the bare text where that is allowed.
+/// The value in the answer: `{protocolVersion: 1, values: {ID: "…"}}`. Where that is allowed, anything else is the bare
+/// value, whatever it looks like; a JSON string is what it says.
 fn value(answer: &[u8], provider: &ExecProvider, id: &str) -> Result<String, String> {
     let text = std::str::from_utf8(answer).map_err(|_| "its answer is no text".to_owned())?;
-    let Ok(document) = serde_json::from_str::<Value>(text) else {
-        return if provider.json_only {
-            Err("its answer is no JSON; it must be {\"protocolVersion\": 1, \"values\": {…}}, or set jsonOnly to false".to_owned())
-        } else {
-            Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-        };
+    let bare = || Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+    let document = match serde_json::from_str::<Value>(text) {
+        Ok(Value::String(value)) if !provider.json_only => return Ok(value),
+        Ok(document) if provider.json_only || document.get("protocolVersion").is_some() => document,
+        Ok(_) => return bare(),
+        Err(_) if !provider.json_only => return bare(),
+        Err(_) => return Err("its answer is no JSON; it must be {\"protocolVersion\": 1, \"values\": {…}}, or set jsonOnly to false".to_owned()),
     };
     if let Some(version) = document.get("protocolVersion")
         && *version != PROTOCOL

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::provider::{ExecProvider, FileProvider, Provider, SecretSources};
 use super::{exec, file};
 use crate::Env;
-use crate::doc::{has_reference, substitute};
+use crate::doc::{has_reference, join_path, substitute};
 
 const ALLOWED: &str = "a string, \"${NAME}\" or {source: \"env\", \"file\" or \"exec\", provider, id}";
 
@@ -42,6 +42,8 @@ enum Kind {
     Template(SecretString),
     Env(String),
     File {
+        /// The provider's name; `None` where the file stands beside the secret.
+        name: Option<String>,
         provider: FileProvider,
         id: String,
     },
@@ -109,7 +111,7 @@ impl SecretInput {
     /// A secret whose whole content is the file `path`; `place` names where that stands, for messages.
     pub(crate) fn whole_file(place: &str, path: PathBuf) -> Self {
         let provider = FileProvider { path, single_value: true, max_bytes: FileProvider::MAX_BYTES };
-        let kind = Kind::File { provider, id: "value".to_owned() };
+        let kind = Kind::File { name: None, provider, id: "value".to_owned() };
         Self { place: place.to_owned(), kind, vars: Arc::default() }
     }
 
@@ -153,6 +155,32 @@ impl SecretInput {
         }
     }
 
+    /// Whether it is looked up in what stands at `path` of the same document, or around or below it: a variable of
+    /// `env.vars` that the environment does not have, or a provider.
+    pub fn goes_by(&self, path: &str, env: &Env) -> bool {
+        let own = |name: &str| env.get_filled(name).is_none() && touches(path, &join_path("env.vars", name));
+        let provider = |name: &str| {
+            touches(path, &join_path("secrets.providers", name)) || touches(path, "secrets.defaults")
+        };
+        match &self.kind {
+            Kind::Literal(_) | Kind::Unusable(_) => false,
+            Kind::Env(name) => own(name),
+            Kind::Template(template) => {
+                let mut found = false;
+                // What comes out is not wanted, only which variables go in.
+                let _ = substitute(template.expose_secret(), |name| {
+                    found |= own(name);
+                    Some(String::from("-"))
+                });
+                found
+            }
+            Kind::File { name, .. } => name.as_deref().is_some_and(provider),
+            Kind::Exec { name, provider: exec, .. } => {
+                provider(name) || exec.variables.iter().any(|(name, _)| own(name))
+            }
+        }
+    }
+
     /// Looks the secret up. `None` is an empty string: no secret is configured.
     ///
     /// Files are read and programs run here, so call it when the config is read and not per request.
@@ -170,7 +198,7 @@ impl SecretInput {
                 Some(value) => Ok(Some(value.into())),
                 None => Err(SecretError::Variable { place: place(), name: name.clone() }),
             },
-            Kind::File { provider, id } => file::read(provider, id)
+            Kind::File { provider, id, .. } => file::read(provider, id)
                 .map(Some)
                 .map_err(|reason| SecretError::File { place: place(), file: provider.path.clone(), reason }),
             Kind::Exec { name, provider, id } => exec::read(name, provider, id).map(Some).map_err(|reason| {
@@ -202,6 +230,12 @@ impl fmt::Debug for SecretInput {
     }
 }
 
+/// Whether one of two paths leads to, or through, the other.
+fn touches(a: &str, b: &str) -> bool {
+    let (outer, inner) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
 fn filled(text: &str) -> Option<SecretString> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned().into())
@@ -229,7 +263,9 @@ fn reference(value: &Value, sources: &SecretSources) -> Result<Kind, String> {
         ("env", Some(Provider::Env { .. }) | None) => {
             Err(format!("{id:?} is no variable name; use capitals, digits and _"))
         }
-        ("file", Some(Provider::File(file))) => Ok(Kind::File { provider: file.clone(), id }),
+        ("file", Some(Provider::File(file))) => {
+            Ok(Kind::File { name: Some(provider.to_owned()), provider: file.clone(), id })
+        }
         ("exec", Some(Provider::Exec(_))) if !valid_exec_id(&id) => {
             Err(format!("{id:?} is no id of a secret; use letters, digits and . _ : / # -, 256 at most"))
         }

@@ -49,6 +49,17 @@ impl Default for RateLimit {
 }
 
 impl AuthConfig {
+    /// The secrets that count in this mode.
+    pub fn inputs(&self) -> Vec<&SecretInput> {
+        let (token, password) = match self.mode {
+            Some(AuthMode::None) => (None, None),
+            Some(AuthMode::Token) => (self.token.as_ref(), None),
+            Some(AuthMode::Password) => (None, self.password.as_ref()),
+            None => (self.token.as_ref(), self.password.as_ref()),
+        };
+        token.into_iter().chain(password).collect()
+    }
+
     pub(crate) fn read(s: &Section<'_>) -> Self {
         let trusted_proxy = s.raw("mode").is_some_and(|mode| mode == "trusted-proxy");
         let mode = if trusted_proxy {

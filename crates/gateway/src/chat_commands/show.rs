@@ -19,7 +19,7 @@ pub(super) async fn status(shared: &Shared, key: &SessionKey) -> Result<String, 
     let name = shared.models().name_for(key.agent_id()).unwrap_or_else(|| "none is configured".into());
     let mut lines = vec![format!("OpenClaw {}", shared.version), format!("Model: {name}")];
     if let Some(session) = session {
-        let window = shared.models().for_agent(key.agent_id()).ok().map(|m| m.info().context_window);
+        let window = shared.models().info_for_run(key.agent_id(), None).map(|info| info.context_window);
         let window = window.map(|w| format!(" of {w}")).unwrap_or_default();
         lines.push(format!("Context: {}{window} tokens", session.context_tokens));
         lines.push(format!(

@@ -5,9 +5,10 @@ mod receive;
 mod telegram;
 
 use crate::lifecycle::Lifecycle;
+use crate::secrets::Secrets;
 use crate::shared::Shared;
 use channels::{ChannelStatus, SendError, SendErrorKind};
-use config::{Config, Env};
+use config::Config;
 use model::{Outbound, SharedClock};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
@@ -31,6 +32,9 @@ pub(crate) struct Channels {
     state: Mutex<State>,
 }
 
+/// Accounts as a configuration wants them, made and not used yet.
+pub(crate) struct Wanted(State);
+
 #[derive(Default)]
 struct State {
     telegram: Option<Arc<TelegramAccount>>,
@@ -52,11 +56,11 @@ struct Receiving {
 }
 
 impl State {
-    fn configured(config: &Config, env: &Env, clock: &SharedClock) -> Self {
+    fn configured(config: &Config, secrets: &Secrets, clock: &SharedClock) -> Self {
         let Some(telegram) = config.channels.telegram.as_ref().filter(|t| t.enabled) else {
             return Self::default();
         };
-        match telegram::account(telegram, env, clock) {
+        match telegram::account(telegram, secrets, clock) {
             Ok(account) => Self { telegram: Some(Arc::new(account)), ..Self::default() },
             Err(problem) => {
                 tracing::error!(channel = TELEGRAM, %problem, "the channel is off");
@@ -81,9 +85,14 @@ impl State {
 }
 
 impl Channels {
-    /// Builds what is configured. A channel that cannot be built is reported and left out; the rest works.
-    pub(crate) fn from_config(config: &Config, env: &Env, clock: &SharedClock) -> Self {
-        Self { state: Mutex::new(State::configured(config, env, clock)) }
+    /// Makes what is configured. A channel that cannot be made is reported and left out; the rest works.
+    pub(crate) fn wanted(config: &Config, secrets: &Secrets, clock: &SharedClock) -> Wanted {
+        Wanted(State::configured(config, secrets, clock))
+    }
+
+    /// The channels at the start.
+    pub(crate) fn new(wanted: Wanted) -> Self {
+        Self { state: Mutex::new(wanted.0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -170,8 +179,7 @@ impl Channels {
 
     /// Takes up another configuration. An account that is the same goes on as it was; another one takes its place, and
     /// one that an operator has stopped stays so.
-    pub(crate) fn configure(&self, shared: &Arc<Shared>, config: &Config, env: &Env) {
-        let wanted = State::configured(config, env, &shared.clock);
+    pub(crate) fn configure(&self, shared: &Arc<Shared>, Wanted(wanted): Wanted) {
         let mut state = self.state();
         let same = match (&state.telegram, &wanted.telegram) {
             (Some(now), Some(wanted)) => now.is(wanted),

@@ -1,6 +1,7 @@
 //! Which provider has a key, and where from. The keys themselves stay where they are: nothing here is one.
 
-use super::{Models, profile_of};
+use super::{Models, profile_of, profiles};
+use crate::secrets;
 use config::{SecretInput, SecretOrigin};
 use std::collections::BTreeSet;
 
@@ -33,10 +34,12 @@ impl Models {
     /// # Errors
     /// The file with the keys cannot be read.
     pub(crate) fn auth(&self) -> Result<Vec<ProviderAuth>, String> {
-        if self.fixed.is_some() {
+        let own = self.name_for(self.config.agents.default_id());
+        if own.is_some_and(|name| self.fixed(&name).is_some()) {
             return Ok(Vec::new());
         }
-        let profiles = self.profiles()?;
+        // As it is now: who needs a key that was not there looks into the file again.
+        let profiles = profiles(secrets::profiles(&self.config, &self.paths))?;
         let mut names: BTreeSet<&str> = self.config.models.providers.keys().map(String::as_str).collect();
         let agents = std::iter::once(self.config.agents.default_id());
         let agents = agents.chain(self.config.agents.list.iter().map(|agent| agent.id.as_str()));

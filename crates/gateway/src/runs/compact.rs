@@ -67,7 +67,9 @@ async fn compact(
     keep: Keep,
 ) -> Result<Done, String> {
     let key = &session.key;
-    let model = shared.models().for_run(key.agent_id(), session.model_choice.as_deref())?;
+    let model = shared.models();
+    let choice = session.model_choice.as_deref();
+    let model = model.for_turn(|models| models.for_run(key.agent_id(), choice)).await?;
     let entries = shared.store.context(key).await.map_err(|e| e.to_string())?;
     let limits = Limits { turn_deadline: shared.settings().turn_deadline, ..Limits::default() };
     let setup = TurnSetup {

@@ -190,8 +190,8 @@ fn payload(
     let (run, usage) = (&begun.run, &outcome.usage);
     let payloads =
         if outcome.reply.is_empty() { json!([]) } else { json!([{"text": outcome.reply, "mediaUrl": null}]) };
-    let model = begun.current.models.for_run(key.agent_id(), run.model_choice.as_deref()).ok();
-    let info = model.as_ref().map(|m| m.info());
+    let info = begun.current.models.info_for_run(key.agent_id(), run.model_choice.as_deref());
+    let info = info.as_ref();
     let (word, summary) = match status {
         RunStatus::Done | RunStatus::Running => ("ok", "completed"),
         RunStatus::Failed => ("error", "failed"),

@@ -204,10 +204,10 @@ impl Host for GatewayHost {
                     code: "INVALID_REQUEST".into(),
                     message: format!("no session {key}; sessions_list names those that there are"),
                 })?;
-            let model = shared.models().for_run(key.agent_id(), session.model_choice.as_deref()).ok();
-            let window = model.as_ref().map(|m| m.info().context_window);
+            let model = shared.models().info_for_run(key.agent_id(), session.model_choice.as_deref());
+            let window = model.as_ref().map(|m| m.context_window);
             Ok(json!({
-                "key": key, "model": model.as_ref().map(|m| format!("{}/{}", m.info().provider, m.info().id)),
+                "key": key, "model": model.as_ref().map(|m| format!("{}/{}", m.provider, m.id)),
                 "contextTokens": session.context_tokens, "contextWindow": window,
                 "inputTokens": session.usage.input, "outputTokens": session.usage.output,
                 "costUsd": session.usage.cost, "messages": session.message_count,

@@ -4,6 +4,7 @@ use super::events::{COALESCE, RunEvents};
 use super::transcript::{RunTranscript, speaker, system_message, user_message};
 use super::{Turn, Work, dispatch, finish};
 use crate::current::Current;
+use crate::models::Models;
 use crate::shared::Shared;
 use agent::prompt::{PromptInput, system_prompt};
 use agent::queue::Submission;
@@ -145,11 +146,11 @@ async fn answer(
     let settings = &begun.current.settings;
     let directives = begun.run.directives.clone().unwrap_or_default();
     // What the call asks for goes before what was chosen for the session.
-    let model = match &directives.model {
-        Some(name) => begun.current.models.named(name),
-        None => begun.current.models.for_run(key.agent_id(), begun.run.model_choice.as_deref()),
+    let get = |models: &Models| match &directives.model {
+        Some(name) => models.named(name),
+        None => models.for_run(key.agent_id(), begun.run.model_choice.as_deref()),
     };
-    let model = match model {
+    let model = match begun.current.models.for_turn(get).await {
         Ok(model) => model,
         Err(message) => return failed(message),
     };

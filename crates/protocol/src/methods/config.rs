@@ -47,7 +47,7 @@ const CHANGED: &[&str] = &[
 ];
 
 /// Why a change is refused.
-const REFUSED: &[&str] = &["CONFIG_CONFLICT", "CONFIG_INCLUDED"];
+const REFUSED: &[&str] = &["CONFIG_CONFLICT", "CONFIG_INCLUDED", "CONFIG_SECRETS"];
 
 const SET: Shape = Shape { fields: &[req("raw", Kind::Filled), opt("baseHash", Kind::Name)], ignored: &[] };
 

@@ -118,10 +118,18 @@ fn edit(ctx: &Context, how: &How, change: Change) -> Result<Edited, Failure> {
 fn say(ctx: &Context, how: &How, edited: &Edited, path: &str) -> Result<(), Failure> {
     let file = edited.loaded.file.display().to_string();
     let about: Vec<_> = edited.loaded.warnings.iter().filter(|w| w.path.starts_with(path)).cloned().collect();
-    let needing = |kind: ReloadKind| -> Vec<&String> {
-        edited.changed.iter().filter(|path| config::reload_kind(path) == kind).collect()
-    };
-    let (restart, live) = (needing(ReloadKind::Restart), needing(ReloadKind::Hot));
+    let config = &edited.loaded.config;
+    let off = config.gateway.reload == config::ReloadMode::Off;
+    let (mut restart, mut live) = (Vec::new(), Vec::new());
+    for path in &edited.changed {
+        match config.reload_kind(path, &ctx.env) {
+            ReloadKind::Restart => restart.push(path.as_str()),
+            // Everything waits for the next start.
+            ReloadKind::Hot if off => restart.push(path.as_str()),
+            ReloadKind::Hot => live.push(path.as_str()),
+            ReloadKind::None => {}
+        }
+    }
     let report = json!({
         "ok": true, "path": file, "hash": edited.loaded.hash, "dryRun": how.dry_run, "changedPaths": edited.changed,
         "live": live, "restartNeeded": !restart.is_empty(), "restart": restart, "warnings": super::issues(&about),
@@ -135,14 +143,26 @@ fn say(ctx: &Context, how: &How, edited: &Edited, path: &str) -> Result<(), Fail
             (false, false) => format!("changed in {file}: {changed}"),
         });
         if !edited.changed.is_empty() && !how.dry_run {
-            lines.push(match (restart.is_empty(), live.is_empty()) {
-                (false, _) => "a running gateway takes it up when it is started again".to_owned(),
-                (true, false) => "a running gateway takes it up by itself".to_owned(),
-                (true, true) => "a running gateway does not go by it".to_owned(),
-            });
+            lines.push(taken_up(&live, &restart));
         }
         lines.join("\n")
     })
+}
+
+/// When a running gateway goes by what changed.
+fn taken_up(live: &[&str], restart: &[&str]) -> String {
+    // A secret that cannot be had, say, is for the gateway to find out.
+    let itself = "by itself, unless its log says why not";
+    match (live, restart) {
+        ([], []) => "a running gateway does not go by it".to_owned(),
+        (_, []) => format!("a running gateway takes it up {itself}"),
+        ([], _) => "a running gateway takes it up when it is started again".to_owned(),
+        _ => format!(
+            "a running gateway takes up {} {itself}, and {} when it is started again",
+            live.join(", "),
+            restart.join(", ")
+        ),
+    }
 }
 
 fn value_of(args: &SetArgs) -> Result<Value, Failure> {

@@ -77,8 +77,7 @@ pub(super) fn print(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
 fn block(out: &Output, facts: &Facts) -> String {
     let Facts { url, state, config, auth, origin, model, choose, channels, broken, notices, log } = facts;
     let none = || {
-        let how =
-            format!("none; choose one with: {choose} (or openai/…, ollama/…), and start the gateway again");
+        let how = format!("none; choose one with: {choose} (or openai/…, ollama/…)");
         out.paint(Tone::Warn, &how)
     };
     let mut rows = vec![

@@ -89,7 +89,7 @@ async fn serve(
     let config_exists = loaded.exists;
     let options = GatewayOptions {
         paths: ctx.paths.clone(),
-        model_override: demo_model(ctx, &loaded),
+        model_fallback: demo_model(ctx),
         loaded,
         env: ctx.env.clone(),
         port: args.port,
@@ -204,14 +204,9 @@ fn log_levels(args: &RunArgs, ctx: &Context, logging: &Logging) -> ConfigHook {
     })
 }
 
-/// In the development profile, a gateway without a model gets the rule-based one.
-fn demo_model(ctx: &Context, loaded: &Loaded) -> Option<Arc<dyn llm::Model>> {
-    let agents = &loaded.config.agents;
-    let without = agents.model(agents.default_id()).primary.is_none();
-    if ctx.paths.dev && without {
-        return Some(Arc::new(llm::DemoModel::with_clock(ctx.clock.clone())));
-    }
-    None
+/// In the development profile, agents without a model get the rule-based one.
+fn demo_model(ctx: &Context) -> Option<Arc<dyn llm::Model>> {
+    ctx.paths.dev.then(|| -> Arc<dyn llm::Model> { Arc::new(llm::DemoModel::with_clock(ctx.clock.clone())) })
 }
 
 /// SIGINT and SIGTERM.

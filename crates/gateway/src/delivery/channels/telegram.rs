@@ -1,8 +1,8 @@
 //! The Telegram account.
 
 use super::DEFAULT_ACCOUNT;
+use crate::secrets::{self, Secrets};
 use channels::{Telegram, TelegramConfig};
-use config::Env;
 use model::{ExposeSecret, SharedClock};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -40,10 +40,10 @@ impl TelegramAccount {
 /// What is missing or wrong, and what to do.
 pub(super) fn account(
     config: &config::TelegramConfig,
-    env: &Env,
+    secrets: &Secrets,
     clock: &SharedClock,
 ) -> Result<TelegramAccount, String> {
-    let token = config.token(env).map_err(|e| e.to_string())?.ok_or_else(|| {
+    let token = secrets.get(secrets::TELEGRAM)?.ok_or_else(|| {
         "channels.telegram is enabled and has no token; set channels.telegram.botToken (from @BotFather) or \
          TELEGRAM_BOT_TOKEN, or set channels.telegram.enabled to false"
             .to_owned()

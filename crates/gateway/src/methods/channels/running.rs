@@ -3,6 +3,7 @@
 
 use crate::delivery::channels::{DEFAULT_ACCOUNT, TELEGRAM};
 use crate::methods::{Answer, Call};
+use crate::reload;
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::json;
@@ -38,6 +39,10 @@ fn account(call: &mut Call, method: &str) -> Result<String, ErrorShape> {
 }
 
 pub(super) async fn start(mut call: Call) -> Answer {
+    if !call.shared.channels.broken().is_empty() {
+        // Its token may be there by now.
+        reload::secrets_again(&call.shared).await;
+    }
     let account = account(&mut call, "channels.start")?;
     let started = call.shared.channels.start(&call.shared);
     tracing::info!(channel = TELEGRAM, by = %call.conn.id(), "the channel is started");

@@ -5,7 +5,7 @@
 
 use super::get::diagnostics;
 use crate::methods::{Answer, Call};
-use crate::reload::{self, Applied};
+use crate::reload::{self, Applied, Unready};
 use crate::shared::Shared;
 use config::{Base, Change, ConfigError, EditError, Edited, Editor, Loaded};
 use protocol::ErrorShape;
@@ -51,6 +51,12 @@ async fn handle(mut call: Call, method: &'static str, kind: &'static str) -> Ans
             "config base hash required; re-run config.get and retry with baseHash",
         ));
     }
+    // What could not be taken up is not written, either.
+    let Edited { loaded, changed, .. } = edit(&shared, change.clone(), p.base_hash.clone(), true).await?;
+    let ready = match changed.is_empty() {
+        true => None,
+        false => Some(reload::prepare(&shared, loaded).await.map_err(|error| unready(&error))?),
+    };
     let Edited { loaded, changed, .. } = edit(&shared, change, p.base_hash, false).await?;
     let mut answer = json!({
         "ok": true,
@@ -65,7 +71,11 @@ async fn handle(mut call: Call, method: &'static str, kind: &'static str) -> Ans
         return Ok(answer.into());
     }
     let path = answer["path"].clone();
-    let applied = take_up(&shared, loaded).await?;
+    let applied = match ready.filter(|ready| ready.revision == loaded.revision) {
+        Some(ready) => reload::take_up(&shared, ready),
+        // Somebody else's change came in between, and is in the file too.
+        None => take_up(&shared, loaded).await?,
+    };
     answer["applied"] = json!(applied.live);
     answer["restart"] = json!({"required": !applied.restart.is_empty(), "paths": applied.restart});
     answer["sentinel"] = json!({"persisted": false, "payload": {
@@ -112,13 +122,29 @@ pub(in crate::methods) async fn edit(
 /// Makes what was written the configuration that counts. The gate is held by who calls.
 ///
 /// # Errors
-/// It takes longer than it may.
+/// It cannot count, or takes longer than it may.
 pub(in crate::methods) async fn take_up(shared: &Arc<Shared>, loaded: Loaded) -> Result<Applied, ErrorShape> {
-    reload::take_up(shared, loaded).await.map_err(|problem| {
+    let ready = reload::prepare(shared, loaded).await.map_err(|error| {
         ErrorShape::unavailable(format!(
-            "{problem}; the change is written, and config.get shows whether it counts"
+            "{error}; the change is written, and config.get shows whether it counts"
         ))
-    })
+    })?;
+    Ok(reload::take_up(shared, ready))
+}
+
+/// Why a configuration could not be taken up; nothing was written.
+fn unready(error: &Unready) -> ErrorShape {
+    match error {
+        Unready::Secrets(failures) => {
+            let issue = |(place, problem): &(String, String)| json!({"path": place, "message": problem});
+            let issues: Vec<_> = failures.iter().map(issue).collect();
+            ErrorShape::invalid(format!("{error}; nothing was changed"))
+                .with_details(json!({"code": "CONFIG_SECRETS", "issues": issues}))
+        }
+        Unready::Failed(problem) => {
+            ErrorShape::unavailable(format!("{problem}; nothing was changed")).retryable()
+        }
+    }
 }
 
 /// Why nothing was changed. None of it holds a secret.

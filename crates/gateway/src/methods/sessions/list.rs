@@ -86,7 +86,7 @@ pub(crate) fn defaults(shared: &Shared) -> Value {
         Some((provider, model)) => (Some(provider), Some(model)),
         None => (None, None),
     };
-    let window = current.models.for_agent(agent).ok().map(|m| m.info().context_window);
+    let window = current.models.info_for_run(agent, None).map(|info| info.context_window);
     json!({"modelProvider": provider, "model": model, "contextTokens": window})
 }
 

@@ -124,8 +124,8 @@ fn brief(call: &Call, session: &store::Session) -> Value {
         "totalTokensFresh": session.context_is_fresh,
         "model": session.model,
     });
-    if let Ok(model) = shared.models().for_run(session.key.agent_id(), session.model_choice.as_deref()) {
-        let window = model.info().context_window;
+    let info = shared.models().info_for_run(session.key.agent_id(), session.model_choice.as_deref());
+    if let Some(window) = info.map(|info| info.context_window) {
         out["contextTokens"] = json!(window);
         out["remainingTokens"] = json!(window.saturating_sub(used));
         out["percentUsed"] = json!((used.saturating_mul(100) / window.max(1)).min(100));
