@@ -153,16 +153,18 @@ async fn a_shell_that_nobody_comes_back_to_ends() {
 
 /// More than the 50 MiB after which a client that does not read is closed, were they queued.
 const FLOOD: usize = 60_000_000;
+/// More than is queued of a terminal, and through long before a write that hangs is given up (30 s), on a slow machine too.
+const SMALLER: usize = 4_000_000;
 
 /// Prints very much, leaves a file and says that it is through.
-async fn flood(operator: &mut Raw, id: &str, done: &Path) {
+async fn flood(operator: &mut Raw, id: &str, bytes: usize, done: &Path) {
     let flood =
-        format!("head -c {FLOOD} /dev/zero | tr '\\0' x; echo > {}; echo $((1+1))through\n", done.display());
+        format!("head -c {bytes} /dev/zero | tr '\\0' x; echo > {}; echo $((1+1))through\n", done.display());
     input(operator, id, &flood).await;
 }
 
 /// Reads until all of that has come.
-async fn read_flood(operator: &mut Raw) {
+async fn read_flood(operator: &mut Raw, bytes: usize) {
     let (mut printed, mut end) = (0, String::new());
     while !end.contains("2through") {
         let (at, event) = operator.event(0, |e| e["event"] == "terminal.data").await;
@@ -171,7 +173,7 @@ async fn read_flood(operator: &mut Raw) {
         end = end.split_off(end.len().saturating_sub(20)) + data;
         operator.events.truncate(at);
     }
-    assert!(printed >= FLOOD, "{printed}");
+    assert!(printed >= bytes, "{printed}");
 }
 
 #[tokio::test]
@@ -206,15 +208,15 @@ async fn a_client_that_does_not_read_holds_up_its_own_program_alone() {
     let (done, others) = (gateway.state_dir().join("done"), gateway.state_dir().join("others"));
     let mut slow = Raw::connected(gateway.port(), &Ask::operator()).await;
     let id = open(&mut slow).await;
-    flood(&mut slow, &id, &done).await;
-    // Another program that prints as much gets through meanwhile, as it has a reader.
+    flood(&mut slow, &id, FLOOD, &done).await;
+    // Another program gets through meanwhile, as it has a reader.
     let mut other = Raw::connected(gateway.port(), &Ask::operator()).await;
     let id = open(&mut other).await;
-    flood(&mut other, &id, &others).await;
-    read_flood(&mut other).await;
+    flood(&mut other, &id, SMALLER, &others).await;
+    read_flood(&mut other, SMALLER).await;
     assert!(!done.exists(), "the first one waits for its reader");
     // Once that reads, all of it comes, and it was never closed for being slow.
-    read_flood(&mut slow).await;
+    read_flood(&mut slow, FLOOD).await;
     gateway.stop().await;
 }
 
