@@ -167,7 +167,7 @@ mod tests {
         });
         let looking = look(BTreeMap::from([("a.b".to_owned(), slow)]));
         let (answers, ()) = tokio::join!(looking, tokio::time::advance(LOOK_UP_WITHIN));
-        let problem = answers["a.b"].as_ref().err().expect("no answer");
+        let problem = answers["a.b"].as_ref().expect_err("no answer");
         assert_eq!(problem, "a.b was not had within 20 s; see what its file or program does");
         drop(open);
     }
