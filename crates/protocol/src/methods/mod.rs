@@ -179,6 +179,7 @@ const NODE_CALL: &[&str] = &[
     "NODE_ERROR",
     "PAIRING_CHANGED",
     "QUEUED_UNTIL_FOREGROUND",
+    "APPROVAL_MISMATCH",
     "command not allowlisted",
     "command not declared by node",
     "command not approved",
