@@ -203,6 +203,11 @@ impl FakeTelegram {
         self.inner.plan(method, Planned::After { status, body });
     }
 
+    /// The next call of `method` is not answered.
+    pub fn hang_next(&self, method: &str) {
+        self.inner.plan(method, Planned::Silence);
+    }
+
     /// How often a method was called, failed calls included.
     pub fn calls(&self, method: &str) -> u64 {
         self.inner.calls(method)

@@ -47,8 +47,14 @@ pub(super) async fn call_via(
         Err(why) => return reply(Err((400, format!("Bad Request: {why}")))),
     };
     let planned = inner.enter(&method, &params);
-    if let Some(Planned::Instead { status, body }) = planned {
-        return raw(status, body);
+    match planned {
+        Some(Planned::Instead { status, body }) => return raw(status, body),
+        // Until the caller goes, or the platform does.
+        Some(Planned::Silence) => {
+            cancel.cancelled().await;
+            return raw(503, json!({}));
+        }
+        _ => {}
     }
     let answer = match method.as_str() {
         "getme" => Ok(json!({ "id": BOT_ID, "is_bot": true, "first_name": "Fake", "username": BOT_USERNAME,

@@ -56,6 +56,8 @@ pub(super) enum Planned {
     Instead { status: u16, body: Value },
     /// After the call took effect.
     After { status: u16, body: Value },
+    /// No effect, and no answer.
+    Silence,
 }
 
 #[derive(Default)]
