@@ -13,6 +13,7 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
+use tracing_subscriber::filter::LevelFilter;
 
 /// One always-on gateway for an agent: its server, its nodes, and the commands that talk to it.
 #[derive(Debug, Parser)]
@@ -62,15 +63,15 @@ pub(crate) enum LogLevel {
 }
 
 impl LogLevel {
-    /// The level's name for the log filter.
-    pub(crate) fn directive(self) -> &'static str {
+    /// What of the log is shown.
+    pub(crate) fn filter(self) -> LevelFilter {
         match self {
-            LogLevel::Silent => "off",
-            LogLevel::Error => "error",
-            LogLevel::Warn => "warn",
-            LogLevel::Info => "info",
-            LogLevel::Debug => "debug",
-            LogLevel::Trace => "trace",
+            LogLevel::Silent => LevelFilter::OFF,
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Trace => LevelFilter::TRACE,
         }
     }
 }

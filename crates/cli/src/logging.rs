@@ -12,7 +12,7 @@ use model::SharedClock;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -20,7 +20,7 @@ use tracing_subscriber::{Layer, Registry};
 use writer::Writer;
 
 /// Libraries that say much and mean little below `warn`.
-const QUIET: &[&str] = &["hyper", "h2", "reqwest", "rustls", "tungstenite", "tokio_tungstenite", "mio"];
+const QUIET: &[&str] = &["hyper", "reqwest", "rustls", "tungstenite", "tokio_tungstenite", "mio"];
 
 /// What to log where.
 pub(crate) struct LogOptions {
@@ -55,8 +55,8 @@ pub(crate) struct Logging {
 /// How much goes where, while the program runs.
 #[derive(Clone)]
 pub(crate) struct Levels {
-    set_console: Arc<dyn Fn(EnvFilter) + Send + Sync>,
-    set_file: Arc<dyn Fn(EnvFilter) + Send + Sync>,
+    set_console: Arc<dyn Fn(Targets) + Send + Sync>,
+    set_file: Arc<dyn Fn(Targets) + Send + Sync>,
 }
 
 impl Levels {
@@ -68,7 +68,7 @@ impl Levels {
 }
 
 /// The filter whose handle this is; one that is gone belongs to a log that has ended.
-fn setter<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Arc<dyn Fn(EnvFilter) + Send + Sync> {
+fn setter<S: 'static>(handle: reload::Handle<Targets, S>) -> Arc<dyn Fn(Targets) + Send + Sync> {
     Arc::new(move |filter| {
         if let Err(error) = handle.reload(filter) {
             tracing::warn!(%error, "the log goes on with its level");
@@ -128,16 +128,13 @@ fn init(subscriber: impl SubscriberInitExt) -> Result<(), Failure> {
         .map_err(|e| Failure::new(Exit::Failed, "LOGGING", format!("cannot start logging: {e}")))
 }
 
-fn filter(level: LogLevel) -> EnvFilter {
-    EnvFilter::new(directives(level))
-}
-
-fn directives(level: LogLevel) -> String {
-    let own = level.directive();
-    let quiet =
-        if matches!(level, LogLevel::Silent | LogLevel::Error | LogLevel::Trace) { own } else { "warn" };
-    let rest: Vec<String> = QUIET.iter().map(|name| format!(",{name}={quiet}")).collect();
-    format!("{own}{}", rest.concat())
+fn filter(level: LogLevel) -> Targets {
+    let own = level.filter();
+    let quiet = match level {
+        LogLevel::Silent | LogLevel::Error | LogLevel::Trace => own,
+        LogLevel::Warn | LogLevel::Info | LogLevel::Debug => LevelFilter::WARN,
+    };
+    Targets::new().with_default(own).with_targets(QUIET.iter().map(|name| (*name, quiet)))
 }
 
 impl From<config::LogLevel> for LogLevel {
@@ -156,11 +153,21 @@ impl From<config::LogLevel> for LogLevel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tracing::Level;
 
     #[test]
     fn libraries_are_quieter_than_the_program() {
-        assert!(directives(LogLevel::Debug).starts_with("debug,hyper=warn"));
-        assert!(directives(LogLevel::Error).starts_with("error,hyper=error"));
-        assert!(directives(LogLevel::Silent).starts_with("off,hyper=off"));
+        for (level, target, shown, hidden) in [
+            (LogLevel::Debug, "gateway::start", Level::DEBUG, Level::TRACE),
+            (LogLevel::Debug, "hyper::client", Level::WARN, Level::INFO),
+            (LogLevel::Error, "hyper", Level::ERROR, Level::WARN),
+        ] {
+            assert!(filter(level).would_enable(target, &shown), "{target} {shown}");
+            assert!(!filter(level).would_enable(target, &hidden), "{target} {hidden}");
+        }
+        for target in ["gateway", "hyper"] {
+            assert!(!filter(LogLevel::Silent).would_enable(target, &Level::ERROR), "{target}");
+            assert!(filter(LogLevel::Trace).would_enable(target, &Level::TRACE), "{target}");
+        }
     }
 }

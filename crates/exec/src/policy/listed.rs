@@ -5,7 +5,7 @@
 
 use super::analysis::Step;
 use super::{AllowEntry, glob};
-use regex::bytes::RegexBuilder;
+use regex_lite::RegexBuilder;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
@@ -79,9 +79,9 @@ fn names_arguments(entry: &AllowEntry, step: &Step, hash: &str) -> bool {
         return false;
     }
     let subject = if pattern.contains('\0') { divided(&step.arguments) } else { step.arguments.join(" ") };
-    // Without Unicode classes, as in the language that these patterns are written for.
-    let regex = RegexBuilder::new(pattern).unicode(false).size_limit(MAX_REGEX_BYTES).build();
-    regex.is_ok_and(|r| r.is_match(subject.as_bytes()))
+    // Its classes are ASCII's, as in the language that these patterns are written for.
+    let regex = RegexBuilder::new(pattern).size_limit(MAX_REGEX_BYTES).build();
+    regex.is_ok_and(|r| r.is_match(&subject))
 }
 
 fn names_all_arguments(entry: &AllowEntry, step: &Step) -> bool {
