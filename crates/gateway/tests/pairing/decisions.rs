@@ -116,6 +116,11 @@ async fn an_operator_gives_away_no_scope_that_it_lacks() {
     let mut lesser = Raw::connected(port, &Ask::operator().scopes(&["operator.pairing"])).await;
     let error = lesser.fails("device.pair.approve", request.clone()).await;
     assert_eq!((&error["code"], &error["details"]["code"]), (&json!("FORBIDDEN"), &json!("MISSING_SCOPE")));
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("device pairing approval denied: missing scope: "),
+        "clients look for it: {message}"
+    );
     let mut owner = Raw::connected(port, &Ask::operator()).await;
     owner.call("device.pair.approve", request).await;
 

@@ -35,6 +35,12 @@ fn unknown(request_id: &str) -> ErrorShape {
     request::unknown(request_id, "device.pair.list")
 }
 
+/// Begins with the words by which OpenClaw's command line knows that it is to ask again as an administrator.
+fn denied(missing: &str, required: &[&str]) -> ErrorShape {
+    let refusal = ErrorShape::missing_scope(missing, required);
+    ErrorShape { message: format!("device pairing approval denied: {}", refusal.message), ..refusal }
+}
+
 /// Nobody gives away what they do not have: approving takes the scopes that are asked for, and those that the device has
 /// already, since it may get a new token for them.
 pub(super) async fn approve(mut call: Call) -> Answer {
@@ -51,7 +57,7 @@ pub(super) async fn approve(mut call: Call) -> Answer {
     let had = known.iter().flat_map(|device| &device.scopes).map(String::as_str);
     required.extend(had.filter(|scope| !request.ask.scopes.iter().any(|asked| asked == scope)));
     if let Some(missing) = required.iter().find(|s| !covers_name(own, s)) {
-        return Err(ErrorShape::missing_scope(missing, &required));
+        return Err(denied(missing, &required));
     }
     // The request's content is fixed under its id, so what was checked above is what is approved here.
     let approved =
