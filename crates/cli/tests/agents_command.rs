@@ -5,22 +5,15 @@
 #[path = "support/live.rs"]
 mod live;
 mod support;
+#[path = "support/world.rs"]
+mod world;
 
-use live::{Gateway, Places, config};
 use serde_json::{Value, json};
-use support::Home;
-use testkit::fake_model::FakeModel;
-use testkit::fake_telegram::FakeTelegram;
+use world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn agents_are_made_and_deleted_where_somebody_is_sure() {
-    let telegram = FakeTelegram::start("123:abc").await;
-    let model = FakeModel::start().await;
-    let (url, root) = (model.url(), telegram.url());
-    let dm = r#"dmPolicy: "pairing", allowFrom: []"#;
-    let places = Places { model: &url, api: "openai-completions", telegram: &root, dm, more: "" };
-    let home = Home::with_config(&config(&places));
-    let gateway = Gateway::start(&home);
+    let World { telegram: _telegram, model: _model, home, gateway } = World::start().await;
     let place = tempfile::tempdir().unwrap();
     let work = place.path().join("work");
     let made = gateway.json(

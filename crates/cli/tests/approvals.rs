@@ -5,37 +5,16 @@
 #[path = "support/live.rs"]
 mod live;
 mod support;
+#[path = "support/world.rs"]
+mod world;
 
 use client::{ClientDescription, ConnectOptions, Connection};
-use live::{Gateway, Node, Places, TOKEN, config};
+use live::{Node, TOKEN};
 use serde_json::{Value, json};
-use support::{Home, Ran};
-use testkit::fake_model::FakeModel;
-use testkit::fake_telegram::FakeTelegram;
-
-struct World {
-    _telegram: FakeTelegram,
-    model: FakeModel,
-    home: Home,
-    gateway: Gateway,
-}
+use support::Home;
+use world::World;
 
 impl World {
-    async fn start() -> Self {
-        let (telegram, model) = (FakeTelegram::start("123:abc").await, FakeModel::start().await);
-        let (url, root) = (model.url(), telegram.url());
-        let places = Places {
-            model: &url,
-            api: "openai-completions",
-            telegram: &root,
-            dm: r#"dmPolicy: "pairing", allowFrom: []"#,
-            more: "",
-        };
-        let home = Home::with_config(&config(&places));
-        let gateway = Gateway::start(&home);
-        Self { _telegram: telegram, model, home, gateway }
-    }
-
     /// An operator who stays connected and may decide; without one nobody is asked.
     async fn approver(&self) -> Connection {
         let url = format!("ws://127.0.0.1:{}", self.gateway.port);
@@ -44,14 +23,6 @@ impl World {
         options.role = "operator".into();
         options.scopes = vec!["operator.approvals".into()];
         Connection::open(&options).await.unwrap()
-    }
-
-    fn run(&self, args: &[&str]) -> Ran {
-        self.gateway.run(&self.home, args)
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        self.gateway.json(&self.home, args)
     }
 }
 

@@ -5,27 +5,15 @@
 #[path = "support/live.rs"]
 mod live;
 mod support;
+#[path = "support/world.rs"]
+mod world;
 
-use live::{Gateway, Places, config};
 use serde_json::json;
-use support::Home;
-use testkit::fake_model::FakeModel;
-use testkit::fake_telegram::FakeTelegram;
+use world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_is_added_run_looked_at_and_removed() {
-    let telegram = FakeTelegram::start("123:abc").await;
-    let model = FakeModel::start().await;
-    let (url, root) = (model.url(), telegram.url());
-    let dm = r#"dmPolicy: "pairing", allowFrom: []"#;
-    let home = Home::with_config(&config(&Places {
-        model: &url,
-        api: "openai-completions",
-        telegram: &root,
-        dm,
-        more: "",
-    }));
-    let gateway = Gateway::start(&home);
+    let World { telegram: _telegram, model: _model, home, gateway } = World::start().await;
     let added = gateway.json(
         &home,
         &[

@@ -5,47 +5,20 @@
 #[path = "support/live.rs"]
 mod live;
 mod support;
+#[path = "support/world.rs"]
+mod world;
 
-use live::{Gateway, Node, PATIENCE, Places, Program, TOKEN, config};
+use live::{Gateway, Node, PATIENCE, Program, TOKEN};
 use serde_json::{Value, json};
 use support::Home;
-use testkit::fake_model::FakeModel;
-use testkit::fake_telegram::FakeTelegram;
-
-const DM: &str = r#"dmPolicy: "pairing", allowFrom: []"#;
-
-/// Everything that the commands need.
-struct World {
-    telegram: FakeTelegram,
-    model: FakeModel,
-    home: Home,
-    gateway: Gateway,
-}
+use world::World;
 
 impl World {
-    async fn start() -> Self {
-        Self::with("").await
-    }
-
-    async fn with(more: &str) -> Self {
-        let telegram = FakeTelegram::start("123:abc").await;
-        let model = FakeModel::start().await;
-        let (url, root) = (model.url(), telegram.url());
-        let places = Places { model: &url, api: "openai-completions", telegram: &root, dm: DM, more };
-        let home = Home::with_config(&config(&places));
-        let gateway = Gateway::start(&home);
-        Self { telegram, model, home, gateway }
-    }
-
     /// What the command prints, which must succeed.
     fn text(&self, args: &[&str]) -> String {
         let ran = self.gateway.run(&self.home, args);
         assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
         ran.out
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        self.gateway.json(&self.home, args)
     }
 }
 
@@ -155,7 +128,7 @@ async fn a_node_is_approved_listed_described_and_called() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_is_not_let_in_by_itself_waits_for_its_approval() {
-    let world = World::with("").await;
+    let world = World::start().await;
     let port = world.gateway.port.clone();
     assert_eq!(world.gateway.program.stop("-TERM"), Some(0));
     let file = world.home.state().join("openclaw.json");

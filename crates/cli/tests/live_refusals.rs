@@ -5,11 +5,13 @@
 #[path = "support/live.rs"]
 mod live;
 mod support;
+#[path = "support/world.rs"]
+mod world;
 
-use live::{Gateway, PATIENCE, Places, TOKEN, config};
+use live::{Gateway, PATIENCE, TOKEN};
 use support::{Home, Ran};
-use testkit::fake_model::{FakeModel, Step};
-use testkit::fake_telegram::FakeTelegram;
+use testkit::fake_model::Step;
+use world::World;
 
 fn plain_home() -> Home {
     Home::with_config(&format!(r#"{{ gateway: {{ auth: {{ mode: "token", token: "{TOKEN}" }} }} }}"#))
@@ -97,18 +99,8 @@ fn a_gateway_without_a_model_answers_with_what_configures_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_that_answers_nonsense_or_refuses_is_named_to_both_ends() {
-    let telegram = FakeTelegram::start("123:abc").await;
-    let model = FakeModel::start().await;
     let dm = r#"dmPolicy: "open", allowFrom: ["*"]"#;
-    let (url, root) = (model.url(), telegram.url());
-    let home = Home::with_config(&config(&Places {
-        model: &url,
-        api: "openai-completions",
-        telegram: &root,
-        dm,
-        more: "",
-    }));
-    let gateway = Gateway::start(&home);
+    let World { telegram, model, home, gateway } = World::with("openai-completions", dm, "").await;
     let refusal = r#"{"error":{"message":"no such key"}}"#;
     model.script(vec![Step::Status(401, vec![], refusal.into()), Step::Status(401, vec![], refusal.into())]);
     let ran = gateway.run(&home, &["agent", "-m", "hi"]);
@@ -120,19 +112,9 @@ async fn a_provider_that_answers_nonsense_or_refuses_is_named_to_both_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_that_takes_too_long_is_exit_code_5() {
-    let telegram = FakeTelegram::start("123:abc").await;
-    let model = FakeModel::start().await;
-    model.script(vec![Step::Hang]);
     let dm = r#"dmPolicy: "disabled""#;
-    let (url, root) = (model.url(), telegram.url());
-    let home = Home::with_config(&config(&Places {
-        model: &url,
-        api: "openai-completions",
-        telegram: &root,
-        dm,
-        more: "",
-    }));
-    let gateway = Gateway::start(&home);
+    let World { telegram: _telegram, model, home, gateway } = World::with("openai-completions", dm, "").await;
+    model.script(vec![Step::Hang]);
     let ran = gateway.run(&home, &["agent", "-m", "hi", "--timeout", "1"]);
     assert_refused(&ran, 5, &["--timeout"]);
     model.wait_for_hang_ups(1).await;

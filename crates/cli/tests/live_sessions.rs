@@ -5,32 +5,13 @@
 #[path = "support/live.rs"]
 mod live;
 mod support;
+#[path = "support/world.rs"]
+mod world;
 
-use live::{Gateway, Places, config};
 use serde_json::{Value, json};
-use support::Home;
-use testkit::fake_model::FakeModel;
-use testkit::fake_telegram::FakeTelegram;
-
-struct World {
-    _telegram: FakeTelegram,
-    model: FakeModel,
-    home: Home,
-    gateway: Gateway,
-}
+use world::World;
 
 impl World {
-    async fn start() -> Self {
-        let telegram = FakeTelegram::start("123:abc").await;
-        let model = FakeModel::start().await;
-        let (url, root) = (model.url(), telegram.url());
-        let dm = r#"dmPolicy: "pairing", allowFrom: []"#;
-        let places = Places { model: &url, api: "openai-completions", telegram: &root, dm, more: "" };
-        let home = Home::with_config(&config(&places));
-        let gateway = Gateway::start(&home);
-        Self { _telegram: telegram, model, home, gateway }
-    }
-
     fn call(&self, method: &str, params: Value) -> Value {
         self.gateway.json(&self.home, &["gateway", "call", method, "--params", &params.to_string()])
     }

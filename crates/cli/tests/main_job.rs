@@ -7,11 +7,11 @@
 #[path = "support/live.rs"]
 mod live;
 mod support;
+#[path = "support/world.rs"]
+mod world;
 
-use live::{Gateway, Node, PATIENCE, Places, config};
-use support::Home;
-use testkit::fake_model::FakeModel;
-use testkit::fake_telegram::FakeTelegram;
+use live::{Node, PATIENCE};
+use world::{PAIRING, World};
 
 const PERSON: i64 = 4711;
 
@@ -26,12 +26,7 @@ async fn a_telegram_message_runs_a_command_on_a_node_with_an_anthropic_model() {
 }
 
 async fn main_job(api: &str) {
-    let telegram = FakeTelegram::start("123:abc").await;
-    let model = FakeModel::start().await;
-    let dm = r#"dmPolicy: "pairing", allowFrom: []"#;
-    let places = Places { model: &model.url(), api, telegram: &telegram.url(), dm, more: "" };
-    let home = Home::with_config(&config(&places));
-    let gateway = Gateway::start(&home);
+    let World { telegram, model, home, gateway } = World::with(api, PAIRING, "").await;
 
     // A stranger gets a code and nothing else.
     telegram.push_text(PERSON, PERSON, "hello");

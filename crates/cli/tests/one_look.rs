@@ -5,28 +5,17 @@
 #[path = "support/live.rs"]
 mod live;
 mod support;
+#[path = "support/world.rs"]
+mod world;
 
-use live::{Gateway, Places, TOKEN, config};
+use live::TOKEN;
 use serde_json::{Value, json};
 use support::{Home, free_port};
-use testkit::fake_model::FakeModel;
-use testkit::fake_telegram::FakeTelegram;
-
-/// A gateway with a model and Telegram, and its home.
-async fn world() -> (FakeTelegram, FakeModel, Home, Gateway) {
-    let telegram = FakeTelegram::start("123:abc").await;
-    let model = FakeModel::start().await;
-    let (url, root) = (model.url(), telegram.url());
-    let dm = r#"dmPolicy: "pairing", allowFrom: []"#;
-    let places = Places { model: &url, api: "openai-completions", telegram: &root, dm, more: "" };
-    let home = Home::with_config(&config(&places));
-    let gateway = Gateway::start(&home);
-    (telegram, model, home, gateway)
-}
+use world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn agents_models_channels_and_presence_are_listed() {
-    let (_telegram, _model, home, gateway) = world().await;
+    let World { telegram: _telegram, model: _model, home, gateway } = World::start().await;
     let agents = gateway.json(&home, &["agents", "list"]);
     assert_eq!((&agents[0]["id"], &agents[0]["isDefault"]), (&json!("main"), &json!(true)), "{agents}");
     let models = gateway.json(&home, &["models", "list"]);
@@ -55,7 +44,7 @@ async fn agents_models_channels_and_presence_are_listed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_probe_tells_every_gateway_that_could_be_meant() {
-    let (_telegram, _model, home, gateway) = world().await;
+    let World { telegram: _telegram, model: _model, home, gateway } = World::start().await;
     let here = gateway.json(&home, &["gateway", "probe"]);
     let target = &here["targets"][0];
     assert_eq!(
@@ -96,7 +85,7 @@ async fn a_probe_tells_every_gateway_that_could_be_meant() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_probe_of_a_url_asks_that_one_alone_and_says_why_it_is_not_let_in() {
-    let (_telegram, _model, home, gateway) = world().await;
+    let World { telegram: _telegram, model: _model, home, gateway } = World::start().await;
     let url = format!("ws://127.0.0.1:{}", gateway.port);
     // The home's own gateway answers, with a secret that the home has: it is not what was asked about.
     let nowhere = format!("ws://127.0.0.1:{}", free_port());
@@ -117,7 +106,7 @@ async fn a_probe_of_a_url_asks_that_one_alone_and_says_why_it_is_not_let_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_platforms_are_asked_for_a_probe_and_their_answer_is_shown() {
-    let (telegram, _model, home, gateway) = world().await;
+    let World { telegram, model: _model, home, gateway } = World::start().await;
     telegram.wait_for_calls("getUpdates", 1, live::PATIENCE).await.unwrap();
     let asked = telegram.calls("getMe");
     assert!(!gateway.run(&home, &["channels", "status"]).out.contains("probe"));
