@@ -12,7 +12,7 @@ mod listed;
 mod shell;
 
 pub use analysis::{Analysis, Place, Unclear, analyse};
-pub use document::{AgentRules, AllowEntry, Defaults, Document, ResolvedDefaults, Socket, Version};
+pub use document::{AgentRules, AllowEntry, Document, Levels, ResolvedDefaults, Socket, Version};
 pub use file::{ApprovalsError, ApprovalsFile, Snapshot};
 pub use listed::Use;
 

@@ -24,7 +24,7 @@ pub struct Document {
     pub socket: Option<Socket>,
     /// What holds where an agent says nothing.
     #[serde(default)]
-    pub defaults: Defaults,
+    pub defaults: Levels,
     /// By agent; `*` holds for all.
     #[serde(default)]
     pub agents: BTreeMap<String, AgentRules>,
@@ -78,7 +78,7 @@ impl std::fmt::Debug for Socket {
 /// Levels; those that are not there say nothing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Defaults {
+pub struct Levels {
     /// How much may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security: Option<Security>,
@@ -100,27 +100,15 @@ pub struct Defaults {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentRules {
-    /// How much may run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub security: Option<Security>,
-    /// When somebody is asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ask: Option<Ask>,
-    /// What runs when nobody answers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ask_fallback: Option<Security>,
-    /// Whether programs of skills are allowed; kept, and without effect here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub auto_allow_skills: Option<bool>,
+    /// Its levels, and what is not known here.
+    #[serde(flatten)]
+    pub levels: Levels,
     /// What needs no asking.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowlist: Vec<AllowEntry>,
     /// Tools of MCP servers that need no asking; kept, and without effect here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mcp_tools: Vec<Value>,
-    /// What is not known here.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
 /// What needs no asking.
@@ -188,7 +176,7 @@ impl Default for Document {
         Self {
             version: Version,
             socket: None,
-            defaults: Defaults::default(),
+            defaults: Levels::default(),
             agents: BTreeMap::new(),
             other: Map::new(),
         }
@@ -198,13 +186,12 @@ impl Default for Document {
 impl Document {
     /// Levels of an agent: its own, those for all agents, the defaults, in this order.
     pub(super) fn levels(&self, agent: &str) -> (Option<Security>, Option<Ask>, Option<Security>) {
-        let (own, all, rest) = (self.agents.get(agent), self.agents.get(EVERY_AGENT), &self.defaults);
-        let say = |a: &AgentRules| (a.security, a.ask, a.ask_fallback);
-        let (own, all) = (own.map(say).unwrap_or_default(), all.map(say).unwrap_or_default());
+        let agents = [self.agents.get(agent), self.agents.get(EVERY_AGENT)];
+        let ranked = || agents.into_iter().flatten().map(|rules| &rules.levels).chain([&self.defaults]);
         (
-            own.0.or(all.0).or(rest.security),
-            own.1.or(all.1).or(rest.ask),
-            own.2.or(all.2).or(rest.ask_fallback),
+            ranked().find_map(|levels| levels.security),
+            ranked().find_map(|levels| levels.ask),
+            ranked().find_map(|levels| levels.ask_fallback),
         )
     }
 
@@ -244,7 +231,7 @@ impl Document {
             self.agents.iter().find_map(|(name, rules)| {
                 let at = format!("/agents/{name}");
                 let entries = rules.allowlist.iter().enumerate();
-                first(&at, &rules.other).or_else(|| {
+                first(&at, &rules.levels.other).or_else(|| {
                     // An old property that is dropped on reading.
                     let known = |e: &AllowEntry| e.other.keys().find(|k| *k != "commandText").cloned();
                     entries.into_iter().find_map(|(i, e)| known(e).map(|k| format!("{at}/allowlist/{i}/{k}")))
