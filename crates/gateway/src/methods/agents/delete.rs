@@ -3,7 +3,7 @@
 
 use super::edit::workspace;
 use super::trash::{self, Kept};
-use crate::methods::config::change::{edit, gate, take_up};
+use crate::methods::config::change::{gate, plan};
 use crate::methods::sessions::delete::remove;
 use crate::methods::{Answer, Call, store_error};
 use crate::reload;
@@ -48,10 +48,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let (place, removed_bindings) = match workspace(&shared, &loaded, &id) {
         Some(place) => {
             let change = Change::Agent(AgentChange::Delete { id: id.clone() });
-            let edited = edit(&shared, change, None, false).await?;
-            let bindings = config::agent_bindings(&edited.before, &id);
-            take_up(&shared, edited.loaded).await?;
-            (place, bindings)
+            let (edited, _) = plan(&shared, change, None).await?.write(&shared).await?;
+            (place, config::agent_bindings(&edited.before, &id))
         }
         // A deletion that was cut short is brought to its end.
         None if has_sessions(&shared, &id).await? => {

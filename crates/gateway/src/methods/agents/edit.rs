@@ -1,7 +1,7 @@
 //! `agents.create` and `agents.update`: what the configuration says of an agent. The workspace is made before the agent is
 //! written, so that no agent is without one.
 
-use crate::methods::config::change::{edit, gate, take_up};
+use crate::methods::config::change::{gate, plan};
 use crate::methods::{Answer, Call, given};
 use crate::settings;
 use crate::shared::Shared;
@@ -105,8 +105,8 @@ fn one_line(text: &str) -> String {
 async fn write(call: &Call, id: &str, change: AgentChange) -> Result<PathBuf, ErrorShape> {
     let shared = &call.shared;
     let _gate = gate(shared).await?;
-    let planned = edit(shared, Change::Agent(change.clone()), None, true).await?;
-    let workspace = workspace(shared, &planned.loaded, id)
+    let planned = plan(shared, Change::Agent(change), None).await?;
+    let workspace = workspace(shared, &planned.edited.loaded, id)
         .ok_or_else(|| ErrorShape::invalid(format!("agent \"{id}\" not found")))?;
     match tokio::time::timeout(SEED_WITHIN, Workspace::new(&workspace).seed()).await {
         Ok(Ok(_)) => {}
@@ -119,10 +119,7 @@ async fn write(call: &Call, id: &str, change: AgentChange) -> Result<PathBuf, Er
             .retryable());
         }
     }
-    let edited = edit(shared, Change::Agent(change), None, false).await?;
-    if !edited.changed.is_empty() {
-        take_up(shared, edited.loaded).await?;
-    }
+    planned.write(shared).await?;
     Ok(workspace)
 }
 

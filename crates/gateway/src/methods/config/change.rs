@@ -5,9 +5,9 @@
 
 use super::get::diagnostics;
 use crate::methods::{Answer, Call};
-use crate::reload::{self, Applied, Unready};
+use crate::reload::{self, Applied, Ready, Unready};
 use crate::shared::Shared;
-use config::{Base, Change, ConfigError, EditError, Edited, Editor, Loaded};
+use config::{Base, Change, ConfigError, EditError, Edited, Editor};
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::json;
@@ -51,13 +51,8 @@ async fn handle(mut call: Call, method: &'static str, kind: &'static str) -> Ans
             "config base hash required; re-run config.get and retry with baseHash",
         ));
     }
-    // What could not be taken up is not written, either.
-    let Edited { loaded, changed, .. } = edit(&shared, change.clone(), p.base_hash.clone(), true).await?;
-    let ready = match changed.is_empty() {
-        true => None,
-        false => Some(reload::prepare(&shared, loaded).await.map_err(|error| unready(&error))?),
-    };
-    let Edited { loaded, changed, .. } = edit(&shared, change, p.base_hash, false).await?;
+    let planned = plan(&shared, change, p.base_hash).await?;
+    let (Edited { loaded, changed, .. }, applied) = planned.write(&shared).await?;
     let mut answer = json!({
         "ok": true,
         "path": loaded.file.display().to_string(),
@@ -66,16 +61,11 @@ async fn handle(mut call: Call, method: &'static str, kind: &'static str) -> Ans
         "changedPaths": changed,
         "warnings": diagnostics(&loaded.warnings),
     });
-    if changed.is_empty() {
+    let Some(applied) = applied else {
         answer["noop"] = json!(true);
         return Ok(answer.into());
-    }
-    let path = answer["path"].clone();
-    let applied = match ready.filter(|ready| ready.revision == loaded.revision) {
-        Some(ready) => reload::take_up(&shared, ready),
-        // Somebody else's change came in between, and is in the file too.
-        None => take_up(&shared, loaded).await?,
     };
+    let path = answer["path"].clone();
     answer["applied"] = json!(applied.live);
     answer["restart"] = json!({"required": !applied.restart.is_empty(), "paths": applied.restart});
     answer["sentinel"] = json!({"persisted": false, "payload": {
@@ -94,11 +84,62 @@ pub(in crate::methods) async fn gate(shared: &Shared) -> Result<MutexGuard<'_, (
     reload::gate(shared).await.map_err(|problem| ErrorShape::unavailable(problem).retryable())
 }
 
-/// Changes the file, or with `dry_run` says what would come of it. The gate is held by who calls.
+/// A change that can be taken up. Nothing is written yet.
+pub(in crate::methods) struct Planned {
+    change: Change,
+    base: Option<String>,
+    /// What would come of it.
+    pub(in crate::methods) edited: Edited,
+    /// `None` where nothing changes.
+    ready: Option<Ready>,
+}
+
+/// Sees what would come of a change and makes all that hangs on it: what could not be taken up is not written, either. The
+/// gate is held by who calls, until the change is written.
 ///
 /// # Errors
-/// Why nothing was changed, as clients see it.
-pub(in crate::methods) async fn edit(
+/// Why nothing is changed, as clients see it.
+pub(in crate::methods) async fn plan(
+    shared: &Arc<Shared>,
+    change: Change,
+    base: Option<String>,
+) -> Result<Planned, ErrorShape> {
+    let edited = edit(shared, change.clone(), base.clone(), true).await?;
+    let ready = match edited.changed.is_empty() {
+        true => None,
+        false => Some(reload::prepare(shared, edited.loaded.clone()).await.map_err(|error| unready(&error))?),
+    };
+    Ok(Planned { change, base, edited, ready })
+}
+
+impl Planned {
+    /// Writes it and makes it count; `None` where nothing was to be done.
+    ///
+    /// # Errors
+    /// Why nothing was changed, as clients see it; or that it is written and does not count.
+    pub(in crate::methods) async fn write(
+        self,
+        shared: &Arc<Shared>,
+    ) -> Result<(Edited, Option<Applied>), ErrorShape> {
+        let edited = edit(shared, self.change, self.base, false).await?;
+        if edited.changed.is_empty() {
+            return Ok((edited, None));
+        }
+        let ready = match self.ready.filter(|ready| ready.revision == edited.loaded.revision) {
+            Some(ready) => ready,
+            // Somebody else's change came in between, and is in the file too.
+            None => reload::prepare(shared, edited.loaded.clone()).await.map_err(|error| {
+                ErrorShape::unavailable(format!(
+                    "{error}; the change is written, and config.get shows whether it counts"
+                ))
+            })?,
+        };
+        Ok((edited, Some(reload::take_up(shared, ready))))
+    }
+}
+
+/// Changes the file, or with `dry_run` says what would come of it.
+async fn edit(
     shared: &Arc<Shared>,
     change: Change,
     base: Option<String>,
@@ -117,19 +158,6 @@ pub(in crate::methods) async fn edit(
     })?;
     let edited = edited.map_err(|error| ErrorShape::unavailable(error.to_string()))?;
     edited.map_err(|error| refusal(&error))
-}
-
-/// Makes what was written the configuration that counts. The gate is held by who calls.
-///
-/// # Errors
-/// It cannot count, or takes longer than it may.
-pub(in crate::methods) async fn take_up(shared: &Arc<Shared>, loaded: Loaded) -> Result<Applied, ErrorShape> {
-    let ready = reload::prepare(shared, loaded).await.map_err(|error| {
-        ErrorShape::unavailable(format!(
-            "{error}; the change is written, and config.get shows whether it counts"
-        ))
-    })?;
-    Ok(reload::take_up(shared, ready))
 }
 
 /// Why a configuration could not be taken up; nothing was written.
