@@ -6,6 +6,7 @@ use config::{Config, Env, Paths, SecretInput};
 use model::SecretString;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -56,6 +57,8 @@ impl Secrets {
         }
         let (own, paths) = (config.clone(), paths.clone());
         looks.insert(PROFILES.to_owned(), Arc::new(move || profiles(&own, &paths)));
+        let looks: BTreeMap<_, _> =
+            looks.into_iter().map(|(place, look)| (place.clone(), alone(place, look))).collect();
         let found = Mutex::new(look(looks.clone()).await);
         Self { looks, found, again: tokio::sync::Mutex::default() }
     }
@@ -102,6 +105,20 @@ impl Secrets {
         self.found().extend(answers);
         *last = Some(Instant::now());
     }
+}
+
+/// Asks only once at a time: one that was given up may still hold its thread, on a disk that does not answer, and must not be
+/// joined by more and more of them.
+fn alone(place: String, look: Look) -> Look {
+    let busy = AtomicBool::new(false);
+    Arc::new(move || {
+        if busy.swap(true, Ordering::AcqRel) {
+            return Err(format!("{place}: an earlier look-up has not come to its end yet"));
+        }
+        let answer = look();
+        busy.store(false, Ordering::Release);
+        answer
+    })
 }
 
 /// Asks for all of them, some at the same time, until time is up.

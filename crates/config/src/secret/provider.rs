@@ -37,6 +37,8 @@ pub(crate) struct ExecProvider {
 impl ExecProvider {
     /// How long an answer may take, where the config does not say, in milliseconds.
     pub(crate) const TIMEOUT_MS: u64 = 5000;
+    /// How long an answer may take at most, whatever the config says: all secrets together have no more.
+    pub(crate) const LONGEST_MS: u64 = 20_000;
     /// Largest answer, where the config does not say.
     pub(crate) const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
 }

@@ -119,7 +119,9 @@ impl Entry<'_, '_> {
                 None => true,
                 Some(value) => value.as_bool().ok_or(Wrong("jsonOnly", "use true or false"))?,
             },
-            timeout: Duration::from_millis(self.number("timeoutMs", ExecProvider::TIMEOUT_MS)?),
+            timeout: Duration::from_millis(
+                self.number("timeoutMs", ExecProvider::TIMEOUT_MS)?.min(ExecProvider::LONGEST_MS),
+            ),
             max_output_bytes: usize::try_from(most).unwrap_or(usize::MAX),
         })))
     }

@@ -76,7 +76,11 @@ impl Models {
         match input.origin(&self.env) {
             SecretOrigin::Variable(name) => KeySource::Variable(name.to_owned()),
             SecretOrigin::Missing => KeySource::Missing,
-            SecretOrigin::Config => KeySource::Config,
+            // A file or a program may have been asked in vain.
+            SecretOrigin::Config => match self.secrets.get(input.place()) {
+                Ok(Some(_)) => KeySource::Config,
+                Ok(None) | Err(_) => KeySource::Missing,
+            },
         }
     }
 
