@@ -7,6 +7,7 @@ use crate::sql;
 use crate::{Entry, LedgerCall, R, Session, Store, runs, search, system_events, transcript};
 use model::{Message, NoteMessage, SessionKey};
 use rusqlite::{Connection, params};
+use std::collections::HashSet;
 
 /// Sessions that one call of [`Store::delete_cron_sessions`] deletes at most, so that it never holds up the writer.
 pub const MAX_SWEPT: i64 = 200;
@@ -152,24 +153,26 @@ impl Store {
         .await
     }
 
-    /// Deletes the sessions that jobs' runs had for themselves and that were active last before a time, the oldest first
-    /// and at most [`MAX_SWEPT`] of them; gives keys and transcripts. One that has work, or that somebody has pinned, stays.
-    pub async fn delete_cron_sessions(&self, before_ms: i64) -> R<Vec<(SessionKey, String)>> {
-        let sql = "SELECT key, session_id FROM sessions s
-                   WHERE key GLOB 'agent:*:cron:*:run:*' AND updated_at_ms < ?1 AND pinned_at_ms IS NULL
-                     AND NOT EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND session_key = s.key)
-                     AND NOT EXISTS (SELECT 1 FROM cron_runs WHERE status IS NULL AND session_key = s.key)
-                     AND NOT EXISTS (SELECT 1 FROM inbound WHERE closed_at_ms IS NULL AND chat_id = s.key)
-                   ORDER BY updated_at_ms LIMIT ?2";
-        let find = move |c: &Connection| {
-            sql::all(c, sql, [before_ms, MAX_SWEPT], |row| Ok((sessions::read_key(row, 0)?, row.get(1)?)))
-        };
-        if self.read(find).await?.is_empty() {
+    /// The sessions that jobs' runs had for themselves and that were active last before a time, the oldest first and at most
+    /// [`MAX_SWEPT`] of them. One that has work, or that somebody has pinned, stays.
+    pub async fn old_cron_sessions(&self, before_ms: i64) -> R<Vec<SessionKey>> {
+        let old = self.read(move |c| old_cron_sessions(c, before_ms)).await?;
+        Ok(old.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// Deletes those of them that the caller holds; gives keys and transcripts. They are looked at again in the transaction that
+    /// deletes: what has begun meanwhile stays.
+    pub async fn delete_cron_sessions(
+        &self,
+        before_ms: i64,
+        held: HashSet<SessionKey>,
+    ) -> R<Vec<(SessionKey, String)>> {
+        if held.is_empty() {
             return Ok(Vec::new());
         }
-        // Looked at again in the transaction that deletes: what has begun meanwhile stays.
         self.write(move |c, _| {
-            let gone = find(c)?;
+            let mut gone = old_cron_sessions(c, before_ms)?;
+            gone.retain(|(key, _)| held.contains(key));
             gone.iter().try_for_each(|(key, _)| remove(c, key, true))?;
             Ok(gone)
         })
@@ -330,4 +333,14 @@ fn apply(c: &Connection, key: &SessionKey, patch: &SessionPatch, now: i64) -> Sq
         None => {}
     }
     Ok(())
+}
+
+fn old_cron_sessions(c: &Connection, before_ms: i64) -> Sql<Vec<(SessionKey, String)>> {
+    let sql = "SELECT key, session_id FROM sessions s
+               WHERE key GLOB 'agent:*:cron:*:run:*' AND updated_at_ms < ?1 AND pinned_at_ms IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND session_key = s.key)
+                 AND NOT EXISTS (SELECT 1 FROM cron_runs WHERE status IS NULL AND session_key = s.key)
+                 AND NOT EXISTS (SELECT 1 FROM inbound WHERE closed_at_ms IS NULL AND chat_id = s.key)
+               ORDER BY updated_at_ms LIMIT ?2";
+    sql::all(c, sql, [before_ms, MAX_SWEPT], |row| Ok((sessions::read_key(row, 0)?, row.get(1)?)))
 }

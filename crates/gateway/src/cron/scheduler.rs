@@ -133,19 +133,26 @@ impl Scheduler {
     }
 
     /// Now and then, deletes the sessions that runs had for themselves and that are older than they are to become.
-    async fn sweep(&mut self, shared: &Shared) -> Result<(), StoreError> {
+    async fn sweep(&mut self, shared: &Arc<Shared>) -> Result<(), StoreError> {
         let now = shared.clock.now_ms();
         let Some(keep) = shared.settings().cron_session_retention_ms else { return Ok(()) };
         // A clock that was set back is no reason to wait.
         if self.swept_at_ms.is_some_and(|at| (at..at.saturating_add(SWEEP_MS)).contains(&now)) {
             return Ok(());
         }
-        let gone = shared.store.delete_cron_sessions(now.saturating_sub(keep)).await?;
+        let before = now.saturating_sub(keep);
+        let old = shared.store.old_cron_sessions(before).await?;
+        // One that somebody works on just now, or compacts, stays until the next look.
+        let holds: Vec<_> =
+            old.iter().filter_map(|key| Some((key.clone(), shared.runs.try_hold(shared, key)?))).collect();
+        let held = holds.iter().map(|(key, _)| key.clone()).collect();
+        let gone = shared.store.delete_cron_sessions(before, held).await?;
+        drop(holds);
         for (key, session_id) in &gone {
             crate::runs::events::session_deleted(shared, key, session_id);
         }
         // Where there are more, the next look goes on.
-        let all = gone.len() < usize::try_from(store::MAX_SWEPT).unwrap_or(usize::MAX);
+        let all = old.len() < usize::try_from(store::MAX_SWEPT).unwrap_or(usize::MAX);
         self.swept_at_ms = all.then_some(now);
         Ok(())
     }

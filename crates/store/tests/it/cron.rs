@@ -219,8 +219,12 @@ async fn a_session_of_a_run_goes_when_it_is_old_and_has_no_work() {
     let waits = key("cron:j:run:waits").to_string();
     f.store.accept_inbound("rpc", "", vec![inbound(&waits, "m")], "").await.unwrap();
     f.store.add_system_event(&key("cron:j:run:done"), "a line", true).await.unwrap();
-    assert!(f.store.delete_cron_sessions(START).await.unwrap().is_empty(), "none is older");
-    let gone = f.store.delete_cron_sessions(START + 1).await.unwrap();
+    assert!(f.store.old_cron_sessions(START).await.unwrap().is_empty(), "none is older");
+    let old = f.store.old_cron_sessions(START + 1).await.unwrap();
+    assert_eq!(old, [key("cron:j:run:done")]);
+    let nobodys = f.store.delete_cron_sessions(START + 1, [key("brief")].into()).await.unwrap();
+    assert!(nobodys.is_empty(), "who does not hold it deletes nothing");
+    let gone = f.store.delete_cron_sessions(START + 1, old.into_iter().collect()).await.unwrap();
     assert_eq!(gone.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(), [key("cron:j:run:done")]);
     assert_eq!(f.store.session_count(None).await.unwrap(), 4);
     assert!(f.store.wakes().await.unwrap().is_empty());
