@@ -1,7 +1,7 @@
 //! The tools that connected nodes lend, as agents have them: with names that are unique, and as far as the policy offers them.
 
 use crate::hub::nodes::NodeConn;
-use crate::hub::nodes::published::{MCP_COMMAND, PluginTool};
+use crate::hub::nodes::published::{MAX_TOOLS, MCP_COMMAND, PluginTool};
 use crate::shared::Shared;
 use llm::ToolSpec;
 use serde_json::{Value, json};
@@ -43,6 +43,8 @@ pub(crate) fn all(shared: &Shared, taken: impl IntoIterator<Item = String>) -> V
             }
         }
     }
+    // Of many nodes, too: every tool is paid for at every call of a model.
+    out.truncate(MAX_TOOLS);
     out
 }
 

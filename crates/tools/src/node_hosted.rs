@@ -13,6 +13,12 @@ use std::time::Duration;
 
 /// What a model reads of an answer, in bytes of text.
 const MAX_ANSWER: usize = 50_000;
+/// Images that a model sees of an answer.
+const MAX_IMAGES: usize = 4;
+/// Base64 of the largest image that providers take.
+const MAX_BASE64: usize = (crate::read::MAX_IMAGE as usize).div_ceil(3) * 4;
+/// The kinds of images that providers take.
+const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 /// How long the command may take; servers of tools are slower than nodes.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// How much longer than the gateway's own deadline we wait, should it ever miss it.
@@ -88,6 +94,7 @@ fn output(answer: &Value) -> ToolOutput {
     };
     let mut room = MAX_ANSWER;
     let mut content: Vec<Part> = Vec::new();
+    let mut images = 0;
     let structured = answer.get("structuredContent").filter(|v| v.is_object()).map(Value::to_string);
     for block in blocks {
         match (
@@ -98,7 +105,13 @@ fn output(answer: &Value) -> ToolOutput {
         ) {
             (Some("text"), Some(text), ..) => push_text(&mut content, text, &mut room),
             (Some("image"), _, Some(data), Some(mime_type)) => {
-                content.push(Part::Image { data: data.to_owned(), mime_type: mime_type.to_owned() });
+                if images < MAX_IMAGES && IMAGES.contains(&mime_type) && data.len() <= MAX_BASE64 {
+                    images += 1;
+                    content.push(Part::Image { data: data.to_owned(), mime_type: mime_type.to_owned() });
+                } else {
+                    let left_out = format!("[an image is left out: {mime_type}, {} characters]", data.len());
+                    push_text(&mut content, &left_out, &mut room);
+                }
             }
             _ => {}
         }
@@ -134,6 +147,19 @@ mod tests {
         assert_eq!(output(&json!({"n": 1})).content, [text(r#"{"n":1}"#)]);
         assert!(output(&json!({"content": [{"type": "text", "text": "no"}], "isError": true})).is_error);
         assert_eq!(output(&json!({"content": []})).content, [text("done; the tool said nothing")]);
+        let shown = |mime: &str, data: &str| json!({"type": "image", "data": data, "mimeType": mime});
+        let huge = "A".repeat(MAX_BASE64 + 1);
+        for (block, why) in
+            [(shown("image/tiff", "aGk="), "tiff, 4"), (shown("image/png", &huge), "png, 6990509")]
+        {
+            let [Part::Text { text }] = &output(&json!({"content": [block]})).content[..] else {
+                panic!("{why}")
+            };
+            assert!(text.contains(why), "{text}");
+        }
+        let many = json!({"content": vec![shown("image/png", "aGk="); 6]});
+        let seen = output(&many).content;
+        assert_eq!(seen.iter().filter(|part| matches!(part, Part::Image { .. })).count(), MAX_IMAGES);
         let large = "x".repeat(MAX_ANSWER + 5);
         let many = json!({"content": [{"type": "text", "text": large}, {"type": "text", "text": "more"}]});
         let Part::Text { text } = &output(&many).content[0] else { panic!("it is a text") };

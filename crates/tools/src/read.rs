@@ -17,7 +17,7 @@ const MAX_LINES: u64 = 2000;
 /// Bytes of text given at most: some 12,000 tokens.
 const MAX_TEXT: usize = 50_000;
 /// What providers take of an image.
-const MAX_IMAGE: u64 = 5 * 1024 * 1024;
+pub(crate) const MAX_IMAGE: u64 = 5 * 1024 * 1024;
 /// How much of a file is looked at to tell what it is.
 const SNIFF: u64 = 8192;
 

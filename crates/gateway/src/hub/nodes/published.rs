@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// Tools of one node. Every one is paid for at every call of a model.
 pub(crate) const MAX_TOOLS: usize = 128;
+/// Bytes of the schema of a tool's arguments, which models read too.
+const MAX_PARAMETERS: usize = 16 * 1024;
 /// The command that asks a server of tools on the node.
 pub(crate) const MCP_COMMAND: &str = "mcp.tools.call.v1";
 
@@ -46,6 +48,10 @@ impl PluginTool {
         let mut texts = filled.into_iter().chain(mcp).chain(command);
         if let Some((name, _)) = texts.find(|(_, text)| text.is_empty()) {
             return Some(format!("{name}: must not have fewer than 1 characters"));
+        }
+        let parameters = self.parameters.as_ref().and_then(|map| serde_json::to_string(map).ok());
+        if parameters.is_some_and(|text| text.len() > MAX_PARAMETERS) {
+            return Some(format!("parameters: must not have more than {MAX_PARAMETERS} bytes"));
         }
         (!is_name(&self.name)).then(|| "name: must match pattern \"^[A-Za-z][A-Za-z0-9_-]{0,63}$\"".into())
     }

@@ -33,13 +33,13 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         }
         tools.push(tool);
     }
-    // Where the owner wants none of them, none is kept.
-    if !call.shared.settings().node_tools {
-        tools.clear();
-    }
-    let lent = call.shared.hub.nodes.publish(&call.conn, tools).ok_or_else(|| {
+    let mut lent = call.shared.hub.nodes.publish(&call.conn, tools).ok_or_else(|| {
         ErrorShape::invalid("unknown nodeId: another connection of this node has taken this one's place")
     })?;
+    // Where the owner wants none of them, none can be called. They are kept for when that changes.
+    if !call.shared.settings().node_tools {
+        lent.clear();
+    }
     let node_id = call.conn.principal().device_id.as_deref();
     tracing::debug!(node = node_id, tools = lent.len(), "a node lends tools");
     Ok(json!({"nodeId": node_id, "tools": lent}).into())
