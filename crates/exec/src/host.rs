@@ -76,14 +76,17 @@ pub async fn stats(directory: &Path) -> HostStats {
 }
 
 async fn disk(directory: &Path) -> Option<rustix::fs::StatVfs> {
-    let place = DISK_LOOKS.try_acquire().ok()?;
     let directory = directory.to_owned();
-    let look = tokio::task::spawn_blocking(move || {
-        let disk = rustix::fs::statvfs(&directory).ok();
-        drop(place);
-        disk
-    });
-    tokio::time::timeout(DISK_TIMEOUT, look).await.ok()?.ok().flatten()
+    let look = async {
+        let place = DISK_LOOKS.acquire().await.ok()?;
+        let look = tokio::task::spawn_blocking(move || {
+            let disk = rustix::fs::statvfs(&directory).ok();
+            drop(place);
+            disk
+        });
+        look.await.ok().flatten()
+    };
+    tokio::time::timeout(DISK_TIMEOUT, look).await.ok().flatten()
 }
 
 /// A line of `/proc/cpuinfo`: `model name`, a tab, a colon and the name.

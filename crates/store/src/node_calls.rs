@@ -96,10 +96,9 @@ fn drop_old(c: &Connection, node_id: &str, now: i64) -> Sql<()> {
     Ok(())
 }
 
-/// Ends what waited too long for nodes that do not ask, within the caller's transaction.
-pub(crate) fn prune(c: &Connection, now: i64, step: i64) -> Sql<()> {
+/// Ends what waited too long for nodes that do not ask, within the caller's transaction; gives how many.
+pub(crate) fn prune(c: &Connection, now: i64, step: i64) -> Sql<usize> {
     let sql = "DELETE FROM node_calls WHERE seq IN
                (SELECT seq FROM node_calls WHERE created_at_ms <= ?1 LIMIT ?2)";
-    sql::run(c, sql, params![now - NODE_CALL_LIFE_MS, step])?;
-    Ok(())
+    sql::run(c, sql, params![now - NODE_CALL_LIFE_MS, step])
 }

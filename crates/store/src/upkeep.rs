@@ -31,7 +31,7 @@ impl Store {
             for sql in AGED {
                 most = most.max(sql::run(c, sql, params![now - KEEP_MS, STEP])?);
             }
-            node_calls::prune(c, now, STEP)?;
+            most = most.max(node_calls::prune(c, now, STEP)?);
             Ok(sql::int(most as u64) >= STEP)
         })
         .await

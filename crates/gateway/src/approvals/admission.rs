@@ -7,7 +7,7 @@ use super::{ALLOW_ALWAYS, ALLOW_ONCE, DENY, shown};
 use crate::hub::Audience;
 use crate::shared::Shared;
 use agent::tool::ToolContext;
-use exec::policy::{AllowEntry, Analysis, Ask, Place, Policy, Unclear, Use, Verdict, analyse};
+use exec::policy::{AllowEntry, Analysis, Ask, Document, Place, Policy, Unclear, Use, Verdict, analyse};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ struct Looked {
     policy: Policy,
     analysis: Result<Analysis, Unclear>,
     used: Option<Vec<Use>>,
+    /// What "always" would add to the list; `None` where nothing would be kept.
+    grants: Option<Vec<AllowEntry>>,
     cwd: PathBuf,
 }
 
@@ -90,11 +92,20 @@ async fn look(shared: &Arc<Shared>, command: &CommandToRun) -> Result<Looked, Ho
         // A variable can make a listed program do anything else.
         let used =
             analysis.as_ref().ok().filter(|_| !sets_variables).and_then(|a| a.listed(&policy.allowlist));
-        Ok(Looked { policy, analysis, used, cwd })
+        let lasts = policy.ask != Ask::Always && !sets_variables;
+        let grants = analysis.as_ref().ok().filter(|_| lasts).and_then(Analysis::grants);
+        let grants = grants.filter(|grants| !grants.is_empty() && fits(document, &agent, grants));
+        Ok(Looked { policy, analysis, used, grants, cwd })
     };
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|e| refused(format!("the policy could not be read: {e}")))?
+}
+
+/// Whether the document can take them, too: one that is full is not written.
+fn fits(mut document: Document, agent: &str, grants: &[AllowEntry]) -> bool {
+    document.allow(agent, grants.to_vec());
+    document.too_large().is_none()
 }
 
 /// What runs of a listed command: the programs that were looked at. That they were used is noted.
@@ -144,9 +155,7 @@ async fn ask_people(
     command: &CommandToRun,
     looked: &Looked,
 ) -> Result<Answer, HostError> {
-    let grants = looked.analysis.as_ref().ok().and_then(Analysis::grants);
-    let lasts = looked.policy.ask != Ask::Always && command.env.is_empty();
-    let grants = grants.filter(|grants| lasts && !grants.is_empty());
+    let grants = looked.grants.clone();
     let mut request = Map::new();
     if !show(&mut request, &command.text, None, &command.env) {
         return Err(too_long());
