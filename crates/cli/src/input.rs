@@ -1,8 +1,9 @@
-//! What a command reads of a file or of standard input: all of it, up to a bound.
+//! What a command reads: a file or standard input, all of it up to a bound; and the word of whoever sits there.
 
+use crate::context::Context;
 use crate::failure::Failure;
 use std::fs::File;
-use std::io::{Error, Read, Result as Io, stdin};
+use std::io::{BufRead, Error, IsTerminal, Read, Result as Io, Write, stdin};
 use std::path::Path;
 
 /// The text of a file, or of standard input where none is named, and the words for where it came from.
@@ -18,6 +19,26 @@ pub(crate) fn read(file: Option<&Path>, most: u64) -> Result<(String, String), F
         Ok(text) => Ok((text, place)),
         Err(error) => Err(Failure::usage(format!("{place} cannot be read: {error}"))),
     }
+}
+
+/// Asks whoever sits there before something is deleted.
+///
+/// # Errors
+/// Nobody is there to be asked, who could have said so by `flag`; or the answer is no.
+pub(crate) fn confirm(question: &str, flag: &str, ctx: &Context) -> Result<(), Failure> {
+    let no = |message: &str| Failure::usage(message).hint(format!("add {flag}"));
+    if ctx.out.json || !stdin().is_terminal() {
+        return Err(no(&format!("deleting needs {flag} where nobody can be asked")));
+    }
+    let mut err = std::io::stderr();
+    let _ = write!(err, "{question} [y/N] ");
+    let _ = err.flush();
+    let mut answer = String::new();
+    let read = stdin().lock().read_line(&mut answer);
+    if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Err(no("nothing was deleted"));
+    }
+    Ok(())
 }
 
 fn bounded(from: impl Read, most: u64) -> Io<String> {

@@ -3,13 +3,13 @@
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::input::confirm;
 use crate::link::one_call;
 use crate::output::{Table, printable};
 use crate::view::{cell, flag, list, text};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use std::io::{BufRead, IsTerminal, Write};
 
 /// `agents` and its subcommands.
 #[derive(Debug, Args)]
@@ -117,7 +117,8 @@ fn whole(path: &str) -> Result<String, Failure> {
 
 async fn delete(args: DeleteArgs, ctx: &Context) -> Result<(), Failure> {
     if !args.force {
-        ask(&args.id, ctx)?;
+        let question = format!("delete agent {} and its sessions?", printable(&args.id));
+        confirm(&question, "--force", ctx)?;
     }
     let params = json!({"agentId": args.id, "deleteFiles": !args.keep_files});
     let gone = one_call(ctx, &args.connect, "agents.delete", params).await?;
@@ -140,23 +141,6 @@ fn deleted(gone: &Value) -> String {
         lines.push("some of its sessions are still there; run it again".into());
     }
     lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
-}
-
-/// Asks whoever sits there; nobody there, and the flag is needed.
-fn ask(id: &str, ctx: &Context) -> Result<(), Failure> {
-    let no = |message: &str| Failure::usage(message).hint("add --force");
-    if ctx.out.json || !std::io::stdin().is_terminal() {
-        return Err(no("deleting needs --force where nobody can be asked"));
-    }
-    let mut err = std::io::stderr();
-    let _ = write!(err, "delete agent {} and its sessions? [y/N] ", printable(id));
-    let _ = err.flush();
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
-        return Err(no("nothing was deleted"));
-    }
-    Ok(())
 }
 
 async fn show(args: ListArgs, ctx: &Context) -> Result<(), Failure> {

@@ -3,12 +3,12 @@
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::input::confirm;
 use crate::link::{Link, scopes_for};
 use crate::output::{Table, printable};
 use crate::view::{cell, flag, list, text};
 use clap::Args;
 use serde_json::{Value, json};
-use std::io::{BufRead, IsTerminal, Write};
 
 #[derive(Debug, Args)]
 pub(super) struct ArchiveArgs {
@@ -84,7 +84,7 @@ pub(super) async fn delete(args: DeleteArgs, ctx: &Context) -> Result<(), Failur
 
 async fn each(args: Which, operation: Operation, is_sure: bool, ctx: &Context) -> Result<(), Failure> {
     if !is_sure && !args.dry_run {
-        ask(&args.keys, ctx)?;
+        confirm(&format!("delete {} session(s)?", args.keys.len()), "--yes", ctx)?;
     }
     let scopes = scopes_for(operation.call(&Value::Null).0, &Value::Null);
     let link = Link::dial(ctx, &args.connect, &scopes).await?;
@@ -138,23 +138,6 @@ async fn one(link: &Link, key: &str, args: &Which, operation: Operation) -> Resu
         result["archived"] = kept;
     }
     Ok(result)
-}
-
-/// Asks whoever sits there; nobody there, and the flag is needed.
-fn ask(keys: &[String], ctx: &Context) -> Result<(), Failure> {
-    let no = |message: &str| Failure::usage(message).hint("add --yes, or look first with --dry-run");
-    if ctx.out.json || !std::io::stdin().is_terminal() {
-        return Err(no("deleting needs --yes where nobody can be asked"));
-    }
-    let mut err = std::io::stderr();
-    let _ = write!(err, "delete {} session(s)? [y/N] ", keys.len());
-    let _ = err.flush();
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
-        return Err(no("nothing was deleted"));
-    }
-    Ok(())
 }
 
 fn table(envelope: &Value) -> Table {
