@@ -3,7 +3,7 @@
 
 use crate::commands::{
     agent, agents, approvals, channels, config_cmd, cron, demo, devices, exit_codes, gateway, health, logs,
-    message, models, node, nodes, pairing, plugins, qr, sessions, status, system, update,
+    message, models, node, nodes, pairing, plugins, qr, remote, sessions, status, system, update,
 };
 use crate::failure::{self, Failure};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -112,6 +112,8 @@ pub(crate) enum Command {
     Approvals(approvals::ApprovalsArgs),
     /// Devices that are paired or want to be
     Devices(devices::DevicesArgs),
+    /// The tunnel to a gateway elsewhere
+    Remote(remote::RemoteArgs),
     /// A setup code that lets in one new device, as a picture and as text
     Qr(qr::QrArgs),
     /// People who ask to speak to the agent on a channel

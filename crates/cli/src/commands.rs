@@ -19,6 +19,7 @@ pub(crate) mod nodes;
 pub(crate) mod pairing;
 pub(crate) mod plugins;
 pub(crate) mod qr;
+pub(crate) mod remote;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod system;
@@ -50,6 +51,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::Nodes(args) => nodes::run(args, ctx).await,
         Command::Approvals(args) => approvals::run(args, ctx).await,
         Command::Devices(args) => devices::run(args, ctx).await,
+        Command::Remote(args) => remote::run(args, ctx).await,
         Command::Qr(args) => qr::run(args, ctx).await,
         Command::Pairing(args) => pairing::run(args, ctx).await,
         Command::Node(args) => node::run(args, ctx).await,

@@ -4,6 +4,7 @@
 pub(crate) mod call;
 pub(crate) mod connect;
 pub(crate) mod local;
+pub(crate) mod tunnel;
 
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ pub(crate) enum Exit {
     Timeout = 5,
     /// The configuration is wrong.
     Config = 6,
+    /// No tunnel to the gateway.
+    Tunnel = 8,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -39,6 +42,7 @@ pub(crate) const EXITS: &[(Exit, &str)] = &[
     (Exit::Refused, "authentication, pairing or permission refused"),
     (Exit::Timeout, "not done within the time given"),
     (Exit::Config, "the configuration is wrong"),
+    (Exit::Tunnel, "no tunnel to the gateway: ssh or its server refused, or nothing listens at the far end"),
     (Exit::Interrupted, "interrupted (Ctrl-C)"),
 ];
 
@@ -139,7 +143,7 @@ mod tests {
     fn the_table_names_every_exit_code_once() {
         let mut numbers: Vec<u8> = EXITS.iter().map(|(e, _)| *e as u8).collect();
         numbers.dedup();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 130]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 8, 130]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! and one deadline for everything.
 
 mod device;
+pub(crate) mod tunnel;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;

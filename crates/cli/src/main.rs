@@ -13,9 +13,14 @@ mod runtime;
 mod view;
 
 use failure::Failure;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let mut line = std::env::args_os().skip(1);
+    if link::tunnel::LEASH.iter().all(|word| line.next().as_deref() == Some(word.as_ref())) {
+        return become_ssh(line);
+    }
     let env = config::Env::system();
     let cli = match args::parse(std::env::args_os(), &env) {
         Ok(cli) => cli,
@@ -25,6 +30,18 @@ fn main() -> ExitCode {
     match run(cli, env, output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => output.failure(&failure),
+    }
+}
+
+/// The other thing that this program can be: the leash of a tunnel's ssh. Only a tunnel's supervisor asks for it.
+fn become_ssh(line: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+    match remote::tunnel::run_leash(line) {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),
+        Err(error) => {
+            // The supervisor reads it; without one, nobody does.
+            let _ = writeln!(std::io::stderr(), "ssh could not be started: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

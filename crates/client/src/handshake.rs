@@ -16,7 +16,7 @@ pub(crate) const CONNECT_ID: u64 = 1;
 /// How long a gateway that refused may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
-struct Challenge {
+pub(crate) struct Challenge {
     nonce: String,
     ts: i64,
 }
@@ -38,7 +38,7 @@ pub(crate) async fn perform(socket: &mut Socket, options: &ConnectOptions) -> Re
     }
 }
 
-async fn read_challenge(socket: &mut Socket, url: &str) -> Result<Challenge, ConnectError> {
+pub(crate) async fn read_challenge(socket: &mut Socket, url: &str) -> Result<Challenge, ConnectError> {
     match read_frame(socket, url).await? {
         ServerFrame::Event(event) if event.event == "connect.challenge" => {
             let nonce = event.payload.get("nonce").and_then(Value::as_str);

@@ -3,6 +3,7 @@
 //! [`Connection`] is one open socket; [`Supervisor`] keeps one open over restarts and outages. What is on the wire is
 //! `protocol`'s business; where to connect and with which secret is decided by whoever calls.
 
+mod challenge;
 mod close;
 mod connection;
 mod error;
@@ -16,6 +17,7 @@ mod shared;
 mod tokens;
 mod transport;
 
+pub use challenge::challenge;
 pub use close::CloseInfo;
 pub use connection::{Caller, Connection, EVENT_QUEUE, MAX_IN_FLIGHT};
 pub use error::{CallError, ConnectError};

@@ -15,6 +15,7 @@ mod root;
 mod secret_provider;
 mod secrets;
 mod session;
+mod ssh_target;
 mod telegram;
 mod tools;
 
@@ -32,9 +33,10 @@ pub use heartbeat::{ActiveHours, HeartbeatConfig};
 pub use logging::{LogLevel, LoggingConfig};
 pub use messages::{MessagesConfig, QueueConfig, QueueMode};
 pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};
-pub use remote::{RemoteConfig, RemoteTransport};
+pub use remote::{HostKeyPolicy, RemoteConfig, RemoteTransport};
 pub use root::Config;
 pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
+pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{DmPolicy, GroupConfig, GroupPolicy, TelegramConfig};
 pub use tools::{ExecAsk, ExecConfig, ExecHost, ExecMode, ExecSecurity, ToolsConfig, WebFetchConfig};
 

@@ -24,6 +24,14 @@ pub enum TargetError {
         /// What is wrong with it.
         error: UrlError,
     },
+    /// ssh and another way at once.
+    #[error(
+        "gateway.remote.transport is \"ssh\" and gateway.remote.url names {host}; with ssh the URL is this end of the tunnel, like ws://127.0.0.1:18789: change or remove it, or set transport to \"direct\""
+    )]
+    SshUrl {
+        /// The host that the URL names.
+        host: String,
+    },
     /// Remote mode without a place to go.
     #[error(
         "gateway.mode is \"remote\" and gateway.remote.url is not set; set it, or set gateway.mode to \"local\""

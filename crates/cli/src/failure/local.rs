@@ -22,9 +22,10 @@ impl From<TargetError> for Failure {
                 .hint("no other credential is tried in its place; to go past it, give --token or --password"),
             TargetError::Config(inner) => inner.into(),
             TargetError::Generated(_) => Failure::new(Exit::Failed, "CREDENTIAL_FILE", message),
-            TargetError::Url { .. } | TargetError::NoRemoteUrl | TargetError::PinUnsupported => {
-                Failure::new(Exit::Config, "TARGET", message)
-            }
+            TargetError::Url { .. }
+            | TargetError::NoRemoteUrl
+            | TargetError::SshUrl { .. }
+            | TargetError::PinUnsupported => Failure::new(Exit::Config, "TARGET", message),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::SshTarget;
 use crate::SecretInput;
 use crate::choice::choice;
 use crate::doc::Section;
@@ -16,6 +17,16 @@ choice! {
     }
 }
 
+choice! {
+    /// Which host keys ssh accepts.
+    HostKeyPolicy {
+        /// Keys that are known already, and no others, whatever the ssh configuration says.
+        Strict => "strict",
+        /// What the ssh configuration says.
+        Openssh => "openssh",
+    }
+}
+
 /// `gateway.remote`. What a client sends; it never lets anyone in (S9).
 #[derive(Debug, Clone, Default)]
 pub struct RemoteConfig {
@@ -27,14 +38,16 @@ pub struct RemoteConfig {
     pub password: Option<SecretInput>,
     /// `tlsFingerprint`: SHA-256 of the certificate that must be shown.
     pub tls_fingerprint: Option<String>,
-    /// `transport`.
+    /// `transport`; where it is unset, `sshTarget` makes it ssh.
     pub transport: Option<RemoteTransport>,
     /// `remotePort`: the gateway's port on the ssh host.
     pub remote_port: Option<u16>,
-    /// `sshTarget`: `user@host` or an ssh alias.
-    pub ssh_target: Option<String>,
+    /// `sshTarget`: `user@host[:port]` or an ssh alias.
+    pub ssh_target: Option<SshTarget>,
     /// `sshIdentity`: the key file for ssh.
     pub ssh_identity: Option<PathBuf>,
+    /// `sshHostKeyPolicy`; unset is strict.
+    pub ssh_host_keys: Option<HostKeyPolicy>,
 }
 
 impl RemoteConfig {
@@ -46,8 +59,14 @@ impl RemoteConfig {
             tls_fingerprint: s.text("tlsFingerprint").filter(|print| !print.trim().is_empty()),
             transport: s.choice("transport"),
             remote_port: s.integer("remotePort", 1..=65535).and_then(|port| u16::try_from(port).ok()),
-            ssh_target: s.text("sshTarget"),
+            ssh_target: ssh_target(s),
             ssh_identity: s.path("sshIdentity"),
+            ssh_host_keys: s.choice("sshHostKeyPolicy"),
         }
     }
+}
+
+fn ssh_target(s: &Section<'_>) -> Option<SshTarget> {
+    let text = s.text("sshTarget").filter(|target| !target.trim().is_empty())?;
+    SshTarget::parse(&text).map_err(|error| s.error("sshTarget", error.to_string())).ok()
 }

@@ -1,0 +1,64 @@
+//! `openclaw remote`: the tunnel to a gateway elsewhere.
+
+mod logs;
+mod status;
+mod supervise;
+mod up;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use clap::{Args, Subcommand};
+use remote::tunnel::{Place, TunnelSpec};
+
+/// `remote` and its subcommands.
+#[derive(Debug, Args)]
+pub(crate) struct RemoteArgs {
+    #[command(subcommand)]
+    command: RemoteCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RemoteCommand {
+    /// Open the tunnel and keep it open, or try again at once
+    Up(up::UpArgs),
+    /// Let the tunnel go: it ends when nothing holds it
+    Down(up::DownArgs),
+    /// How the tunnel is doing, since when and why
+    Status(status::StatusArgs),
+    /// What happened to the tunnel, and what ssh said
+    Logs(logs::LogsArgs),
+    /// Look after a tunnel; started by the others
+    #[command(hide = true)]
+    Supervise(supervise::SuperviseArgs),
+}
+
+/// Runs a subcommand.
+///
+/// # Errors
+/// No tunnel is configured, ssh is refused, or the supervisor does not answer.
+pub(crate) async fn run(args: RemoteArgs, ctx: &Context) -> Result<(), Failure> {
+    match args.command {
+        RemoteCommand::Up(args) => up::run(args, ctx).await,
+        RemoteCommand::Down(args) => up::down(args, ctx).await,
+        RemoteCommand::Status(args) => status::run(args, ctx).await,
+        RemoteCommand::Logs(args) => logs::run(args, ctx).await,
+        RemoteCommand::Supervise(args) => supervise::run(args, ctx).await,
+    }
+}
+
+/// The tunnel that the configuration names, and its place.
+fn configured(ctx: &Context) -> Result<(TunnelSpec, Place), Failure> {
+    let loaded = ctx.load()?;
+    let spec = remote::ssh_route(&loaded.config.gateway, &ctx.paths)?;
+    let spec = spec.ok_or_else(|| {
+        Failure::new(
+            Exit::Config,
+            "NO_TUNNEL",
+            "no tunnel is configured: gateway.remote.sshTarget is not set",
+        )
+        .hint(ctx.command("config set gateway.remote.sshTarget USER@HOST"))
+        .hint(ctx.command("config set gateway.mode remote"))
+    })?;
+    let place = Place::new(&ctx.paths.state_dir, spec.key());
+    Ok((spec, place))
+}

@@ -1,0 +1,102 @@
+//! The process that looks after a tunnel: detached, for all who use it, or in the foreground of a terminal or service.
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::link::tunnel;
+use clap::Args;
+use remote::tunnel::{Place, Supervise, SuperviseError, TunnelSpec, WireSpec, supervise};
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(super) struct SuperviseArgs {
+    /// The tunnel's name in file names
+    key: String,
+    /// The tunnel, as JSON
+    spec: String,
+}
+
+/// Looks after a tunnel until nobody wants it. Whoever started it reads `ready`, `held` or what is wrong from standard
+/// output.
+///
+/// # Errors
+/// Its files cannot be used.
+pub(super) async fn run(args: SuperviseArgs, ctx: &Context) -> Result<(), Failure> {
+    let wire: WireSpec = serde_json::from_str(&args.spec).map_err(|e| Failure::usage(e.to_string()))?;
+    let spec = TunnelSpec::from_wire(wire).map_err(Failure::usage)?;
+    // A session of its own: closing the terminal, or Ctrl-C in it, is not meant for the tunnel. It fails only for who
+    // leads one already.
+    let _ = rustix::process::setsid();
+    // No file system is kept busy; the root can be entered by everybody.
+    let _ = std::env::set_current_dir("/");
+    let place = Place::new(&ctx.paths.state_dir, args.key);
+    let setup = setup(ctx, spec, place, false)?;
+    let ready = || tell("ready");
+    match supervise(setup, ready, stop_signal(ctx)).await {
+        Ok(()) => Ok(()),
+        Err(SuperviseError::Held) => {
+            tell("held");
+            Ok(())
+        }
+        Err(error) => {
+            tell(&error.to_string());
+            Err(Failure::new(Exit::Failed, "TUNNEL", error.to_string()))
+        }
+    }
+}
+
+/// Looks after the tunnel here, until a signal or `remote down`.
+///
+/// # Errors
+/// Somebody else does already, or its files cannot be used.
+pub(super) async fn foreground(ctx: &Context, spec: TunnelSpec, place: Place) -> Result<(), Failure> {
+    let ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let setup = Supervise { keep: true, ask, ..setup(ctx, spec, place, true)? };
+    let target = setup.spec.target.to_string();
+    let ready = || ctx.out.remark(&format!("looking after the tunnel to {target}; Ctrl-C ends it"));
+    supervise(setup, ready, stop_signal(ctx)).await.map_err(|error| {
+        let failure = Failure::new(Exit::Failed, "TUNNEL", error.to_string());
+        match error {
+            SuperviseError::Held => failure
+                .hint(format!("it can be used as it is: {}", ctx.command("remote status")))
+                .hint(format!("to end it: {}", ctx.command("remote down --force"))),
+            SuperviseError::Files { .. } => failure,
+        }
+    })
+}
+
+fn setup(ctx: &Context, spec: TunnelSpec, place: Place, keep: bool) -> Result<Supervise, Failure> {
+    Ok(Supervise {
+        place,
+        spec,
+        leash: tunnel::leash()?,
+        path: ctx.env.get("PATH").map(str::to_owned),
+        clock: Arc::clone(&ctx.clock),
+        keep,
+        ask: false,
+    })
+}
+
+/// Says how the start went. Nobody may be listening any more.
+fn tell(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+async fn stop_signal(ctx: &Context) {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            ctx.out.remark(&format!(
+                "signals end this process at once, because they cannot be listened to: {error}"
+            ));
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The side of those who use a tunnel: finding its supervisor, starting one where there is none, holding it, asking it.
+
+use super::machine::Phase;
+use super::wire::{self, Parting, Refused, Request, Status};
+use super::{Place, TunnelSpec};
+use serde::de::DeserializeOwned;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+/// A supervisor answers a question within this time; ending an ssh that does not listen takes it 2 s.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// A new supervisor can be talked to after this time at most.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+/// Between two looks for a supervisor that somebody else is starting, or that is just ending.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// How a supervisor is started.
+#[derive(Debug, Clone)]
+pub struct Starter {
+    /// This program.
+    pub program: PathBuf,
+    /// What leads it to [`super::supervise`]; the tunnel's key and spec follow.
+    pub lead: Vec<OsString>,
+    /// The state directory, absolute.
+    pub state_dir: PathBuf,
+}
+
+/// Why a tunnel cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TunnelError {
+    /// The supervisor could not be started.
+    #[error("the tunnel's supervisor could not be started: {0}")]
+    Start(String),
+    /// It does not answer, or hung up.
+    #[error("the tunnel's supervisor does not answer: {0}")]
+    Silent(String),
+    /// It does not do what it was asked for.
+    #[error("the tunnel's supervisor refuses: {0}")]
+    Refused(String),
+    /// ssh or sshd refused, or the local port is taken.
+    #[error("no tunnel to {}: {}", .0.target, .0.reason)]
+    Down(Box<Status>),
+    /// It did not come up in time.
+    #[error("the tunnel to {} is not up after {} s: {}", status.target, after.as_secs_f32(), status.reason)]
+    Late {
+        /// How it was doing at last.
+        status: Box<Status>,
+        /// How long was waited.
+        after: Duration,
+    },
+}
+
+/// What a supervisor says, by lines. Giving up a reading loses nothing.
+type Answers = Lines<BufReader<OwnedReadHalf>>;
+
+/// A tunnel that is held as long as this lives.
+#[derive(Debug)]
+pub struct Hold {
+    read: Answers,
+    // Closing it is letting go.
+    _write: OwnedWriteHalf,
+    status: Status,
+}
+
+impl Hold {
+    /// How the tunnel is doing, as far as it was told.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Waits until it is told anew. Giving this up loses nothing.
+    ///
+    /// # Errors
+    /// The supervisor is gone.
+    pub async fn changed(&mut self) -> Result<&Status, TunnelError> {
+        self.status = next(&mut self.read).await?;
+        Ok(&self.status)
+    }
+
+    /// Waits until the far gateway answers, `within` this time at most.
+    ///
+    /// # Errors
+    /// It is refused, late, or the supervisor is gone.
+    pub async fn up(&mut self, within: Duration) -> Result<&Status, TunnelError> {
+        let begun = Instant::now();
+        let deadline = begun + within;
+        loop {
+            match self.status.state {
+                Phase::Up => return Ok(&self.status),
+                Phase::Refused => return Err(TunnelError::Down(Box::new(self.status.clone()))),
+                Phase::Connecting => {}
+                // What was up comes back; what never was, and has a reason with a name, is told at once.
+                Phase::Degraded | Phase::BackingOff => {
+                    if !self.status.was_up && self.status.refusal.is_some() {
+                        return Err(TunnelError::Down(Box::new(self.status.clone())));
+                    }
+                }
+            }
+            match timeout_at(deadline, next(&mut self.read)).await {
+                Ok(status) => self.status = status?,
+                Err(_) => {
+                    let status = Box::new(self.status.clone());
+                    return Err(TunnelError::Late { status, after: within });
+                }
+            }
+        }
+    }
+}
+
+/// Holds the tunnel, starting its supervisor where there is none. `who` says for what.
+///
+/// # Errors
+/// There is no supervisor to be had.
+pub async fn hold(
+    starter: &Starter,
+    place: &Place,
+    spec: &TunnelSpec,
+    who: &str,
+) -> Result<Hold, TunnelError> {
+    let request = Request::Hold { who: who.to_owned(), spec: spec.to_wire() };
+    reach(starter, place, spec, &request).await
+}
+
+/// Has the tunnel stay until [`down`], starting its supervisor where there is none.
+///
+/// # Errors
+/// There is no supervisor to be had.
+pub async fn up(starter: &Starter, place: &Place, spec: &TunnelSpec) -> Result<Hold, TunnelError> {
+    reach(starter, place, spec, &Request::Up { spec: spec.to_wire() }).await
+}
+
+/// How the tunnel at this place is doing; nothing where nobody looks after it.
+///
+/// # Errors
+/// Its supervisor does not answer.
+pub async fn status(place: &Place) -> Result<Option<Status>, TunnelError> {
+    ask(place, &Request::Status).await
+}
+
+/// Asks for a try at once; nothing where nobody looks after the tunnel.
+///
+/// # Errors
+/// Its supervisor does not answer.
+pub async fn try_now(place: &Place) -> Result<Option<Status>, TunnelError> {
+    ask(place, &Request::TryNow).await
+}
+
+/// Has the tunnel stay no longer, and waits for its end where it ends; nothing where nobody looks after it.
+///
+/// # Errors
+/// Its supervisor does not answer, or does not end.
+pub async fn down(place: &Place, force: bool) -> Result<Option<Parting>, TunnelError> {
+    let Some(parting) = ask::<Parting>(place, &Request::Down { force }).await? else { return Ok(None) };
+    let deadline = Instant::now() + ANSWER_WITHIN;
+    while parting.ends && place.is_held() {
+        if Instant::now() > deadline {
+            return Err(TunnelError::Silent("it was to end, and has not".to_owned()));
+        }
+        sleep(LOOK).await;
+    }
+    Ok(Some(parting))
+}
+
+async fn ask<T: DeserializeOwned>(place: &Place, request: &Request) -> Result<Option<T>, TunnelError> {
+    match connect(place, request).await {
+        Ok((mut read, _write)) => Ok(Some(next(&mut read).await?)),
+        Err(_) if !place.is_held() => Ok(None),
+        Err(error) => Err(TunnelError::Silent(error.to_string())),
+    }
+}
+
+/// Talks to the supervisor; where there is none, starts one and tries again.
+async fn reach(
+    starter: &Starter,
+    place: &Place,
+    spec: &TunnelSpec,
+    request: &Request,
+) -> Result<Hold, TunnelError> {
+    let deadline = Instant::now() + READY_WITHIN;
+    loop {
+        let why = match connect(place, request).await {
+            Ok((mut read, write)) => match next(&mut read).await {
+                Ok(status) => return Ok(Hold { read, _write: write, status }),
+                // It was just ending; a refusal stays one.
+                Err(TunnelError::Silent(why)) => why,
+                Err(error) => return Err(error),
+            },
+            Err(error) => error.to_string(),
+        };
+        if Instant::now() > deadline {
+            return Err(TunnelError::Silent(why));
+        }
+        if place.is_held() {
+            // Somebody else is starting one, or one is ending.
+            sleep(LOOK).await;
+        } else {
+            start(starter, place, spec).await?;
+        }
+    }
+}
+
+async fn connect(place: &Place, request: &Request) -> io::Result<(Answers, OwnedWriteHalf)> {
+    let stream = timeout(ANSWER_WITHIN, UnixStream::connect(place.socket())).await??;
+    let (read, mut write) = stream.into_split();
+    timeout(ANSWER_WITHIN, wire::write(&mut write, request)).await??;
+    Ok((BufReader::new(read).lines(), write))
+}
+
+/// The next answer.
+async fn next<T: DeserializeOwned>(read: &mut Answers) -> Result<T, TunnelError> {
+    let silent = |error: io::Error| TunnelError::Silent(error.to_string());
+    let line = read.next_line().await.map_err(silent)?;
+    let line = line.ok_or_else(|| TunnelError::Silent("it hung up".to_owned()))?;
+    serde_json::from_str(&line).map_err(|error| match serde_json::from_str::<Refused>(&line) {
+        Ok(refused) => TunnelError::Refused(refused.error),
+        Err(_) => TunnelError::Refused(format!("its answer is not understood ({error}); it may be of another version: openclaw remote down --force")),
+    })
+}
+
+/// Starts a supervisor and waits until it can be talked to. It outlives this process.
+async fn start(starter: &Starter, place: &Place, spec: &TunnelSpec) -> Result<(), TunnelError> {
+    let failed = |error: io::Error| TunnelError::Start(error.to_string());
+    place.prepare().map_err(failed)?;
+    let spec =
+        serde_json::to_string(&spec.to_wire()).map_err(|error| TunnelError::Start(error.to_string()))?;
+    let mut command = Command::new(&starter.program);
+    command.args(&starter.lead).arg(place.key()).arg(spec);
+    command.env("OPENCLAW_STATE_DIR", &starter.state_dir);
+    // What a supervisor has no use for, it does not get.
+    for secret in ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"] {
+        command.env_remove(secret);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(failed)?;
+    let Some(out) = child.stdout.take() else {
+        return Err(TunnelError::Start("it has no output".to_owned()));
+    };
+    let mut line = String::new();
+    let read = timeout(READY_WITHIN, BufReader::new(out).read_line(&mut line)).await;
+    match (read, line.trim()) {
+        // Another one was quicker, which is as good.
+        (Ok(Ok(_)), "ready" | "held") => Ok(()),
+        (Ok(Ok(_)), "") => {
+            Err(TunnelError::Start(format!("it ended at once; see {}", place.log().display())))
+        }
+        (Ok(Ok(_)), said) => Err(TunnelError::Start(said.to_owned())),
+        (Ok(Err(error)), _) => Err(failed(error)),
+        (Err(_), _) => {
+            Err(TunnelError::Start(format!("it was not ready within {} s", READY_WITHIN.as_secs())))
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What an end or a silence means: one reason, whether another try could help, and what to do.
+
+use super::refusal::Refusal;
+use super::stderr::is_said;
+use client::ConnectError;
+use std::io;
+use std::path::Path;
+use std::process::ExitStatus;
+
+/// The meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// Whether another try would end in the same way.
+    pub(super) lasting: bool,
+    /// In a sentence.
+    pub(super) reason: String,
+    /// The refusal's name, where it is one that has a name.
+    pub(super) code: Option<&'static str>,
+    /// The next step.
+    pub(super) fix: Option<String>,
+}
+
+impl Verdict {
+    /// Of ssh's end, by its last words.
+    pub(super) fn of_end(words: &[String], status: Option<ExitStatus>) -> Self {
+        let code = status.and_then(|status| status.code());
+        match Refusal::read(words, code) {
+            Some(refusal) => Self::refused(&refusal),
+            None => {
+                let said = words.iter().rev().find(|line| is_said(line));
+                let reason = match (said, status) {
+                    (Some(line), _) => format!("ssh: {}", line.trim().trim_start_matches("ssh: ")),
+                    (None, Some(status)) => format!("ssh ended ({status})"),
+                    (None, None) => "ssh ended".to_owned(),
+                };
+                Self::passing(reason)
+            }
+        }
+    }
+
+    /// Of a far gateway that did not answer, by what ssh said about it.
+    pub(super) fn of_silence(words: &[String], error: &ConnectError) -> Self {
+        match (error, Refusal::read(words, None)) {
+            (ConnectError::Timeout { .. }, _) | (_, None) => {
+                Self::passing(format!("the gateway does not answer: {error}"))
+            }
+            (_, Some(refusal)) => Self::refused(&refusal),
+        }
+    }
+
+    /// There is no ssh.
+    pub(super) fn no_ssh() -> Self {
+        Self::refused(&Refusal::NoSsh)
+    }
+
+    /// The key to log in with is not there.
+    pub(super) fn no_identity(path: &Path) -> Self {
+        Self {
+            lasting: true,
+            reason: format!("there is no key file {}", path.display()),
+            code: Some("SSH_NO_IDENTITY"),
+            fix: Some(
+                "name a key file in gateway.remote.sshIdentity, or remove it to use ssh's own keys".into(),
+            ),
+        }
+    }
+
+    /// ssh could not be started.
+    pub(super) fn no_start(error: &io::Error) -> Self {
+        Self::passing(format!("ssh could not be started: {error}"))
+    }
+
+    /// The local port was taken by somebody else.
+    pub(super) fn port_taken(port: u16, who: &str) -> Self {
+        Self {
+            lasting: false,
+            reason: format!("port {port} of this host, which this tunnel had, is taken by {who}"),
+            code: Some("LOCAL_PORT_TAKEN"),
+            fix: Some("end that program, or end the tunnel and start it again for another port: openclaw remote down --force".into()),
+        }
+    }
+
+    /// No local port can be had.
+    pub(super) fn no_port(reason: String) -> Self {
+        Self { lasting: false, reason, code: Some("LOCAL_PORT_TAKEN"), fix: None }
+    }
+
+    fn refused(refusal: &Refusal) -> Self {
+        Self {
+            lasting: refusal.is_lasting(),
+            reason: refusal.to_string(),
+            code: Some(refusal.code()),
+            fix: refusal.fix(),
+        }
+    }
+
+    fn passing(reason: String) -> Self {
+        Self { lasting: false, reason, code: None, fix: None }
+    }
+}
