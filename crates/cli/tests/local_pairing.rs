@@ -137,9 +137,27 @@ fn a_nodes_token_is_rotated_and_revoked_and_it_gets_a_name() {
     assert!(revoked["revokedAtMs"].is_i64(), "{revoked}");
     let listed = gateway.json(&home, &["devices", "list"]);
     assert!(listed["paired"][0]["tokens"][0]["revokedAtMs"].is_i64(), "{listed}");
+    // It has the shared secret, and is out until somebody lets it in again.
+    let again = node.wait_for_json("another request", |v| {
+        let id = v["requestId"].as_str().filter(|id| *id != request)?;
+        (v["type"] == "pairing-required").then(|| id.to_owned())
+    });
+    assert_eq!(gateway.json(&home, &["nodes", "status"])["nodes"][0]["connected"], false);
+    let approved = gateway.run(&home, &["devices", "approve", &again]);
+    assert_eq!(approved.code, 0, "{}{}", approved.out, approved.err);
+    node.wait_for("a third connection", {
+        let is_new = std::cell::Cell::new(false);
+        move |line: &str| {
+            let value = serde_json::from_str::<Value>(line).unwrap_or_default();
+            if value["type"] == "pairing-required" {
+                is_new.set(value["requestId"] == again.as_str());
+            }
+            (is_new.get() && value["type"] == "connected").then_some(())
+        }
+    });
     let said = gateway.run(&home, &[&["devices", "revoke"], &of[..]].concat()).out;
     let back = format!("devices rotate --device {id} --role node");
-    for words in ["it stays paired", &back, "shared secret", "openclaw qr"] {
+    for words in ["it is out", &back, "shared secret", "openclaw qr"] {
         assert!(said.contains(words), "{words}: {said}");
     }
     let said = gateway.run(&home, &[&["devices", "rotate"], &of[..]].concat()).out;

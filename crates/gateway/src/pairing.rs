@@ -76,8 +76,9 @@ pub(crate) fn ask(params: &ConnectParams, role: &str, device: &ProvenDevice, is_
 /// What is missing between what is asked and what was approved.
 pub(crate) fn shortfall(ask: &DeviceAsk, known: Option<&Device>) -> Option<Shortfall> {
     let Some(known) = known else { return Some(Shortfall::NotPaired) };
-    if !known.roles.contains(&ask.role) {
-        return Some(if known.roles.is_empty() { Shortfall::NotPaired } else { Shortfall::Role });
+    let held = known.held_roles();
+    if !held.contains(&ask.role.as_str()) {
+        return Some(if held.is_empty() { Shortfall::NotPaired } else { Shortfall::Role });
     }
     if !ask.scopes.iter().all(|s| covers_name(&known.scopes, s)) {
         return Some(Shortfall::Scope);
@@ -193,7 +194,7 @@ fn refusal(request: &DeviceRequest, shortfall: Shortfall, known: Option<&Device>
         put("requestedScopes", json!(ask.scopes));
     }
     if let Some(known) = known {
-        put("approvedRoles", json!(known.roles));
+        put("approvedRoles", json!(known.held_roles()));
         put("approvedScopes", json!(known.scopes));
     }
     ErrorShape::new(ErrorCode::NotPaired, shortfall.message()).with_details(Value::Object(details))
@@ -310,5 +311,22 @@ mod tests {
             assert_eq!(shortfall(&ask, Some(&known())), expected, "{ask:?}");
         }
         assert_eq!(shortfall(&ask("operator", &[], "linux"), None), Some(Shortfall::NotPaired));
+        // A role whose token was revoked is not held, until somebody decides anew.
+        let token = |role: &str, revoked_at_ms| store::DeviceToken {
+            role: role.into(),
+            scopes: vec![],
+            generation: 1,
+            good_from: 1,
+            created_at_ms: 0,
+            rotated_at_ms: None,
+            revoked_at_ms,
+        };
+        let mut revoked = known();
+        revoked.tokens = vec![token("operator", Some(1))];
+        assert_eq!(shortfall(&ask("operator", &[], "linux"), Some(&revoked)), Some(Shortfall::NotPaired));
+        revoked.roles.push("node".into());
+        revoked.tokens.push(token("node", None));
+        assert_eq!(shortfall(&ask("operator", &[], "linux"), Some(&revoked)), Some(Shortfall::Role));
+        assert_eq!(shortfall(&ask("node", &[], "linux"), Some(&revoked)), None);
     }
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod flow;
+#[path = "agent_turn/params.rs"]
+mod params;
 
 use client::EventFrame;
 use flow::{Bench, MAIN, keys, recorded, refusal, reply};

@@ -136,12 +136,8 @@ async fn a_revoked_node_is_gone_at_once_and_its_calls_with_it() {
     assert_eq!(node.closed().await.0, 1008);
     let token = node.hello["auth"]["deviceToken"].clone();
     Raw::refused(port, &ask.clone().auth(json!({"token": token}))).await;
-    let back = Raw::connected(port, &ask).await;
-    assert_eq!(
-        back.hello["auth"]["deviceToken"],
-        Value::Null,
-        "the owner's secret lets it in, without a token"
-    );
+    let (error, _) = Raw::refused(port, &ask).await;
+    assert_eq!(error["code"], "NOT_PAIRED", "the owner's secret is not enough any more: {error}");
     owner.call("device.token.rotate", json!({"deviceId": node_id, "role": "node"})).await;
     let again = Raw::connected(port, &ask).await;
     assert!(again.hello["auth"]["deviceToken"].is_string(), "one command restores it");
@@ -181,21 +177,51 @@ async fn a_revoked_token_comes_back_with_what_is_given_now_and_not_with_what_it_
     Raw::connected(port, &operator(1, &["operator.write"]).auth(token)).await.leave().await;
 }
 
+/// The request that waits for this device and role.
+async fn waiting(owner: &mut Raw, device: u8, role: &str) -> Value {
+    let listed = owner.call("device.pair.list", json!({})).await;
+    let id = Device::new(device).id();
+    let pending = listed["pending"].as_array().unwrap();
+    pending.iter().find(|r| r["deviceId"] == id && r["role"] == role).cloned().unwrap_or_default()
+}
+
 #[tokio::test]
-async fn a_wish_that_nobody_is_asked_about_gives_no_revoked_token_back() {
+async fn a_revoked_device_is_out_with_the_secret_too_until_somebody_decides_and_never_silently() {
     let gateway = gateway_with("").await;
     let port = gateway.port();
     let mut owner = Raw::connected(port, &Ask::operator()).await;
-    let first = Raw::connected(port, &operator(1, &["operator.read"])).await;
+    let first = Raw::connected(port, &operator(1, &["operator.write"])).await;
     assert!(first.hello["auth"]["deviceToken"].is_string());
     revoke_operator(&mut owner, 1).await;
-    for wish in [&["operator.read"][..], &["operator.read", "operator.write"]] {
-        let back = Raw::connected(port, &operator(1, wish)).await;
-        assert_eq!(back.hello["auth"]["deviceToken"], Value::Null, "the secret lets it in: {wish:?}");
-        assert_eq!(back.hello["auth"]["scopes"], json!(wish));
-        let token = listed_token(&mut owner).await;
-        assert!(token["revokedAtMs"].is_i64() && token["scopes"] == json!(["operator.read"]), "{token}");
+    for wish in [&["operator.read"][..], &["operator.read", "operator.admin"], &["operator.read"]] {
+        let (error, _) = Raw::refused(port, &operator(1, wish)).await;
+        assert_eq!(error["code"], "NOT_PAIRED", "{wish:?}: {error}");
+        assert_eq!(error["details"]["reason"], "not-paired", "{error}");
+        assert_eq!(error["details"]["approvedRoles"], json!([]), "{error}");
+        let request = waiting(&mut owner, 1, "operator").await;
+        assert_eq!(error["details"]["requestId"], request["requestId"], "{error}");
+        assert_eq!((&request["isRepair"], &request["scopes"]), (&json!(true), &json!(wish)));
     }
+    // Another role is no way around, and the same goes for it.
+    let node = Ask::node(Device::new(1), &["system.which"]);
+    Raw::connected(port, &node).await.leave().await;
+    let of_node = json!({"deviceId": Device::new(1).id(), "role": "node"});
+    owner.call("device.token.revoke", of_node.clone()).await;
+    let (error, _) = Raw::refused(port, &node).await;
+    assert_eq!(error["details"]["reason"], "not-paired", "{error}");
+    // One command for each: the request, or another token.
+    let request = waiting(&mut owner, 1, "operator").await;
+    owner.call("device.pair.approve", json!({"requestId": request["requestId"]})).await;
+    let back = Raw::connected(port, &operator(1, &["operator.read"])).await;
+    assert!(back.hello["auth"]["deviceToken"].is_string());
+    let (error, _) = Raw::refused(port, &node).await;
+    assert_eq!(error["details"]["reason"], "role-upgrade", "{error}");
+    assert_eq!(error["details"]["approvedRoles"], json!(["operator"]), "{error}");
+    owner.call("device.token.rotate", of_node).await;
+    let back = Raw::connected(port, &node).await;
+    assert!(back.hello["auth"]["deviceToken"].is_string());
+    // What it was let in for before it was revoked is over.
+    assert_eq!(listed_token(&mut owner).await["scopes"], json!(["operator.read"]));
 }
 
 #[tokio::test]

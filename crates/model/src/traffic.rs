@@ -57,6 +57,9 @@ pub struct Directives {
     /// Whether the files of the workspace stay out of the prompt.
     #[serde(skip_serializing_if = "is_false")]
     pub light_context: bool,
+    /// Whether the agent sends no messages of its own in this turn.
+    #[serde(skip_serializing_if = "is_false")]
+    pub no_message_tool: bool,
     /// Whether nobody waits in the chat: what goes wrong is not told there.
     #[serde(skip_serializing_if = "is_false")]
     pub unattended: bool,

@@ -181,7 +181,14 @@ fn is_same_wish(old: &DeviceAsk, new: &DeviceAsk) -> bool {
 /// The one way in which a device becomes paired or gets more.
 pub(crate) fn pair(c: &Connection, ask: &DeviceAsk, via: ApprovedVia, now: i64) -> Sql<Option<Device>> {
     let old = find(c, &ask.device_id)?;
-    let (had_roles, had_scopes) = old.map_or_else(Default::default, |d| (d.roles, d.scopes));
+    let (had_roles, had_scopes) = match old {
+        // What it was approved for before its token was revoked is over with that.
+        Some(d) if ask.role == "operator" && via != ApprovedVia::Silent && d.has_revoked("operator") => {
+            (d.roles, Vec::new())
+        }
+        Some(d) => (d.roles, d.scopes),
+        None => Default::default(),
+    };
     let roles = sql::union(std::slice::from_ref(&ask.role), &had_roles);
     // Scopes say what an operator may do; another role's wish must never widen them.
     let scopes = if ask.role == "operator" { sql::union(&had_scopes, &ask.scopes) } else { had_scopes };

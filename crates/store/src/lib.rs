@@ -56,7 +56,7 @@ pub use node_work::{NodeWork, NodeWorkState};
 pub use open::Opened;
 pub use search::{SearchHit, TextSearch};
 pub use session_edits::{Created, Deleted, MAX_SWEPT, NewSession, Patched, SessionGuard, SessionPatch};
-pub use sessions::{Archived, SessionFilter, SessionPage};
+pub use sessions::{Archived, HistoryPage, SessionFilter, SessionPage};
 pub use system_events::MAX_SYSTEM_EVENTS;
 pub use tool_calls::ToolCallState;
 pub use types::*;

@@ -2,19 +2,20 @@
 
 use crate::error::Sql;
 use crate::sql::{self, Json, json};
-use crate::{OutboxRow, OutboxState, R, Store};
-use model::Outbound;
+use crate::{OutboxRow, OutboxState, R, Store, system_events};
+use model::{Outbound, SessionKey};
 use rusqlite::{Connection, Row, params};
 
 const SELECT: &str = "SELECT id, body, attempts, not_before_ms, created_at_ms FROM outbox";
 
 impl Store {
     /// Queues messages in this order. With a key that was used in the last 30 days, nothing is queued: the rows of
-    /// then are given, and false.
+    /// then are given, and false. With a note, the next turn of that session reads of it, unless too much waits there.
     pub async fn enqueue(
         &self,
         outbox: Vec<Outbound>,
         idempotency_key: Option<&str>,
+        note: Option<(SessionKey, String)>,
     ) -> R<(Vec<OutboxRow>, bool)> {
         let key = idempotency_key.map(str::to_owned);
         // Looking for the key and queueing are one transaction: a caller that repeats itself after a crash or beside
@@ -26,6 +27,9 @@ impl Store {
                 if !earlier.is_empty() {
                     return Ok((earlier, false));
                 }
+            }
+            if let Some((session, text)) = &note {
+                system_events::leave(c, session, text, now)?;
             }
             Ok((put(c, outbox, None, key.as_deref(), now)?, true))
         })

@@ -104,6 +104,27 @@ impl Store {
         self.write(move |c, now| ensure(c, &key, &created_via, now)).await
     }
 
+    /// As [`Store::ensure_session`]; one that this makes has the id that is given. `None` where that was an id before.
+    pub async fn ensure_session_as(
+        &self,
+        key: &SessionKey,
+        session_id: &str,
+        created_via: &str,
+    ) -> R<Option<Session>> {
+        let (key, id, created_via) = (key.clone(), session_id.to_owned(), created_via.to_owned());
+        self.write(move |c, now| {
+            if let Some(session) = find(c, &key)? {
+                return Ok(Some(session));
+            }
+            let sql = "SELECT 1 FROM transcripts WHERE session_id = ?1";
+            if sql::one(c, sql, [&id], |_| Ok(()))?.is_some() {
+                return Ok(None);
+            }
+            make(c, &key, id, &created_via, now).map(Some)
+        })
+        .await
+    }
+
     /// Begins a new, empty transcript; the old one stays in the file. Counters begin at 0, name and route stay. A run
     /// under way goes on writing to the old transcript. `None` where there is no such session.
     pub async fn reset_session(&self, key: &SessionKey) -> R<Option<Session>> {
@@ -157,24 +178,36 @@ impl Store {
     /// A page of the current transcript: `limit` entries from the `offset`th newest on, as far back as `max_bytes` of
     /// their JSON reach and one in any case, the oldest first; and how many there are in all. What does not fit is not
     /// read.
-    pub async fn history_page(
-        &self,
-        key: &SessionKey,
-        limit: usize,
-        offset: usize,
-        max_bytes: usize,
-    ) -> R<(Vec<Entry>, i64)> {
+    pub async fn history_page(&self, key: &SessionKey, page: HistoryPage) -> R<Option<(Vec<Entry>, i64)>> {
         let key = key.clone();
-        self.read(move |c| match current_transcript(c, &key)? {
-            Some((transcript, total)) => {
-                // Entries are numbered without gaps, so that an offset is a number.
-                let before = total.saturating_add(1).saturating_sub(sql::int(offset as u64));
-                Ok((transcript::page(c, transcript, limit, before, max_bytes)?, total))
-            }
-            None => Ok((Vec::new(), 0)),
+        self.read(move |c| {
+            let found = match &page.session_id {
+                Some(id) => transcript_of(c, &key, id)?,
+                None => current_transcript(c, &key)?,
+            };
+            let Some((transcript, total)) = found else {
+                return Ok(page.session_id.is_none().then(|| (Vec::new(), 0)));
+            };
+            // Entries are numbered without gaps, so that an offset is a number.
+            let before = total.saturating_add(1).saturating_sub(sql::int(page.offset as u64));
+            let entries = transcript::page(c, transcript, page.limit, before, page.max_bytes)?;
+            Ok(Some((entries, total)))
         })
         .await
     }
+}
+
+/// Which entries of a session are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// The transcript, where it may be an earlier one of the session; the current one otherwise.
+    pub session_id: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// So many of the newest are passed over.
+    pub offset: usize,
+    /// No more than so many bytes of JSON, one entry in any case.
+    pub max_bytes: usize,
 }
 
 fn list(c: &Connection, filter: &SessionFilter) -> Sql<Vec<Session>> {
@@ -216,7 +249,10 @@ pub(crate) fn ensure(c: &Connection, key: &SessionKey, created_via: &str, now: i
     if let Some(session) = find(c, key)? {
         return Ok(session);
     }
-    let session_id = model::new_id();
+    make(c, key, model::new_id(), created_via, now)
+}
+
+fn make(c: &Connection, key: &SessionKey, session_id: String, created_via: &str, now: i64) -> Sql<Session> {
     transcript::begin(c, &session_id, key.as_str(), now)?;
     let sql = "INSERT INTO sessions (key, agent_id, session_id, created_at_ms, updated_at_ms, created_via)
                VALUES (?1, ?2, ?3, ?4, ?4, ?5)";
@@ -228,6 +264,13 @@ pub(crate) fn ensure(c: &Connection, key: &SessionKey, created_via: &str, now: i
 pub(crate) fn current_transcript(c: &Connection, key: &SessionKey) -> Sql<Option<(i64, i64)>> {
     let sql = "SELECT t.transcript, t.last_seq FROM sessions s JOIN transcripts t USING (session_id) WHERE s.key = ?1";
     sql::one(c, sql, [key.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// As [`current_transcript`], for the one with this id, which may be an earlier one of the same session.
+fn transcript_of(c: &Connection, key: &SessionKey, session_id: &str) -> Sql<Option<(i64, i64)>> {
+    let sql = "SELECT t.transcript, t.last_seq FROM transcripts t JOIN sessions s ON s.key = t.session_key
+               WHERE t.session_key = ?1 AND t.session_id = ?2";
+    sql::one(c, sql, [key.as_str(), session_id], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// A pattern that finds `text` anywhere, its own wildcards taken as they are. SQLite refuses very long patterns; no

@@ -69,20 +69,29 @@ impl Store {
 
 /// Leaves a line within the caller's transaction.
 pub(crate) fn put(c: &Connection, key: &SessionKey, text: &str, now: i64) -> Sql<()> {
+    if leave(c, key, text, now)? {
+        return Ok(());
+    }
+    let problem = format!(
+        "{MAX_SYSTEM_EVENTS} system events wait in {key} for a turn that reads them; no more are taken"
+    );
+    Err(Fault::Job(problem))
+}
+
+/// As [`put`]; false where too many wait, and the line is not left.
+pub(crate) fn leave(c: &Connection, key: &SessionKey, text: &str, now: i64) -> Sql<bool> {
     let sql = "SELECT 1 FROM system_events WHERE session_key = ?1 AND text = ?2";
     if sql::one(c, sql, [key.as_str(), text], |_| Ok(()))?.is_some() {
-        return Ok(());
+        return Ok(true);
     }
     let sql = "SELECT count(*) FROM system_events WHERE session_key = ?1";
     let waiting: i64 = c.prepare_cached(sql)?.query_row([key.as_str()], |row| row.get(0))?;
     if usize::try_from(waiting).is_ok_and(|n| n >= MAX_SYSTEM_EVENTS) {
-        let problem =
-            format!("{waiting} system events wait in {key} for a turn that reads them; no more are taken");
-        return Err(Fault::Job(problem));
+        return Ok(false);
     }
     let sql = "INSERT INTO system_events (session_key, text, at_ms) VALUES (?1, ?2, ?3)";
     sql::run(c, sql, params![key.as_str(), text, now])?;
-    Ok(())
+    Ok(true)
 }
 
 /// Has the agent look at a session: once more, if its look at what was there before begins meanwhile.

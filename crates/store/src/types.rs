@@ -105,6 +105,18 @@ pub struct DeviceToken {
     pub revoked_at_ms: Option<i64>,
 }
 
+impl Device {
+    /// Whether an operator took the token of this role away, and nobody gave it back.
+    pub fn has_revoked(&self, role: &str) -> bool {
+        self.tokens.iter().any(|token| token.role == role && token.revoked_at_ms.is_some())
+    }
+
+    /// The roles that were approved and not taken away since.
+    pub fn held_roles(&self) -> Vec<&str> {
+        self.roles.iter().map(String::as_str).filter(|role| !self.has_revoked(role)).collect()
+    }
+}
+
 impl DeviceToken {
     /// The generations that are good, the newest first. None where it was revoked.
     pub fn good(&self) -> impl Iterator<Item = i64> + use<> {

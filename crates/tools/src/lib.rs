@@ -84,6 +84,9 @@ impl Default for ExecDefaults {
     }
 }
 
+/// The tool that sends messages.
+pub const MESSAGE: &str = "message";
+
 /// All built-in tools.
 pub fn builtin(env: ToolEnv) -> Tools {
     let locks = files::FileLock::default();

@@ -38,7 +38,7 @@ impl SendMessage {
     pub(crate) fn new(env: &ToolEnv) -> Self {
         let text = json!({"type": "string"});
         let spec = spec(
-            "message",
+            crate::MESSAGE,
             "Send a message to another chat. What you answer in this chat arrives by itself.",
             json!({"action": {"enum": ["send"]}, "channel": {"type": "string", "description": "such as telegram"},
                 "to": {"type": "string", "description": "chat id"}, "text": text, "account": text}),

@@ -163,12 +163,14 @@ impl Admission<'_> {
         known: Option<Device>,
     ) -> Result<Granted, ErrorShape> {
         let ask = pairing::ask(self.params, self.role, device, known.is_some());
+        // What an operator took away comes back by an operator's word: nobody is let in silently again.
+        let is_revoked = known.as_ref().is_some_and(|device| device.has_revoked(self.role));
         let paired = match pairing::shortfall(&ask, known.as_ref()) {
             None => {
                 self.shared.store.touch_device(&device.id).await.map_err(store_error_unseen)?;
                 known
             }
-            Some(_) if self.peer.local && self.settings.auto_approve_local => {
+            Some(_) if self.peer.local && self.settings.auto_approve_local && !is_revoked => {
                 Some(pairing::approve_silently(self.shared, ask).await?)
             }
             Some(shortfall) => {
@@ -177,12 +179,11 @@ impl Admission<'_> {
         };
         let token = paired.and_then(|d| d.tokens.into_iter().find(|t| t.role == self.role));
         let token = token.ok_or_else(changed_meanwhile)?;
-        let method = self.settings.auth.as_str();
-        // A revoked token stays revoked: the shared secret lets the device in, and gives it no new token.
+        // Revoked since it was looked at.
         if token.revoked_at_ms.is_some() {
-            return Ok(Granted::without_token(method, self.role, self.scopes()));
+            return Err(changed_meanwhile());
         }
-        Ok(self.granted(method, device, &token))
+        Ok(self.granted(self.settings.auth.as_str(), device, &token))
     }
 
     /// The code's maker has approved the device beforehand, for what the code is good for and no more. What a node offers is

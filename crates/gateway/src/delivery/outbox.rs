@@ -6,7 +6,7 @@ use crate::shared::Shared;
 use channels::{SendError, SendErrorKind, Telegram};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use model::Outbound;
+use model::{Outbound, SessionKey};
 use protocol::ErrorShape;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -188,7 +188,12 @@ pub(crate) fn chat_id(channel: &str, to: &str) -> String {
 ///
 /// # Errors
 /// The channel is unknown, the platform refused the message for good, or the store failed.
-pub(crate) async fn send(shared: &Shared, out: Outbound, key: &str) -> Result<String, ErrorShape> {
+pub(crate) async fn send(
+    shared: &Shared,
+    out: Outbound,
+    key: &str,
+    note: Option<(SessionKey, String)>,
+) -> Result<String, ErrorShape> {
     let out = Outbound { to: chat_id(&out.channel, &out.to), ..out };
     if !shared.channels.has(&out.channel) {
         let there_are = shared.channels.names().join(", ");
@@ -206,7 +211,7 @@ pub(crate) async fn send(shared: &Shared, out: Outbound, key: &str) -> Result<St
         return Err(ErrorShape::invalid("the message is empty; nothing was sent"));
     }
     let mut done = shared.outbox.done.subscribe();
-    let (rows, _) = shared.store.enqueue(pieces, Some(key)).await.map_err(store_error)?;
+    let (rows, _) = shared.store.enqueue(pieces, Some(key), note).await.map_err(store_error)?;
     shared.outbox.wake();
     let Some(last) = rows.last().map(|r| r.id) else {
         return Err(ErrorShape::unavailable("the message could not be queued; try again").retryable());

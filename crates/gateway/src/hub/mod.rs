@@ -261,7 +261,7 @@ async fn check_still_paired(
 /// it came with, where it came with one.
 fn still_grants(device: &Device, principal: &Principal, generation: Option<i64>) -> bool {
     let token = device.tokens.iter().find(|t| t.role == principal.role && t.revoked_at_ms.is_none());
-    let has_token = generation.is_none_or(|g| token.is_some_and(|t| t.good().any(|good| good == g)));
+    let has_token = token.is_some_and(|t| generation.is_none_or(|g| t.good().any(|good| good == g)));
     let within = |scope: &String| protocol::scope::covers_name(&device.scopes, scope);
     device.roles.contains(&principal.role) && principal.scopes.iter().all(within) && has_token
 }
@@ -319,7 +319,7 @@ mod tests {
         let node = Principal::of_test("node", &[]);
         for (who, principal, generation, revoked, lets_in) in [
             ("shared secret", &read, None, None, true),
-            ("shared secret, revoked token", &read, None, Some(1), true),
+            ("shared secret, revoked token", &read, None, Some(1), false),
             ("token", &read, Some(2), None, true),
             ("rotated token that is still good", &read, Some(2), None, true),
             ("newest token", &read, Some(3), None, true),

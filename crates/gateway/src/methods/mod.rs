@@ -18,6 +18,7 @@ mod submit;
 mod system;
 mod terminal;
 mod tools;
+mod turn;
 mod usage;
 
 use crate::connection::hello::to_raw;

@@ -134,7 +134,7 @@ impl Host for GatewayHost {
                 channel,
                 act: None,
             };
-            let id = crate::delivery::outbox::send(&shared, outbound, &idempotency_key).await;
+            let id = crate::delivery::outbox::send(&shared, outbound, &idempotency_key, None).await;
             id.map_err(host_error)
         })
     }

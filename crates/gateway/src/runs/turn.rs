@@ -158,6 +158,9 @@ async fn answer(
     if let Some(allowed) = &directives.tools_allow {
         tools.retain(|tool| allowed.iter().any(|name| *name == tool.spec().name));
     }
+    if directives.no_message_tool {
+        tools.retain(|tool| tool.spec().name != tools::MESSAGE);
+    }
     let mut system = prompt(shared, key, begun, &tools).await;
     if let Some(extra) = &directives.extra_system {
         system.push_str("\n\n");

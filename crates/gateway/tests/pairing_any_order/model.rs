@@ -43,8 +43,8 @@ pub(crate) enum Shown {
 /// What must come of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// In, and it is given this generation; none where its token is revoked.
-    In(Option<u32>),
+    /// In, and it is given this generation.
+    In(u32),
     /// It must be approved; this is its request, where it is known already.
     Waits(Option<String>),
     /// Refused with this code.
@@ -84,15 +84,16 @@ impl Model {
         let waits = Outcome::Waits(same.map(|(id, _)| id.clone()));
         match (shown, token) {
             (Shown::Code, _) => self.by_code(seat, wish),
-            (Shown::Secret, Some(token)) if device.is_some_and(is_fit) => {
-                Outcome::In(token.good.last().copied())
+            // A revoked one is out until somebody lets it in again, whatever secret it has.
+            (Shown::Secret, Some(Token { good, .. })) if device.is_some_and(is_fit) => {
+                good.last().map_or(waits, |newest| Outcome::In(*newest))
             }
             (Shown::Secret, _) => waits,
             (Shown::Token(of, generation), Some(token)) if of == seat && token.good.contains(&generation) => {
                 if !covered(&token.scopes) {
                     Outcome::Refused("AUTH_SCOPE_MISMATCH")
                 } else if device.is_some_and(is_fit) {
-                    Outcome::In(token.good.last().copied())
+                    Outcome::In(*token.good.last().unwrap())
                 } else {
                     waits
                 }
@@ -110,12 +111,12 @@ impl Model {
                 Outcome::Refused("AUTH_SCOPE_MISMATCH")
             }
             Some(Some(owner)) if owner != seat.0 => Outcome::Refused("AUTH_BOOTSTRAP_TOKEN_INVALID"),
-            Some(Some(_)) => Outcome::In(self.paired[&seat.0].tokens[seat.1].good.last().copied()),
+            Some(Some(_)) => Outcome::In(*self.paired[&seat.0].tokens[seat.1].good.last().unwrap()),
             // One that is new to the seat, or was revoked there, gets the next generation; else it keeps its own.
             Some(None) => {
                 let token = self.paired.get(&seat.0).and_then(|d| d.tokens.get(seat.1));
                 let next = self.newest.get(&seat).copied().unwrap_or_default() + 1;
-                Outcome::In(Some(token.and_then(|t| t.good.last().copied()).unwrap_or(next)))
+                Outcome::In(token.and_then(|t| t.good.last().copied()).unwrap_or(next))
             }
         }
     }
@@ -152,12 +153,15 @@ impl Model {
         self.waiting.remove(&seat);
         let device = self.paired.entry(seat.0).or_default();
         device.platform = wish.platform;
-        // What another role wishes is never an operator's.
-        if seat.1 == "operator" {
-            device.scopes.extend(&wish.scopes);
-        }
         let token = device.tokens.entry(seat.1).or_default();
         let is_new = token.good.is_empty();
+        // What another role wishes is never an operator's; what was revoked is over.
+        if seat.1 == "operator" {
+            if is_new {
+                device.scopes.clear();
+            }
+            device.scopes.extend(&wish.scopes);
+        }
         if is_new {
             // A revoked one comes back with what was decided now.
             token.scopes.clear();

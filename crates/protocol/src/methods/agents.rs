@@ -25,15 +25,9 @@ pub(super) const METHODS: &[MethodSpec] = &[
     admin("agents.files.set", &FILES_SET).gives(&["ok", "agentId", "workspace", "file"]),
     read("agent.identity.get", &AGENT_IDENTITY).gives(&["agentId", "name", "nameSource", "avatar"]),
     // Accepted, and then the end.
-    write("agent", &AGENT).gives(&[
-        "runId",
-        "sessionKey?",
-        "agentId?",
-        "status",
-        "acceptedAt?",
-        "summary?",
-        "result?",
-    ]),
+    write("agent", &AGENT)
+        .gives(&["runId", "sessionKey?", "agentId?", "status", "acceptedAt?", "summary?", "result?"])
+        .fails(&["session-changed"]),
     act("agent.wait", &AGENT_WAIT).gives(&["runId", "status", "startedAt?", "endedAt?", "error?"]),
 ];
 
@@ -84,23 +78,23 @@ const AGENT: Shape = Shape {
         opt("timeout", Kind::Int(0)),
         opt("attachments", Kind::List),
         opt("extraSystemPrompt", Kind::Text),
+        opt("threadId", Kind::Text),
+        opt("bestEffortDeliver", Kind::Bool),
+        opt("provider", Kind::Text),
+        opt("model", Kind::Text),
+        opt("sessionId", Kind::Text),
+        opt("expectedExistingSessionId", Kind::Name),
+        opt("bootstrapContextMode", Kind::OneOf(&["full", "lightweight"])),
+        opt("disableMessageTool", Kind::Bool),
         req("idempotencyKey", Kind::Label),
         // What they are here without being asked for.
         opt("promptMode", Kind::OneOf(&["full"])),
-        opt("bootstrapContextMode", Kind::OneOf(&["full"])),
         opt("sessionEffects", Kind::OneOf(&["visible"])),
         opt("sourceReplyDeliveryMode", Kind::OneOf(&["automatic"])),
-        // Another model, session or place than the one that would answer, and less than it may do.
-        opt("provider", Kind::Unset),
-        opt("model", Kind::Unset),
         opt("modelRun", Kind::Unset),
-        opt("sessionId", Kind::Unset),
-        opt("expectedExistingSessionId", Kind::Unset),
-        opt("threadId", Kind::Unset),
         opt("cwd", Kind::Unset),
         opt("internalEvents", Kind::Unset),
         opt("suppressPromptPersistence", Kind::Unset),
-        opt("disableMessageTool", Kind::Unset),
         opt("swarmCollector", Kind::Unset),
         opt("swarmOutputSchema", Kind::Unset),
         opt("forceRestartSafeTools", Kind::Unset),
@@ -111,7 +105,6 @@ const AGENT: Shape = Shape {
         "groupId",
         "groupChannel",
         "groupSpace",
-        "bestEffortDeliver",
         "lane",
         "cleanupBundleMcpOnRunEnd",
         "bootstrapContextRunKind",

@@ -63,9 +63,11 @@ const SEND: Shape = Shape {
         opt("replyToId", Kind::Text),
         opt("threadId", Kind::Text),
         req("idempotencyKey", Kind::Label),
+        opt("agentId", Kind::Text),
+        opt("sessionKey", Kind::Text),
         opt("silent", Kind::Unset),
     ],
-    ignored: &["agentId", "sessionKey", "gifPlayback", "forceDocument", "asVoice"],
+    ignored: &["gifPlayback", "forceDocument", "asVoice"],
 };
 
 const POLL: Shape = Shape {

@@ -28,7 +28,11 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "thinkingLevel",
         "sessionInfo?",
     ]),
-    write("chat.send", &CHAT_SEND).gives(&["runId", "status"]).fails(&["SESSION_MUTATION_TARGET_REQUIRED"]),
+    write("chat.send", &CHAT_SEND).gives(&["runId", "status"]).fails(&[
+        "SESSION_MUTATION_TARGET_REQUIRED",
+        "session-changed",
+        "active-leaf-changed",
+    ]),
     act("chat.abort", &CHAT_ABORT).gives(&["ok", "aborted", "runIds"]),
     read("chat.metadata", &CHAT_METADATA).gives(&["models", "commands", "runtimeSelectionLocked"]),
     read("chat.message.get", &CHAT_MESSAGE_GET).gives(&["ok", "message?", "unavailableReason?"]),
@@ -69,8 +73,9 @@ const CHAT_HISTORY: Shape = Shape {
         // The page is the one at `offset`, of the session as it is.
         opt("cursor", Kind::Unset),
         opt("messageId", Kind::Unset),
+        opt("sessionId", Kind::Name),
     ],
-    ignored: &["pendingBefore", "inputRunIds", "sessionId", "includeMetadata"],
+    ignored: &["pendingBefore", "inputRunIds", "includeMetadata"],
 };
 
 const CHAT_SEND: Shape = Shape {
@@ -88,23 +93,19 @@ const CHAT_SEND: Shape = Shape {
         opt("fastAutoOnSeconds", Kind::Unset),
         opt("toolBindings", Kind::Unset),
         opt("replyToId", Kind::Unset),
-        // Nothing is given that could be expected to be so still.
-        opt("expectedLeafEntryId", Kind::Unset),
+        opt("sessionId", Kind::Name),
+        opt("expectedLeafEntryId", Kind::OrNull(&Kind::Name)),
+        opt("deliver", Kind::Bool),
+        opt("originatingChannel", Kind::Text),
+        opt("originatingTo", Kind::Text),
+        opt("originatingAccountId", Kind::Text),
+        opt("originatingThreadId", Kind::Text),
+        // Nothing is given of these that could be expected to be so still.
         opt("expectedSessionRoutingContract", Kind::Unset),
         opt("expectedPermissionMode", Kind::Unset),
         opt("expectedToolOverrides", Kind::Unset),
     ],
-    ignored: &[
-        "sessionId",
-        "thinking",
-        "deliver",
-        "originatingChannel",
-        "originatingTo",
-        "originatingAccountId",
-        "originatingThreadId",
-        "systemInputProvenance",
-        "systemProvenanceReceipt",
-    ],
+    ignored: &["thinking", "systemInputProvenance", "systemProvenanceReceipt"],
 };
 
 const CHAT_ABORT: Shape = Shape {

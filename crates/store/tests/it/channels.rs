@@ -62,8 +62,8 @@ async fn the_key_against_redelivery_is_kept_for_thirty_days_and_ids_are_never_gi
 #[tokio::test]
 async fn the_outbox_keeps_its_order_through_retries_and_restarts() {
     let f = fixture();
-    let (rows, _) = f.store.enqueue(vec![outbound("a", "1"), outbound("b", "2")], None).await.unwrap();
-    let (more, _) = f.store.enqueue(vec![outbound("a", "3")], None).await.unwrap();
+    let (rows, _) = f.store.enqueue(vec![outbound("a", "1"), outbound("b", "2")], None, None).await.unwrap();
+    let (more, _) = f.store.enqueue(vec![outbound("a", "3")], None, None).await.unwrap();
     f.store.retry_outbox(rows[0].id, 5_000, "429").await.unwrap();
     f.store.mark_sent(rows[1].id, "m2").await.unwrap();
     let f = f.restarted().await;
@@ -85,14 +85,14 @@ async fn the_outbox_keeps_its_order_through_retries_and_restarts() {
 async fn a_repeated_send_is_queued_once() {
     let f = fixture();
     let (first, new) =
-        f.store.enqueue(vec![outbound("a", "1"), outbound("a", "2")], Some("k")).await.unwrap();
+        f.store.enqueue(vec![outbound("a", "1"), outbound("a", "2")], Some("k"), None).await.unwrap();
     assert!(new);
     f.store.mark_sent(first[0].id, "m").await.unwrap();
     let (again, new) =
-        f.store.enqueue(vec![outbound("a", "1"), outbound("a", "2")], Some("k")).await.unwrap();
+        f.store.enqueue(vec![outbound("a", "1"), outbound("a", "2")], Some("k"), None).await.unwrap();
     assert!(!new);
     assert_eq!(again.iter().map(|r| r.id).collect::<Vec<_>>(), [first[0].id, first[1].id]);
-    assert!(f.store.enqueue(vec![outbound("a", "1")], Some("other")).await.unwrap().1);
+    assert!(f.store.enqueue(vec![outbound("a", "1")], Some("other"), None).await.unwrap().1);
     assert_eq!(f.store.pending_outbox().await.unwrap().len(), 2);
 }
 

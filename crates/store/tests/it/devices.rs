@@ -96,6 +96,7 @@ async fn a_revoked_token_comes_back_by_a_decision_alone_and_with_what_that_gave(
     let device = f.store.redeem_setup_code(&code.setup_id, asks).await.unwrap().unwrap();
     assert_eq!(device.tokens[0].good().collect::<Vec<_>>(), [2]);
     assert_eq!(device.tokens[0].scopes, ["write"]);
+    assert_eq!(device.scopes, ["write"], "what it was approved for before is over");
 }
 
 #[tokio::test]

@@ -79,10 +79,14 @@ struct Book {
 impl Book {
     fn grant(&mut self, seat: Seat, scopes: BTreeSet<String>, via: ApprovedVia) {
         self.waiting.remove(&seat);
-        if seat.1 == "operator" {
-            self.allowed.entry(seat.0.clone()).or_default().extend(scopes.clone());
-        }
         let is_revoked = self.good.get(&seat).is_some_and(BTreeSet::is_empty);
+        if seat.1 == "operator" {
+            let allowed = self.allowed.entry(seat.0.clone()).or_default();
+            if is_revoked && via != ApprovedVia::Silent {
+                allowed.clear();
+            }
+            allowed.extend(scopes.clone());
+        }
         if is_revoked && via == ApprovedVia::Silent {
             return;
         }

@@ -3,7 +3,7 @@
 use crate::support::{START, begin, finish, fixture, key, user};
 use model::SessionKey;
 use serde_json::json;
-use store::{Route, SessionFilter};
+use store::{HistoryPage, Route, SessionFilter};
 
 fn all() -> SessionFilter {
     SessionFilter { limit: 100, ..SessionFilter::default() }
@@ -112,11 +112,26 @@ async fn a_page_reaches_as_far_back_as_limit_and_bytes_allow() {
         (30, 1, 0, vec![9]),
         (0, 0, 1_000_000, vec![]),
     ] {
-        let (entries, total) = f.store.history_page(&key("main"), limit, offset, bytes).await.unwrap();
+        let page = HistoryPage { session_id: None, limit, offset, max_bytes: bytes };
+        let (entries, total) = f.store.history_page(&key("main"), page).await.unwrap().unwrap();
         let seqs: Vec<i64> = entries.iter().map(|e| e.seq).collect();
         assert_eq!((seqs, total), (want, 10), "{limit} from {offset}, {bytes} bytes");
     }
-    assert_eq!(f.store.history_page(&key("nobody"), 5, 0, 100).await.unwrap(), (vec![], 0));
+    let page = |id: Option<&str>| HistoryPage {
+        session_id: id.map(str::to_owned),
+        limit: 5,
+        offset: 0,
+        max_bytes: 1_000_000,
+    };
+    assert_eq!(f.store.history_page(&key("nobody"), page(None)).await.unwrap(), Some((vec![], 0)));
+    // An earlier conversation of the same session is read by its id, and no other's.
+    let before = f.store.session(&key("main")).await.unwrap().unwrap().session_id;
+    f.store.reset_session(&key("main")).await.unwrap();
+    f.store.begin_run(begin("s", "other", &["there"])).await.unwrap();
+    assert_eq!(f.store.history_page(&key("main"), page(None)).await.unwrap(), Some((vec![], 0)));
+    let (entries, total) = f.store.history_page(&key("main"), page(Some(&before))).await.unwrap().unwrap();
+    assert_eq!((entries.len(), total), (5, 10));
+    assert_eq!(f.store.history_page(&key("other"), page(Some(&before))).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ pub(crate) const REFUSED: Choices = &[
 pub(crate) const NARROWER: Choices = &[
     (
         &["agent"],
-        &["promptMode", "bootstrapContextMode", "sessionEffects", "sourceReplyDeliveryMode"],
+        &["promptMode", "sessionEffects", "sourceReplyDeliveryMode"],
         "there is one way in which a turn goes",
     ),
     (&["sessions.create"], &["visibility"], "every operator sees every session"),
@@ -100,11 +100,6 @@ pub(crate) const IGNORED: Choices = &[
         ],
         "where a message came from, or what it is called: nothing is decided by it",
     ),
-    (
-        &["agent"],
-        &["bestEffortDeliver"],
-        "a reply that cannot be delivered is kept and tried again in any case",
-    ),
     (&["agent"], &["lane"], "turns of one session wait for each other, and for no others"),
     (&["agent"], &["cleanupBundleMcpOnRunEnd"], "no servers of tools are started for a run"),
     (&["agent"], &["bootstrapContextRunKind"], "the workspace's files are shown to every turn alike"),
@@ -125,19 +120,9 @@ pub(crate) const IGNORED: Choices = &[
         "they choose among messages that wait, which are not part of the answer",
     ),
     (
-        &["chat.history", "chat.startup", "chat.send"],
-        &["sessionId"],
-        "the key names the session; the id is what the client saw of it last",
-    ),
-    (
         &["chat.history", "chat.startup"],
         &["includeMetadata"],
         "chat.startup has it always, chat.history never",
-    ),
-    (
-        &["chat.send"],
-        &["deliver", "originatingChannel", "originatingTo", "originatingAccountId", "originatingThreadId"],
-        "its answer is told to those who look on, and sent to no platform",
     ),
     (
         &["chat.send"],
@@ -201,7 +186,6 @@ pub(crate) const IGNORED: Choices = &[
         &["sessionKey", "turnSourceChannel", "turnSourceTo", "turnSourceAccountId", "turnSourceThreadId"],
         "claims about who is behind it: the caller's own authority counts",
     ),
-    (&["send"], &["agentId", "sessionKey"], "what is sent is written into no session"),
     (&["send"], &["gifPlayback", "forceDocument", "asVoice"], "about files, which are refused by name"),
     (&["sessions.create"], &["emitCommandHooks", "succeedsParent"], "there are no hooks of commands"),
     (&["sessions.delete"], &["emitLifecycleHooks"], "there are no hooks of sessions"),

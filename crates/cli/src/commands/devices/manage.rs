@@ -77,12 +77,12 @@ pub(super) async fn revoke(args: TokenArgs, ctx: &Context) -> Result<(), Failure
     ctx.out.show(&payload, || revoked(&args, &back))
 }
 
-/// Revoking takes the token and not the pairing: with the shared secret the device comes in again, without a token.
+/// The device is out, whatever secret it has: with the shared one it asks to be let in again.
 fn revoked(args: &TokenArgs, back: &str) -> String {
     let (device, role) = (printable(&args.device), printable(&args.role));
     format!(
         "revoked: no {role} token of {device} is good any more, and its connections as {role} are closed\n\
-         it stays paired: with the shared secret it connects again, and is given a new token after: {}\n\
+         it is out: with the shared secret it asks to be let in again (openclaw devices list), or comes in after: {}\n\
          without that secret it needs a code (openclaw qr); to forget it altogether: openclaw devices remove {device}",
         printable(back)
     )

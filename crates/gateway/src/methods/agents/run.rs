@@ -2,8 +2,9 @@
 
 use crate::connection::hello::to_raw;
 use crate::methods::submit::{self, Submit};
-use crate::methods::{Answer, Call, Reply};
-use model::Directives;
+use crate::methods::turn::{self, Delivery, Target};
+use crate::methods::{Answer, Call, Reply, store_error};
+use model::{Directives, SessionKey};
 use protocol::{ErrorCode, ErrorShape};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,6 +29,17 @@ struct Params {
     reply_channel: Option<String>,
     reply_to: Option<String>,
     reply_account_id: Option<String>,
+    thread_id: Option<String>,
+    /// Whether the turn runs also where nothing can be delivered.
+    #[serde(default)]
+    best_effort_deliver: bool,
+    provider: Option<String>,
+    model: Option<String>,
+    session_id: Option<String>,
+    expected_existing_session_id: Option<String>,
+    bootstrap_context_mode: Option<String>,
+    #[serde(default)]
+    disable_message_tool: bool,
     /// In seconds.
     timeout: Option<u64>,
     #[serde(default)]
@@ -38,13 +50,17 @@ struct Params {
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
-    let key = submit::session_key(&call, p.session_key.as_deref(), p.agent_id.as_deref())?;
+    let key = session(&call, &p).await?;
+    let model = turn::model(&call, p.provider.as_deref(), p.model.as_deref())?;
     let timeout = Duration::from_secs(p.timeout.filter(|t| *t > 0).unwrap_or(DEFAULT_TIMEOUT_S));
-    let deliver_to = if p.deliver { Some(target(&call, &p, &key).await?) } else { None };
+    let deliver_to = if p.deliver { deliver_to(&call, &p, &key).await? } else { None };
     let directives = Directives {
         timeout_ms: u64::try_from(timeout.as_millis()).ok(),
         deliver_to,
         extra_system: p.extra_system_prompt.filter(|s| !s.is_empty()),
+        model,
+        light_context: p.bootstrap_context_mode.as_deref() == Some("lightweight"),
+        no_message_tool: p.disable_message_tool,
         ..Directives::default()
     };
     let run_id = p.idempotency_key;
@@ -80,32 +96,50 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     }
 }
 
-/// Where the answer is delivered: what the call says, else where the session was last spoken to.
-async fn target(
-    call: &Call,
-    p: &Params,
-    key: &model::SessionKey,
-) -> Result<(String, String, String), ErrorShape> {
-    let channel = p.reply_channel.as_ref().or(p.channel.as_ref()).filter(|c| !c.is_empty());
-    let to = p.reply_to.as_ref().or(p.to.as_ref()).filter(|t| !t.is_empty());
-    let account = p.reply_account_id.as_ref().or(p.account_id.as_ref()).filter(|a| !a.is_empty());
-    let account = account.cloned().unwrap_or_else(|| crate::delivery::channels::DEFAULT_ACCOUNT.into());
-    let target = match (channel, to) {
-        (Some(channel), Some(to)) => {
-            (channel.clone(), account, crate::delivery::outbox::chat_id(channel, to))
+/// The session that is meant. What the caller expects of it is looked at when the message comes first: the same message
+/// again is answered, whatever became of the session since.
+async fn session(call: &Call, p: &Params) -> Result<SessionKey, ErrorShape> {
+    let (key, agent) = (p.session_key.as_deref(), p.agent_id.as_deref());
+    let id = p.session_id.as_deref();
+    if submit::is_known(&call.shared, &p.idempotency_key).await? {
+        let run = call.shared.store.run(&p.idempotency_key).await.map_err(store_error)?;
+        match run.filter(|_| id.is_some() && key.is_none()) {
+            Some(run) => return Ok(run.session_key),
+            None if key.is_some() || id.is_none() => return submit::session_key(call, key, agent),
+            None => {}
         }
-        _ => {
-            let session = call.shared.store.session(key).await.map_err(crate::methods::store_error)?;
-            let route = session.and_then(|s| s.route).ok_or_else(|| {
-                ErrorShape::invalid(
-                    "deliver needs a channel and to: nobody has written in this session from a channel yet",
-                )
-            })?;
-            (route.channel, route.account, route.to)
-        }
-    };
-    if !call.shared.channels.has(&target.0) {
-        return Err(ErrorShape::invalid(format!("no channel {:?} is configured", target.0)));
     }
-    Ok(target)
+    if let Some(expected) = &p.expected_existing_session_id {
+        let key = turn::named(call, key, agent, id).await?;
+        turn::expect_session(call, &key, expected).await?;
+    }
+    turn::session(call, key, agent, id).await
+}
+
+/// Where the answer goes beside the caller.
+async fn deliver_to(call: &Call, p: &Params, key: &SessionKey) -> Result<Option<Target>, ErrorShape> {
+    let either = |first: &Option<String>, second: &Option<String>| first.clone().or_else(|| second.clone());
+    let channel = either(&p.reply_channel, &p.channel);
+    let to = either(&p.reply_to, &p.to);
+    let account = either(&p.reply_account_id, &p.account_id);
+    let wanted = Delivery {
+        channel: channel.as_deref(),
+        to: to.as_deref(),
+        account: account.as_deref(),
+        thread: p.thread_id.as_deref(),
+    };
+    let target = turn::target(call, wanted, key).await.and_then(|target| {
+        target.ok_or_else(|| {
+            ErrorShape::invalid(
+                "deliver needs a channel and to: nobody has written in this session from a channel yet",
+            )
+        })
+    });
+    match target {
+        Err(error) if p.best_effort_deliver => {
+            tracing::info!(error = error.message, session = %key, "the answer goes to the caller alone");
+            Ok(None)
+        }
+        target => target.map(Some),
+    }
 }

@@ -77,6 +77,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         idempotency_key: p.idempotency_key,
         channel: p.channel,
         act: None,
+        told: None,
     };
     let sent = send::send(&call, message).await?;
     Ok(json!({"ok": true, "messageId": sent.message_id, "chatId": sent.chat, "channel": sent.channel}).into())

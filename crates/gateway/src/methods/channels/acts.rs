@@ -61,6 +61,7 @@ pub(super) async fn poll(mut call: Call) -> Answer {
         thread_id: p.thread_id,
         idempotency_key: p.idempotency_key,
         act: Some(act),
+        told: None,
     };
     let sent = perform(&call, message).await?;
     Ok(json!({"runId": run_id, "messageId": sent.message_id, "channel": sent.channel}).into())
@@ -133,6 +134,7 @@ pub(super) async fn handle(call: &Call, action: Action) -> Answer {
         thread_id: params.text(&["threadId"]),
         idempotency_key: action.idempotency_key,
         act: Some(act),
+        told: None,
     };
     let sent = perform(call, message).await?;
     let mut answer = json!({"ok": true, "chatId": sent.chat, "channel": sent.channel});

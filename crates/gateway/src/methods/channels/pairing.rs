@@ -95,7 +95,7 @@ async fn notify(call: &Call, request: &ChannelRequest) -> &'static str {
         act: None,
     };
     let key = format!("welcome:{}:{}:{}", request.channel, request.account, request.code);
-    match outbox::send(&call.shared, out, &key).await {
+    match outbox::send(&call.shared, out, &key, None).await {
         Ok(_) => "sent",
         Err(error) => {
             tracing::warn!(%error, sender = %request.sender_id, "the sender was not told that they are let in");

@@ -3,11 +3,14 @@
 use super::only_channel;
 use crate::delivery::channels::DEFAULT_ACCOUNT;
 use crate::delivery::outbox;
-use crate::methods::{Answer, Call};
-use model::{Act, Outbound};
+use crate::methods::{Answer, Call, submit};
+use model::{Act, Outbound, SessionKey};
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::json;
+
+/// Characters of a message that the agent reads again: it is to know of it, and not to be filled with it.
+const MAX_NOTE: usize = 2000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,6 +22,9 @@ struct Params {
     account_id: Option<String>,
     reply_to_id: Option<String>,
     thread_id: Option<String>,
+    /// For whom it is sent: the session whose agent is to know of it, or the agent, whose main session that is.
+    session_key: Option<String>,
+    agent_id: Option<String>,
     idempotency_key: String,
 }
 
@@ -33,6 +39,8 @@ pub(super) struct Message {
     pub(super) idempotency_key: String,
     /// What is done instead of sending the text.
     pub(super) act: Option<Act>,
+    /// The session that reads of it in its next turn.
+    pub(super) told: Option<SessionKey>,
 }
 
 /// Where it went, and what it is there.
@@ -45,6 +53,12 @@ pub(super) struct Sent {
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let channel = only_channel(&call, p.channel, "send")?;
+    let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let (session, agent) = (filled(p.session_key), filled(p.agent_id));
+    let told = match (&session, &agent) {
+        (None, None) => None,
+        _ => Some(submit::session_key(&call, session.as_deref(), agent.as_deref())?),
+    };
     let run_id = p.idempotency_key.clone();
     let message = Message {
         channel,
@@ -55,6 +69,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         thread_id: p.thread_id,
         idempotency_key: p.idempotency_key,
         act: None,
+        told,
     };
     let sent = send(&call, message).await?;
     Ok(json!({"runId": run_id, "messageId": sent.message_id, "channel": sent.channel}).into())
@@ -75,6 +90,14 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
     let key = format!("{what}:{}:{}", call.conn.principal().key_owner(), m.idempotency_key);
     let (text, reply_to) = (m.message, m.reply_to_id);
     let out = Outbound { channel: m.channel.clone(), account, to, text, reply_to, act: m.act };
-    let message_id = outbox::send(&call.shared, out, &key).await?;
+    let note = m.told.map(|session| (session, note(&out)));
+    let message_id = outbox::send(&call.shared, out, &key, note).await?;
     Ok(Sent { channel: m.channel, chat, message_id })
+}
+
+/// What the agent reads of it.
+fn note(out: &Outbound) -> String {
+    let text: String = out.text.chars().take(MAX_NOTE).collect();
+    let cut = if text.len() < out.text.len() { " …" } else { "" };
+    format!("Sent to {} chat {} in your name: {text}{cut}", out.channel, out.to)
 }

@@ -6,6 +6,7 @@ use crate::runs::events::entry_json;
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::HistoryPage;
 
 const DEFAULT_LIMIT: usize = 200;
 const MAX_LIMIT: usize = 1000;
@@ -18,6 +19,7 @@ const MAX_BYTES: usize = 6 * 1024 * 1024;
 struct Params {
     session_key: String,
     agent_id: Option<String>,
+    session_id: Option<String>,
     limit: Option<usize>,
     #[serde(default)]
     offset: usize,
@@ -44,15 +46,21 @@ async fn history(call: &Call, p: &Params) -> Result<Value, ErrorShape> {
     let limit = p.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     let budget = p.max_bytes.or(p.max_chars).unwrap_or(MAX_BYTES).min(MAX_BYTES);
     // `offset` counts from the newest.
-    let read = shared.store.history_page(&key, limit, p.offset, budget).await;
-    let (entries, total) = read.map_err(store_error)?;
+    let page = HistoryPage { session_id: p.session_id.clone(), limit, offset: p.offset, max_bytes: budget };
+    let read = shared.store.history_page(&key, page).await.map_err(store_error)?;
+    let Some((entries, total)) = read else {
+        return Err(ErrorShape::invalid("sessionId does not belong to sessionKey"));
+    };
     let messages = within(entries.iter().map(entry_json).collect(), budget);
     let next = p.offset.saturating_add(messages.len());
     let has_more = i64::try_from(next).is_ok_and(|n| n < total);
     let session = shared.store.session(&key).await.map_err(store_error)?;
+    // Of an earlier conversation under the key, nothing is said but what was said in it.
+    let session = session.filter(|s| p.session_id.as_ref().is_none_or(|id| *id == s.session_id));
+    let session_id = session.as_ref().map(|s| &s.session_id).or(p.session_id.as_ref());
     let mut out = json!({
         "sessionKey": key,
-        "sessionId": session.as_ref().map(|s| s.session_id.as_str()),
+        "sessionId": session_id,
         "messages": messages,
         "hasMore": has_more,
         "totalMessages": total,

@@ -4,10 +4,11 @@
 use crate::chat_commands::{self, Decider, Speaker};
 use crate::hub::Audience;
 use crate::methods::submit::{self, Submit};
-use crate::methods::{Answer, Call};
+use crate::methods::turn::{self, Delivery};
+use crate::methods::{Answer, Call, given};
 use crate::runs::events::assistant_text;
 use model::{Directives, SessionKey};
-use protocol::Scope;
+use protocol::{ErrorShape, Scope};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -21,6 +22,17 @@ struct Params {
     #[serde(default)]
     attachments: Vec<Value>,
     timeout_ms: Option<u64>,
+    session_id: Option<String>,
+    /// The last entry that the caller knows; null: it knows of none.
+    #[serde(default, deserialize_with = "given")]
+    expected_leaf_entry_id: Option<Option<String>>,
+    /// Whether the answer goes to a chat, too: to the one named here, else to where the session was last spoken to.
+    #[serde(default)]
+    deliver: bool,
+    originating_channel: Option<String>,
+    originating_to: Option<String>,
+    originating_account_id: Option<String>,
+    originating_thread_id: Option<String>,
     /// What looks like a command is a message all the same.
     #[serde(default)]
     suppress_command_interpretation: bool,
@@ -32,10 +44,19 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let key = submit::session_key(&call, Some(&p.session_key), p.agent_id.as_deref())?;
     let may_command = !p.suppress_command_interpretation && p.attachments.is_empty();
     if may_command && chat_commands::parse(&p.message).is_some() {
-        return command(&call, key, p.message, p.idempotency_key).await;
+        return command(&call, key, p).await;
     }
-    let directives =
-        Directives { queue_mode: p.queue_mode, timeout_ms: p.timeout_ms, ..Directives::default() };
+    // The same message again is answered, whatever became of the session since it came first.
+    if !submit::is_known(&call.shared, &p.idempotency_key).await? {
+        check(&call, &p, &key).await?;
+    }
+    let deliver_to = if p.deliver { turn::target(&call, delivery(&p), &key).await? } else { None };
+    let directives = Directives {
+        queue_mode: p.queue_mode,
+        timeout_ms: p.timeout_ms,
+        deliver_to,
+        ..Directives::default()
+    };
     let run_id = p.idempotency_key;
     let submit =
         Submit { key, run_id: run_id.clone(), message: p.message, attachments: p.attachments, directives };
@@ -43,8 +64,34 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     Ok(json!({"runId": run_id, "status": "started"}).into())
 }
 
+/// Where `deliver` means: what an app names of itself, as `webchat`, is nowhere to deliver to.
+fn delivery(p: &Params) -> Delivery<'_> {
+    let channel = p.originating_channel.as_deref().filter(|channel| *channel != "webchat");
+    Delivery {
+        channel,
+        to: p.originating_to.as_deref().filter(|_| channel.is_some()),
+        account: p.originating_account_id.as_deref(),
+        thread: p.originating_thread_id.as_deref().filter(|_| channel.is_some()),
+    }
+}
+
+/// The session is as the caller expects it.
+async fn check(call: &Call, p: &Params, key: &SessionKey) -> Result<(), ErrorShape> {
+    if let Some(id) = &p.session_id {
+        turn::expect_session(call, key, id).await?;
+    }
+    match &p.expected_leaf_entry_id {
+        // What is said into a turn under way comes behind whatever that says meanwhile.
+        Some(leaf) if p.queue_mode.as_deref() != Some("steer") => {
+            turn::expect_leaf(call, key, leaf.as_deref(), p.session_id.is_some()).await
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Answers a command; under the same key it is done once.
-async fn command(call: &Call, key: SessionKey, message: String, run_id: String) -> Answer {
+async fn command(call: &Call, key: SessionKey, p: Params) -> Answer {
+    let run_id = &p.idempotency_key;
     let principal = call.conn.principal();
     let resolver = match &principal.device_id {
         Some(device) => ("device".to_owned(), device.clone()),
@@ -57,7 +104,8 @@ async fn command(call: &Call, key: SessionKey, message: String, run_id: String) 
     };
     let shared = &call.shared;
     let work = async {
-        let Some(parsed) = chat_commands::parse(&message) else {
+        check(call, &p, &key).await?;
+        let Some(parsed) = chat_commands::parse(&p.message) else {
             return Ok(json!({"runId": run_id, "status": "started"}).into());
         };
         let text = chat_commands::run(shared, &speaker, &parsed).await?;

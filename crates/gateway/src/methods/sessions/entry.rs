@@ -89,7 +89,7 @@ pub(super) fn check_thinking(shared: &Shared, session_model: &str, level: &str) 
 }
 
 /// No such session.
-pub(super) fn not_found(key: &SessionKey) -> ErrorShape {
+pub(in crate::methods) fn not_found(key: &SessionKey) -> ErrorShape {
     ErrorShape::invalid(format!("session not found: {key}; sessions.list names those that there are"))
 }
 
@@ -99,7 +99,7 @@ pub(super) fn label_taken(label: &str) -> ErrorShape {
 }
 
 /// It is not what the caller saw any more.
-pub(super) fn changed(key: &SessionKey, before: &str) -> ErrorShape {
+pub(in crate::methods) fn changed(key: &SessionKey, before: &str) -> ErrorShape {
     ErrorShape::invalid(format!("Session {key} changed before {before}. Read it again, then retry."))
         .with_details(json!({"reason": "session-changed"}))
 }

@@ -5,7 +5,7 @@ mod compact;
 mod create;
 pub(in crate::methods) mod delete;
 mod describe;
-mod entry;
+pub(super) mod entry;
 pub(crate) mod list;
 mod patch;
 mod preview;
