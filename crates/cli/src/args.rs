@@ -81,6 +81,9 @@ impl LogLevel {
 pub(crate) enum Command {
     /// Run the gateway, or ask a running one
     Gateway(gateway::GatewayArgs),
+    /// The gateway as a service, by the name that these commands once had
+    #[command(hide = true)]
+    Daemon(gateway::DaemonArgs),
     /// Whether the gateway is well
     Health(health::HealthArgs),
     /// What the gateway has: agents, sessions, channels, nodes, model

@@ -11,6 +11,7 @@ pub(crate) mod devices;
 pub(crate) mod exit_codes;
 pub(crate) mod gateway;
 pub(crate) mod health;
+pub(crate) mod living;
 pub(crate) mod logs;
 pub(crate) mod message;
 pub(crate) mod models;
@@ -36,6 +37,7 @@ use crate::failure::Failure;
 pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> {
     match command {
         Command::Gateway(args) => gateway::run(args, ctx).await,
+        Command::Daemon(args) => gateway::daemon(args, ctx).await,
         Command::Health(args) => health::run(args, ctx).await,
         Command::Status(args) => status::run(args, ctx).await,
         Command::Agent(args) => agent::run(args, ctx).await,

@@ -10,6 +10,7 @@ mod link;
 mod logging;
 mod output;
 mod runtime;
+mod service;
 mod view;
 
 use failure::Failure;

@@ -238,6 +238,31 @@ impl Gateway {
         &self.notices
     }
 
+    /// Whether it does its work: its state takes and gives.
+    ///
+    /// # Errors
+    /// The state does not; waits as long as that does.
+    pub async fn alive(&self) -> Result<(), store::StoreError> {
+        self.shared.store.answers().await
+    }
+
+    /// How many clients are connected, and how many sessions have work.
+    pub fn load(&self) -> (usize, usize) {
+        (self.shared.hub.len(), self.shared.runs.active_sessions())
+    }
+
+    /// Lets turns that run end, within this time; none begins any more. What arrives is kept, and answered after the next
+    /// start. Gives in how many sessions a turn still runs. The next thing to do is [`Gateway::shutdown`].
+    pub async fn drain(&self, within: Duration) -> usize {
+        let begun = Instant::now();
+        let left = self.shared.runs.drain(within).await;
+        let rest = within.saturating_sub(begun.elapsed());
+        if left == 0 && tokio::time::timeout(rest, outbox::settled(&self.shared)).await.is_err() {
+            tracing::warn!("messages are still on their way; the next start sends what is left");
+        }
+        left
+    }
+
     /// Stops: clients are told, running turns are left to be resumed, what is in hand is finished, within seconds.
     pub async fn shutdown(self) {
         self.shared.hub.broadcast(

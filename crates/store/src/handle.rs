@@ -60,6 +60,15 @@ impl Store {
         }
     }
 
+    /// Whether the state works: the writer takes up and ends a transaction, and a reader reads.
+    ///
+    /// # Errors
+    /// One of them cannot; waits as long as they do.
+    pub async fn answers(&self) -> R<()> {
+        self.write(|_, _| Ok(())).await?;
+        self.read(|c| crate::sql::one(c, "SELECT count(*) FROM settings", [], |_| Ok(())).map(|_| ())).await
+    }
+
     /// Counts up with every commit. What is read after asking for it is at least as new, so as long as it stays, what
     /// was read is what everybody who got an answer knows.
     pub(crate) fn version(&self) -> u64 {

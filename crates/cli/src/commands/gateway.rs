@@ -4,13 +4,16 @@ mod announce;
 mod call;
 mod probe;
 mod run;
+mod service;
 mod status;
 mod usage_cost;
 
 use super::health::{self, HealthArgs};
+use super::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
+pub(crate) use service::{DaemonArgs, daemon, living};
 
 /// `gateway`, alone (which runs it) or with a subcommand.
 #[derive(Debug, Args)]
@@ -28,6 +31,16 @@ enum GatewayCommand {
     Run(run::RunArgs),
     /// Where the gateway is, and whether it answers
     Status(status::StatusArgs),
+    /// Run it as a service of this user, from now on and after every start of this host
+    Install(service::InstallArgs),
+    /// Start the service
+    Start(PlainArgs),
+    /// Stop the service
+    Stop(StopArgs),
+    /// Stop and start the service
+    Restart(RestartArgs),
+    /// Stop the service and take it away; state and configuration stay
+    Uninstall(UninstallArgs),
     /// Every gateway that could be meant: whether it answers, what this client may do there
     Probe(probe::ProbeArgs),
     /// Whether the gateway is well
@@ -54,6 +67,11 @@ pub(crate) async fn run(args: GatewayArgs, ctx: &Context) -> Result<(), Failure>
         None => run::run(args.run, ctx).await,
         Some(GatewayCommand::Run(args)) => run::run(args, ctx).await,
         Some(GatewayCommand::Status(args)) => status::run(args, ctx).await,
+        Some(GatewayCommand::Install(args)) => service::install(args, ctx).await,
+        Some(GatewayCommand::Start(_)) => living(ctx)?.start().await,
+        Some(GatewayCommand::Stop(args)) => living(ctx)?.stop(&args).await,
+        Some(GatewayCommand::Restart(args)) => living(ctx)?.restart(&args).await,
+        Some(GatewayCommand::Uninstall(args)) => living(ctx)?.uninstall(&args).await,
         Some(GatewayCommand::Probe(args)) => probe::run(args, ctx).await,
         Some(GatewayCommand::Health(args)) => health::run(args, ctx).await,
         Some(GatewayCommand::Call(args)) => call::run(args, ctx).await,

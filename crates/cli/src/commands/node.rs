@@ -1,9 +1,11 @@
 //! `openclaw node`: this computer as a node of a gateway.
 
 mod notices;
+mod service;
 mod setup;
 
 use crate::args::{LogLevel, TargetArgs, secret};
+use crate::commands::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
 use crate::failure::local::of_node;
 use crate::failure::{Exit, Failure};
@@ -30,6 +32,18 @@ enum NodeCommand {
     Run(RunArgs),
     /// Who this node is: its device id and public key
     Identity,
+    /// Run it as a service of this user, from now on and after every start of this host
+    Install(service::InstallArgs),
+    /// Start the service
+    Start(PlainArgs),
+    /// Stop the service
+    Stop(StopArgs),
+    /// Stop and start the service
+    Restart(RestartArgs),
+    /// How the service is
+    Status(PlainArgs),
+    /// Stop the service and take it away; the node's key stays
+    Uninstall(UninstallArgs),
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +88,12 @@ impl NodeArgs {
 pub(crate) async fn run(args: NodeArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
         NodeCommand::Run(args) => serve(args, ctx).await,
+        NodeCommand::Install(args) => service::install(args, ctx).await,
+        NodeCommand::Start(_) => service::living(ctx)?.start().await,
+        NodeCommand::Stop(args) => service::living(ctx)?.stop(&args).await,
+        NodeCommand::Restart(args) => service::living(ctx)?.restart(&args).await,
+        NodeCommand::Status(_) => service::living(ctx)?.status().await,
+        NodeCommand::Uninstall(args) => service::living(ctx)?.uninstall(&args).await,
         NodeCommand::Identity => {
             let identity = match node::identity(&ctx.paths.state_dir) {
                 Ok(identity) => identity,

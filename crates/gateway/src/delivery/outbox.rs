@@ -88,6 +88,24 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     while sending.next().await.is_some() {}
 }
 
+/// Waits until no message is left that could be sent now. What the platform has put off is not waited for.
+pub(crate) async fn settled(shared: &Shared) {
+    let mut done = shared.outbox.done.subscribe();
+    loop {
+        done.mark_unchanged();
+        let now = shared.clock.now_ms();
+        match shared.store.pending_outbox().await {
+            Ok(rows) if rows.iter().any(|row| row.not_before_ms <= now) => {}
+            Ok(_) => return,
+            Err(error) => return tracing::warn!(%error, "the outbox could not be read"),
+        }
+        // The sender outlives every wait for it: it is part of the same gateway.
+        if done.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 /// The first row of each chat that is not being served and is due, and how long until the next is.
 async fn next_rows(shared: &Shared, busy: &HashSet<Chat>) -> Result<(Vec<OutboxRow>, Duration), StoreError> {
     let now = shared.clock.now_ms();

@@ -61,7 +61,7 @@ impl Runs {
     }
 
     /// Asks again each time a session was freed.
-    async fn until<T>(&self, ask: impl Fn() -> Option<T>) -> T {
+    pub(super) async fn until<T>(&self, ask: impl Fn() -> Option<T>) -> T {
         loop {
             let mut freed = std::pin::pin!(self.freed.notified());
             // Listening begins before the question: nothing that happens in between is missed.

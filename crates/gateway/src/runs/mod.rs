@@ -6,6 +6,7 @@
 pub(crate) mod abort;
 pub(crate) mod compact;
 pub(crate) mod dispatch;
+mod drain;
 pub(crate) mod events;
 pub(crate) mod finish;
 pub(crate) mod hold;
@@ -85,6 +86,8 @@ pub(crate) struct Runs {
     queue_cap: AtomicUsize,
     /// A worker has ended or a hold was given up.
     freed: Notify,
+    /// No turn begins any more.
+    draining: CancellationToken,
 }
 
 /// A turn to run: what it answers, and what aborts it.
@@ -116,6 +119,7 @@ impl Runs {
             max_concurrent: AtomicUsize::new(max_concurrent),
             queue_cap: AtomicUsize::new(queue_cap),
             freed: Notify::new(),
+            draining: CancellationToken::new(),
         }
     }
 
@@ -187,7 +191,7 @@ impl Runs {
     fn next(&self, key: &SessionKey) -> Option<Turn> {
         let mut slots = self.slots();
         let slot = slots.get_mut(key)?;
-        if slot.is_held {
+        if slot.is_held || self.is_draining() {
             slot.has_worker = false;
             self.freed.notify_waiters();
             return None;
@@ -330,6 +334,11 @@ async fn after_panic(shared: &Arc<Shared>, key: &SessionKey, run_id: &str) {
 
 async fn guarded(shared: &Arc<Shared>, key: &SessionKey, turn: Turn) {
     // Only closed at shutdown, and then there is nothing left to run.
-    let Ok(_permit) = shared.runs.permits.acquire().await else { return };
+    let permit = tokio::select! {
+        permit = shared.runs.permits.acquire() => permit,
+        // What it was about to answer is on disk, and is taken up at the next start.
+        () = shared.runs.draining.cancelled() => return,
+    };
+    let Ok(_permit) = permit else { return };
     turn::run(shared, key, turn).await;
 }

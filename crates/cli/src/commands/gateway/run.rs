@@ -1,5 +1,9 @@
 //! `openclaw gateway run`: the gateway in the foreground, until a signal ends it.
 
+pub(super) use end::stop_within;
+
+mod end;
+
 use super::announce;
 use crate::args::{LogLevel, secret};
 use crate::context::Context;
@@ -10,8 +14,6 @@ use config::{AuthMode, Bind, Loaded, SecretInput};
 use gateway::{ConfigHook, Gateway, GatewayOptions};
 use model::{ExposeSecret, SecretString};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What goes over the configuration for this run.
 #[derive(Debug, Args)]
@@ -60,11 +62,8 @@ enum AuthArg {
     Password,
 }
 
-/// What is under way gets this long to end.
-const SHUTDOWN_WITHIN: Duration = Duration::from_secs(8);
-
 pub(super) async fn run(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
-    let mut signals = Signals::listen()?;
+    let mut signals = end::Signals::listen()?;
     let mut loaded = ctx.load()?;
     local_mode(&loaded)?;
     override_config(&args, &mut loaded)?;
@@ -82,7 +81,7 @@ async fn serve(
     ctx: &Context,
     loaded: Loaded,
     logging: &Logging,
-    signals: &mut Signals,
+    signals: &mut end::Signals,
 ) -> Result<(), Failure> {
     // Providers and platforms are reached over TLS; two providers of it in one program do not get along.
     client::install_crypto();
@@ -106,21 +105,11 @@ async fn serve(
         () = signals.next() => return Ok(()),
     };
     announce::print(ctx, &announce::Facts::of(&gateway, ctx, config_exists, logging.path()))?;
-    signals.next().await;
-    ctx.out.remark("stopping; once more ends it at once");
-    tokio::select! {
-        done = tokio::time::timeout(SHUTDOWN_WITHIN, gateway.shutdown()) => {
-            if done.is_err() {
-                tracing::warn!("some of what was under way did not end within {} s", SHUTDOWN_WITHIN.as_secs());
-            }
-            Ok(())
-        }
-        () = signals.next() => Err(Failure::new(Exit::Interrupted, "INTERRUPTED", "stopped at once; what was under way is taken up at the next start")),
-    }
+    end::await_it(gateway, ctx, signals).await
 }
 
 /// A host whose commands go elsewhere hardly means to run a gateway of its own.
-fn local_mode(loaded: &Loaded) -> Result<(), Failure> {
+pub(super) fn local_mode(loaded: &Loaded) -> Result<(), Failure> {
     if !loaded.config.gateway.is_remote() {
         return Ok(());
     }
@@ -207,29 +196,6 @@ fn log_levels(args: &RunArgs, ctx: &Context, logging: &Logging) -> ConfigHook {
 /// In the development profile, agents without a model get the rule-based one.
 fn demo_model(ctx: &Context) -> Option<Arc<dyn llm::Model>> {
     ctx.paths.dev.then(|| -> Arc<dyn llm::Model> { Arc::new(llm::DemoModel::with_clock(ctx.clock.clone())) })
-}
-
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        let open = |kind| {
-            signal(kind)
-                .map_err(|e| Failure::new(Exit::Failed, "SIGNALS", format!("cannot listen to signals: {e}")))
-        };
-        Ok(Self { interrupt: open(SignalKind::interrupt())?, terminate: open(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 #[cfg(test)]

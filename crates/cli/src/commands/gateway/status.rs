@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
-pub(super) struct StatusArgs {
+pub(crate) struct StatusArgs {
     #[command(flatten)]
     connect: ConnectArgs,
     /// Ask for the gateway's health, too
@@ -28,7 +28,8 @@ pub(super) struct StatusArgs {
 pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> {
     let loaded = link::config_for(ctx, &args.connect)?;
     let target = link::target(ctx, &args.connect, &loaded)?;
-    let mut report = json!({"ok": true, "local": local_facts(ctx, &loaded, &target)});
+    let service = super::living(ctx)?.facts().await;
+    let mut report = json!({"ok": true, "service": service, "local": local_facts(ctx, &loaded, &target)});
     if args.no_probe {
         return ctx.out.show(&report, || local_page(&report));
     }
@@ -53,7 +54,8 @@ pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> 
 fn down(ctx: &Context, report: Value, failure: Failure) -> Failure {
     if ctx.out.json {
         let why = failure.details.as_deref().cloned().unwrap_or(Value::Null);
-        return failure.details(json!({"local": report["local"], "reason": why}));
+        return failure
+            .details(json!({"service": report["service"], "local": report["local"], "reason": why}));
     }
     match ctx.out.line(&local_page(&report)) {
         Ok(()) => failure,
@@ -94,6 +96,7 @@ fn local_page(report: &Value) -> String {
         ("config", cell(report, "/local/configFile")),
         ("state", cell(report, "/local/stateDir")),
         ("secret", secret(report)),
+        ("service", crate::commands::living::line(&report["service"])),
     ];
     let lines: Vec<String> =
         rows.iter().map(|(name, value)| format!("{name:<11}{}", printable(value))).collect();

@@ -1,0 +1,83 @@
+//! `openclaw node install|start|stop|restart|status|uninstall`: the node as a service of this user.
+
+use crate::commands::living::{self, Living};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::service::{self, Again, Identity, Readiness, Service};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct InstallArgs {
+    /// The gateway's host; else the configuration says
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// The gateway's port [default: 18789]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Use TLS (wss://)
+    #[arg(long, requires = "host")]
+    tls: bool,
+    /// The name that the gateway shows for this node
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// Start the node through this program; it gets the node's arguments
+    #[arg(long, value_name = "FILE")]
+    wrapper: Option<PathBuf>,
+    /// Take the place of a service of this name that another program has written, and start anew in any case
+    #[arg(long)]
+    force: bool,
+    /// For OpenClaw's own node; this one is a program by itself
+    #[arg(long, hide = true, value_name = "NAME")]
+    runtime: Option<String>,
+}
+
+/// The node of this profile as a service.
+pub(super) fn living(ctx: &Context) -> Result<Living<'_>, Failure> {
+    Living::new(ctx, Identity::of("node", ctx.paths.profile.as_deref()))
+}
+
+/// Installs and starts the service.
+pub(super) async fn install(args: InstallArgs, ctx: &Context) -> Result<(), Failure> {
+    ctx.load()?;
+    let mut warnings = Vec::new();
+    if args.runtime.is_some() {
+        warnings
+            .push("--runtime is for OpenClaw's own node; this one needs no other program to run".to_owned());
+    }
+    for name in ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"] {
+        if ctx.env.get_filled(name).is_some() {
+            warnings.push(format!("the service does not get this shell's {name}, as no secret goes into a definition; pair this node once with node run, or put the secret into the configuration"));
+        }
+    }
+    let service = definition(&args, ctx)?;
+    living(ctx)?.install(&service, args.force, &warnings).await
+}
+
+fn definition(args: &InstallArgs, ctx: &Context) -> Result<Service, Failure> {
+    let home = living::home(ctx)?;
+    let mut argv = vec![living::program(ctx, args.wrapper.as_ref())?];
+    argv.extend(living::profile_words(ctx));
+    argv.extend(["node".to_owned(), "run".to_owned()]);
+    let port = args.port.map(|port| port.to_string());
+    let flags =
+        [("--host", args.host.clone()), ("--port", port), ("--display-name", args.display_name.clone())];
+    for (name, value) in flags {
+        argv.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+    }
+    argv.extend(args.tls.then(|| "--tls".to_owned()));
+    Ok(Service {
+        identity: Identity::of("node", ctx.paths.profile.as_deref()),
+        description: match &ctx.paths.profile {
+            Some(profile) => format!("OpenClaw Node Host (profile: {profile})"),
+            None => "OpenClaw Node Host".into(),
+        },
+        environment: service::environment(ctx, &home),
+        errors: ctx.paths.log_dir().join("node.err.log"),
+        directory: home,
+        readiness: Readiness::Runs,
+        again: Again::Forever,
+        stop_seconds: 15,
+        argv,
+    })
+}

@@ -1,0 +1,15 @@
+//! The gateway and the node as services of a user, under a real systemd; and how a gateway ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "services/ending.rs"]
+mod ending;
+#[path = "support/live.rs"]
+mod live;
+#[path = "services/managed.rs"]
+mod managed;
+mod support;
+#[path = "support/systemd.rs"]
+mod systemd;
+#[path = "support/world.rs"]
+mod world;
