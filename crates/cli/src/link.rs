@@ -11,6 +11,7 @@ use crate::view::list;
 use client::Connection;
 use config::Loaded;
 use protocol::{Access, Scope};
+use remote::tunnel::Hold;
 use remote::{Target, TargetFlags};
 use serde_json::Value;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub(crate) struct Link {
     target: Target,
     deadline: Instant,
     connected_in: Duration,
+    /// The tunnel that the connection goes through, held as long as this lives.
+    _tunnel: Option<Hold>,
 }
 
 impl Link {
@@ -59,9 +62,16 @@ impl Link {
         let begun = Instant::now();
         let deadline = begun + args.timeout();
         let flags = ctx.paths.profile_flags();
-        let opened = device::open(ctx, &target, scopes, args.timeout()).await?;
+        let (target, tunnel) = tunnel::enter(ctx, target, tunnel::Patience::of(args.timeout())).await?;
+        let opened = device::open(
+            ctx,
+            &target,
+            scopes,
+            deadline.saturating_duration_since(Instant::now()).max(SHORTEST_CALL),
+        )
+        .await?;
         let connection = opened.map_err(|error| connect::explain(error, &target, &flags))?;
-        Ok(Self { connection, target, deadline, connected_in: begun.elapsed() })
+        Ok(Self { connection, target, deadline, connected_in: begun.elapsed(), _tunnel: tunnel })
     }
 
     /// The payload of `hello-ok`.
@@ -132,8 +142,10 @@ impl Link {
             return Ok(self);
         }
         let target = self.target.clone();
+        // The new one first: a tunnel that nobody holds for a moment is gone.
+        let wider = Self::dial_target(ctx, args, scopes, target).await?;
         self.leave().await;
-        Self::dial_target(ctx, args, scopes, target).await
+        Ok(wider)
     }
 
     /// Hangs up in good order.

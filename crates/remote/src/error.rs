@@ -34,7 +34,7 @@ pub enum TargetError {
     },
     /// Remote mode without a place to go.
     #[error(
-        "gateway.mode is \"remote\" and gateway.remote.url is not set; set it, or set gateway.mode to \"local\""
+        "gateway.mode is \"remote\" and neither gateway.remote.sshTarget nor gateway.remote.url is set; set one of them, or set gateway.mode to \"local\""
     )]
     NoRemoteUrl,
     /// A pin that nothing checks yet: connecting without it would be less than was asked for.

@@ -5,7 +5,8 @@ use model::SecretString;
 
 use crate::address::check_url;
 use crate::credentials::{self, Credentials};
-use crate::{TargetError, UrlError};
+use crate::tunnel::TunnelSpec;
+use crate::{TargetError, UrlError, ssh_route};
 
 /// What the command line says about the target.
 #[derive(Debug, Clone, Default)]
@@ -30,10 +31,13 @@ pub struct Target {
     /// What goes into `auth.password`.
     pub password: Option<SecretString>,
     /// What decided on the URL: `--url`, `--port`, `OPENCLAW_GATEWAY_URL`, `OPENCLAW_GATEWAY_PORT`,
-    /// `gateway.remote.url`, `gateway.port` or `default`.
+    /// `gateway.remote.sshTarget`, `gateway.remote.url`, `gateway.port` or `default`.
     pub via: &'static str,
     /// Whether it is the gateway of this host and this state directory.
     pub local: bool,
+    /// The tunnel that has to be held to get there. Its end here may be at another port than the URL says: whoever holds
+    /// the tunnel is told.
+    pub tunnel: Option<TunnelSpec>,
 }
 
 /// Decides on the target: `--url`, `--port`, `OPENCLAW_GATEWAY_URL`, then the config's mode. The first that is
@@ -58,7 +62,7 @@ pub fn resolve(
             return Ok(far(checked(url, via)?, asked.unwrap_or_else(|| credentials::from_env(env)), via));
         }
         if gateway.is_remote() {
-            return by_config(loaded, asked, env);
+            return by_config(loaded, asked, env, paths);
         }
     }
     let via = match flags.port {
@@ -73,7 +77,7 @@ pub fn resolve(
         None => credentials::local(gateway, env, paths)?,
     };
     let url = format!("ws://127.0.0.1:{port}");
-    Ok(Target { url, token: with.token, password: with.password, via, local: true })
+    Ok(Target { url, token: with.token, password: with.password, via, local: true, tunnel: None })
 }
 
 /// `--url` borrows nothing (S8).
@@ -89,10 +93,21 @@ fn by_flag(flags: &TargetFlags, url: &str) -> Result<Target, TargetError> {
 }
 
 /// `gateway.remote` (S7).
-fn by_config(loaded: &Loaded, asked: Option<Credentials>, env: &Env) -> Result<Target, TargetError> {
-    let via = "gateway.remote.url";
+fn by_config(
+    loaded: &Loaded,
+    asked: Option<Credentials>,
+    env: &Env,
+    paths: &Paths,
+) -> Result<Target, TargetError> {
     let gateway = &loaded.config.gateway;
-    let url = checked(gateway.remote.url.as_deref().ok_or(TargetError::NoRemoteUrl)?, via)?;
+    let tunnel = ssh_route(gateway, paths)?;
+    let (url, via) = match &tunnel {
+        Some(spec) => (spec.url_at(spec.local_port), "gateway.remote.sshTarget"),
+        None => {
+            let via = "gateway.remote.url";
+            (checked(gateway.remote.url.as_deref().ok_or(TargetError::NoRemoteUrl)?, via)?, via)
+        }
+    };
     if gateway.remote.tls_fingerprint.is_some() && url.starts_with("wss:") {
         return Err(TargetError::PinUnsupported);
     }
@@ -100,11 +115,11 @@ fn by_config(loaded: &Loaded, asked: Option<Credentials>, env: &Env) -> Result<T
         Some(asked) => asked,
         None => credentials::remote(gateway, env)?,
     };
-    Ok(far(url, with, via))
+    Ok(Target { tunnel, ..far(url, with, via) })
 }
 
 fn far(url: String, with: Credentials, via: &'static str) -> Target {
-    Target { url, token: with.token, password: with.password, via, local: false }
+    Target { url, token: with.token, password: with.password, via, local: false, tunnel: None }
 }
 
 fn checked(url: &str, via: &'static str) -> Result<String, TargetError> {

@@ -9,6 +9,7 @@ use crate::commands::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
 use crate::failure::local::of_node;
 use crate::failure::{Exit, Failure};
+use crate::link::tunnel::Keeper;
 use crate::link::{config_for, host_of, is_loopback};
 use crate::logging;
 use clap::{Args, Subcommand};
@@ -17,6 +18,7 @@ use model::SecretString;
 use node::NodeOptions;
 use remote::{Target, TargetFlags};
 use serde_json::json;
+use std::convert::Infallible;
 use tokio_util::sync::CancellationToken;
 
 /// `node` and its subcommands.
@@ -108,7 +110,15 @@ pub(crate) async fn run(args: NodeArgs, ctx: &Context) -> Result<(), Failure> {
 
 async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
     logging::start_console(ctx.global.log_level.unwrap_or(LogLevel::Warn), !ctx.global.no_color)?;
-    let target = target(&args, ctx)?;
+    let mut target = target(&args, ctx)?;
+    let kept = Keeper::begin(ctx, &mut target).await?;
+    let keep = async {
+        match kept {
+            Some((keeper, hold)) => match keeper.run(hold).await {},
+            None => std::future::pending::<Infallible>().await,
+        }
+    };
+    tokio::pin!(keep);
     let options = options(args, ctx, &target);
     let cancel = CancellationToken::new();
     let notices = notices::Printed::new(ctx.out);
@@ -116,6 +126,7 @@ async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
     tokio::pin!(work);
     let outcome = tokio::select! {
         outcome = &mut work => outcome,
+        never = &mut keep => match never {},
         stopped = stop_signal() => {
             stopped?;
             ctx.out.remark("stopping; once more ends it at once");
@@ -157,7 +168,7 @@ fn options(args: RunArgs, ctx: &Context, target: &Target) -> NodeOptions {
 fn target(args: &RunArgs, ctx: &Context) -> Result<Target, Failure> {
     if let Some(code) = &args.pair {
         let url = remote::check_url(&code.url).map_err(|e| Failure::usage(format!("--pair: {e}")))?;
-        return Ok(Target { url, token: None, password: None, via: "--pair", local: false });
+        return Ok(Target { url, token: None, password: None, via: "--pair", local: false, tunnel: None });
     }
     let flags = |url| TargetFlags {
         url,
@@ -179,7 +190,7 @@ fn target(args: &RunArgs, ctx: &Context) -> Result<Target, Failure> {
     let url = remote::check_url(&format!("{scheme}://{host}:{port}"))
         .map_err(|e| Failure::usage(format!("--host: {e}")))?;
     let (token, password) = credentials(args, ctx, &loaded, &url)?;
-    Ok(Target { url, token, password, via: "--host", local: false })
+    Ok(Target { url, token, password, via: "--host", local: false, tunnel: None })
 }
 
 /// Flags, then the environment, then the credentials of the gateway that the other commands use, if it is that one: a

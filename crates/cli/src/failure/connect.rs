@@ -41,6 +41,11 @@ fn unreachable(message: String, target: &Target, flags: &str) -> Failure {
     let failure = Failure::new(Exit::Unreachable, "UNREACHABLE", message);
     if target.local {
         failure.hint(format!("start it: openclaw{flags} gateway run"))
+    } else if let Some(tunnel) = &target.tunnel {
+        failure.hint(format!(
+            "the tunnel to {} was there a moment ago; look at it: openclaw{flags} remote status",
+            tunnel.target
+        ))
     } else if is_loopback(&target.url) {
         failure
             .hint(format!("if it should run on this host, start it: openclaw{flags} gateway run"))
@@ -110,7 +115,7 @@ mod tests {
 
     fn target(local: bool) -> Target {
         let url = if local { "ws://127.0.0.1:18789" } else { "wss://far.example" };
-        Target { url: url.into(), token: None, password: None, via: "gateway.port", local }
+        Target { url: url.into(), token: None, password: None, via: "gateway.port", local, tunnel: None }
     }
 
     fn refusal(code: &str, details: Value) -> ConnectError {

@@ -2,14 +2,21 @@
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, tunnel as explain};
-use remote::tunnel::{self, Hold, Leash, Starter, Status};
+use crate::output::Output;
+use remote::Target;
+use remote::tunnel::{self, Hold, Leash, Phase, Place, Starter, Status, TunnelSpec};
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// After this long, people are told what is waited for.
 const REMARK_AFTER: Duration = Duration::from_secs(1);
+/// A supervisor chooses its port within this time.
+const PORT_WITHIN: Duration = Duration::from_secs(10);
+/// Where no supervisor can be had, this long lies between two tries.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// The first argument of this program where it is to become ssh, and the second.
 pub(crate) const LEASH: [&str; 2] = ["remote", "ssh-leash"];
 
@@ -26,6 +33,45 @@ impl Patience {
         let now = Instant::now();
         Self { until: now.checked_add(time).unwrap_or(now + Duration::from_secs(86_400)), whole: time }
     }
+}
+
+/// Holds the tunnel that leads to the target, where one does, and waits until it is up. The target's URL is the one at which
+/// the tunnel really is.
+///
+/// # Errors
+/// It is refused, or not up in time.
+pub(crate) async fn enter(
+    ctx: &Context,
+    mut target: Target,
+    patience: Patience,
+) -> Result<(Target, Option<Hold>), Failure> {
+    let Some(spec) = &target.tunnel else { return Ok((target, None)) };
+    let place = Place::new(&ctx.paths.state_dir, spec.key());
+    let hold = hold_at(ctx, &place, spec, patience).await?;
+    target.url = spec.url_at(hold.status().local_port);
+    Ok((target, Some(hold)))
+}
+
+/// Holds the tunnel at this place and waits until it is up.
+///
+/// # Errors
+/// It is refused, or not up in time.
+pub(crate) async fn hold_at(
+    ctx: &Context,
+    place: &Place,
+    spec: &TunnelSpec,
+    patience: Patience,
+) -> Result<Hold, Failure> {
+    let held = tunnel::hold(&starter(ctx)?, place, spec, &own_name()).await;
+    let mut hold = held.map_err(|error| explain::explain(error, ctx))?;
+    wait(ctx, &mut hold, patience).await?;
+    Ok(hold)
+}
+
+/// The command that runs, without anything that could be a secret: its words before the first flag, two at most.
+fn own_name() -> String {
+    let words = std::env::args().skip(1).take_while(|word| !word.starts_with('-')).take(2);
+    std::iter::once("openclaw".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// Waits until the tunnel is up, and says so where that takes a while.
@@ -88,4 +134,74 @@ fn this_program() -> Result<PathBuf, Failure> {
     std::env::current_exe().map_err(|error| {
         Failure::new(Exit::Failed, "PROGRAM", format!("this program cannot tell where it lies: {error}"))
     })
+}
+
+/// Keeps a tunnel held for a command that stays up, whatever becomes of the tunnel's supervisor.
+pub(crate) struct Keeper {
+    starter: Starter,
+    place: Place,
+    spec: TunnelSpec,
+    out: Output,
+}
+
+impl Keeper {
+    /// Holds the tunnel that leads to the target, where one does, and gives the target the URL at which its end here is.
+    /// Whether it is up does not matter yet.
+    ///
+    /// # Errors
+    /// There is no supervisor to be had, or no port.
+    pub(crate) async fn begin(ctx: &Context, target: &mut Target) -> Result<Option<(Self, Hold)>, Failure> {
+        let Some(spec) = target.tunnel.clone() else { return Ok(None) };
+        let place = Place::new(&ctx.paths.state_dir, spec.key());
+        let keeper = Self { starter: starter(ctx)?, place, spec, out: ctx.out };
+        let held = tunnel::hold(&keeper.starter, &keeper.place, &keeper.spec, &own_name()).await;
+        let mut hold = held.map_err(|error| explain::explain(error, ctx))?;
+        let begun = Instant::now();
+        while hold.status().local_port == 0 {
+            let told = timeout_at(begun + PORT_WITHIN, hold.changed()).await;
+            let told =
+                told.unwrap_or_else(|_| Err(tunnel::TunnelError::Silent("it chose no port".to_owned())));
+            told.map_err(|error| explain::explain(error, ctx))?;
+        }
+        target.url = keeper.spec.url_at(hold.status().local_port);
+        Ok(Some((keeper, hold)))
+    }
+
+    /// Holds on, says what stands in the way, and takes hold again where the supervisor went.
+    pub(crate) async fn run(&self, mut hold: Hold) -> Infallible {
+        let mut told = String::new();
+        loop {
+            let status = hold.status();
+            let trouble = match status.state {
+                Phase::Up => String::new(),
+                Phase::Refused | Phase::BackingOff | Phase::Degraded => {
+                    let fix = status.fix.as_ref().map(|fix| format!("; {fix}")).unwrap_or_default();
+                    format!("tunnel to {}: {}: {}{fix}", status.target, status.state, status.reason)
+                }
+                Phase::Connecting => told.clone(),
+            };
+            if told != trouble {
+                let up = || format!("tunnel to {}: up again", status.target);
+                self.out.remark(&crate::output::printable(&if trouble.is_empty() {
+                    up()
+                } else {
+                    trouble.clone()
+                }));
+                told = trouble;
+            }
+            if hold.changed().await.is_err() {
+                hold = self.take_again().await;
+            }
+        }
+    }
+
+    async fn take_again(&self) -> Hold {
+        loop {
+            match tunnel::hold(&self.starter, &self.place, &self.spec, &own_name()).await {
+                Ok(hold) => return hold,
+                Err(error) => self.out.remark(&format!("tunnel to {}: {error}", self.spec.target)),
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+    }
 }

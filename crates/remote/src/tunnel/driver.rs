@@ -251,8 +251,7 @@ impl Driver {
     async fn perform(&mut self, step: Step) -> Option<Event> {
         match step {
             Step::Probe(within) => {
-                let scheme = if self.setup.spec.tls { "wss" } else { "ws" };
-                let url = format!("{scheme}://127.0.0.1:{}", self.port);
+                let url = self.setup.spec.url_at(self.port);
                 let within = Duration::from_millis(within);
                 self.probe = Some(Box::pin(async move { client::challenge(&url, within).await }));
                 None

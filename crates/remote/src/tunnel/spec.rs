@@ -46,6 +46,12 @@ impl TunnelSpec {
         format!("{name}-{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
     }
 
+    /// The gateway's address through the tunnel, where its end here is at this port.
+    pub fn url_at(&self, local_port: u16) -> String {
+        let scheme = if self.tls { "wss" } else { "ws" };
+        format!("{scheme}://127.0.0.1:{local_port}")
+    }
+
     /// As it is sent to a supervisor.
     pub fn to_wire(&self) -> WireSpec {
         WireSpec {

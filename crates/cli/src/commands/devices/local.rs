@@ -129,7 +129,14 @@ fn own_gateway(ctx: &Context, port: u16) -> Result<Target, Failure> {
         ServerAuth::Token(secret, _) => (Some(secret), None),
         ServerAuth::Password(secret, _) => (None, Some(secret)),
     };
-    Ok(Target { url: format!("ws://127.0.0.1:{port}"), token, password, via: "--local", local: true })
+    Ok(Target {
+        url: format!("ws://127.0.0.1:{port}"),
+        token,
+        password,
+        via: "--local",
+        local: true,
+        tunnel: None,
+    })
 }
 
 fn unusable(error: impl std::fmt::Display) -> Failure {
