@@ -2,8 +2,8 @@
 //! in its own file.
 
 use crate::commands::{
-    agent, agents, approvals, channels, config_cmd, cron, demo, devices, exit_codes, gateway, health, logs,
-    message, models, node, nodes, pairing, plugins, qr, remote, sessions, status, system, update,
+    agent, agents, approvals, channels, config_cmd, cron, demo, devices, doctor, exit_codes, gateway, health,
+    logs, message, models, node, nodes, pairing, plugins, qr, remote, sessions, status, system, update,
 };
 use crate::failure::{self, Failure};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -127,6 +127,8 @@ pub(crate) enum Command {
     Config(config_cmd::ConfigArgs),
     /// The gateway's log
     Logs(logs::LogsArgs),
+    /// Find what is wrong with this installation, and mend what can be mended
+    Doctor(doctor::DoctorArgs),
     /// See it work: a gateway, a node and one message, isolated from everything else
     Demo(demo::DemoArgs),
     /// The table of exit codes

@@ -8,6 +8,7 @@ pub(crate) mod config_cmd;
 pub(crate) mod cron;
 pub(crate) mod demo;
 pub(crate) mod devices;
+pub(crate) mod doctor;
 pub(crate) mod exit_codes;
 pub(crate) mod gateway;
 pub(crate) mod health;
@@ -60,6 +61,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::Config(args) => config_cmd::run(args, ctx),
         Command::Logs(args) => logs::run(args, ctx).await,
         Command::Demo(args) => demo::run(args, ctx).await,
+        Command::Doctor(args) => doctor::run(args, ctx).await,
         Command::ExitCodes(_) => exit_codes::run(ctx),
     }
 }

@@ -29,6 +29,8 @@ pub(crate) enum Exit {
     Config = 6,
     /// No tunnel to the gateway.
     Tunnel = 8,
+    /// A look found what should be looked at.
+    Findings = 9,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -43,6 +45,7 @@ pub(crate) const EXITS: &[(Exit, &str)] = &[
     (Exit::Timeout, "not done within the time given"),
     (Exit::Config, "the configuration is wrong"),
     (Exit::Tunnel, "no tunnel to the gateway: ssh or its server refused, or nothing listens at the far end"),
+    (Exit::Findings, "something was found that should be looked at (`doctor`, `security audit`)"),
     (Exit::Interrupted, "interrupted (Ctrl-C)"),
 ];
 
@@ -143,7 +146,7 @@ mod tests {
     fn the_table_names_every_exit_code_once() {
         let mut numbers: Vec<u8> = EXITS.iter().map(|(e, _)| *e as u8).collect();
         numbers.dedup();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 8, 130]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 8, 9, 130]);
     }
 
     #[test]

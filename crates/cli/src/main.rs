@@ -2,6 +2,7 @@
 //! Everything else lives in the modules; the exit codes are one table in [`failure`].
 
 mod args;
+mod checks;
 mod commands;
 mod context;
 mod failure;

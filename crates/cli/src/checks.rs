@@ -1,0 +1,93 @@
+//! What can be wrong with an installation: one file per check, used by `doctor` (does it work?) and `security audit` (who
+//! could get in?). Looking changes nothing. What can be mended says what it did, and doing it twice does no harm.
+//!
+//! To add a check: a file with a [`Check`], and its line in [`CHECKS`]. `docs/doctor.md` has a row for every [`Kind`]; a test
+//! holds it to the table.
+
+mod config_file;
+mod disk;
+mod finding;
+mod leftovers;
+mod own;
+mod permissions;
+mod run;
+mod scene;
+
+pub(crate) use finding::{Finding, Kind, Severity};
+pub(crate) use run::{Outcome, Ran, run};
+pub(crate) use scene::Scene;
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+
+/// One thing that is looked at.
+pub(crate) struct Check {
+    /// What programs call it: a word.
+    pub(crate) id: &'static str,
+    /// What people call it.
+    pub(crate) title: &'static str,
+    /// Everything that it can find.
+    pub(crate) kinds: &'static [&'static Kind],
+    /// Who asks for it.
+    pub(crate) used_by: UsedBy,
+    /// Looks. It never changes anything.
+    pub(crate) look: Look,
+}
+
+/// Which command a check belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UsedBy {
+    /// `openclaw doctor`.
+    Doctor,
+    /// `openclaw security audit`.
+    #[allow(dead_code, reason = "the checks of the audit alone come with that command")]
+    Audit,
+    /// Both.
+    Both,
+}
+
+impl UsedBy {
+    /// Whether `command` asks for a check of this kind.
+    pub(crate) fn includes(self, command: UsedBy) -> bool {
+        self == UsedBy::Both || self == command
+    }
+}
+
+/// How a check looks.
+pub(crate) type Look = for<'a> fn(&'a Scene<'a>) -> Looking<'a>;
+/// A look that is under way.
+pub(crate) type Looking<'a> = Pin<Box<dyn Future<Output = Looked> + 'a>>;
+
+/// What a check saw.
+#[derive(Default)]
+pub(crate) struct Looked {
+    /// What is wrong; empty where nothing is.
+    pub(crate) findings: Vec<Finding>,
+    /// Why it could not look, or not at everything.
+    pub(crate) skipped: Option<String>,
+}
+
+impl Looked {
+    /// Nothing was looked at, for this reason.
+    fn skipped(why: impl Into<String>) -> Self {
+        Self { findings: Vec::new(), skipped: Some(why.into()) }
+    }
+}
+
+impl From<Vec<Finding>> for Looked {
+    fn from(findings: Vec<Finding>) -> Self {
+        Self { findings, skipped: None }
+    }
+}
+
+/// A look that waited for nothing.
+fn now<'a>(looked: impl Into<Looked>) -> Looking<'a> {
+    Box::pin(ready(looked.into()))
+}
+
+/// Every check, in the order in which they are run and shown. What mends permissions stands first: the others may need to
+/// read the files.
+pub(crate) const CHECKS: &[Check] = &[permissions::CHECK, config_file::CHECK, disk::CHECK, leftovers::CHECK];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! Looking, mending, and looking again.
+
+use super::{CHECKS, Check, Finding, Looked, Scene, UsedBy};
+use crate::args::ConnectArgs;
+use crate::context::Context;
+
+/// What a check came to.
+pub(crate) struct Ran {
+    /// Which.
+    pub(crate) check: &'static Check,
+    /// What is wrong now.
+    pub(crate) findings: Vec<Finding>,
+    /// Why it could not look, or not at everything.
+    pub(crate) skipped: Option<String>,
+}
+
+/// What all of them came to.
+pub(crate) struct Outcome {
+    /// Every check.
+    pub(crate) ran: Vec<Ran>,
+    /// What was mended, in words.
+    pub(crate) mended: Vec<String>,
+    /// What could not be mended, and why.
+    pub(crate) failed: Vec<String>,
+}
+
+/// Runs the checks of one command. With `fix`, mends what can be mended and looks again.
+pub(crate) async fn run(
+    ctx: &Context,
+    connect: &ConnectArgs,
+    command: UsedBy,
+    deep: bool,
+    fix: bool,
+) -> Outcome {
+    let mut outcome = Outcome { ran: Vec::new(), mended: Vec::new(), failed: Vec::new() };
+    if fix {
+        // One after the other, each with a look of its own: what one mends may be what the next one needs.
+        for check in checks(command) {
+            let scene = Scene::of(ctx, connect, deep);
+            let found = (check.look)(&scene).await.findings;
+            for mend in found.into_iter().filter_map(|finding| finding.mend) {
+                match mend.await {
+                    Ok(done) => outcome.mended.push(done),
+                    Err(why) => outcome.failed.push(why),
+                }
+            }
+        }
+    }
+    let scene = Scene::of(ctx, connect, deep);
+    for check in checks(command) {
+        let Looked { findings, skipped } = (check.look)(&scene).await;
+        debug_assert!(findings.iter().all(|finding| check.announces(finding)), "{findings:?}");
+        outcome.ran.push(Ran { check, findings, skipped });
+    }
+    outcome
+}
+
+fn checks(command: UsedBy) -> impl Iterator<Item = &'static Check> {
+    CHECKS.iter().filter(move |check| check.used_by.includes(command))
+}
+
+impl Check {
+    /// Whether the page about findings says what this one is, and that it can be mended where it can.
+    fn announces(&self, finding: &Finding) -> bool {
+        let known = self.kinds.iter().any(|kind| kind.id == finding.kind.id);
+        known && (finding.mend.is_none() || finding.kind.mends)
+    }
+}
+
+impl Outcome {
+    /// Everything that is wrong, worst first, else in the order of the checks.
+    pub(crate) fn findings(&self) -> Vec<&Finding> {
+        let mut all: Vec<&Finding> = self.ran.iter().flat_map(|ran| &ran.findings).collect();
+        all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        all
+    }
+}
