@@ -4,14 +4,22 @@
 //! To add a check: a file with a [`Check`], and its line in [`CHECKS`]. `docs/doctor.md` has a row for every [`Kind`]; a test
 //! holds it to the table.
 
+mod clock;
 mod config_file;
+mod database;
 mod disk;
+mod exposure;
 mod finding;
+mod identity;
 mod leftovers;
+mod listeners;
+mod listening;
 mod own;
 mod permissions;
 mod run;
 mod scene;
+mod secrets;
+mod sshd;
 
 pub(crate) use finding::{Finding, Kind, Severity};
 pub(crate) use run::{Outcome, Ran, run};
@@ -63,20 +71,27 @@ pub(crate) type Looking<'a> = Pin<Box<dyn Future<Output = Looked> + 'a>>;
 pub(crate) struct Looked {
     /// What is wrong; empty where nothing is.
     pub(crate) findings: Vec<Finding>,
-    /// Why it could not look, or not at everything.
+    /// Why it could not look.
     pub(crate) skipped: Option<String>,
+    /// What else is good to know, in one line.
+    pub(crate) note: Option<String>,
 }
 
 impl Looked {
+    /// Nothing is wrong, and this is good to know.
+    fn well(note: impl Into<String>) -> Self {
+        Self { note: Some(note.into()), ..Self::default() }
+    }
+
     /// Nothing was looked at, for this reason.
     fn skipped(why: impl Into<String>) -> Self {
-        Self { findings: Vec::new(), skipped: Some(why.into()) }
+        Self { skipped: Some(why.into()), ..Self::default() }
     }
 }
 
 impl From<Vec<Finding>> for Looked {
     fn from(findings: Vec<Finding>) -> Self {
-        Self { findings, skipped: None }
+        Self { findings, ..Self::default() }
     }
 }
 
@@ -87,7 +102,19 @@ fn now<'a>(looked: impl Into<Looked>) -> Looking<'a> {
 
 /// Every check, in the order in which they are run and shown. What mends permissions stands first: the others may need to
 /// read the files.
-pub(crate) const CHECKS: &[Check] = &[permissions::CHECK, config_file::CHECK, disk::CHECK, leftovers::CHECK];
+pub(crate) const CHECKS: &[Check] = &[
+    permissions::CHECK,
+    exposure::CHECK,
+    config_file::CHECK,
+    secrets::CHECK,
+    identity::CHECK,
+    database::CHECK,
+    listening::CHECK,
+    clock::CHECK,
+    sshd::CHECK,
+    disk::CHECK,
+    leftovers::CHECK,
+];
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@
 
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/recorded.rs"]
+mod recorded;
 mod support;
 
 use live::{Gateway, PATH, TOKEN};
@@ -232,4 +234,268 @@ fn keys_of_the_past_are_written_as_they_are_now() {
     let get = |path: &str| home.run(&["config", "get", path, "--json"]).json();
     assert_eq!(get("agents.entries")["b"]["default"], true);
     assert_eq!(home.run(&["config", "get", "agents.list"]).code, 1);
+}
+
+/// The text of the configuration with its port, and more of `gateway`.
+fn with_gateway(more: &str) -> String {
+    format!("{{ gateway: {{ mode: \"local\", port: {}, {more} }} }}\n", free_port())
+}
+
+#[test]
+fn an_open_gateway_asks_for_a_token_again() {
+    let home = lived_in();
+    configure(&home, &with_gateway("bind: \"lan\", auth: { mode: \"none\" } // for the TV\n"));
+    let (ids, code) = found(&home, &[]);
+    assert!(code == 8 && ids.contains(&"gateway.bind_no_auth".to_owned()), "{ids:?}");
+    assert!(ids.contains(&"config.invalid".to_owned()), "it is refused as a whole: {ids:?}");
+    let ran = doctor(&home, &["--fix"]);
+    assert!(
+        ran.code == 0 && ran.out.contains("gateway.auth.mode is \"token\" now"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+    let text = fs::read_to_string(home.state().join("openclaw.json")).unwrap();
+    assert!(text.contains("// for the TV") && text.contains("bind: \"lan\""), "{text}");
+    assert_eq!(found(&home, &[]), CLEAN);
+    configure(&home, &with_gateway("auth: { mode: \"none\" }"));
+    assert_eq!(found(&home, &[]), (vec!["gateway.loopback_no_auth".to_owned()], 8));
+    assert_eq!(doctor(&home, &["--fix"]).code, 0);
+    assert_eq!(found(&home, &[]), CLEAN);
+}
+
+#[test]
+fn secrets_that_can_be_guessed_or_are_not_there_are_found_and_ours_are_renewed() {
+    let home = lived_in();
+    for (auth, id) in [
+        ("token: \"changeme\"", "gateway.token_placeholder_value"),
+        ("token: \"short-one\"", "gateway.token_too_short"),
+    ] {
+        configure(&home, &with_gateway(&format!("auth: {{ {auth} }}")));
+        assert_eq!(found(&home, &[]), (vec![id.to_owned()], 8), "{auth}");
+        let ran = doctor(&home, &["--fix"]);
+        assert!(
+            ran.code == 0 && ran.out.contains("gateway.auth.token is a new random one"),
+            "{}{}",
+            ran.out,
+            ran.err
+        );
+        let token = fs::read_to_string(home.state().join("openclaw.json")).unwrap();
+        let token = token.split('"').find(|part| part.len() == 43).unwrap_or_else(|| panic!("{token}"));
+        assert!(!ran.out.contains(token), "a secret is never shown");
+        assert_eq!(found(&home, &[]), CLEAN);
+    }
+    for (auth, id) in [
+        ("mode: \"password\", password: \"hunter2\"", "gateway.password_too_short"),
+        ("mode: \"password\"", "gateway.auth_secret_missing"),
+        ("token: \"${NO_SUCH_VARIABLE}\"", "gateway.auth_secret_missing"),
+    ] {
+        configure(&home, &with_gateway(&format!("auth: {{ {auth} }}")));
+        assert_eq!(
+            found(&home, &["--fix"]),
+            (vec![id.to_owned()], 8),
+            "{auth}: nobody can choose it for them"
+        );
+    }
+    configure(&home, &with_gateway("auth: { mode: \"token\" }"));
+    let kept = home.state().join("credentials/gateway-token");
+    fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    set_mode(kept.parent().unwrap(), 0o700);
+    fs::write(&kept, "half").unwrap();
+    set_mode(&kept, 0o600);
+    assert_eq!(found(&home, &[]), (vec!["gateway.generated_token_damaged".to_owned()], 8));
+    assert_eq!(doctor(&home, &["--fix"]).code, 0);
+    assert_eq!(fs::read_to_string(&kept).unwrap().trim().len(), 43);
+    assert_eq!(found(&home, &[]), CLEAN);
+}
+
+#[test]
+fn a_port_that_another_program_has_is_named_with_that_program() {
+    let home = lived_in();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    configure(&home, &format!("{{ gateway: {{ port: {port}, auth: {{ token: \"{TOKEN}\" }} }} }}\n"));
+    let found_there = finding(&home, "gateway.port_taken");
+    let message = found_there["message"].as_str().unwrap();
+    assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
+    assert_eq!(doctor(&home, &["--fix"]).code, 8, "no program is ever stopped");
+    drop(taken);
+    assert_eq!(found(&home, &[]), CLEAN);
+}
+
+#[test]
+fn a_running_gateway_is_asked_and_one_that_hangs_is_named() {
+    let home = lived_in();
+    let gateway = Gateway::start_with(&home, &[]);
+    assert_eq!(found(&home, &[]), CLEAN);
+    let ran = doctor(&home, &[]);
+    assert!(
+        ran.out.contains(&format!("process {}", gateway.program.pid())) && ran.out.contains("answers"),
+        "{}",
+        ran.out
+    );
+    let pid = gateway.program.pid().to_string();
+    let signal = |name: &str| {
+        assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
+    };
+    signal("-STOP");
+    let ran = doctor(&home, &["--json", "--timeout", "500"]);
+    signal("-CONT");
+    let report = ran.json();
+    assert_eq!(
+        (ran.code, &report["findings"][0]["checkId"]),
+        (8, &Value::from("gateway.not_answering")),
+        "{report:#}"
+    );
+    assert!(
+        report["findings"][0]["fixHint"].as_str().unwrap().contains(&format!("kill {pid}")),
+        "{report:#}"
+    );
+    assert_eq!(gateway.program.stop("-TERM"), Some(0));
+
+    let elsewhere = Gateway::start_with(&home, &["--port", "0"]);
+    assert_eq!(found(&home, &[]), (vec!["gateway.other_port".to_owned()], 0));
+    assert_eq!(elsewhere.program.stop("-TERM"), Some(0));
+    assert_eq!(found(&home, &[]), CLEAN);
+}
+
+#[test]
+fn a_lock_that_is_no_file_is_named_and_a_dead_gateways_lock_is_none() {
+    let home = lived_in();
+    let gateway = Gateway::start_with(&home, &[]);
+    gateway.program.kill();
+    assert_eq!(found(&home, &[]), CLEAN, "a lock goes with its process, however that ends");
+    let lock = home.state().join("gateway.lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    assert_eq!(found(&home, &["--fix"]), (vec!["gateway.lock_unusable".to_owned()], 8));
+    fs::rename(&lock, home.state().join("gateway.lock.old")).unwrap();
+    assert_eq!(found(&home, &[]), CLEAN);
+}
+
+#[test]
+fn a_damaged_state_file_is_set_aside_when_nobody_uses_it() {
+    use std::os::unix::fs::FileExt;
+    let home = lived_in();
+    let path = home.state().join("state/gateway.sqlite");
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let pages = file.metadata().unwrap().len() / 4096;
+    for page in 1..pages {
+        file.write_all_at(&[0xA5; 4096], page * 4096).unwrap();
+    }
+    assert_eq!(found(&home, &[]), (vec!["state.database_damaged".to_owned()], 8));
+    let ran = doctor(&home, &["--fix"]);
+    assert!(ran.code == 0 && ran.out.contains("set aside"), "{}{}", ran.out, ran.err);
+    assert_eq!(
+        found(&home, &[]),
+        (vec!["state.set_aside".to_owned()], 0),
+        "the damaged one is kept, and named"
+    );
+    assert_eq!(Gateway::start_with(&home, &[]).program.stop("-TERM"), Some(0));
+}
+
+#[test]
+fn damaged_keys_are_named_and_left_alone() {
+    let home = lived_in();
+    let key = home.state().join("identity/gateway.key");
+    let good = fs::read_to_string(&key).unwrap();
+    fs::write(&key, "no key").unwrap();
+    let device = home.state().join("identity/operator.json");
+    fs::write(&device, "{}").unwrap();
+    set_mode(&device, 0o600);
+    let both = ["identity.gateway_key_damaged", "identity.device_key_damaged"].map(String::from);
+    assert_eq!(found(&home, &["--fix"]), (both.to_vec(), 8));
+    assert_eq!(fs::read_to_string(&key).unwrap(), "no key");
+    fs::write(&key, good).unwrap();
+    fs::remove_file(&device).unwrap();
+    assert_eq!(found(&home, &[]), CLEAN);
+}
+
+#[test]
+fn a_clock_that_is_behind_the_files_it_dated_is_wrong() {
+    let home = lived_in();
+    let file = home.state().join("state/gateway.sqlite");
+    let data = fs::metadata(&file).unwrap();
+    let open = fs::File::options().write(true).open(&file).unwrap();
+    let days = std::time::Duration::from_secs(3 * 24 * 3600);
+    open.set_modified(data.modified().unwrap() + days).unwrap();
+    let wrong = finding(&home, "host.clock_wrong");
+    assert!(wrong["message"].as_str().unwrap().contains("from now"), "{wrong}");
+    open.set_modified(data.modified().unwrap()).unwrap();
+    assert_eq!(found(&home, &[]), CLEAN);
+}
+
+#[test]
+fn another_time_at_the_gateway_is_told() {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the other gateway's clock is off by this much from the real one"
+    )]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    for (off, id) in [(0, None), (60_000, Some("warning")), (-3_600_000, Some("error"))] {
+        let health = serde_json::json!({"ok": true, "ts": now + off, "durationMs": 1, "channels": {}});
+        let gateway = recorded::Recorded::start(&[("health", health)]);
+        let home = Home::new();
+        let ran = home.run(&["doctor", "--json", "--port", &gateway.port, "--token", recorded::TOKEN]);
+        let report = ran.json();
+        let skew = report["findings"].as_array().unwrap().iter().find(|f| f["checkId"] == "host.clock_skew");
+        assert_eq!(skew.map(|f| f["severity"].as_str().unwrap()), id, "{off}: {report:#}");
+    }
+}
+
+#[test]
+fn a_gateway_elsewhere_that_cannot_be_reached_is_told_with_the_next_step() {
+    let home = lived_in();
+    let url = format!("ws://127.0.0.1:{}", free_port());
+    let remote = |url: &str| {
+        format!("{{ gateway: {{ mode: \"remote\", remote: {{ url: \"{url}\", token: \"{TOKEN}\" }} }} }}\n")
+    };
+    configure(&home, &remote(&url));
+    let told = finding(&home, "gateway.unreachable");
+    assert!(told["path"] == url.as_str() && !told["fixHint"].as_str().unwrap().is_empty(), "{told}");
+    let there = lived_in();
+    let gateway = Gateway::start_with(&there, &[]);
+    configure(&home, &remote(&format!("ws://127.0.0.1:{}", gateway.port)));
+    assert_eq!(found(&home, &[]), CLEAN);
+}
+
+#[test]
+fn an_ssh_server_that_refuses_tunnels_is_told() {
+    let home = lived_in();
+    let bin = home.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let config = home.path().join("sshd_config");
+    // The real one, with a configuration and a key of its own.
+    let key = home.path().join("host_key");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.unwrap().success());
+    let real = ["/usr/sbin/sshd", "/usr/bin/sshd"].into_iter().find(|file| Path::new(file).exists()).unwrap();
+    let wrapper = format!("#!/bin/sh\nexec {real} -f {} \"$@\"\n", config.display());
+    fs::write(bin.join("sshd"), wrapper).unwrap();
+    set_mode(&bin.join("sshd"), 0o755);
+    let path = format!("{}:{PATH}", bin.display());
+    let ask = |settings: &str| {
+        fs::write(&config, format!("HostKey {}\n{settings}\n", key.display())).unwrap();
+        home.run_with(&["doctor", "--json"], &[("PATH", &path)])
+    };
+    for (settings, ids) in [
+        ("AllowTcpForwarding no", &["host.sshd_forwarding"][..]),
+        ("AllowTcpForwarding yes\nPermitOpen 127.0.0.1:22", &["host.sshd_permit_open"]),
+        ("AllowTcpForwarding local", &[]),
+    ] {
+        let ran = ask(settings);
+        let report = ran.json();
+        let found: Vec<_> =
+            report["findings"].as_array().unwrap().iter().map(|f| f["checkId"].clone()).collect();
+        assert_eq!(
+            (found.as_slice(), ran.code),
+            (ids.iter().map(|id| Value::from(*id)).collect::<Vec<_>>().as_slice(), 0),
+            "{settings}: {report:#}"
+        );
+        assert!(report["skipped"].as_array().unwrap().iter().all(|s| s["check"] != "sshd"), "{report:#}");
+    }
 }

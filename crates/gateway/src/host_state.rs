@@ -5,6 +5,8 @@ use crate::pairing::{device_json, request_json};
 use model::SharedClock;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+pub use store::Soundness;
 use store::{ApprovedVia, LockError, LockInfo, StateLock, Store, StoreError};
 
 /// An open state directory that nobody else has open.
@@ -31,7 +33,58 @@ pub enum HostStateError {
     Store(#[from] StoreError),
 }
 
+/// Who has a state directory open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// Since when, in ms since the epoch.
+    pub started_at_ms: i64,
+    /// Where it listens, once it does.
+    pub port: Option<u16>,
+    /// What was started.
+    pub command: String,
+}
+
 impl HostState {
+    /// Who has `state_dir` open now. Looks only.
+    pub fn holder(state_dir: &Path) -> Option<Holder> {
+        let LockInfo { pid, started_at_ms, port, command } = StateLock::holder(state_dir)?;
+        Some(Holder { pid, started_at_ms, port, command })
+    }
+
+    /// How the state file in `state_dir` is, read for at most `within`, in the calling thread. Looks only.
+    ///
+    /// # Errors
+    /// It is there and cannot be opened.
+    pub fn soundness(state_dir: &Path, within: Duration) -> Result<Soundness, StoreError> {
+        store::soundness(state_dir, within)
+    }
+
+    /// Sets a damaged state file aside and begins a new one, as the next start would. What was done, as whole sentences; none
+    /// where the file turns out to be sound.
+    ///
+    /// # Errors
+    /// See [`HostStateError`]; where a gateway runs, it stays as it is.
+    pub async fn set_aside_if_damaged(
+        state_dir: &Path,
+        reason: &str,
+        clock: SharedClock,
+    ) -> Result<Vec<String>, HostStateError> {
+        if let Some(holder) = Self::holder(state_dir) {
+            return Err(HostStateError::Running(holder.port));
+        }
+        let failed = |error: std::io::Error| StoreError::Open {
+            path: state_dir.to_owned(),
+            reason: format!("no word of the damage could be left: {error}"),
+        };
+        store::suspect(state_dir, reason).map_err(failed)?;
+        let state = Self::open(state_dir, clock)?;
+        let notices = state.notices().to_vec();
+        state.close().await;
+        Ok(notices)
+    }
+
     /// Opens it. Makes no state where there is none.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ mod tap;
 mod terminals;
 mod voice_wake;
 
-pub use host_state::{HostState, HostStateError};
+pub use host_state::{Holder, HostState, HostStateError, Soundness};
 pub use reload::ConfigHook;
 pub use start::{Gateway, GatewayOptions, StartError};
 pub use tap::Tap;

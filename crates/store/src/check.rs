@@ -5,7 +5,7 @@
 //! and sets the file aside.
 
 use crate::error::{Fault, Sql, StoreError};
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,6 +56,75 @@ pub(crate) fn in_background(path: PathBuf, stop: Arc<AtomicBool>) -> std::io::Re
         tracing::error!(%error, "the check of the state file");
         note_damage(&path, &error);
     })
+}
+
+/// How a state file was found by somebody who only looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Soundness {
+    /// There is none.
+    Absent,
+    /// Nothing is wrong with it.
+    Sound,
+    /// What is wrong.
+    Damaged(String),
+    /// Nothing bad within the time that there was.
+    Unfinished,
+    /// A newer program wrote it.
+    Newer {
+        /// Its format.
+        found: i64,
+        /// The newest that this program knows.
+        ours: i64,
+    },
+}
+
+/// Looks at the state file in `dir` for at most `within`, beside a running gateway too. Nothing is changed: not the file, and
+/// where nobody has it open and nothing waits in its log, nothing beside it either.
+///
+/// # Errors
+/// It is there and cannot be opened.
+pub fn soundness(dir: &Path, within: Duration) -> Result<Soundness, StoreError> {
+    let path = dir.join("state").join(crate::adopt::NAME);
+    if !path.exists() {
+        return Ok(Soundness::Absent);
+    }
+    let look = || -> Sql<Soundness> {
+        let mut c = only_reading(&path)?;
+        let (found, ours) = (crate::schema::version(&c)?, crate::schema::latest());
+        if found > ours {
+            return Ok(Soundness::Newer { found, ours });
+        }
+        let began = tokio::time::Instant::now();
+        Ok(match quick_check(&mut c, move || began.elapsed() > within)? {
+            Verdict::Sound => Soundness::Sound,
+            Verdict::Damaged(reason) => Soundness::Damaged(reason),
+            Verdict::Unfinished => Soundness::Unfinished,
+        })
+    };
+    match look().map_err(|fault| fault.at(&path)) {
+        Err(StoreError::Damaged { reason, .. }) => Ok(Soundness::Damaged(reason)),
+        other => other,
+    }
+}
+
+/// A connection that can only read. Without a log there is nothing to wait for and nobody to share with, and SQLite is told
+/// so: else it would make the files beside the database that it needs for sharing.
+fn only_reading(path: &Path) -> Sql<Connection> {
+    let log = std::fs::metadata(crate::open::beside(path, "-wal")).map_or(0, |data| data.len());
+    let alone = if log == 0 { "?immutable=1" } else { "" };
+    let plain = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection::open_with_flags(format!("file:{plain}{alone}"), flags)?)
+}
+
+/// Leaves word beside the state file in `dir` that it is damaged, so that whoever opens it next looks at all of it, and sets it
+/// aside where that is so.
+///
+/// # Errors
+/// The word cannot be left.
+pub fn suspect(dir: &Path, reason: &str) -> std::io::Result<()> {
+    std::fs::write(marker(&dir.join("state").join(crate::adopt::NAME)), format!("{reason}\n"))
 }
 
 /// `PRAGMA quick_check` until `enough` says stop.
@@ -112,6 +181,28 @@ mod tests {
         assert_eq!(quick_check(&mut c, || true).unwrap(), Verdict::Unfinished);
         assert_eq!(quick_check(&mut c, || false).unwrap(), Verdict::Sound);
         assert_eq!(at_start(&mut c, &path).unwrap(), Verdict::Sound);
+    }
+
+    #[tokio::test]
+    async fn looking_finds_damage_and_leaves_no_trace() {
+        let (dir, path) = written().await;
+        let names = || -> Vec<_> {
+            let all = std::fs::read_dir(dir.path().join("state")).unwrap();
+            all.map(|entry| entry.unwrap().file_name()).collect()
+        };
+        let before = names();
+        let look = || soundness(dir.path(), Duration::from_secs(60)).unwrap();
+        assert_eq!(look(), Soundness::Sound);
+        assert_eq!(soundness(&dir.path().join("none"), BUDGET).unwrap(), Soundness::Absent);
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        let pages = file.metadata().unwrap().len() / 4096;
+        file.write_all_at(&[0xA5; 4096], (pages - 2) * 4096).unwrap();
+        assert!(matches!(look(), Soundness::Damaged(_)), "{:?}", look());
+        file.write_all_at(b"no database at all", 0).unwrap();
+        assert!(matches!(look(), Soundness::Damaged(_)), "{:?}", look());
+        assert_eq!(names(), before);
+        suspect(dir.path(), "seen").unwrap();
+        assert!(Store::open(dir.path(), Arc::new(SystemClock)).unwrap().notices[0].contains("set aside"));
     }
 
     #[tokio::test]

@@ -47,6 +47,7 @@ mod writer;
 pub use access::{MAX_STRANGERS, STRANGER_LIFE_MS};
 pub use approvals::{Approval, ApprovalEnd, ApprovalStatus, NewApproval};
 pub use audit::{AuditEvent, AuditFilter};
+pub use check::{Soundness, soundness, suspect};
 pub use cron_types::*;
 pub use error::StoreError;
 pub use handle::Store;

@@ -10,8 +10,10 @@ pub(crate) struct Ran {
     pub(crate) check: &'static Check,
     /// What is wrong now.
     pub(crate) findings: Vec<Finding>,
-    /// Why it could not look, or not at everything.
+    /// Why it could not look.
     pub(crate) skipped: Option<String>,
+    /// What else is good to know.
+    pub(crate) note: Option<String>,
 }
 
 /// What all of them came to.
@@ -36,7 +38,7 @@ pub(crate) async fn run(
     if fix {
         // One after the other, each with a look of its own: what one mends may be what the next one needs.
         for check in checks(command) {
-            let scene = Scene::of(ctx, connect, deep);
+            let scene = Scene::of(ctx, connect, command, deep);
             let found = (check.look)(&scene).await.findings;
             for mend in found.into_iter().filter_map(|finding| finding.mend) {
                 match mend.await {
@@ -46,11 +48,11 @@ pub(crate) async fn run(
             }
         }
     }
-    let scene = Scene::of(ctx, connect, deep);
+    let scene = Scene::of(ctx, connect, command, deep);
     for check in checks(command) {
-        let Looked { findings, skipped } = (check.look)(&scene).await;
+        let Looked { findings, skipped, note } = (check.look)(&scene).await;
         debug_assert!(findings.iter().all(|finding| check.announces(finding)), "{findings:?}");
-        outcome.ran.push(Ran { check, findings, skipped });
+        outcome.ran.push(Ran { check, findings, skipped, note });
     }
     outcome
 }

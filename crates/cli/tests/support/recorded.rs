@@ -1,7 +1,7 @@
 //! A stand-in for another product's gateway: it does the handshake and answers each method with what OpenClaw 2026.9.6
 //! was recorded to answer (`fixtures/recorded.jsonl`), or with what a test says.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, dead_code)] // Each test file uses its share of these.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};

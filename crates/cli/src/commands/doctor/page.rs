@@ -38,7 +38,7 @@ fn line(ctx: &Context, ran: &Ran) -> String {
         None => (Tone::Good, "ok"),
         Some(severity) => (tone(severity), severity.as_str()),
     };
-    let why = match &ran.skipped {
+    let why = match ran.skipped.as_ref().or(ran.note.as_ref()) {
         Some(why) => format!(": {}", printable(why)),
         None => String::new(),
     };
