@@ -125,7 +125,7 @@ fn files_that_others_can_read_or_change_are_found_and_closed() {
         set_mode(&state.join(name), bits);
     }
     let (ids, code) = found(&home, &[]);
-    assert_eq!(code, 8);
+    assert_eq!(code, 9);
     for (name, bits, _, id) in open {
         assert!(ids.iter().any(|found| found == id), "{name}: {id} in {ids:?}");
         assert_eq!(mode(&state.join(name)), bits, "looking changed {name}");
@@ -162,7 +162,7 @@ fn what_a_link_leads_to_and_what_is_anothers_is_never_touched() {
     let before = everything(&outside);
     let ran = doctor(&home, &["--fix"]);
     assert!(ran.out.contains("belongs to user 12345"), "{}", ran.out);
-    assert_eq!((ran.code, mode(&foreign)), (8, 0o644));
+    assert_eq!((ran.code, mode(&foreign)), (9, 0o644));
     assert_eq!(everything(&outside), before);
     assert!(home.state().join("identity").join(stale).is_symlink());
 }
@@ -206,7 +206,7 @@ fn a_broken_configuration_is_named_with_its_place_and_the_way_back() {
     assert!(errors[0]["fixHint"].as_str().unwrap().contains("openclaw.json.bak"), "{report:#}");
     configure(&home, "{ gateway: {\n");
     assert_eq!(finding(&home, "config.unreadable")["severity"], "error");
-    assert_eq!(doctor(&home, &["--fix"]).code, 8, "nobody can guess what was meant");
+    assert_eq!(doctor(&home, &["--fix"]).code, 9, "nobody can guess what was meant");
     let back = home.state().join("openclaw.json.bak");
     fs::copy(&back, home.state().join("openclaw.json")).unwrap();
     assert_eq!(found(&home, &[]), CLEAN);
@@ -222,7 +222,7 @@ fn keys_of_the_past_are_written_as_they_are_now() {
         ),
     );
     let (ids, code) = found(&home, &[]);
-    assert_eq!((ids.as_slice(), code), (&["config.legacy_key"; 3].map(String::from)[..], 8));
+    assert_eq!((ids.as_slice(), code), (&["config.legacy_key"; 3].map(String::from)[..], 9));
     let ran = doctor(&home, &["--fix"]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert_eq!(found(&home, &[]), CLEAN);
@@ -246,7 +246,7 @@ fn an_open_gateway_asks_for_a_token_again() {
     let home = lived_in();
     configure(&home, &with_gateway("bind: \"lan\", auth: { mode: \"none\" } // for the TV\n"));
     let (ids, code) = found(&home, &[]);
-    assert!(code == 8 && ids.contains(&"gateway.bind_no_auth".to_owned()), "{ids:?}");
+    assert!(code == 9 && ids.contains(&"gateway.bind_no_auth".to_owned()), "{ids:?}");
     assert!(ids.contains(&"config.invalid".to_owned()), "it is refused as a whole: {ids:?}");
     let ran = doctor(&home, &["--fix"]);
     assert!(
@@ -259,7 +259,7 @@ fn an_open_gateway_asks_for_a_token_again() {
     assert!(text.contains("// for the TV") && text.contains("bind: \"lan\""), "{text}");
     assert_eq!(found(&home, &[]), CLEAN);
     configure(&home, &with_gateway("auth: { mode: \"none\" }"));
-    assert_eq!(found(&home, &[]), (vec!["gateway.loopback_no_auth".to_owned()], 8));
+    assert_eq!(found(&home, &[]), (vec!["gateway.loopback_no_auth".to_owned()], 9));
     assert_eq!(doctor(&home, &["--fix"]).code, 0);
     assert_eq!(found(&home, &[]), CLEAN);
 }
@@ -272,7 +272,7 @@ fn secrets_that_can_be_guessed_or_are_not_there_are_found_and_ours_are_renewed()
         ("token: \"short-one\"", "gateway.token_too_short"),
     ] {
         configure(&home, &with_gateway(&format!("auth: {{ {auth} }}")));
-        assert_eq!(found(&home, &[]), (vec![id.to_owned()], 8), "{auth}");
+        assert_eq!(found(&home, &[]), (vec![id.to_owned()], 9), "{auth}");
         let ran = doctor(&home, &["--fix"]);
         assert!(
             ran.code == 0 && ran.out.contains("gateway.auth.token is a new random one"),
@@ -293,7 +293,7 @@ fn secrets_that_can_be_guessed_or_are_not_there_are_found_and_ours_are_renewed()
         configure(&home, &with_gateway(&format!("auth: {{ {auth} }}")));
         assert_eq!(
             found(&home, &["--fix"]),
-            (vec![id.to_owned()], 8),
+            (vec![id.to_owned()], 9),
             "{auth}: nobody can choose it for them"
         );
     }
@@ -303,7 +303,7 @@ fn secrets_that_can_be_guessed_or_are_not_there_are_found_and_ours_are_renewed()
     set_mode(kept.parent().unwrap(), 0o700);
     fs::write(&kept, "half").unwrap();
     set_mode(&kept, 0o600);
-    assert_eq!(found(&home, &[]), (vec!["gateway.generated_token_damaged".to_owned()], 8));
+    assert_eq!(found(&home, &[]), (vec!["gateway.generated_token_damaged".to_owned()], 9));
     assert_eq!(doctor(&home, &["--fix"]).code, 0);
     assert_eq!(fs::read_to_string(&kept).unwrap().trim().len(), 43);
     assert_eq!(found(&home, &[]), CLEAN);
@@ -318,7 +318,7 @@ fn a_port_that_another_program_has_is_named_with_that_program() {
     let found_there = finding(&home, "gateway.port_taken");
     let message = found_there["message"].as_str().unwrap();
     assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
-    assert_eq!(doctor(&home, &["--fix"]).code, 8, "no program is ever stopped");
+    assert_eq!(doctor(&home, &["--fix"]).code, 9, "no program is ever stopped");
     drop(taken);
     assert_eq!(found(&home, &[]), CLEAN);
 }
@@ -344,7 +344,7 @@ fn a_running_gateway_is_asked_and_one_that_hangs_is_named() {
     let report = ran.json();
     assert_eq!(
         (ran.code, &report["findings"][0]["checkId"]),
-        (8, &Value::from("gateway.not_answering")),
+        (9, &Value::from("gateway.not_answering")),
         "{report:#}"
     );
     assert!(
@@ -368,7 +368,7 @@ fn a_lock_that_is_no_file_is_named_and_a_dead_gateways_lock_is_none() {
     let lock = home.state().join("gateway.lock");
     fs::remove_file(&lock).unwrap();
     fs::create_dir(&lock).unwrap();
-    assert_eq!(found(&home, &["--fix"]), (vec!["gateway.lock_unusable".to_owned()], 8));
+    assert_eq!(found(&home, &["--fix"]), (vec!["gateway.lock_unusable".to_owned()], 9));
     fs::rename(&lock, home.state().join("gateway.lock.old")).unwrap();
     assert_eq!(found(&home, &[]), CLEAN);
 }
@@ -383,7 +383,7 @@ fn a_damaged_state_file_is_set_aside_when_nobody_uses_it() {
     for page in 1..pages {
         file.write_all_at(&[0xA5; 4096], page * 4096).unwrap();
     }
-    assert_eq!(found(&home, &[]), (vec!["state.database_damaged".to_owned()], 8));
+    assert_eq!(found(&home, &[]), (vec!["state.database_damaged".to_owned()], 9));
     let ran = doctor(&home, &["--fix"]);
     assert!(ran.code == 0 && ran.out.contains("set aside"), "{}{}", ran.out, ran.err);
     assert_eq!(
@@ -404,7 +404,7 @@ fn damaged_keys_are_named_and_left_alone() {
     fs::write(&device, "{}").unwrap();
     set_mode(&device, 0o600);
     let both = ["identity.gateway_key_damaged", "identity.device_key_damaged"].map(String::from);
-    assert_eq!(found(&home, &["--fix"]), (both.to_vec(), 8));
+    assert_eq!(found(&home, &["--fix"]), (both.to_vec(), 9));
     assert_eq!(fs::read_to_string(&key).unwrap(), "no key");
     fs::write(&key, good).unwrap();
     fs::remove_file(&device).unwrap();

@@ -31,7 +31,7 @@ pub(crate) struct DoctorArgs {
 /// Looks, mends where that is asked for, and says what is left.
 ///
 /// # Errors
-/// Something is left that should be looked at: exit code 8.
+/// Something is left that should be looked at: exit code 9.
 pub(crate) async fn run(args: DoctorArgs, ctx: &Context) -> Result<(), Failure> {
     let outcome = checks::run(ctx, &args.connect, UsedBy::Doctor, args.deep, args.fix).await;
     ctx.out.show(&report(&outcome), || page::of(ctx, &outcome, args.fix))?;
