@@ -31,7 +31,7 @@ pub use finding::{Hold, Starter, TunnelError, down, hold, status, try_now, up};
 pub use leash::{Leash, run_leash};
 pub use machine::Phase;
 pub use place::Place;
-pub use refusal::Refusal;
+pub use refusal::{Asked, IdentityProblem, Refusal};
 pub use spec::{TunnelSpec, WireSpec};
 pub use supervisor::{Supervise, SuperviseError, supervise};
 pub use wire::{Holder, Parting, Status};

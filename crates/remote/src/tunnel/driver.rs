@@ -117,7 +117,8 @@ impl Driver {
                 let Some(mut ssh) = self.ssh.take() else { return };
                 self.probe = None;
                 let words = ssh.last_words().await;
-                self.on_end(Verdict::of_end(&words, status.ok())).await;
+                let asked = self.setup.spec.asked(self.port);
+                self.on_end(Verdict::of_end(&asked, &words, status.ok())).await;
             }
             Wake::Probed(Ok(())) => {
                 self.probe = None;
@@ -220,7 +221,7 @@ impl Driver {
             }
             words = self.ssh.as_ref().map(Ssh::words).unwrap_or_default();
         }
-        let verdict = Verdict::of_silence(&words, error);
+        let verdict = Verdict::of_silence(&self.setup.spec.asked(self.port), &words, error);
         if verdict.lasting {
             if let Some(ssh) = self.ssh.take() {
                 ssh.end().await;

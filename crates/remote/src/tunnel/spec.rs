@@ -1,5 +1,6 @@
 //! Which tunnel: whom ssh is asked for and how. What identifies it, and what may change while it stands.
 
+use super::refusal::Asked;
 use config::{HostKeyPolicy, SshTarget};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -50,6 +51,16 @@ impl TunnelSpec {
     pub fn url_at(&self, local_port: u16) -> String {
         let scheme = if self.tls { "wss" } else { "ws" };
         format!("{scheme}://127.0.0.1:{local_port}")
+    }
+
+    /// What ssh is asked for, for those who are told why it failed.
+    pub(super) fn asked(&self, local_port: u16) -> Asked {
+        Asked {
+            destination: self.target.destination(),
+            ssh_port: self.target.port(),
+            local_port,
+            far_port: self.remote_port,
+        }
     }
 
     /// As it is sent to a supervisor.

@@ -1,7 +1,6 @@
 //! What an end or a silence means: one reason, whether another try could help, and what to do.
 
-use super::refusal::Refusal;
-use super::stderr::is_said;
+use super::refusal::{Asked, IdentityProblem, Refusal};
 use client::ConnectError;
 use std::io;
 use std::path::Path;
@@ -22,26 +21,22 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// Of ssh's end, by its last words.
-    pub(super) fn of_end(words: &[String], status: Option<ExitStatus>) -> Self {
-        let code = status.and_then(|status| status.code());
-        match Refusal::read(words, code) {
-            Some(refusal) => Self::refused(&refusal),
-            None => {
-                let said = words.iter().rev().find(|line| is_said(line));
-                let reason = match (said, status) {
-                    (Some(line), _) => format!("ssh: {}", line.trim().trim_start_matches("ssh: ")),
-                    (None, Some(status)) => format!("ssh ended ({status})"),
-                    (None, None) => "ssh ended".to_owned(),
-                };
-                Self::passing(reason)
+    pub(super) fn of_end(asked: &Asked, words: &[String], status: Option<ExitStatus>) -> Self {
+        match (Refusal::read(asked, words.iter().map(String::as_str), status), status) {
+            // These have no name that would say more than the words.
+            (Some(refusal @ (Refusal::Lost { .. } | Refusal::Unknown(_))), _) => {
+                Self::passing(refusal.to_string())
             }
+            (Some(refusal), _) => Self::refused(&refusal),
+            (None, Some(status)) => Self::passing(format!("ssh ended ({status})")),
+            (None, None) => Self::passing("ssh ended".to_owned()),
         }
     }
 
     /// Of a far gateway that did not answer, by what ssh said about it.
-    pub(super) fn of_silence(words: &[String], error: &ConnectError) -> Self {
-        match (error, Refusal::read(words, None)) {
-            (ConnectError::Timeout { .. }, _) | (_, None) => {
+    pub(super) fn of_silence(asked: &Asked, words: &[String], error: &ConnectError) -> Self {
+        match (error, Refusal::read(asked, words.iter().map(String::as_str), None)) {
+            (ConnectError::Timeout { .. }, _) | (_, None | Some(Refusal::Unknown(_))) => {
                 Self::passing(format!("the gateway does not answer: {error}"))
             }
             (_, Some(refusal)) => Self::refused(&refusal),
@@ -55,14 +50,8 @@ impl Verdict {
 
     /// The key to log in with is not there.
     pub(super) fn no_identity(path: &Path) -> Self {
-        Self {
-            lasting: true,
-            reason: format!("there is no key file {}", path.display()),
-            code: Some("SSH_NO_IDENTITY"),
-            fix: Some(
-                "name a key file in gateway.remote.sshIdentity, or remove it to use ssh's own keys".into(),
-            ),
-        }
+        let file = path.display().to_string();
+        Self::refused(&Refusal::IdentityUnusable { file, problem: IdentityProblem::Missing })
     }
 
     /// ssh could not be started.
@@ -90,7 +79,7 @@ impl Verdict {
             lasting: refusal.is_lasting(),
             reason: refusal.to_string(),
             code: Some(refusal.code()),
-            fix: refusal.fix(),
+            fix: Some(refusal.fix()),
         }
     }
 
