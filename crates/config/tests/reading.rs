@@ -81,7 +81,7 @@ fn json5_is_read_as_people_write_it() {
     let text = "\u{feff}// head\n{ 'gateway': { /* a */ \"port\": 0x4965, bind: 'lan', }, agents: { defaults: { model: 'a/b', timeoutSeconds: +6e2, workspace: '~/w' } },\n messages: { queue: { mode: 'co\\\nllect', byChannel: { telegram: 'steer' } } },\n channels: { telegram: { allowFrom: ['tg:1', 2, -3, '@n', 'telegram: 5 '], groups: { '*': { requireMention: false }, '-100': { enabled: false } } } } }\n";
     let config = good(text).config;
     assert_eq!(config.gateway.port, Some(18789));
-    assert_eq!(config.gateway.bind_host().to_string(), "0.0.0.0");
+    assert!(config.gateway.opens_to_others());
     assert_eq!(config.agents.defaults.timeout_seconds, 600);
     assert_eq!(config.agents.defaults.workspace, Some(PathBuf::from("/home/user/w")));
     assert_eq!(config.messages.queue.mode_for("telegram"), QueueMode::Steer);
@@ -123,7 +123,7 @@ fn every_wrong_value_is_named_at_once_with_its_place_and_what_is_allowed() {
         "openclaw.json:3:11: gateway.port: 70000 is not allowed; use a whole number from 1 to 65535",
         "openclaw.json:4:19: gateway.auth.mode: \"tokn\" is not allowed; use one of none, token, password",
         "openclaw.json:4:34: gateway.auth.token: a number is not allowed; use a string, \"${NAME}\" or {source: \"env\", \"file\" or \"exec\", provider, id}",
-        "openclaw.json:5:11: gateway.bind: \"custom\" needs gateway.customBindHost: one IPv4 address",
+        "openclaw.json:5:11: gateway.bind: \"custom\" needs gateway.customBindHost: one address of this host",
         "openclaw.json:7:37: channels.telegram.dmPolicy: \"open\" lets everyone write to the bot and needs allowFrom: [\"*\"] to say so",
         "openclaw.json:7:60: channels.telegram.allowFrom[1]: true is not allowed; use a string or a whole number",
         "openclaw.json:7:76: channels.telegram.apiRoot: \"ftp://x\" is not allowed; use an http:// or https:// URL without /bot<token>",

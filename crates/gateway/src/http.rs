@@ -2,7 +2,7 @@
 
 use crate::auth::peer::{Peer, UntrustedProxy};
 use crate::connection::socket::Socket;
-use crate::listener::Place;
+use crate::listener::{Arrival, Place};
 use crate::shared::Shared;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
@@ -38,7 +38,7 @@ async fn live() -> Response {
 /// Ready: the store answers. What is failing is told to callers on this host alone.
 async fn ready(
     State(shared): State<Arc<Shared>>,
-    Extension(addr): Extension<SocketAddr>,
+    Extension(from): Extension<Arrival>,
     headers: HeaderMap,
 ) -> Response {
     let stopping = shared.lifecycle.soft().is_cancelled();
@@ -51,7 +51,7 @@ async fn ready(
         failing.push("store");
     }
     let status = if failing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let local = Peer::of(addr, &headers, &shared.settings().trusted_proxies).is_ok_and(|p| p.local);
+    let local = Peer::of(from, &headers, &shared.settings().trusted_proxies).is_ok_and(|p| p.local);
     let mut body = json!({"ready": failing.is_empty()});
     if local {
         body["failing"] = json!(failing);
@@ -84,7 +84,7 @@ async fn missing() -> Response {
 /// A WebSocket upgrade, or the status page.
 async fn root(
     State(shared): State<Arc<Shared>>,
-    Extension(addr): Extension<SocketAddr>,
+    Extension(from): Extension<Arrival>,
     Extension(place): Extension<Arc<Place>>,
     mut request: Request,
 ) -> Response {
@@ -96,9 +96,9 @@ async fn root(
     if !is_upgrade {
         return page(&shared, request.method());
     }
-    let peer = match Peer::of(addr, request.headers(), &shared.settings().trusted_proxies) {
+    let peer = match Peer::of(from, request.headers(), &shared.settings().trusted_proxies) {
         Ok(peer) => peer,
-        Err(UntrustedProxy) => return untrusted_proxy(addr),
+        Err(UntrustedProxy) => return untrusted_proxy(from.addr),
     };
     let key = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
     let version = request.headers().get(header::SEC_WEBSOCKET_VERSION).is_some_and(|v| v == "13");

@@ -1,4 +1,5 @@
-//! Accepting connections: bounded in number, with a deadline on the request that opens each.
+//! Accepting connections: bounded in number, with a deadline on the request that opens each. Every listener has a kind, which
+//! its connections carry: authority depends on it.
 
 use crate::shared::Shared;
 use axum::Router;
@@ -28,6 +29,28 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 /// After a failed accept (no descriptors left, say) the next try waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Who can reach a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListenerKind {
+    /// This host.
+    Loopback,
+    /// Others, too.
+    Public,
+}
+
+/// A listener that has its port.
+pub(crate) struct Bound {
+    pub(crate) socket: TcpListener,
+    pub(crate) kind: ListenerKind,
+}
+
+/// Where a connection arrived: the other end's address, and by which kind of listener.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) addr: SocketAddr,
+    pub(crate) kind: ListenerKind,
+}
 
 /// A connection's place, held from its first byte to its last: as HTTP, and as a WebSocket after that.
 #[derive(Debug)]
@@ -64,41 +87,55 @@ impl Places {
     }
 }
 
-/// Accepts until shutdown. Dies with the listener alone; each connection is a task of its own.
-pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
-    let places = Places::new(MAX_CONNECTIONS, MAX_STRANGERS);
-    let router = TowerToHyperService::new(crate::http::router(shared.clone()));
-    let soft = shared.lifecycle.soft().clone();
-    loop {
-        let accepted = tokio::select! {
-            () = soft.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, addr) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+/// What all listeners have in common: the routes, and the places of all connections together.
+#[derive(Clone)]
+pub(crate) struct Doors {
+    shared: Arc<Shared>,
+    router: TowerToHyperService<Router>,
+    places: Places,
+}
+
+impl Doors {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let router = TowerToHyperService::new(crate::http::router(shared.clone()));
+        Self { shared, router, places: Places::new(MAX_CONNECTIONS, MAX_STRANGERS) }
+    }
+
+    /// Accepts until shutdown. Dies with the listener alone; each connection is a task of its own.
+    pub(crate) async fn run(self, Bound { socket, kind }: Bound) {
+        let soft = self.shared.lifecycle.soft().clone();
+        loop {
+            let accepted = tokio::select! {
+                () = soft.cancelled() => return,
+                accepted = socket.accept() => accepted,
+            };
+            let (stream, addr) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(place) = self.places.take().await else {
+                tracing::warn!(ip = %addr.ip(), "too many connections; this one is closed");
                 continue;
-            }
-        };
-        let Some(place) = places.take().await else {
-            tracing::warn!(ip = %addr.ip(), "too many connections; this one is closed");
-            continue;
-        };
-        let router = router.clone();
-        shared.lifecycle.spawn(serve(stream, addr, router, place));
+            };
+            let router = self.router.clone();
+            self.shared.lifecycle.spawn(serve(stream, Arrival { addr, kind }, router, place));
+        }
     }
 }
 
-async fn serve(stream: TcpStream, addr: SocketAddr, router: TowerToHyperService<Router>, place: Arc<Place>) {
+async fn serve(stream: TcpStream, from: Arrival, router: TowerToHyperService<Router>, place: Arc<Place>) {
+    let addr = from.addr;
     // Frames are small and answered at once; waiting to fill packets would only add delay.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, ip = %addr.ip(), "no TCP_NODELAY");
     }
-    // Address and place go in here and not by a layer on the router: that would build all routes anew for each connection.
+    // Arrival and place go in here and not by a layer on the router: that would build all routes anew for each connection.
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(addr);
+        request.extensions_mut().insert(from);
         request.extensions_mut().insert(place.clone());
         router.call(request)
     });

@@ -12,7 +12,6 @@ use config::{Config, Env, Loaded, Paths, ServerAuth};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,7 +30,6 @@ pub(crate) struct AgentSettings {
 
 /// Everything.
 pub(crate) struct Settings {
-    pub(crate) bind: IpAddr,
     pub(crate) auth: AuthMode,
     /// Where the credential lives, for the log; never what it is.
     pub(crate) auth_origin: Option<config::CredentialOrigin>,
@@ -78,7 +76,6 @@ pub(crate) struct Settings {
 
 /// What stays the same while the gateway runs.
 struct Fixed {
-    bind: IpAddr,
     auth: AuthMode,
     auth_origin: Option<config::CredentialOrigin>,
 }
@@ -92,13 +89,13 @@ impl Settings {
             ServerAuth::Token(secret, origin) => (AuthMode::Token(secret), Some(origin)),
             ServerAuth::Password(secret, origin) => (AuthMode::Password(secret), Some(origin)),
         };
-        Ok(Self::new(loaded, env, paths, Fixed { bind: config.gateway.bind_host(), auth, auth_origin }))
+        Ok(Self::new(loaded, env, paths, Fixed { auth, auth_origin }))
     }
 
     /// Those of another reading of the configuration. What a running gateway cannot change stays as it is.
     pub(crate) fn reloaded(&self, loaded: &Loaded, env: &Env, paths: &Paths) -> Self {
         let (auth, auth_origin) = (self.auth.clone(), self.auth_origin.clone());
-        Self::new(loaded, env, paths, Fixed { bind: self.bind, auth, auth_origin })
+        Self::new(loaded, env, paths, Fixed { auth, auth_origin })
     }
 
     fn new(loaded: &Loaded, env: &Env, paths: &Paths, fixed: Fixed) -> Self {
@@ -108,7 +105,6 @@ impl Settings {
         let turn_deadline = if seconds == 0 { MAX_TURN } else { Duration::from_secs(seconds).min(MAX_TURN) };
         let by_channel = &config.messages.queue.by_channel;
         Self {
-            bind: fixed.bind,
             auth: fixed.auth,
             auth_origin: fixed.auth_origin,
             rate_limit: rate_limit(config),

@@ -8,6 +8,7 @@ mod command_line;
 
 use crate::approvals::{self, Approvals};
 use crate::auth::rate_limit::RateLimit;
+use crate::auth::secret::AuthMode;
 use crate::connection::hello::Fixed;
 use crate::current::{Base, Current, Holder};
 use crate::delivery::channels::Channels;
@@ -16,6 +17,7 @@ use crate::hub::presence::Presence;
 use crate::hub::{Audience, Hub};
 use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
+use crate::listener::{self, Bound};
 use crate::reload::{self, ConfigHook, Reload};
 use crate::runs::Runs;
 use crate::secrets::{LOOK_UP_WITHIN, Secrets};
@@ -24,7 +26,7 @@ use crate::shared::{Shared, Toolbox};
 use crate::tap::Tap;
 use crate::terminals::Terminals;
 use crate::voice_wake::VoiceWake;
-use crate::{health, listener, runs};
+use crate::{health, runs};
 use config::{Env, Loaded, Paths};
 use model::{SecretString, SharedClock};
 use protocol::limits::TICK_INTERVAL;
@@ -34,7 +36,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{LockInfo, StateLock, Store};
-use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 /// The program's version, as clients are told it.
@@ -87,11 +88,19 @@ pub enum StartError {
     OwnSecret(String),
     /// Nobody would have to prove anything, and others could come.
     #[error(
-        "gateway.auth.mode \"none\" (or --auth none) is allowed on loopback only, and gateway.bind (or --bind) opens the gateway to others at {host}; use token or password, or bind to loopback"
+        "gateway.auth.mode \"none\" (or --auth none) is allowed on loopback only, and gateway.bind \"{bind}\" (or --bind) opens the gateway to others; use token or password, or bind to loopback"
     )]
     Open {
-        /// The address.
-        host: std::net::IpAddr,
+        /// `gateway.bind`.
+        bind: config::Bind,
+    },
+    /// Others could come, and nobody has chosen what they must prove.
+    #[error(
+        "gateway.bind \"{bind}\" (or --bind) opens the gateway to others, and neither a token nor a password is configured for them; set gateway.auth.token (or OPENCLAW_GATEWAY_TOKEN) or gateway.auth.password (or OPENCLAW_GATEWAY_PASSWORD), or bind to loopback"
+    )]
+    NoSecret {
+        /// `gateway.bind`.
+        bind: config::Bind,
     },
     /// The gateway's key cannot be had.
     #[error("{0}")]
@@ -126,7 +135,8 @@ impl StartError {
             StartError::Config(_)
             | StartError::Auth(_)
             | StartError::OwnSecret(_)
-            | StartError::Open { .. } => 6,
+            | StartError::Open { .. }
+            | StartError::NoSecret { .. } => 6,
             _ => 1,
         }
     }
@@ -169,10 +179,10 @@ impl Gateway {
         let lock = StateLock::acquire(&paths.state_dir, &info)?;
         let identity = GatewayIdentity::load_or_create(&paths.state_dir)
             .map_err(|e| StartError::Identity(e.to_string()))?;
-        refuse_open(&loaded)?;
         let settings = own_settings(&loaded, &env, &paths).await?;
         let wanted = config::gateway_port(port, &env, &loaded.config.gateway, &paths)?;
-        let listeners = bind::listen(settings.bind, wanted, port_fallback).await?;
+        let may_open = || refuse_open(&loaded.config.gateway, &settings);
+        let listeners = bind::listen(&loaded.config.gateway, wanted, port_fallback, may_open)?;
         let addr = listeners.addr;
         // Only for those who look at a held directory; the gateway works without it.
         if let Err(error) = lock.note_port(addr.port()) {
@@ -192,22 +202,20 @@ impl Gateway {
         Ok(Self { shared, addr, notices: opened.notices, _lock: lock })
     }
 
-    /// Where it listens.
+    /// Where it listens: for others, if there is such an address.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// `ws://127.0.0.1:PORT`.
+    /// `ws://127.0.0.1:PORT`, which is there whatever else is.
     pub fn url(&self) -> String {
-        let host =
-            if self.addr.ip().is_unspecified() { "127.0.0.1".to_owned() } else { self.addr.ip().to_string() };
-        format!("ws://{host}:{}", self.addr.port())
+        format!("ws://127.0.0.1:{}", self.addr.port())
     }
 
     /// The token that clients need, where the mode is `token`.
     pub fn token(&self) -> Option<SecretString> {
         match &self.shared.settings().auth {
-            crate::auth::secret::AuthMode::Token(token) => Some(token.clone()),
+            AuthMode::Token(token) => Some(token.clone()),
             _ => None,
         }
     }
@@ -330,12 +338,15 @@ impl Parts {
     }
 }
 
-/// Refuses what nobody has to prove anything to and others can reach: flags may say so, where the file may not.
-fn refuse_open(loaded: &Loaded) -> Result<(), StartError> {
-    let gateway = &loaded.config.gateway;
-    let open = gateway.auth.mode == Some(config::AuthMode::None);
-    let host = gateway.bind_host();
-    if open && !host.is_loopback() { Err(StartError::Open { host }) } else { Ok(()) }
+/// Refuses to be reached by others where nobody has said what they must prove (S6). A token that the gateway made for
+/// itself is for this host: whoever opens it to others does so on purpose.
+fn refuse_open(gateway: &config::GatewayConfig, settings: &Settings) -> Result<(), StartError> {
+    let bind = gateway.bind;
+    match (&settings.auth, &settings.auth_origin) {
+        (AuthMode::None, _) => Err(StartError::Open { bind }),
+        (_, Some(config::CredentialOrigin::Generated { .. })) => Err(StartError::NoSecret { bind }),
+        _ => Ok(()),
+    }
 }
 
 /// The settings with the gateway's own secret, for which a file or program may be asked.
@@ -368,7 +379,7 @@ fn own_presence(identity: &GatewayIdentity, now_ms: i64) -> Value {
 }
 
 /// The gateway's standing tasks. Each ends with the lifecycle; those that must not die are started again.
-fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<TcpListener>) {
+fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<Bound>) {
     let lifecycle = &shared.lifecycle;
     let s = shared.clone();
     lifecycle.supervise("inbox", move || inbox::run(s.clone()));
@@ -387,8 +398,9 @@ fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<TcpListener>) {
     let s = shared.clone();
     lifecycle.supervise("configuration", move || reload::watch(s.clone()));
     shared.channels.start_all(shared);
+    let doors = listener::Doors::new(shared.clone());
     for listener in listeners {
-        lifecycle.spawn(listener::run(listener, shared.clone()));
+        lifecycle.spawn(doors.clone().run(listener));
     }
 }
 

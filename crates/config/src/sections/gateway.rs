@@ -1,6 +1,6 @@
 //! `gateway`: where it listens and who may come in.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::{AuthConfig, AuthMode, RemoteConfig};
 use crate::choice::choice;
@@ -21,13 +21,13 @@ choice! {
     Bind {
         /// This host only.
         Loopback => "loopback",
-        /// All IPv4 addresses.
+        /// All addresses, of IPv4 and IPv6.
         Lan => "lan",
-        /// The Tailscale address; not supported yet, loopback until then.
+        /// The addresses that Tailscale gave this host.
         Tailnet => "tailnet",
         /// `gateway.customBindHost`.
         Custom => "custom",
-        /// Loopback, which always works on the hosts we support.
+        /// Loopback where there is one, else as `lan`.
         Auto => "auto",
     }
 }
@@ -56,7 +56,7 @@ pub struct GatewayConfig {
     /// `bind`, loopback by default.
     pub bind: Bind,
     /// `customBindHost`, set whenever `bind` is custom.
-    pub custom_bind_host: Option<Ipv4Addr>,
+    pub custom_bind_host: Option<IpAddr>,
     /// `auth`: how callers prove themselves.
     pub auth: AuthConfig,
     /// `controlUi`: the browser interface.
@@ -184,12 +184,6 @@ impl GatewayConfig {
         s.unsupported("roles", "everyone who is let in has the scopes of their pairing");
         s.unsupported_mode("tailscale", "no route is published and no identity header is believed");
         let bind = s.choice("bind").unwrap_or(Bind::Loopback);
-        if bind == Bind::Tailnet {
-            s.warn(
-                "bind",
-                "\"tailnet\" is not supported by this version yet; the gateway listens on loopback",
-            );
-        }
         let config = Self {
             mode: s.choice("mode"),
             port: s.integer("port", 1..=65535).and_then(|port| u16::try_from(port).ok()),
@@ -208,20 +202,19 @@ impl GatewayConfig {
             }),
             remote: s.section("remote", RemoteConfig::read),
         };
-        if config.auth.mode == Some(AuthMode::None) && !config.bind_host().is_loopback() {
+        if config.auth.mode == Some(AuthMode::None) && config.opens_to_others() {
             s.error_at("auth.mode", "\"none\" is allowed on loopback only, and gateway.bind opens the gateway to others; use token or password, or set gateway.bind to \"loopback\"".to_owned());
         }
         config
     }
 
-    /// The address that `bind` stands for.
-    pub fn bind_host(&self) -> IpAddr {
-        let host = match self.bind {
-            Bind::Loopback | Bind::Tailnet | Bind::Auto => Ipv4Addr::LOCALHOST,
-            Bind::Lan => Ipv4Addr::UNSPECIFIED,
-            Bind::Custom => self.custom_bind_host.unwrap_or(Ipv4Addr::LOCALHOST),
-        };
-        IpAddr::V4(host)
+    /// Whether `bind` lets others than this host connect. `auto` does so only where there is no loopback.
+    pub fn opens_to_others(&self) -> bool {
+        match self.bind {
+            Bind::Loopback | Bind::Auto => false,
+            Bind::Lan | Bind::Tailnet => true,
+            Bind::Custom => self.custom_bind_host.is_some_and(|ip| !ip.is_loopback()),
+        }
     }
 
     /// Whether commands on this host go to a gateway elsewhere.
@@ -247,18 +240,18 @@ impl NodesConfig {
     }
 }
 
-fn custom_host(s: &Section<'_>, bind: Bind) -> Option<Ipv4Addr> {
+fn custom_host(s: &Section<'_>, bind: Bind) -> Option<IpAddr> {
     let text = s.text("customBindHost");
-    let host = text.as_deref().map(|text| text.trim().parse::<Ipv4Addr>());
+    let host = text.as_deref().map(|text| text.trim().trim_matches(['[', ']']).parse::<IpAddr>());
     match host {
-        Some(Ok(host)) => Some(host),
+        Some(Ok(host)) => Some(host.to_canonical()),
         Some(Err(_)) => {
-            s.error("customBindHost", "use one IPv4 address, like \"192.168.1.10\"");
+            s.error("customBindHost", "use one address of this host, like \"192.168.1.10\" or \"fd00::10\"");
             None
         }
         None => {
             if bind == Bind::Custom {
-                s.error("bind", "\"custom\" needs gateway.customBindHost: one IPv4 address");
+                s.error("bind", "\"custom\" needs gateway.customBindHost: one address of this host");
             }
             None
         }

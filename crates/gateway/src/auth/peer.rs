@@ -1,7 +1,8 @@
 //! Where a connection comes from, judged by the socket and, behind a trusted proxy, by its headers.
 
+use crate::listener::{Arrival, ListenerKind};
 use axum::http::HeaderMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// Headers that a proxy sets and a direct client has no reason to send; besides these, all that begin with one of
 /// [`FORWARDING_PREFIXES`].
@@ -32,13 +33,9 @@ pub(crate) struct UntrustedProxy;
 
 impl Peer {
     /// Judges a request by the socket's address and its headers.
-    pub(crate) fn of(
-        addr: SocketAddr,
-        headers: &HeaderMap,
-        trusted: &[String],
-    ) -> Result<Self, UntrustedProxy> {
+    pub(crate) fn of(from: Arrival, headers: &HeaderMap, trusted: &[String]) -> Result<Self, UntrustedProxy> {
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let socket_ip = addr.ip().to_canonical();
+        let socket_ip = from.addr.ip().to_canonical();
         let forwarded = headers.keys().any(|name| is_forwarding(name.as_str()));
         let ip = if forwarded {
             if !trusted.iter().any(|t| is_within(socket_ip, t)) {
@@ -51,7 +48,7 @@ impl Peer {
         } else {
             socket_ip
         };
-        let local = !forwarded && socket_ip.is_loopback();
+        let local = !forwarded && (from.kind == ListenerKind::Loopback || socket_ip.is_loopback());
         Ok(Self { ip, local, origin: text("origin"), host: text("host") })
     }
 }
@@ -98,7 +95,8 @@ mod tests {
             map.append(*name, value.parse().unwrap());
         }
         let trusted: Vec<String> = trusted.iter().map(|t| (*t).to_owned()).collect();
-        Peer::of(addr.parse().unwrap(), &map, &trusted)
+        let from = Arrival { addr: addr.parse().unwrap(), kind: ListenerKind::Public };
+        Peer::of(from, &map, &trusted)
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) struct RunArgs {
     /// Listen on this port; 0 takes a free one
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
-    /// Listen where: on this host alone, or on all its addresses
+    /// Listen where: on this host alone, on all its addresses, on those of Tailscale, or on gateway.customBindHost
     #[arg(long, value_enum, value_name = "WHERE")]
     bind: Option<BindArg>,
     /// What callers must prove
@@ -130,7 +130,7 @@ fn override_config(args: &RunArgs, loaded: &mut Loaded) -> Result<(), Failure> {
         };
         if gateway.bind == Bind::Custom && gateway.custom_bind_host.is_none() {
             return Err(Failure::usage(
-                "--bind custom needs gateway.customBindHost in the config: one IPv4 address",
+                "--bind custom needs gateway.customBindHost in the config: one address of this host",
             ));
         }
     }
