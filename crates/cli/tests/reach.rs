@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 use support::Home;
+use testkit::fake_tailscale::FakeTailscale;
 
 /// A network with loopback, a Tailscale address of each family and a private one.
 const NETWORK: &str = "ip link set lo up && ip addr add 100.101.102.103/32 dev lo && ip addr add 192.168.77.5/32 dev lo \
@@ -28,6 +29,52 @@ fn gateway_in(setup: &str, home: &Home, flags: &[&str]) -> Command {
     command.arg(inner.get_program()).args(inner.get_args()).env_clear();
     command.env("HOME", home.path()).env("PATH", format!("{PATH}:/usr/sbin:/sbin")).current_dir(home.path());
     command
+}
+
+/// Starts a gateway that Tailscale publishes, as its flags say.
+fn published(fake: &FakeTailscale, home: &Home, flags: &[&str]) -> Gateway {
+    let mut command = home.command(&[&["gateway", "run", "--json", "--port", "0"], flags].concat());
+    command.envs(fake.env());
+    Gateway::answering(Program::start("gateway", command))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_route_goes_with_the_gateway_however_it_ends() {
+    let fake = FakeTailscale::start().unwrap();
+    let home = home("");
+    for signal in ["-TERM", "-KILL"] {
+        let gateway = published(&fake, &home, &["--tailscale", "serve"]);
+        let (_, port) = fake.claim(true).await.unwrap();
+        assert_ne!(port.to_string(), gateway.port);
+        let coming = async {
+            loop {
+                let status = gateway.run(&home, &["gateway", "status", "--require-rpc"]);
+                let page = gateway.run(&home, &["status"]);
+                if status.out.contains("serve https://") && page.out.contains("serve https://") {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(live::PATIENCE, coming).await.unwrap();
+        let code = gateway.program.stop(signal);
+        assert_eq!(code, (signal == "-TERM").then_some(0));
+        fake.claim(false).await;
+    }
+}
+
+#[tokio::test]
+async fn funnel_is_refused_without_a_password_before_anything_is_published() {
+    let fake = FakeTailscale::start().unwrap();
+    for (home, flags) in [
+        (home(""), &["--tailscale", "funnel"] as &[&str]),
+        (home("tailscale: { mode: 'funnel' },"), &[]),
+        (Home::new(), &["--tailscale", "funnel"]),
+    ] {
+        let mut command = home.command(&[&["gateway", "run", "--port", "0"], flags].concat());
+        let ran = support::Ran::from(command.envs(fake.env()).output().unwrap());
+        assert!(ran.code == 6 && ran.err.contains("password"), "{}{}", ran.out, ran.err);
+    }
+    assert!(fake.claims().is_empty());
 }
 
 /// The addresses that somebody listens on in the network of a process, at this port.

@@ -31,6 +31,8 @@ pub enum ServerAuth {
     Token(SecretString, CredentialOrigin),
     /// This password.
     Password(SecretString, CredentialOrigin),
+    /// A proxy's word for who they are; on this host this password, where there is one.
+    TrustedProxy(Option<(SecretString, CredentialOrigin)>),
 }
 
 /// Why it is not known what callers must prove.
@@ -47,6 +49,16 @@ pub enum AuthError {
         "gateway.auth.mode is \"password\" and there is no password; set gateway.auth.password or OPENCLAW_GATEWAY_PASSWORD"
     )]
     NoPassword,
+    /// Mode trusted-proxy without what it needs.
+    #[error(
+        "gateway.auth.mode is \"trusted-proxy\", which needs gateway.auth.trustedProxy.userHeader and gateway.trustedProxies; set them, or another mode"
+    )]
+    NoProxy,
+    /// Mode trusted-proxy with a token beside it.
+    #[error(
+        "gateway.auth.mode is \"trusted-proxy\", but a shared token is also configured ({0}): whoever had it would pass the proxy by; remove it, or set gateway.auth.mode to \"token\""
+    )]
+    TokenBesideProxy(&'static str),
 }
 
 /// Decides what callers must prove. The config goes before the environment. Without a mode, a password counts
@@ -59,6 +71,7 @@ pub fn server_auth(auth: &AuthConfig, env: &Env, paths: &Paths) -> Result<Server
         Some(AuthMode::None) => Ok(ServerAuth::None),
         Some(AuthMode::Token) => token(auth, env, paths),
         Some(AuthMode::Password) => password(auth, env)?.ok_or(AuthError::NoPassword),
+        Some(AuthMode::TrustedProxy) => trusted_proxy(auth, env),
         None => {
             // A configured token that cannot be had must not be passed over because there is a password too.
             if let Some(input) = &auth.token {
@@ -70,6 +83,22 @@ pub fn server_auth(auth: &AuthConfig, env: &Env, paths: &Paths) -> Result<Server
             }
         }
     }
+}
+
+fn trusted_proxy(auth: &AuthConfig, env: &Env) -> Result<ServerAuth, AuthError> {
+    if auth.trusted_proxy.is_none() {
+        return Err(AuthError::NoProxy);
+    }
+    if auth.token.is_some() {
+        return Err(AuthError::TokenBesideProxy("gateway.auth.token"));
+    }
+    if env.get_filled("OPENCLAW_GATEWAY_TOKEN").is_some() {
+        return Err(AuthError::TokenBesideProxy("OPENCLAW_GATEWAY_TOKEN"));
+    }
+    Ok(ServerAuth::TrustedProxy(match password(auth, env)? {
+        Some(ServerAuth::Password(secret, origin)) => Some((secret, origin)),
+        _ => None,
+    }))
 }
 
 fn password(auth: &AuthConfig, env: &Env) -> Result<Option<ServerAuth>, AuthError> {

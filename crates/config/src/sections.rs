@@ -6,6 +6,7 @@ mod cron;
 mod duration;
 mod gateway;
 mod gateway_auth;
+mod gateway_identity;
 mod heartbeat;
 mod logging;
 mod messages;
@@ -29,6 +30,7 @@ pub use gateway::{
     TerminalConfig,
 };
 pub use gateway_auth::{AuthConfig, AuthMode, RateLimit};
+pub use gateway_identity::{AutoApprove, OperatorScope, TailscaleConfig, TailscaleMode, TrustedProxyConfig};
 pub use heartbeat::{ActiveHours, HeartbeatConfig};
 pub use logging::{LogLevel, LoggingConfig};
 pub use messages::{MessagesConfig, QueueConfig, QueueMode};

@@ -121,7 +121,7 @@ fn every_wrong_value_is_named_at_once_with_its_place_and_what_is_allowed() {
 }"#;
     let want = [
         "openclaw.json:3:11: gateway.port: 70000 is not allowed; use a whole number from 1 to 65535",
-        "openclaw.json:4:19: gateway.auth.mode: \"tokn\" is not allowed; use one of none, token, password",
+        "openclaw.json:4:19: gateway.auth.mode: \"tokn\" is not allowed; use one of none, token, password, trusted-proxy",
         "openclaw.json:4:34: gateway.auth.token: a number is not allowed; use a string, \"${NAME}\" or {source: \"env\", \"file\" or \"exec\", provider, id}",
         "openclaw.json:5:11: gateway.bind: \"custom\" needs gateway.customBindHost: one address of this host",
         "openclaw.json:7:37: channels.telegram.dmPolicy: \"open\" lets everyone write to the bot and needs allowFrom: [\"*\"] to say so",
@@ -188,12 +188,53 @@ fn a_section_that_this_version_does_not_use_gets_one_quiet_note() {
 
 #[test]
 fn what_restricts_and_is_not_used_is_warned_about_unless_it_is_off() {
-    let loud = "{ agents: { defaults: { sandbox: { mode: 'all' } } }, gateway: { tailscale: { mode: 'serve' } }, tools: { profile: 'minimal' } }";
+    let loud = "{ agents: { defaults: { sandbox: { mode: 'all' } } }, gateway: { roles: { default: 'x' } }, tools: { profile: 'minimal' } }";
     let quiet =
         "{ agents: { defaults: { sandbox: { mode: 'off' } } }, gateway: { tailscale: { mode: 'off' } } }";
     let levels = |text: &str| good(text).warnings.iter().map(|warning| warning.level).collect::<Vec<_>>();
     assert_eq!(levels(loud), [Level::Warning; 3]);
-    assert_eq!(levels(quiet), [Level::Note; 2]);
+    assert_eq!(levels(quiet), [Level::Note; 1]);
+}
+
+#[test]
+fn what_publishes_the_gateway_and_who_says_who_somebody_is_must_fit_together() {
+    let gateway = |inner: &str| format!("{{ gateway: {{ {inner} }} }}");
+    for (inner, part) in [
+        (
+            "tailscale: { mode: 'funnel' }, auth: { mode: 'token', token: 't' }",
+            "needs gateway.auth.mode \"password\"",
+        ),
+        ("tailscale: { mode: 'serve' }, bind: 'lan'", "set gateway.bind to \"loopback\""),
+        ("tailscale: { mode: 'serve' }, auth: { mode: 'none' }", "allowed on loopback only"),
+        ("tailscale: { mode: 'serve', serviceName: 'svc:a' }", "remove the key"),
+        (
+            "auth: { mode: 'trusted-proxy', trustedProxy: { userHeader: 'x-user' } }",
+            "needs gateway.trustedProxies",
+        ),
+        ("trustedProxies: ['10.0.0.1'], auth: { mode: 'trusted-proxy' }", "userHeader"),
+        (
+            "trustedProxies: ['10.0.0.1'], auth: { mode: 'trusted-proxy', trustedProxy: { userHeader: 'x user' } }",
+            "no name of a header",
+        ),
+        (
+            "trustedProxies: ['10.0.0.1'], auth: { mode: 'trusted-proxy', token: 't', trustedProxy: { userHeader: 'x-user' } }",
+            "exclude each other",
+        ),
+        ("auth: { identityScopes: { 'a@b.c': ['operator.nuke'] } }", "operator.admin"),
+    ] {
+        let found = errors(&gateway(inner));
+        assert!(found.iter().any(|error| error.contains(part)), "{inner}: {found:?}");
+    }
+    let proxy = "trustedProxies: ['10.0.0.1'], auth: { mode: 'trusted-proxy', identityScopes: { 'A@b.c': ['operator.read'] }, trustedProxy: { userHeader: ' X-User ', deviceAutoApprove: { enabled: true } } }";
+    let config = good(&gateway(proxy)).config.gateway;
+    let read = config.auth.trusted_proxy.expect("the section");
+    assert_eq!((read.user_header.as_str(), read.allow_loopback), ("x-user", false));
+    assert_eq!(read.auto_approve.expect("enabled").scopes.len(), 4);
+    assert_eq!(config.auth.identity_scopes["A@b.c"], ["operator.read"]);
+    for (inner, allowed) in [("serve", true), ("off", false)] {
+        let config = good(&gateway(&format!("tailscale: {{ mode: '{inner}' }}"))).config.gateway;
+        assert_eq!(config.allows_tailscale_identity(), allowed, "{inner}");
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn words_and_bounds_are_those_of_the_reader() {
     );
     assert_eq!(
         at("/properties/gateway/properties/auth/properties/mode"),
-        json!({"type": "string", "enum": ["none", "token", "password"]})
+        json!({"type": "string", "enum": ["none", "token", "password", "trusted-proxy"]})
     );
     assert_eq!(at("/properties/gateway/properties/auth/properties/token/anyOf/0"), json!({"type": "string"}));
     assert_eq!(

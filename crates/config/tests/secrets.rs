@@ -129,6 +129,7 @@ fn the_server_asks_for_what_mode_config_and_environment_say() {
             Ok(ServerAuth::None) => "none".to_owned(),
             Ok(ServerAuth::Token(secret, _)) => format!("token {}", secret.expose_secret()),
             Ok(ServerAuth::Password(secret, _)) => format!("password {}", secret.expose_secret()),
+            Ok(ServerAuth::TrustedProxy(_)) => "trusted-proxy".to_owned(),
             Err(error) => error.to_string(),
         };
         assert_eq!(got, want, "{auth}");

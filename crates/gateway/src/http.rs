@@ -1,6 +1,6 @@
 //! HTTP on the gateway's port: probes, a plain status page, and the way up to a WebSocket.
 
-use crate::auth::peer::{Peer, UntrustedProxy};
+use crate::auth::peer::{Peer, TurnedAway};
 use crate::connection::socket::Socket;
 use crate::listener::{Arrival, Place};
 use crate::shared::Shared;
@@ -51,7 +51,7 @@ async fn ready(
         failing.push("store");
     }
     let status = if failing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let local = Peer::of(from, &headers, &shared.settings().trusted_proxies).is_ok_and(|p| p.local);
+    let local = peer(&shared, from, &headers).is_ok_and(|p| p.local);
     let mut body = json!({"ready": failing.is_empty()});
     if local {
         body["failing"] = json!(failing);
@@ -67,7 +67,14 @@ async fn started() -> Response {
 
 /// Where approvals point to (`urlPath`). There is no page to decide on, and nothing about a question is told to strangers: it
 /// says who asks for an id how to decide.
-async fn approve() -> Response {
+async fn approve(
+    State(shared): State<Arc<Shared>>,
+    Extension(from): Extension<Arrival>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(reason) = peer(&shared, from, &headers) {
+        return turned_away(from.addr, reason);
+    }
     let mut response = Html(include_str!("approve.html")).into_response();
     secure(&mut response);
     response
@@ -93,13 +100,13 @@ async fn root(
         .get(header::UPGRADE)
         .and_then(|v| v.to_str().ok())
         .is_some_and(|v| v.eq_ignore_ascii_case("websocket"));
+    let peer = match peer(&shared, from, request.headers()) {
+        Ok(peer) => peer,
+        Err(reason) => return turned_away(from.addr, reason),
+    };
     if !is_upgrade {
         return page(&shared, request.method());
     }
-    let peer = match Peer::of(from, request.headers(), &shared.settings().trusted_proxies) {
-        Ok(peer) => peer,
-        Err(UntrustedProxy) => return untrusted_proxy(from.addr),
-    };
     let key = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
     let version = request.headers().get(header::SEC_WEBSOCKET_VERSION).is_some_and(|v| v == "13");
     let (Some(key), true, &Method::GET) = (key, version, request.method()) else {
@@ -129,13 +136,14 @@ fn switch_protocols(key: &HeaderValue) -> Response {
     response
 }
 
-fn untrusted_proxy(addr: SocketAddr) -> Response {
-    tracing::warn!(ip = %addr.ip(), "forwarding headers from an address that is not in gateway.trustedProxies; refused");
-    plain_error(
-        StatusCode::FORBIDDEN,
-        "proxy_attribution_required",
-        "forwarding headers came from an address that is not in gateway.trustedProxies",
-    )
+/// Who asks, by the configuration as it is now.
+fn peer(shared: &Shared, from: Arrival, headers: &HeaderMap) -> Result<Peer, TurnedAway> {
+    Peer::of(from, headers, &shared.settings().rules, shared.tailscale.name().as_deref())
+}
+
+fn turned_away(addr: SocketAddr, reason: TurnedAway) -> Response {
+    tracing::warn!(ip = %addr.ip(), reason = reason.code(), "a request was turned away");
+    plain_error(StatusCode::FORBIDDEN, reason.code(), reason.message())
 }
 
 fn plain_error(status: StatusCode, code: &str, message: &str) -> Response {

@@ -28,6 +28,7 @@ mod settings;
 mod setup;
 mod shared;
 mod start;
+mod tailscale;
 mod tap;
 mod terminals;
 mod voice_wake;

@@ -37,6 +37,10 @@ pub(crate) enum ListenerKind {
     Loopback,
     /// Others, too.
     Public,
+    /// Tailscale on this host, for the tailnet.
+    Serve,
+    /// Tailscale on this host, for the internet.
+    Funnel,
 }
 
 /// A listener that has its port.
@@ -50,6 +54,8 @@ pub(crate) struct Bound {
 pub(crate) struct Arrival {
     pub(crate) addr: SocketAddr,
     pub(crate) kind: ListenerKind,
+    /// Over TLS that ends in this process.
+    pub(crate) secure: bool,
 }
 
 /// A connection's place, held from its first byte to its last: as HTTP, and as a WebSocket after that.
@@ -122,7 +128,7 @@ impl Doors {
                 continue;
             };
             let router = self.router.clone();
-            self.shared.lifecycle.spawn(serve(stream, Arrival { addr, kind }, router, place));
+            self.shared.lifecycle.spawn(serve(stream, Arrival { addr, kind, secure: false }, router, place));
         }
     }
 }

@@ -4,6 +4,7 @@
 mod access;
 
 use crate::auth::rate_limit::RateLimitSettings;
+use crate::auth::rules::Rules;
 use crate::auth::secret::AuthMode;
 use crate::hub::policy::CommandPolicy;
 use agent::queue::QueueMode;
@@ -34,8 +35,8 @@ pub(crate) struct Settings {
     /// Where the credential lives, for the log; never what it is.
     pub(crate) auth_origin: Option<config::CredentialOrigin>,
     pub(crate) rate_limit: RateLimitSettings,
-    pub(crate) allowed_origins: Vec<String>,
-    pub(crate) trusted_proxies: Vec<String>,
+    /// Whom to believe who somebody is.
+    pub(crate) rules: Rules,
     pub(crate) auto_approve_local: bool,
     pub(crate) node_commands: CommandPolicy,
     /// Whether agents have the tools that nodes lend.
@@ -88,6 +89,10 @@ impl Settings {
             ServerAuth::None => (AuthMode::None, None),
             ServerAuth::Token(secret, origin) => (AuthMode::Token(secret), Some(origin)),
             ServerAuth::Password(secret, origin) => (AuthMode::Password(secret), Some(origin)),
+            ServerAuth::TrustedProxy(Some((secret, origin))) => {
+                (AuthMode::TrustedProxy(Some(secret)), Some(origin))
+            }
+            ServerAuth::TrustedProxy(None) => (AuthMode::TrustedProxy(None), None),
         };
         Ok(Self::new(loaded, env, paths, Fixed { auth, auth_origin }))
     }
@@ -108,8 +113,7 @@ impl Settings {
             auth: fixed.auth,
             auth_origin: fixed.auth_origin,
             rate_limit: rate_limit(config),
-            allowed_origins: config.gateway.control_ui.allowed_origins.clone(),
-            trusted_proxies: config.gateway.trusted_proxies.clone(),
+            rules: Rules::of(config),
             auto_approve_local: config.gateway.nodes.pairing.auto_approve_local,
             node_commands: CommandPolicy {
                 allow: config.gateway.nodes.commands.allow.clone(),

@@ -21,6 +21,7 @@ use crate::reload::Reload;
 use crate::runs::Runs;
 use crate::runs::host::GatewayHost;
 use crate::settings::Settings;
+use crate::tailscale::Tailscale;
 use crate::tap::Tap;
 use crate::terminals::Terminals;
 use crate::voice_wake::VoiceWake;
@@ -68,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) approvals: Approvals,
     pub(crate) terminals: Terminals,
     pub(crate) voice_wake: VoiceWake,
+    pub(crate) tailscale: Tailscale,
 }
 
 impl Shared {

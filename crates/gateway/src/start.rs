@@ -17,12 +17,13 @@ use crate::hub::presence::Presence;
 use crate::hub::{Audience, Hub};
 use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
-use crate::listener::{self, Bound};
+use crate::listener::{self, Bound, ListenerKind};
 use crate::reload::{self, ConfigHook, Reload};
 use crate::runs::Runs;
 use crate::secrets::{LOOK_UP_WITHIN, Secrets};
 use crate::settings::Settings;
 use crate::shared::{Shared, Toolbox};
+use crate::tailscale::{self, Tailscale};
 use crate::tap::Tap;
 use crate::terminals::Terminals;
 use crate::voice_wake::VoiceWake;
@@ -102,6 +103,9 @@ pub enum StartError {
         /// `gateway.bind`.
         bind: config::Bind,
     },
+    /// What Tailscale is to publish does not go with the rest.
+    #[error("gateway.tailscale.mode (or --tailscale): {0}")]
+    Publishing(String),
     /// The gateway's key cannot be had.
     #[error("{0}")]
     Identity(String),
@@ -136,6 +140,7 @@ impl StartError {
             | StartError::Auth(_)
             | StartError::OwnSecret(_)
             | StartError::Open { .. }
+            | StartError::Publishing(_)
             | StartError::NoSecret { .. } => 6,
             _ => 1,
         }
@@ -181,9 +186,14 @@ impl Gateway {
             .map_err(|e| StartError::Identity(e.to_string()))?;
         let settings = own_settings(&loaded, &env, &paths).await?;
         let wanted = config::gateway_port(port, &env, &loaded.config.gateway, &paths)?;
+        refuse_publishing(&loaded.config.gateway, &settings)?;
         let may_open = || refuse_open(&loaded.config.gateway, &settings);
-        let listeners = bind::listen(&loaded.config.gateway, wanted, port_fallback, may_open)?;
+        let mut listeners = bind::listen(&loaded.config.gateway, wanted, port_fallback, may_open)?;
         let addr = listeners.addr;
+        let (tailscale, own) = Tailscale::prepare(loaded.config.gateway.tailscale.mode, &env)
+            .await
+            .map_err(|source| StartError::Bind { addr: (std::net::Ipv4Addr::LOCALHOST, 0).into(), source })?;
+        listeners.all.extend(own);
         // Only for those who look at a held directory; the gateway works without it.
         if let Err(error) = lock.note_port(addr.port()) {
             tracing::warn!(%error, "the lock file does not name the port");
@@ -191,7 +201,8 @@ impl Gateway {
         let opened = Store::open(&paths.state_dir, clock.clone())?;
         let base = Base { env, paths, clock, model_fallback };
         let secrets = secrets_of(&base, &loaded).await;
-        let parts = Parts { base, loaded, log_file, on_config, settings, secrets, identity, addr, tap };
+        let parts =
+            Parts { base, loaded, log_file, on_config, settings, secrets, identity, addr, tap, tailscale };
         let shared = parts.assemble(opened.store);
         seed_workspaces(&shared).await;
         shared.voice_wake.load(&shared.store).await?;
@@ -295,11 +306,13 @@ struct Parts {
     identity: GatewayIdentity,
     addr: SocketAddr,
     tap: Option<Arc<dyn Tap>>,
+    tailscale: Tailscale,
 }
 
 impl Parts {
     fn assemble(self, store: Store) -> Arc<Shared> {
-        let Self { base, loaded, log_file, on_config, settings, secrets, identity, addr, tap } = self;
+        let Self { base, loaded, log_file, on_config, settings, secrets, identity, addr, tap, tailscale } =
+            self;
         let clock = base.clock.clone();
         let channels = Channels::new(Channels::wanted(&loaded.config, &secrets, &clock));
         let own = own_presence(&identity, clock.now_ms());
@@ -314,6 +327,7 @@ impl Parts {
             approvals: Approvals::new(&base.paths.state_dir),
             terminals: Terminals::default(),
             voice_wake: VoiceWake::default(),
+            tailscale,
             hub: Hub::new(Presence::new(own)),
             clock,
             paths: base.paths.clone(),
@@ -347,6 +361,20 @@ fn refuse_open(gateway: &config::GatewayConfig, settings: &Settings) -> Result<(
         (_, Some(config::CredentialOrigin::Generated { .. })) => Err(StartError::NoSecret { bind }),
         _ => Ok(()),
     }
+}
+
+/// Refuses to publish what the rest of the configuration, or of the flags, leaves open.
+fn refuse_publishing(gateway: &config::GatewayConfig, settings: &Settings) -> Result<(), StartError> {
+    if let Some(problem) = gateway.tailscale_problem() {
+        return Err(StartError::Publishing(problem));
+    }
+    let is_funnel = gateway.tailscale.mode == config::TailscaleMode::Funnel;
+    if is_funnel && !matches!(settings.auth, AuthMode::Password(_)) {
+        return Err(StartError::Publishing(
+            "\"funnel\" opens the gateway to the whole internet and needs gateway.auth.mode \"password\" with gateway.auth.password or OPENCLAW_GATEWAY_PASSWORD".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// The settings with the gateway's own secret, for which a file or program may be asked.
@@ -398,6 +426,10 @@ fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<Bound>) {
     let s = shared.clone();
     lifecycle.supervise("configuration", move || reload::watch(s.clone()));
     shared.channels.start_all(shared);
+    if listeners.iter().any(|bound| matches!(bound.kind, ListenerKind::Serve | ListenerKind::Funnel)) {
+        let s = shared.clone();
+        lifecycle.supervise("tailscale", move || tailscale::run(s.clone()));
+    }
     let doors = listener::Doors::new(shared.clone());
     for listener in listeners {
         lifecycle.spawn(doors.clone().run(listener));

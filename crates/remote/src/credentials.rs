@@ -37,7 +37,7 @@ pub(crate) fn local(gateway: &GatewayConfig, env: &Env, paths: &Paths) -> Result
     let (wants_token, wants_password) = match auth.mode {
         Some(AuthMode::None) => return Ok(Credentials::default()),
         Some(AuthMode::Token) => (true, false),
-        Some(AuthMode::Password) => (false, true),
+        Some(AuthMode::Password | AuthMode::TrustedProxy) => (false, true),
         None => (true, true),
     };
     let mut own = Credentials::default();

@@ -3,6 +3,7 @@
 
 pub mod contract;
 pub mod fake_model;
+pub mod fake_tailscale;
 pub mod fake_telegram;
 pub mod gateway;
 pub mod netns;

@@ -2,6 +2,8 @@
 
 mod page;
 
+pub(super) use page::tailscale;
+
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -70,6 +72,7 @@ async fn collect(link: &Link) -> Result<Value, Failure> {
         "agents": agents,
         "sessions": {"count": number(&status, "/sessions/count")},
         "outbox": status.get("outbox"),
+        "tailscale": status.get("tailscale"),
         "channels": channels,
         "nodes": {"known": nodes.len(), "connected": connected},
         "status": status,
@@ -164,6 +167,7 @@ fn secret_place(ctx: &Context, loaded: &Loaded) -> String {
     match auth.mode {
         Some(AuthMode::None) => "none is needed".into(),
         Some(AuthMode::Token) => token(),
+        Some(AuthMode::TrustedProxy) => password().unwrap_or_else(|| "a proxy says who somebody is".into()),
         Some(AuthMode::Password) => password().unwrap_or_else(|| "not set".into()),
         None => password().unwrap_or_else(token),
     }

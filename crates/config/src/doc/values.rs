@@ -120,6 +120,25 @@ impl<'a> Section<'a> {
         self.array(key, &format!("one of {}", words::<T>()), |value, _| value.as_str().and_then(word))
     }
 
+    /// The object at `key`, each of whose values is a list of words of `T`.
+    pub(crate) fn choice_lists<T: Choice>(&self, key: &'static str) -> Vec<(String, Vec<T>)> {
+        let list = Fact::ListOf(Box::new(Fact::Choice(word_list::<T>())));
+        self.asks(key, || Fact::MapOf(Box::new(list)));
+        let mut out = Vec::new();
+        for (name, path, value) in self.entries_raw(key) {
+            let found: Option<Vec<T>> =
+                value.as_array().and_then(|all| all.iter().map(|w| w.as_str().and_then(word)).collect());
+            match found {
+                Some(found) => out.push((name.to_owned(), found)),
+                None => {
+                    let message = format!("{} is not allowed; use a list of {}", shown(value), words::<T>());
+                    self.doc.remark(Level::Error, &path, false, message);
+                }
+            }
+        }
+        out
+    }
+
     /// An array of strings.
     pub(crate) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
         self.asks(key, || Fact::ListOf(Box::new(Fact::Text)));

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{AuthConfig, AuthMode, RemoteConfig};
+use super::{AuthConfig, AuthMode, RemoteConfig, TailscaleConfig, TailscaleMode};
 use crate::choice::choice;
 use crate::doc::Section;
 
@@ -65,6 +65,11 @@ pub struct GatewayConfig {
     pub terminal: TerminalConfig,
     /// `trustedProxies`: addresses or CIDR ranges whose forwarding headers are believed.
     pub trusted_proxies: Vec<String>,
+    /// `allowRealIpFallback`: whether a trusted proxy's `X-Real-IP` counts where it sends no `X-Forwarded-For`. False by
+    /// default.
+    pub allow_real_ip: bool,
+    /// `tailscale`: what Tailscale publishes of the gateway.
+    pub tailscale: TailscaleConfig,
     /// `nodes`: pairing and commands of nodes.
     pub nodes: NodesConfig,
     /// `reload.mode`, hybrid by default.
@@ -167,6 +172,8 @@ impl Default for GatewayConfig {
             control_ui: ControlUiConfig::default(),
             terminal: TerminalConfig::default(),
             trusted_proxies: Vec::new(),
+            allow_real_ip: false,
+            tailscale: TailscaleConfig::default(),
             nodes: NodesConfig::default(),
             reload: ReloadMode::Hybrid,
             remote: RemoteConfig::default(),
@@ -182,7 +189,6 @@ impl GatewayConfig {
             }
         });
         s.unsupported("roles", "everyone who is let in has the scopes of their pairing");
-        s.unsupported_mode("tailscale", "no route is published and no identity header is believed");
         let bind = s.choice("bind").unwrap_or(Bind::Loopback);
         let config = Self {
             mode: s.choice("mode"),
@@ -195,6 +201,8 @@ impl GatewayConfig {
                 allowed_origins: ui.texts("allowedOrigins").unwrap_or_default(),
             }),
             trusted_proxies: trusted_proxies(s),
+            allow_real_ip: s.boolean("allowRealIpFallback").unwrap_or(false),
+            tailscale: s.section("tailscale", TailscaleConfig::read),
             nodes: s.section("nodes", NodesConfig::read),
             reload: s.section("reload", |reload| {
                 reload.raw("debounceMs");
@@ -205,7 +213,44 @@ impl GatewayConfig {
         if config.auth.mode == Some(AuthMode::None) && config.opens_to_others() {
             s.error_at("auth.mode", "\"none\" is allowed on loopback only, and gateway.bind opens the gateway to others; use token or password, or set gateway.bind to \"loopback\"".to_owned());
         }
+        if config.auth.mode == Some(AuthMode::TrustedProxy) && config.trusted_proxies.is_empty() {
+            s.error_at(
+                "auth.mode",
+                "\"trusted-proxy\" needs gateway.trustedProxies: the addresses of the proxy".to_owned(),
+            );
+        }
+        if let Some(problem) = config.tailscale_problem() {
+            s.error_at("tailscale.mode", problem);
+        }
         config
+    }
+
+    /// Why `tailscale.mode` does not go with the rest; `None` where it does. Whether there is a password is seen at the start.
+    pub fn tailscale_problem(&self) -> Option<String> {
+        let mode = self.tailscale.mode;
+        if mode == TailscaleMode::Off {
+            return None;
+        }
+        if self.opens_to_others() {
+            return Some(format!(
+                "{:?} publishes a gateway that listens on loopback alone, and gateway.bind is {:?}; set gateway.bind to \"loopback\"",
+                mode.as_str(),
+                self.bind.as_str()
+            ));
+        }
+        match self.auth.mode {
+            Some(AuthMode::Token | AuthMode::TrustedProxy | AuthMode::None) if mode == TailscaleMode::Funnel => Some(
+                "\"funnel\" opens the gateway to the whole internet and needs gateway.auth.mode \"password\"".to_owned(),
+            ),
+            Some(AuthMode::None) => Some("\"serve\" opens the gateway to the tailnet, and gateway.auth.mode \"none\" is allowed on loopback only; use token or password".to_owned()),
+            Some(AuthMode::TrustedProxy) => Some("\"serve\" and gateway.auth.mode \"trusted-proxy\" are two ways of knowing who somebody is; use one of them".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Whether Tailscale's word for who somebody is goes for the secret.
+    pub fn allows_tailscale_identity(&self) -> bool {
+        self.tailscale.mode == TailscaleMode::Serve && self.auth.allow_tailscale != Some(false)
     }
 
     /// Whether `bind` lets others than this host connect. `auto` does so only where there is no loopback.

@@ -1,5 +1,8 @@
 //! `gateway.auth`: how callers prove themselves.
 
+use std::collections::BTreeMap;
+
+use super::gateway_identity::{TrustedProxyConfig, identity_scopes};
 use crate::SecretInput;
 use crate::choice::choice;
 use crate::doc::Section;
@@ -13,6 +16,8 @@ choice! {
         Token => "token",
         /// `gateway.auth.password`.
         Password => "password",
+        /// A proxy says who somebody is; programs on this host may prove the password.
+        TrustedProxy => "trusted-proxy",
     }
 }
 
@@ -27,6 +32,13 @@ pub struct AuthConfig {
     pub password: Option<SecretInput>,
     /// `rateLimit`: what wrong secrets lead to.
     pub rate_limit: RateLimit,
+    /// `trustedProxy`, which mode `trusted-proxy` needs.
+    pub trusted_proxy: Option<TrustedProxyConfig>,
+    /// `identityScopes`: what users who are known by name may do beside what their devices may, on that connection alone.
+    pub identity_scopes: BTreeMap<String, Vec<String>>,
+    /// `allowTailscale`: whether Tailscale's word for who somebody is goes for the secret. True by default with
+    /// `tailscale.mode` serve, and of no meaning otherwise.
+    pub allow_tailscale: Option<bool>,
 }
 
 /// `gateway.auth.rateLimit`: wrong attempts per address.
@@ -54,30 +66,37 @@ impl AuthConfig {
         let (token, password) = match self.mode {
             Some(AuthMode::None) => (None, None),
             Some(AuthMode::Token) => (self.token.as_ref(), None),
-            Some(AuthMode::Password) => (None, self.password.as_ref()),
+            Some(AuthMode::Password | AuthMode::TrustedProxy) => (None, self.password.as_ref()),
             None => (self.token.as_ref(), self.password.as_ref()),
         };
         token.into_iter().chain(password).collect()
     }
 
     pub(crate) fn read(s: &Section<'_>) -> Self {
-        let trusted_proxy = s.raw("mode").is_some_and(|mode| mode == "trusted-proxy");
-        let mode = if trusted_proxy {
-            s.warn(
-                "mode",
-                "\"trusted-proxy\" is not supported by this version yet: no header lets anybody in, and callers need the token",
-            );
-            s.unsupported("trustedProxy", "no header lets anybody in");
-            Some(AuthMode::Token)
-        } else {
-            s.choice("mode")
-        };
+        let mode = s.choice("mode");
         let (token, password) = (s.secret("token"), s.secret("password"));
         if s.raw("mode").is_none() && token.is_some() && password.is_some() {
             let message = "both token and password are set, so gateway.auth.mode must say which counts: token or password";
             s.error("token", message);
         }
-        Self { mode, token, password, rate_limit: s.section("rateLimit", RateLimit::read) }
+        let trusted_proxy = s.section("trustedProxy", TrustedProxyConfig::read);
+        if mode == Some(AuthMode::TrustedProxy) && trusted_proxy.is_none() {
+            let message = "\"trusted-proxy\" needs gateway.auth.trustedProxy.userHeader: the header in which the proxy names the user";
+            s.error("mode", message);
+        }
+        if mode == Some(AuthMode::TrustedProxy) && token.is_some() {
+            let message = "gateway.auth.mode \"trusted-proxy\" and a token exclude each other: whoever had it would pass the proxy by; remove the token, or set the mode to \"token\"";
+            s.error("token", message);
+        }
+        Self {
+            mode,
+            token,
+            password,
+            rate_limit: s.section("rateLimit", RateLimit::read),
+            trusted_proxy,
+            identity_scopes: identity_scopes(s),
+            allow_tailscale: s.boolean("allowTailscale"),
+        }
     }
 }
 

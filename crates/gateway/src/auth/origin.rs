@@ -23,7 +23,7 @@ fn port_of_scheme(origin: &str) -> u16 {
 }
 
 /// Host and port of `http(s)://host[:port]`; nothing may follow.
-fn split_origin(origin: &str) -> Option<(&str, u16)> {
+pub(super) fn split_origin(origin: &str) -> Option<(&str, u16)> {
     let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))?;
     if rest.contains(['/', '@', '?', '#']) {
         return None;
@@ -31,7 +31,7 @@ fn split_origin(origin: &str) -> Option<(&str, u16)> {
     split_host(rest, port_of_scheme(origin))
 }
 
-fn split_host(text: &str, default_port: u16) -> Option<(&str, u16)> {
+pub(super) fn split_host(text: &str, default_port: u16) -> Option<(&str, u16)> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']')?;
         return match after.strip_prefix(':') {
@@ -67,10 +67,14 @@ mod tests {
     #[test]
     fn pages_are_judged_by_where_they_come_from() {
         let peer = |ip: &str, host: &str| Peer {
+            via: crate::listener::ListenerKind::Public,
             ip: ip.parse().unwrap(),
             local: ip == "127.0.0.1",
+            forwarded: false,
+            socket_ip: ip.parse().unwrap(),
             origin: None,
             host: Some(host.into()),
+            headers: axum::http::HeaderMap::new(),
         };
         let home = peer("127.0.0.1", "127.0.0.1:18789");
         let lan = peer("192.168.1.9", "192.168.1.2:18789");

@@ -1,5 +1,7 @@
-//! Where a connection comes from, judged by the socket and, behind a trusted proxy, by its headers.
+//! Where a connection comes from, judged by the listener, the socket and, behind a trusted proxy or Tailscale, by its headers.
 
+use super::host;
+use super::rules::Rules;
 use crate::listener::{Arrival, ListenerKind};
 use axum::http::HeaderMap;
 use std::net::IpAddr;
@@ -9,6 +11,8 @@ use std::net::IpAddr;
 const FORWARDING_HEADERS: &[&str] =
     &["forwarded", "via", "x-client-ip", "x-real-ip", "cf-connecting-ip", "true-client-ip"];
 const FORWARDING_PREFIXES: &[&str] = &["x-forwarded-", "tailscale-"];
+/// What Tailscale puts on requests from the internet, and takes from everybody else's.
+const FUNNEL_MARK: &str = "tailscale-funnel-request";
 
 fn is_forwarding(name: &str) -> bool {
     FORWARDING_HEADERS.contains(&name) || FORWARDING_PREFIXES.iter().any(|p| name.starts_with(p))
@@ -17,40 +21,161 @@ fn is_forwarding(name: &str) -> bool {
 /// The other end of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
-    /// Its address; behind a trusted proxy the one that the proxy names.
+    /// By which kind of listener it came.
+    pub(crate) via: ListenerKind,
+    /// Its address; behind a trusted proxy or Tailscale the one that they name.
     pub(crate) ip: IpAddr,
     /// Direct loopback without forwarding headers: somebody on this host, or at the end of a tunnel to it.
     pub(crate) local: bool,
+    /// Whether a trusted proxy or Tailscale stands between.
+    pub(crate) forwarded: bool,
+    /// The socket's other end.
+    pub(crate) socket_ip: IpAddr,
     /// The `Origin` header: there in browsers alone.
     pub(crate) origin: Option<String>,
     /// The `Host` header.
     pub(crate) host: Option<String>,
+    /// All headers of the request, for what a proxy says about its user.
+    pub(crate) headers: HeaderMap,
 }
 
-/// Forwarding headers from an address that is no trusted proxy: nobody can say who this is (HTTP 403).
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct UntrustedProxy;
+/// Why a request is turned away before anything is asked of it (HTTP 403).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TurnedAway {
+    /// Forwarding headers from an address that is no trusted proxy, or that name nobody: nobody can say who this is.
+    UntrustedProxy,
+    /// It calls the gateway by a name that is not the gateway's.
+    ForeignHost,
+    /// On Tailscale's listener, but not as Tailscale sends it.
+    NotTailscale,
+}
+
+impl TurnedAway {
+    /// The code in the answer.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            TurnedAway::UntrustedProxy => "proxy_attribution_required",
+            TurnedAway::ForeignHost => "host_not_allowed",
+            TurnedAway::NotTailscale => "tailscale_required",
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn message(self) -> &'static str {
+        match self {
+            TurnedAway::UntrustedProxy => {
+                "forwarding headers must come from an address in gateway.trustedProxies and name a client elsewhere"
+            }
+            TurnedAway::ForeignHost => {
+                "this gateway does not go by the name in the Host header; use its address, or add its name to gateway.controlUi.allowedOrigins"
+            }
+            TurnedAway::NotTailscale => "only Tailscale connects here; use the gateway's own port",
+        }
+    }
+}
 
 impl Peer {
-    /// Judges a request by the socket's address and its headers.
-    pub(crate) fn of(from: Arrival, headers: &HeaderMap, trusted: &[String]) -> Result<Self, UntrustedProxy> {
-        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    /// Judges a request. `tailnet_name` is this host's name in its tailnet while Tailscale publishes the gateway.
+    pub(crate) fn of(
+        from: Arrival,
+        headers: &HeaderMap,
+        rules: &Rules,
+        tailnet_name: Option<&str>,
+    ) -> Result<Self, TurnedAway> {
+        match from.kind {
+            ListenerKind::Loopback | ListenerKind::Public => Self::at_the_port(from, headers, rules),
+            ListenerKind::Serve | ListenerKind::Funnel => {
+                Self::through_tailscale(from, headers, tailnet_name)
+            }
+        }
+    }
+
+    fn at_the_port(from: Arrival, headers: &HeaderMap, rules: &Rules) -> Result<Self, TurnedAway> {
         let socket_ip = from.addr.ip().to_canonical();
         let forwarded = headers.keys().any(|name| is_forwarding(name.as_str()));
         let ip = if forwarded {
-            if !trusted.iter().any(|t| is_within(socket_ip, t)) {
-                return Err(UntrustedProxy);
-            }
-            // A list may come in several lines; together, in their order, they are one list.
-            let lines = headers.get_all("x-forwarded-for").iter().map(|v| v.to_str().ok());
-            let list = lines.collect::<Option<Vec<&str>>>().ok_or(UntrustedProxy)?.join(",");
-            client_ip(&list, trusted).ok_or(UntrustedProxy)?
+            let client = attributed(socket_ip, headers, rules).ok_or(TurnedAway::UntrustedProxy)?;
+            // A proxy's own client is never somebody on this host.
+            Some(client)
+                .filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
+                .ok_or(TurnedAway::UntrustedProxy)?
         } else {
             socket_ip
         };
         let local = !forwarded && (from.kind == ListenerKind::Loopback || socket_ip.is_loopback());
-        Ok(Self { ip, local, origin: text("origin"), host: text("host") })
+        let peer = Self::with(from, ip, (local, forwarded), headers);
+        let is_foreign = |host: &String| !host::is_ours(host, &rules.allowed_origins);
+        if !forwarded && !from.secure && peer.host.as_ref().is_some_and(is_foreign) {
+            return Err(TurnedAway::ForeignHost);
+        }
+        Ok(peer)
     }
+
+    /// Tailscale sets these headers on every request, whatever a client sent: one address, `https`, the name that was asked for.
+    fn through_tailscale(
+        from: Arrival,
+        headers: &HeaderMap,
+        tailnet_name: Option<&str>,
+    ) -> Result<Self, TurnedAway> {
+        let name = tailnet_name.ok_or(TurnedAway::NotTailscale)?;
+        let one = |name: &str| one(headers, name).ok_or(TurnedAway::NotTailscale);
+        let ip: IpAddr = one("x-forwarded-for")?.trim().parse().map_err(|_| TurnedAway::NotTailscale)?;
+        let ip = ip.to_canonical();
+        let is_nowhere = ip.is_loopback() || ip.is_unspecified();
+        let marked = headers.contains_key(FUNNEL_MARK) && from.kind == ListenerKind::Serve;
+        if is_nowhere || marked || one("x-forwarded-proto")? != "https" || !from.addr.ip().is_loopback() {
+            return Err(TurnedAway::NotTailscale);
+        }
+        let is_named = |host: &str| {
+            super::origin::split_host(host, 443).is_some_and(|(host, _)| host.eq_ignore_ascii_case(name))
+        };
+        if !is_named(one("x-forwarded-host")?) || !is_named(one("host")?) {
+            return Err(TurnedAway::ForeignHost);
+        }
+        Ok(Self::with(from, ip, (false, true), headers))
+    }
+
+    fn with(from: Arrival, ip: IpAddr, (local, forwarded): (bool, bool), headers: &HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        Self {
+            via: from.kind,
+            ip,
+            local,
+            forwarded,
+            socket_ip: from.addr.ip().to_canonical(),
+            origin: text("origin"),
+            host: text("host"),
+            headers: headers.clone(),
+        }
+    }
+
+    /// The user whom Tailscale names, and who is that only once Tailscale was asked. Nobody on any other listener.
+    pub(crate) fn tailscale_login(&self) -> Option<&str> {
+        let named = self.via == ListenerKind::Serve;
+        let login = one(&self.headers, "tailscale-user-login").filter(|_| named)?.trim();
+        (!login.is_empty()).then_some(login)
+    }
+}
+
+/// A header that is there once, as text.
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// The client that a trusted proxy forwards for.
+fn attributed(socket_ip: IpAddr, headers: &HeaderMap, rules: &Rules) -> Option<IpAddr> {
+    let trusted = &rules.trusted_proxies;
+    if !trusted.iter().any(|t| is_within(socket_ip, t)) {
+        return None;
+    }
+    if rules.allow_real_ip && !headers.contains_key("x-forwarded-for") {
+        return one(headers, "x-real-ip")?.trim().parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
+    }
+    // A list may come in several lines; together, in their order, they are one list.
+    let lines = headers.get_all("x-forwarded-for").iter().map(|v| v.to_str().ok());
+    client_ip(&lines.collect::<Option<Vec<&str>>>()?.join(","), trusted)
 }
 
 /// The last address of the list that is no trusted proxy itself: what stands before it is the client's own claim.
@@ -64,14 +189,20 @@ fn client_ip(forwarded_for: &str, trusted: &[String]) -> Option<IpAddr> {
     }
 }
 
-/// Whether an address is within `range`: an address, or `address/prefix`.
+/// Whether an address is within `range`: an address, or `address/prefix`. IPv4 may be written as `::ffff:a.b.c.d`, whose prefix
+/// counts the 96 bits before it.
 fn is_within(ip: IpAddr, range: &str) -> bool {
     let (base, prefix) = match range.split_once('/') {
         Some((base, prefix)) => (base, prefix.parse::<u32>().ok()),
         None => (range, None),
     };
-    let (Ok(base), has_prefix) = (base.trim().parse::<IpAddr>(), range.contains('/')) else { return false };
-    match (ip, base.to_canonical(), prefix) {
+    let (Ok(written), has_prefix) = (base.trim().parse::<IpAddr>(), range.contains('/')) else {
+        return false;
+    };
+    let base = written.to_canonical();
+    let is_mapped = written.is_ipv6() && base.is_ipv4();
+    let prefix = if is_mapped { prefix.and_then(|p| p.checked_sub(96)) } else { prefix };
+    match (ip, base, prefix) {
         (ip, base, None) => !has_prefix && ip == base,
         (IpAddr::V4(ip), IpAddr::V4(base), Some(p)) if p <= 32 => {
             let mask = u32::MAX.checked_shl(32 - p).unwrap_or(0);
@@ -86,54 +217,4 @@ fn is_within(ip: IpAddr, range: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn peer(addr: &str, headers: &[(&'static str, &str)], trusted: &[&str]) -> Result<Peer, UntrustedProxy> {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.append(*name, value.parse().unwrap());
-        }
-        let trusted: Vec<String> = trusted.iter().map(|t| (*t).to_owned()).collect();
-        let from = Arrival { addr: addr.parse().unwrap(), kind: ListenerKind::Public };
-        Peer::of(from, &map, &trusted)
-    }
-
-    #[test]
-    fn loopback_is_local_unless_somebody_forwarded() {
-        assert!(peer("127.0.0.1:5", &[], &[]).unwrap().local);
-        assert!(peer("[::1]:5", &[], &[]).unwrap().local);
-        assert!(peer("[::ffff:127.0.0.1]:5", &[], &[]).unwrap().local);
-        assert!(!peer("192.168.1.5:5", &[], &[]).unwrap().local);
-        let through = peer("127.0.0.1:5", &[("x-forwarded-for", "203.0.113.9")], &["127.0.0.1"]).unwrap();
-        assert_eq!((through.local, through.ip.to_string()), (false, "203.0.113.9".into()));
-    }
-
-    #[test]
-    fn forwarding_headers_from_strangers_are_refused() {
-        for header in [
-            "x-forwarded-for",
-            "x-forwarded-port",
-            "forwarded",
-            "tailscale-user-login",
-            "tailscale-anything",
-            "x-real-ip",
-            "x-client-ip",
-            "via",
-        ] {
-            assert_eq!(peer("127.0.0.1:5", &[(header, "1.2.3.4")], &[]).unwrap_err(), UntrustedProxy);
-        }
-    }
-
-    #[test]
-    fn only_what_a_trusted_proxy_added_counts() {
-        let p =
-            peer("10.0.0.2:5", &[("x-forwarded-for", "127.0.0.1, 198.51.100.7, 10.0.0.3")], &["10.0.0.0/8"]);
-        assert_eq!(p.unwrap().ip.to_string(), "198.51.100.7");
-        let lines = [("x-forwarded-for", "127.0.0.1"), ("x-forwarded-for", "198.51.100.8")];
-        let p = peer("10.0.0.2:5", &lines, &["10.0.0.0/8"]);
-        assert_eq!(p.unwrap().ip.to_string(), "198.51.100.8", "the last line was added last");
-        assert!(peer("10.0.0.2:5", &[("x-forwarded-for", "nonsense")], &["10.0.0.0/8"]).is_err());
-        assert!(peer("10.0.0.2:5", &[("x-forwarded-for", "1.2.3.4")], &["10.0.0.0/99"]).is_err());
-    }
-}
+pub(crate) mod tests;

@@ -14,6 +14,8 @@ pub(crate) enum AuthMode {
     Token(SecretString),
     /// The gateway's password.
     Password(SecretString),
+    /// A proxy's word; programs on this host may prove the password instead, where there is one.
+    TrustedProxy(Option<SecretString>),
 }
 
 impl AuthMode {
@@ -23,18 +25,29 @@ impl AuthMode {
             AuthMode::None => "none",
             AuthMode::Token(_) => "token",
             AuthMode::Password(_) => "password",
+            AuthMode::TrustedProxy(_) => "trusted-proxy",
         }
     }
 
-    /// Whether the credential holds the shared secret, in either field.
-    pub(crate) fn is_proven_by(&self, auth: &Auth) -> bool {
+    /// How whoever has proven the secret came in.
+    pub(crate) fn method(&self) -> &'static str {
         match self {
-            AuthMode::None => true,
-            AuthMode::Token(secret) | AuthMode::Password(secret) => [&auth.token, &auth.password]
-                .into_iter()
-                .flatten()
-                .any(|given| same(given, secret.expose_secret())),
+            AuthMode::TrustedProxy(_) => "password",
+            other => other.as_str(),
         }
+    }
+
+    /// Whether the credential holds the shared secret, in either field. Behind a proxy that says who somebody is, a secret is for
+    /// this host alone (`local`).
+    pub(crate) fn is_proven_by(&self, auth: &Auth, local: bool) -> bool {
+        let secret = match self {
+            AuthMode::None => return true,
+            AuthMode::Token(secret) | AuthMode::Password(secret) => secret,
+            AuthMode::TrustedProxy(Some(secret)) if local => secret,
+            AuthMode::TrustedProxy(_) => return false,
+        };
+        let given = [&auth.token, &auth.password];
+        given.into_iter().flatten().any(|given| same(given, secret.expose_secret()))
     }
 }
 
@@ -62,7 +75,8 @@ pub(crate) fn refusal(
     client_mode: &str,
     has_device: bool,
 ) -> ErrorShape {
-    let noun = if matches!(mode, AuthMode::Password(_)) { "password" } else { "token" };
+    let noun =
+        if matches!(mode, AuthMode::Password(_) | AuthMode::TrustedProxy(_)) { "password" } else { "token" };
     let given = |field: &Option<String>| field.as_deref().is_some_and(|f| !f.is_empty());
     let missing = !given(&auth.token) && !given(&auth.password) && !given(&auth.device_token);
     let device_token_alone = given(&auth.device_token) && !given(&auth.token) && !given(&auth.password);

@@ -1,9 +1,10 @@
 //! Who is let in, and with what: the credential, then what is approved for the device that came with it.
 //!
-//! A credential is the shared secret, a device's own token, or a setup code. A token is good for the key that signed this
+//! A credential is the shared secret, a device's own token, a setup code, or the word of a proxy or Tailscale ([`super::identity`]). A token is good for the key that signed this
 //! handshake and no other. Nothing that the client merely says grants anything: scopes are checked against what was approved.
 
 use super::hello::{Granted, IssuedToken};
+use super::identity::Identity;
 use crate::auth::device::ProvenDevice;
 use crate::auth::peer::Peer;
 use crate::auth::secret;
@@ -46,7 +47,7 @@ impl Admission<'_> {
         if let Some(left) = self.shared.rate_limit.locked_for(self.peer.ip, self.peer.local, browser) {
             return Err(secret::rate_refusal(left));
         }
-        let Some(device) = device else { return self.without_device(&auth, browser) };
+        let Some(device) = device else { return self.without_device(&auth, browser).await };
         let known = self.shared.store.device(&device.id).await.map_err(store_error_unseen)?;
         // The key of a known id cannot differ: the id is its hash. Checked all the same, because authority hangs on it.
         let known = known.filter(|k| k.public_key == device.public_key);
@@ -66,14 +67,31 @@ impl Admission<'_> {
                 self.with_shared_secret(device, known).await
             }
             Err(error) => {
+                // Last, because others have to be asked for it.
+                let refused = match self.by_identity(&auth, true).await {
+                    Some(Ok(identity)) => return self.with_identity(device, known, &identity).await,
+                    Some(Err(refused)) => refused,
+                    None => error,
+                };
                 self.shared.rate_limit.failed(self.peer.ip, self.peer.local, browser);
-                Err(error)
+                Err(refused)
             }
         }
     }
 
+    /// Who it is by somebody else's word, where it brings nothing of its own that could be wrong.
+    async fn by_identity(&self, auth: &Auth, has_device: bool) -> Option<Result<Identity, ErrorShape>> {
+        let given = |field: &Option<String>| field.as_deref().is_some_and(|f| !f.is_empty());
+        let behind_proxy = matches!(self.settings.auth, secret::AuthMode::TrustedProxy(_));
+        let brings = given(&auth.token) || given(&auth.password) || given(&auth.device_token);
+        if brings && !behind_proxy || self.peer.local {
+            return None;
+        }
+        Some(self.identity(auth, has_device).await)
+    }
+
     /// The shared secret on direct loopback is enough for an operator; everyone else must be a device.
-    fn without_device(&self, auth: &Auth, browser: bool) -> Result<Granted, ErrorShape> {
+    async fn without_device(&self, auth: &Auth, browser: bool) -> Result<Granted, ErrorShape> {
         let required = || {
             ErrorShape::new(ErrorCode::NotPaired, "device identity required")
                 .with_details(json!({"code": "DEVICE_IDENTITY_REQUIRED"}))
@@ -81,10 +99,18 @@ impl Admission<'_> {
         let empty = |field: &Option<String>| field.as_deref().is_none_or(str::is_empty);
         let mode = &self.settings.auth;
         let asks_nothing = matches!(mode, secret::AuthMode::None);
+        if let secret::AuthMode::TrustedProxy(_) = mode
+            && !self.peer.local
+        {
+            let identity = self.identity(auth, false).await.inspect_err(|_| {
+                self.shared.rate_limit.failed(self.peer.ip, self.peer.local, browser);
+            })?;
+            return self.page_without_device(&identity).ok_or_else(required);
+        }
         if !asks_nothing && empty(&auth.token) && empty(&auth.password) {
             return Err(required());
         }
-        if !mode.is_proven_by(auth) {
+        if !mode.is_proven_by(auth, self.peer.local) {
             self.shared.rate_limit.failed(self.peer.ip, self.peer.local, browser);
             return Err(self.mismatch(auth, false));
         }
@@ -94,7 +120,7 @@ impl Admission<'_> {
         }
         let probe = self.params.client.mode == "probe";
         let scopes = if probe { Vec::new() } else { self.params.scopes.clone() };
-        Ok(Granted::without_token(mode.as_str(), self.role, scopes))
+        Ok(Granted::without_token(mode.method(), self.role, scopes))
     }
 
     fn mismatch(&self, auth: &Auth, has_device: bool) -> ErrorShape {
@@ -117,7 +143,7 @@ impl Admission<'_> {
         if let (Some(token), Some(generation)) = (token, generation) {
             return Ok(Credential::DeviceToken(token.clone(), generation));
         }
-        if self.settings.auth.is_proven_by(auth) {
+        if self.settings.auth.is_proven_by(auth, self.peer.local) {
             return Ok(Credential::Shared);
         }
         let given = |field: &Option<String>| field.as_deref().is_some_and(|f| !f.is_empty());
@@ -138,7 +164,7 @@ impl Admission<'_> {
     ) -> Result<Granted, ErrorShape> {
         if !self.params.scopes.iter().all(|s| covers_name(&token.scopes, s)) {
             // With the shared secret beside it, it may ask an operator for more.
-            if self.settings.auth.is_proven_by(auth) {
+            if self.settings.auth.is_proven_by(auth, self.peer.local) {
                 return self.with_shared_secret(device, known.cloned()).await;
             }
             return Err(secret::scope_refusal());
@@ -183,7 +209,7 @@ impl Admission<'_> {
         if token.revoked_at_ms.is_some() {
             return Err(changed_meanwhile());
         }
-        Ok(self.granted(self.settings.auth.as_str(), device, &token))
+        Ok(self.granted(self.settings.auth.method(), device, &token))
     }
 
     /// The code's maker has approved the device beforehand, for what the code is good for and no more. What a node offers is
@@ -221,7 +247,12 @@ impl Admission<'_> {
         if self.role == "node" { Vec::new() } else { self.params.scopes.clone() }
     }
 
-    fn granted(&self, method: &'static str, device: &ProvenDevice, token: &DeviceToken) -> Granted {
+    pub(super) fn granted(
+        &self,
+        method: &'static str,
+        device: &ProvenDevice,
+        token: &DeviceToken,
+    ) -> Granted {
         let device_token = Some(self.issued(device, token));
         Granted { device_token, ..Granted::without_token(method, self.role, self.scopes()) }
     }
@@ -237,6 +268,6 @@ impl Admission<'_> {
     }
 }
 
-fn changed_meanwhile() -> ErrorShape {
+pub(super) fn changed_meanwhile() -> ErrorShape {
     ErrorShape::unavailable("the pairing changed meanwhile; connect again").retryable()
 }

@@ -120,7 +120,7 @@ fn check_protocol(params: &ConnectParams) -> Result<(), ErrorShape> {
 
 fn check_origin(peer: &Peer, settings: &Settings) -> Result<(), ErrorShape> {
     match &peer.origin {
-        Some(from) if !origin::is_allowed(from, peer, &settings.allowed_origins) => Err(ErrorShape::invalid(
+        Some(from) if !origin::is_allowed(from, peer, &settings.rules.allowed_origins) => Err(ErrorShape::invalid(
             "origin not allowed (open the Control UI from the gateway host or allow it in gateway.controlUi.allowedOrigins)",
         )
         .with_details(json!({"code": "CONTROL_UI_ORIGIN_NOT_ALLOWED", "reason": "origin not allowed"}))),

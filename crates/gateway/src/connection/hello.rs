@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// What the handshake found out. `Debug` does not show the token.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Granted {
-    /// `none`, `token`, `password`, `device-token` or `bootstrap-token`.
+    /// `none`, `token`, `password`, `device-token`, `bootstrap-token`, `trusted-proxy` or `tailscale`.
     pub(crate) method: &'static str,
     /// The role.
     pub(crate) role: String,
@@ -59,9 +59,14 @@ impl Granted {
         }
     }
 
-    /// Whether it came as a device alone, and not with the shared secret.
+    /// Whether it came as a device or a user alone, and not with the shared secret.
     pub(crate) fn is_device_alone(&self) -> bool {
-        self.generation.is_some() || self.setup_id.is_some()
+        self.generation.is_some() || self.setup_id.is_some() || self.is_by_identity()
+    }
+
+    /// Whether a proxy's or Tailscale's word let it in.
+    pub(crate) fn is_by_identity(&self) -> bool {
+        matches!(self.method, "trusted-proxy" | "tailscale")
     }
 }
 

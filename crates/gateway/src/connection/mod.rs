@@ -4,12 +4,13 @@
 mod admission;
 pub(crate) mod handshake;
 pub(crate) mod hello;
+mod identity;
 mod in_flight;
 pub(crate) mod outbound;
 pub(crate) mod socket;
 
 use crate::auth::peer::Peer;
-use crate::listener::Place;
+use crate::listener::{ListenerKind, Place};
 use crate::methods::{self, Answer, Call};
 use crate::shared::Shared;
 use handshake::{Admitted, Refusal};
@@ -54,9 +55,11 @@ pub(crate) async fn serve(mut socket: Socket, peer: Peer, shared: Arc<Shared>, p
         scopes: admitted.granted.scopes.clone(),
         device_id: admitted.device.as_ref().map(|d| d.id.clone()),
         is_device_alone: admitted.granted.is_device_alone(),
+        over_funnel: peer.via == ListenerKind::Funnel,
         client_id: admitted.params.client.id.clone(),
         client_mode: admitted.params.client.mode.clone(),
     };
+    drop(peer);
     let (handle, queue) = ConnHandle::new(conn_id, principal);
     run(socket, handle, queue, admitted, shared).await;
 }

@@ -111,6 +111,16 @@ fn matches(pattern: &str, command: &str) -> bool {
     }
 }
 
+/// Whether it runs programs, drives a browser, or decides what runs: nothing of that goes over the internet.
+pub(crate) fn is_for_near_only(command: &str) -> bool {
+    command.starts_with("system.run")
+        || command.starts_with("browser.")
+        || command.starts_with("computer.")
+        || command.starts_with("terminal.")
+        || command == "mcp.tools.call.v1"
+        || ADMIN.iter().any(|a| matches(a, command))
+}
+
 /// Whether calling it takes `operator.admin`: it decides which programs a node runs without asking.
 pub(crate) fn needs_admin(command: &str) -> bool {
     command.starts_with("system.execApprovals.")

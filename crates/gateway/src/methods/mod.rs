@@ -12,6 +12,7 @@ pub(crate) mod devices;
 mod files;
 pub(crate) mod models;
 mod nodes;
+pub(crate) mod over_funnel;
 mod request;
 pub(crate) mod sessions;
 mod submit;
@@ -151,6 +152,7 @@ pub(crate) fn dispatch(
         return Err(ErrorShape::invalid(format!("unknown method: {name}")));
     };
     check_access(spec, &call)?;
+    over_funnel::check(method, &call.params, call.conn.principal())?;
     if method == "chat.send" && call.params["sessionKey"].as_str().is_none_or(str::is_empty) {
         return Err(ErrorShape::invalid("session mutation target is unavailable")
             .with_details(json!({"code": "SESSION_MUTATION_TARGET_REQUIRED", "method": method})));

@@ -396,8 +396,8 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         differs: OursAlone,
-        why: "What became of the last change of the configuration.",
-        places: &[(&["config.get"], &["reload"]), (&["status"], &["configReload"])],
+        why: "What became of the last change of the configuration, and of the route that Tailscale is to publish.",
+        places: &[(&["config.get"], &["reload"]), (&["status"], &["configReload", "tailscale"])],
     },
     Difference {
         differs: OursAlone,

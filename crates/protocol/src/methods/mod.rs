@@ -38,6 +38,8 @@ pub enum Access {
 pub const COMMON_ERRORS: &[&str] = &[
     // The operator lacks the method's scope.
     "MISSING_SCOPE",
+    // It runs commands or drives a browser, and the connection came from the internet.
+    "NOT_OVER_FUNNEL",
     // The same idempotency key again, and the first answer was too large to be kept.
     "ANSWER_NOT_KEPT",
 ];

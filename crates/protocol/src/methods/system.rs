@@ -8,6 +8,7 @@ use crate::shape::{EMPTY, Kind, Shape, opt, req};
 pub(super) const METHODS: &[MethodSpec] = &[
     anyone("connect", &CONNECT).gives(HELLO).fails(&[
         "AUTH_DEVICE_TOKEN_MISMATCH",
+        "AUTH_IDENTITY_HEADER_REQUIRED",
         "AUTH_PASSWORD_MISMATCH",
         "AUTH_PASSWORD_MISSING",
         "AUTH_RATE_LIMITED",
@@ -15,6 +16,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "AUTH_SCOPE_MISMATCH",
         "AUTH_TOKEN_MISMATCH",
         "AUTH_TOKEN_MISSING",
+        "AUTH_UNAUTHORIZED",
         "CONTROL_UI_ORIGIN_NOT_ALLOWED",
         "DEVICE_AUTH_DEVICE_ID_MISMATCH",
         "DEVICE_AUTH_NONCE_MISMATCH",
@@ -67,6 +69,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "outbox",
         "runs",
         "sessions",
+        "tailscale",
     ]),
     read("system-presence", &EMPTY).gives(&["[]"]),
     read("gateway.identity.get", &EMPTY).gives(&["deviceId", "publicKey"]),

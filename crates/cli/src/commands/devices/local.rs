@@ -128,6 +128,7 @@ fn own_gateway(ctx: &Context, port: u16) -> Result<Target, Failure> {
         ServerAuth::None => (None, None),
         ServerAuth::Token(secret, _) => (Some(secret), None),
         ServerAuth::Password(secret, _) => (None, Some(secret)),
+        ServerAuth::TrustedProxy(password) => (None, password.map(|(secret, _)| secret)),
     };
     Ok(Target {
         url: format!("ws://127.0.0.1:{port}"),

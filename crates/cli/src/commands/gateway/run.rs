@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::logging::{self, LogOptions, Logging, Place};
 use clap::{Args, ValueEnum};
-use config::{AuthMode, Bind, Loaded, SecretInput};
+use config::{AuthMode, Bind, Loaded, SecretInput, TailscaleMode};
 use gateway::{ConfigHook, Gateway, GatewayOptions};
 use model::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -33,6 +33,9 @@ pub(super) struct RunArgs {
     /// The password that callers must prove; other users of this host may see it, too
     #[arg(long, value_name = "PASSWORD", value_parser = secret)]
     password: Option<SecretString>,
+    /// Publish the gateway through Tailscale
+    #[arg(long, value_enum, value_name = "MODE")]
+    tailscale: Option<TailscaleArg>,
     /// Log more on standard error
     #[arg(short, long)]
     verbose: bool,
@@ -60,6 +63,18 @@ enum AuthArg {
     Token,
     /// A password.
     Password,
+    /// A proxy's word for who they are; gateway.auth.trustedProxy says which.
+    TrustedProxy,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TailscaleArg {
+    /// Nowhere.
+    Off,
+    /// In the tailnet.
+    Serve,
+    /// On the whole internet; needs a password.
+    Funnel,
 }
 
 pub(super) async fn run(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
@@ -134,6 +149,13 @@ fn override_config(args: &RunArgs, loaded: &mut Loaded) -> Result<(), Failure> {
             ));
         }
     }
+    if let Some(mode) = args.tailscale {
+        gateway.tailscale.mode = match mode {
+            TailscaleArg::Off => TailscaleMode::Off,
+            TailscaleArg::Serve => TailscaleMode::Serve,
+            TailscaleArg::Funnel => TailscaleMode::Funnel,
+        };
+    }
     let auth = &mut gateway.auth;
     for (flag, secret) in [("--token", &args.token), ("--password", &args.password)] {
         if secret.as_ref().is_some_and(|s| s.expose_secret().trim().is_empty()) {
@@ -149,6 +171,7 @@ fn override_config(args: &RunArgs, loaded: &mut Loaded) -> Result<(), Failure> {
     auth.mode = match (args.auth, &args.token, &args.password) {
         (Some(AuthArg::None), None, None) => Some(AuthMode::None),
         (Some(AuthArg::Token), _, None) | (None, Some(_), None) => Some(AuthMode::Token),
+        (Some(AuthArg::TrustedProxy), None, _) => Some(AuthMode::TrustedProxy),
         (Some(AuthArg::Password), None, _) | (None, None, Some(_)) => Some(AuthMode::Password),
         (None, None, None) => auth.mode,
         _ => {

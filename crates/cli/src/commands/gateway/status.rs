@@ -40,7 +40,8 @@ pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> 
     };
     report["gateway"] = gateway_facts(&link);
     if args.require_rpc {
-        link.call("status", json!({})).await?;
+        let status = link.call("status", json!({})).await?;
+        report["tailscale"] = status.get("tailscale").cloned().unwrap_or_default();
     }
     report["rpc"] = json!({"ok": true, "url": url});
     if args.deep {
@@ -74,6 +75,9 @@ fn page(ctx: &Context, report: &Value) -> String {
         ("connected", format!("in {} ms", cell(report, "/gateway/connectMs"))),
     ] {
         page.push_str(&format!("\n{name:<11}{value}"));
+    }
+    if let Some(line) = crate::commands::status::tailscale(ctx, report.get("tailscale")) {
+        page.push_str(&format!("\n{:<11}{line}", "tailscale"));
     }
     match report.get("health") {
         Some(health) => {

@@ -29,6 +29,9 @@ pub(super) fn render(ctx: &Context, report: &Value, all: bool) -> String {
         ),
     );
     row("url", format!("{} ({})", cell(report, "/gateway/url"), cell(report, "/gateway/via")));
+    if let Some(line) = tailscale(ctx, report.get("tailscale")) {
+        row("tailscale", line);
+    }
     row("model", text(report, "/model").map_or_else(|| ctx.out.paint(Tone::Warn, NO_MODEL), printable));
     row("agents", printable(&agents(report)));
     row("sessions", cell(report, "/sessions/count"));
@@ -51,6 +54,17 @@ pub(super) fn render(ctx: &Context, report: &Value, all: bool) -> String {
         let _ = write!(page, "\n{}", places(report.get("local").unwrap_or(&Value::Null)));
     }
     page.trim_end().to_owned()
+}
+
+/// What Tailscale publishes; nothing where it is off, or where the gateway has no word for it.
+pub(crate) fn tailscale(ctx: &Context, report: Option<&Value>) -> Option<String> {
+    let report = report?;
+    let (tone, more) = match text(report, "/state")? {
+        "up" => (Tone::Good, cell(report, "/url")),
+        "waiting" => (Tone::Warn, format!("waiting: {}", cell(report, "/waitingFor"))),
+        _ => (Tone::Bad, format!("failed, and tried again: {}", cell(report, "/reason"))),
+    };
+    Some(format!("{} {}", cell(report, "/mode"), ctx.out.paint(tone, &printable(&more))))
 }
 
 fn agents(report: &Value) -> String {

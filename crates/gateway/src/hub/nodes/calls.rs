@@ -5,6 +5,7 @@ use super::progress::Progress;
 use super::{NodeConn, Nodes};
 use crate::connection::hello::to_raw;
 use crate::connection::outbound::{ConnHandle, Event};
+use crate::hub::policy::is_for_near_only;
 use crate::methods::store_error;
 use crate::shared::Shared;
 use protocol::limits::MAX_PAYLOAD;
@@ -103,6 +104,11 @@ impl Nodes {
             ));
         }
         let Some(node) = self.get(&call.node_id) else { return Err(not_connected()) };
+        if node.handle.principal().over_funnel && is_for_near_only(command) {
+            return Err(crate::methods::over_funnel::refusal(&format!(
+                "{command} on a node that is connected that way"
+            )));
+        }
         if !node.declared.commands.contains(command) {
             return Err(not_allowed(
                 &format!("node command not allowed: the node did not declare {command:?}"),

@@ -48,7 +48,7 @@ pub(super) async fn code(mut call: Call) -> Answer {
     let mut answer = json!({
         "setupId": made.setup_id, "setupCode": URL_SAFE_NO_PAD.encode(payload.to_string()),
         "gatewayUrl": url.text, "urlSource": source, "access": access.as_str(),
-        "auth": if matches!(shared.settings().auth, AuthMode::Password(_)) { "password" } else { "token" },
+        "auth": if matches!(shared.settings().auth, AuthMode::Password(_) | AuthMode::TrustedProxy(_)) { "password" } else { "token" },
         "expiresAtMs": made.expires_at_ms,
     });
     if access != wanted {

@@ -43,6 +43,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         "heartbeat": {"defaultAgentId": current.settings.default_agent, "agents": heartbeats(&call).await?},
         "configReload": shared.reload.report(),
         "channelSummary": channels,
+        "tailscale": shared.tailscale.report(),
         "degradedPlugins": [],
         "connections": shared.hub.len(),
         "nodes": {"connected": shared.hub.nodes.all().len()},
