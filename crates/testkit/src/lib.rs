@@ -5,6 +5,7 @@ pub mod contract;
 pub mod fake_model;
 pub mod fake_tailscale;
 pub mod fake_telegram;
+pub mod far;
 pub mod gateway;
 pub mod netns;
 pub mod process;
