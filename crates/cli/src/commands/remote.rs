@@ -1,10 +1,12 @@
 //! `openclaw remote`: the tunnel to a gateway elsewhere.
 
 mod logs;
+mod service;
 mod status;
 mod supervise;
 mod up;
 
+use crate::commands::living::UninstallArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use clap::{Args, Subcommand};
@@ -27,6 +29,10 @@ enum RemoteCommand {
     Status(status::StatusArgs),
     /// What happened to the tunnel, and what ssh said
     Logs(logs::LogsArgs),
+    /// Keep the tunnel as a service of this user
+    Install(service::InstallArgs),
+    /// Take the service away
+    Uninstall(UninstallArgs),
     /// Look after a tunnel; started by the others
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
@@ -42,6 +48,8 @@ pub(crate) async fn run(args: RemoteArgs, ctx: &Context) -> Result<(), Failure> 
         RemoteCommand::Down(args) => up::down(args, ctx).await,
         RemoteCommand::Status(args) => status::run(args, ctx).await,
         RemoteCommand::Logs(args) => logs::run(args, ctx).await,
+        RemoteCommand::Install(args) => service::install(args, ctx).await,
+        RemoteCommand::Uninstall(args) => service::uninstall(args, ctx).await,
         RemoteCommand::Supervise(args) => supervise::run(args, ctx).await,
     }
 }

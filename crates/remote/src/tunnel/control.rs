@@ -25,9 +25,9 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// What the driver is asked for.
 pub(super) enum Command {
     /// To be this tunnel, and with `keep` to stay; to try at once where `keep` is asked for.
-    Be { spec: TunnelSpec, keep: bool },
+    Be { spec: TunnelSpec, keep: bool, done: oneshot::Sender<()> },
     /// To try at once.
-    TryNow,
+    TryNow { done: oneshot::Sender<()> },
     /// Not to stay.
     Down { force: bool, answer: oneshot::Sender<Parting> },
 }
@@ -100,7 +100,7 @@ async fn serve(stream: UnixStream, mut desk: Desk) -> io::Result<()> {
             answer(&mut write, &status).await
         }
         Request::TryNow => {
-            hand(&desk, Command::TryNow).await?;
+            heard(&desk, |done| Command::TryNow { done }).await?;
             let status = desk.status.borrow_and_update().clone();
             answer(&mut write, &status).await
         }
@@ -112,7 +112,7 @@ async fn serve(stream: UnixStream, mut desk: Desk) -> io::Result<()> {
         }
         Request::Up { spec } => match TunnelSpec::from_wire(spec) {
             Ok(spec) => {
-                hand(&desk, Command::Be { spec, keep: true }).await?;
+                heard(&desk, |done| Command::Be { spec, keep: true, done }).await?;
                 follow(read, write, desk.status).await
             }
             Err(problem) => refuse(&mut write, problem).await,
@@ -121,7 +121,7 @@ async fn serve(stream: UnixStream, mut desk: Desk) -> io::Result<()> {
             Ok(spec) => {
                 let who: String = who.chars().filter(|c| !c.is_control()).take(80).collect();
                 let held = desk.holders.join(Holder { pid, who, since_ms: desk.clock.now_ms() });
-                hand(&desk, Command::Be { spec, keep: false }).await?;
+                heard(&desk, |done| Command::Be { spec, keep: false, done }).await?;
                 let followed = follow(read, write, desk.status).await;
                 drop(held);
                 followed
@@ -129,6 +129,13 @@ async fn serve(stream: UnixStream, mut desk: Desk) -> io::Result<()> {
             Err(problem) => refuse(&mut write, problem).await,
         },
     }
+}
+
+/// Hands over a command and waits until it was heard: the status before that is about what was before.
+async fn heard(desk: &Desk, command: impl FnOnce(oneshot::Sender<()>) -> Command) -> io::Result<()> {
+    let (done, heard) = oneshot::channel();
+    hand(desk, command(done)).await?;
+    heard.await.map_err(io::Error::other)
 }
 
 async fn hand(desk: &Desk, command: Command) -> io::Result<()> {

@@ -114,8 +114,15 @@ async fn work(driver: &mut Driver, mut asked: mpsc::Receiver<Command>, holders: 
         tokio::select! {
             wake = driver.wake() => driver.handle(wake).await,
             Some(command) = asked.recv() => match command {
-                Command::Be { spec, keep } => driver.be(spec, keep).await,
-                Command::TryNow => driver.try_now().await,
+                // Whoever asked may be gone; it is done all the same.
+                Command::Be { spec, keep, done } => {
+                    driver.be(spec, keep).await;
+                    let _ = done.send(());
+                }
+                Command::TryNow { done } => {
+                    driver.try_now().await;
+                    let _ = done.send(());
+                }
                 Command::Down { force, answer } => if driver.down(force, answer) {
                     return driver.note("asked to end");
                 }

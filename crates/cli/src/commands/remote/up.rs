@@ -1,6 +1,6 @@
 //! `openclaw remote up` and `openclaw remote down`.
 
-use super::{configured, status, supervise};
+use super::{configured, service, status, supervise};
 use crate::context::Context;
 use crate::failure::{Failure, tunnel as explain};
 use crate::link::tunnel::{self, Patience};
@@ -75,6 +75,10 @@ pub(super) async fn down(args: DownArgs, ctx: &Context) -> Result<(), Failure> {
             format!("the tunnel ends when it is not held any more; it is held by {}", who.join(", "))
         }
     })?;
+    if !ended.is_empty() && service::runs(&service::living(ctx)?.facts().await) {
+        let uninstall = ctx.command("remote uninstall");
+        ctx.out.remark(&format!("its service opens it again; to take that away: {uninstall}"));
+    }
     if !held.is_empty() {
         ctx.out.remark(&format!("to end it now: {}", ctx.command("remote down --force")));
     }

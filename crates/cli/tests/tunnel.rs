@@ -1,0 +1,13 @@
+//! Tunnels to gateways elsewhere, over a real sshd: commands go through them, and they come back whatever is done to them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "tunnel/far.rs"]
+mod far;
+#[path = "tunnel/faults.rs"]
+mod faults;
+#[path = "support/live.rs"]
+mod live;
+#[path = "tunnel/sharing.rs"]
+mod sharing;
+mod support;

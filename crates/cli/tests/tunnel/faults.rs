@@ -1,0 +1,88 @@
+//! What is done to a tunnel, and that it is back afterwards, at the same port, with nothing left over.
+
+use crate::far::{Far, process};
+use crate::live::{Gateway, PATIENCE};
+use rustix::process::Signal;
+
+#[test]
+fn a_killed_ssh_is_replaced_at_the_same_port() {
+    let far = Far::new();
+    let up = far.json(&["remote", "up"]);
+    let ssh = process(&up, "sshPid");
+    ssh.kill();
+    let back = far.back(&ssh);
+    assert_eq!((&back["localPort"], &back["pid"]), (&up["localPort"], &up["pid"]));
+    assert_eq!(far.json(&["health"])["ok"], true);
+}
+
+#[test]
+fn no_ssh_outlives_its_supervisor_and_the_next_one_has_the_same_port() {
+    let far = Far::new();
+    let up = far.json(&["remote", "up"]);
+    for stopped in [false, true] {
+        let up = far.json(&["remote", "up"]);
+        let (supervisor, ssh) = (process(&up, "pid"), process(&up, "sshPid"));
+        if stopped {
+            // One that could not end itself in good order.
+            ssh.signal(Signal::STOP);
+        }
+        supervisor.kill();
+        assert!(supervisor.has_ended_within(PATIENCE));
+        assert!(ssh.has_ended_within(PATIENCE), "an ssh was left over");
+    }
+    assert_eq!(far.tunnel(), None);
+    assert_eq!(far.json(&["remote", "up"])["localPort"], up["localPort"]);
+}
+
+#[test]
+fn it_is_back_after_sshd_and_after_the_gateway_were_started_again() {
+    let mut far = Far::new();
+    let up = far.json(&["remote", "up"]);
+    let ssh = process(&up, "sshPid");
+    far.sshd.restart();
+    let back = far.back(&ssh);
+    assert_eq!(back["localPort"], up["localPort"]);
+    // A gateway that is away is told apart from an ssh that is: the same ssh goes on.
+    let ssh = back["sshPid"].clone();
+    let port = far.gateway.port.clone();
+    let Gateway { program, .. } = std::mem::replace(
+        &mut far.gateway,
+        Gateway::start_with(&crate::support::Home::new(), &["--port", "0"]),
+    );
+    program.kill();
+    far.patiently("the gateway missed", || {
+        far.json(&["remote", "status"])["tunnels"][0]["refusal"].is_string().then_some(())
+    });
+    far.gateway = Gateway::start_with(&far.home, &["--port", &port]);
+    assert_eq!(far.json(&["health"])["ok"], true);
+    assert_eq!(far.tunnel().unwrap()["sshPid"], ssh);
+}
+
+#[test]
+fn a_command_that_stays_up_has_its_tunnel_again_when_the_supervisor_was_killed() {
+    let far = Far::new();
+    let node = far.start("node", &["node", "run", "--json"]);
+    node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+    let before = far.tunnel().unwrap();
+    process(&before, "pid").kill();
+    let after = far.patiently("another supervisor", || {
+        far.tunnel().filter(|now| now["pid"] != before["pid"] && now["state"] == "up")
+    });
+    assert_eq!(after["localPort"], before["localPort"]);
+    assert_eq!(after["holders"][0]["pid"], node.pid());
+}
+
+#[test]
+fn a_supervisor_that_stood_still_goes_on() {
+    let far = Far::new();
+    let up = far.json(&["remote", "up"]);
+    let (supervisor, ssh) = (process(&up, "pid"), process(&up, "sshPid"));
+    supervisor.signal(Signal::STOP);
+    // The tunnel itself does not need it.
+    let url = format!("ws://127.0.0.1:{}", up["localPort"]);
+    let direct = ["health", "--json", "--url", &url, "--token", crate::live::TOKEN];
+    assert_eq!(far.run(&direct).json()["ok"], true);
+    ssh.kill();
+    supervisor.signal(Signal::CONT);
+    assert_eq!(far.back(&ssh)["localPort"], up["localPort"]);
+}

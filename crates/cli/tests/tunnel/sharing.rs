@@ -1,0 +1,83 @@
+//! Commands go through the tunnel: by one of their own, or by the one that is there.
+
+use crate::far::{Far, process};
+use crate::live::PATIENCE;
+use serde_json::json;
+use std::net::TcpListener;
+
+#[test]
+fn with_an_ssh_target_and_a_token_commands_just_work_and_leave_nothing() {
+    let far = Far::new();
+    assert_eq!(far.json(&["health"])["ok"], true);
+    let status = far.json(&["status", "--deep"]);
+    assert!(status.to_string().contains("gateway.remote.sshTarget"), "{status}");
+    assert_eq!(far.tunnel(), None, "it ended with the command that had it opened");
+    assert!(far.log().contains("nobody holds it any more"), "{}", far.log());
+}
+
+#[test]
+fn one_tunnel_is_there_for_all_and_ends_with_the_last_who_holds_it() {
+    let far = Far::new();
+    let up = far.json(&["remote", "up"]);
+    assert_eq!((&up["state"], up["localPort"].to_string()), (&json!("up"), far.port.clone()));
+    let (supervisor, ssh) = (process(&up, "pid"), process(&up, "sshPid"));
+    let node = far.start("node", &["node", "run", "--json"]);
+    node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+    assert_eq!(far.json(&["health"])["ok"], true);
+    let now = far.tunnel().unwrap();
+    assert_eq!((now["pid"].clone(), now["sshPid"].clone()), (up["pid"].clone(), up["sshPid"].clone()));
+    assert_eq!(now["holders"][0]["who"], "openclaw node run");
+    assert_eq!(now["holders"][0]["pid"], node.pid());
+    // Let go, it stays for the node.
+    let down = far.json(&["remote", "down"]);
+    assert_eq!(down["holders"][0]["pid"], node.pid());
+    assert_eq!(far.tunnel().unwrap()["kept"], false);
+    node.kill();
+    assert!(supervisor.has_ended_within(PATIENCE) && ssh.has_ended_within(PATIENCE), "{}", far.log());
+    assert_eq!(far.tunnel(), None);
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_its_holder_and_another_one_is_kept() {
+    let far = Far::new();
+    let taken = TcpListener::bind(format!("127.0.0.1:{}", far.port)).unwrap();
+    let up = far.json(&["remote", "up"]);
+    let note = up["note"].as_str().unwrap_or_else(|| panic!("{up}")).to_owned();
+    assert!(note.contains(&format!("process {}", std::process::id())), "{note}");
+    let other = up["localPort"].clone();
+    assert_ne!(other.to_string(), far.port);
+    assert_eq!(far.json(&["health"])["ok"], true);
+    far.json(&["remote", "down"]);
+    drop(taken);
+    // It stays where it was: somebody may have written that port down.
+    assert_eq!(far.json(&["remote", "up"])["localPort"], other);
+}
+
+#[test]
+fn a_gateway_of_this_host_keeps_its_port() {
+    let mut far = Far::new();
+    // The far gateway is on this host, too, as it happens.
+    far.port = far.gateway.port.clone();
+    far.configure(&far.gateway.port);
+    let up = far.json(&["remote", "up"]);
+    let note = up["note"].as_str().unwrap_or_else(|| panic!("{up}"));
+    assert!(note.contains("a gateway on this host"), "{note}");
+    assert_eq!(far.json(&["health"])["ok"], true);
+}
+
+#[test]
+fn what_ssh_refuses_ends_a_command_with_its_name_and_the_way_out() {
+    let far = Far::new();
+    far.sshd.permit_nobody();
+    let ran = far.run(&["health", "--json"]);
+    let report = ran.json();
+    assert_eq!((ran.code, &report["error"]["code"]), (8, &json!("SSH_PERMISSION_DENIED")), "{report}");
+    assert!(!report["hints"].as_array().unwrap().is_empty(), "{report}");
+    assert_eq!(far.tunnel(), None);
+    // Kept, it waits for somebody to do something about it, and tries at once when asked.
+    let ran = far.run(&["remote", "up"]);
+    assert_eq!(ran.code, 8, "{}", ran.err);
+    assert_eq!(far.tunnel().unwrap()["state"], "refused");
+    far.sshd.permit("", &far.user.public_key());
+    assert_eq!(far.json(&["remote", "up"])["state"], "up");
+}
