@@ -33,7 +33,7 @@ async fn agents_models_channels_and_presence_are_listed() {
         (["models", "list"], "local/some-model"),
         (["models", "status"], "the configuration"),
         (["plugins", "list"], "no plugins"),
-        (["update", "status"], "knows of no newer version"),
+        (["update", "status"], "does not look for newer versions"),
         (["channels", "status"], "Telegram"),
         (["system", "presence"], "HOST"),
     ] {

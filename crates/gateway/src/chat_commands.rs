@@ -89,6 +89,8 @@ pub(crate) struct Speaker<'a> {
     pub(crate) decides: Option<Decider<'a>>,
     /// Whether they may begin a new conversation.
     pub(crate) may_reset: bool,
+    /// The last message that was accepted before the command; `None`: all that wait were.
+    pub(crate) after: Option<i64>,
 }
 
 /// Who decides about commands in a chat.
@@ -127,18 +129,25 @@ pub(crate) async fn run(
         Act::Help => Ok(show::help()),
         Act::Status => show::status(shared, &speaker.key).await,
         Act::Model => Ok(show::model(shared, speaker.key.agent_id())),
-        Act::Reset if speaker.may_reset => reset(shared, &speaker.key).await,
+        Act::Reset if speaker.may_reset => reset(shared, speaker).await,
         Act::Reset => Ok("A new conversation is for operators with operator.admin.".into()),
         Act::Stop => stop(shared, &speaker.key).await,
         Act::Approve => approve::run(shared, speaker, parsed.rest).await,
     }
 }
 
-async fn reset(shared: &Arc<Shared>, key: &SessionKey) -> Result<String, ErrorShape> {
+async fn reset(shared: &Arc<Shared>, speaker: &Speaker<'_>) -> Result<String, ErrorShape> {
+    let key = &speaker.key;
+    let last = match speaker.after {
+        Some(row) => row,
+        None => shared.store.open_inbound().await.map_err(store_error)?.last().map_or(0, |row| row.id),
+    };
     // A turn that writes to the old transcript would answer into nothing: none is under way, and none begins.
     let Some(_hold) = shared.runs.hold(shared, key, TURN_ENDS).await else {
         return Ok("I am still answering; /stop first.".into());
     };
+    // What was said before belongs to the old conversation, and would be the first of the new one.
+    runs::finish::close_left(shared, key, last).await.map_err(store_error)?;
     match shared.store.reset_session(key).await.map_err(store_error)? {
         Some(_) => runs::events::session_changed(shared, key, "reset").await,
         None => return Ok("This is a new conversation already.".into()),

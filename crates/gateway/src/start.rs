@@ -18,6 +18,7 @@ use crate::hub::{Audience, Hub};
 use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
 use crate::listener::{self, Bound, ListenerKind};
+use crate::methods::agents::trash;
 use crate::reload::{self, ConfigHook, Reload};
 use crate::runs::Runs;
 use crate::secrets::{LOOK_UP_WITHIN, Secrets};
@@ -464,6 +465,13 @@ async fn upkeep(shared: Arc<Shared>) {
                     break;
                 }
             }
+        }
+        let (place, now) = (shared.paths.state_dir.join("trash"), shared.clock.now_ms());
+        let emptying = tokio::task::spawn_blocking(move || trash::empty(&place, now));
+        match tokio::time::timeout(reload::READ_WITHIN, emptying).await {
+            Ok(Ok(Ok(0))) => {}
+            Ok(Ok(Ok(destroyed))) => tracing::info!(destroyed, "what lay in the trash for long is gone"),
+            other => tracing::warn!(?other, "the trash was not emptied"),
         }
     }
 }

@@ -70,8 +70,10 @@ const PROVIDERS: &str = r#"
         written: { baseUrl: "http://127.0.0.1:9/v1", apiKey: "sk-written-out", api: "openai-completions" },
         named: { baseUrl: "http://127.0.0.1:9/v1", apiKey: "${NAMED_KEY}", api: "openai-completions" },
         gone: { baseUrl: "http://127.0.0.1:9/v1", apiKey: { source: "env", id: "GONE_KEY" }, api: "openai-completions" },
+        vaulted: { baseUrl: "http://127.0.0.1:9/v1", apiKey: { source: "exec", provider: "vault", id: "k" }, api: "openai-completions" },
         free: { baseUrl: "http://127.0.0.1:9/v1", api: "openai-completions" },
     } },
+    secrets: { providers: { vault: { source: "exec", command: "/usr/bin/false" } } },
     agents: { defaults: { model: { primary: "openrouter/some-model" } } },"#;
 
 async fn with_keys() -> TestGateway {
@@ -107,6 +109,7 @@ async fn where_each_key_comes_from_is_told_and_no_key_is() {
         assert_eq!(provider(&answer, name)["status"], status, "{name}");
     }
     assert_eq!(provider(&answer, "gone")["status"], "missing", "its variable is not set");
+    assert_eq!(provider(&answer, "vaulted")["status"], "missing", "its program fails");
     assert_eq!(
         provider(&answer, "openrouter")["status"],
         "missing",

@@ -6,6 +6,8 @@
 mod flow;
 #[path = "agent_turn/params.rs"]
 mod params;
+#[path = "agent_turn/tasks.rs"]
+mod tasks;
 
 use client::EventFrame;
 use flow::{Bench, MAIN, keys, recorded, refusal, reply};

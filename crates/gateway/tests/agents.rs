@@ -135,6 +135,12 @@ async fn a_deleted_agent_leaves_no_session_and_its_folders_are_in_the_trash() {
     let turn = json!({"message": "the word is heliotrope", "agentId": "ops", "idempotencyKey": "o1"});
     operator.agent_with(turn).await.unwrap();
     operator.agent("m1", "hello").await.unwrap();
+    for (name, agent) in [("rounds", "ops"), ("tea", "main")] {
+        let job = json!({"name": name, "agentId": agent, "schedule": {"kind": "every", "everyMs": 3_600_000},
+            "sessionTarget": "isolated", "wakeMode": "now", "payload": {"kind": "agentTurn", "message": name},
+            "delivery": {"mode": "none"}});
+        operator.call("cron.add", job).await;
+    }
     // One turn that is under way when the agent goes.
     let running = bench.operator().await;
     let mut turns = JoinSet::new();
@@ -157,6 +163,10 @@ async fn a_deleted_agent_leaves_no_session_and_its_folders_are_in_the_trash() {
     assert_eq!(std::fs::read_to_string(moved[0].join("note")).unwrap(), "mine");
     assert_eq!(ids(&operator).await, ["main"]);
     assert_eq!(session_keys(&operator).await, ["agent:main:main"]);
+    let jobs = operator.call("cron.list", json!({"includeDisabled": true})).await["jobs"].clone();
+    let mut left: Vec<_> = jobs.as_array().unwrap().iter().map(|job| job["name"].clone()).collect();
+    left.retain(|name| *name != "heartbeat-main");
+    assert_eq!(left, ["tea"], "{jobs}");
     let found = operator.call("sessions.search", json!({"query": "heliotrope"})).await;
     assert!(!found.to_string().contains("agent:ops"), "{found}");
     let after = json!({"message": "anyone?", "sessionKey": "agent:ops:main", "idempotencyKey": "o3"});

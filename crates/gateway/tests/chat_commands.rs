@@ -158,3 +158,28 @@ async fn a_new_conversation_does_not_begin_beside_what_has_the_session() {
     assert_eq!(other.session().await["sessionId"], before);
     bench.gateway.stop().await;
 }
+
+#[tokio::test]
+async fn what_waits_is_not_the_first_of_a_new_conversation() {
+    let bench = Bench::start("").await;
+    let (operator, other) = (bench.operator().await, bench.operator().await);
+    bench.model.script(vec![Step::Hang]);
+    operator.send("k1", "one").await;
+    bench.model.wait_for_requests(1).await;
+    operator.send("k2", "two").await;
+    operator.send("k3", "three").await;
+    // Whichever comes first: what was said before is not said after it.
+    let abort = other.call("chat.abort", json!({"sessionKey": MAIN, "runId": "k1"}));
+    tokio::join!(operator.send("new", "/new"), abort);
+    operator.wait_for("k1").await;
+    for run in ["k2", "k3"] {
+        // One that never began is not known.
+        let params = json!({"runId": run, "timeoutMs": 20_000});
+        let ended = operator.connection.call("agent.wait", params, PATIENCE).await;
+        assert!(ended.is_ok() || format!("{ended:?}").contains("unknown run"), "{ended:?}");
+    }
+    assert_eq!(operator.history().await, Vec::<Value>::new());
+    operator.agent("k4", "four").await.expect("an answer");
+    assert_eq!(operator.history().await.len(), 2);
+    bench.gateway.stop().await;
+}

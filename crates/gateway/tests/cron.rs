@@ -293,7 +293,11 @@ async fn a_run_that_is_cut_is_taken_up_and_reported_once() {
     bench.pass(&operator, HOUR).await;
     finished(&mut operator, &id).await;
     let sent = bench.telegram.wait_for_sent(2, PATIENCE).await.unwrap();
-    assert_eq!((sent.len(), runs(&operator, &id).await.len()), (2, 2));
+    let entries = runs(&operator, &id).await;
+    assert_eq!((sent.len(), entries.len()), (2, 2));
+    let cut: Vec<_> =
+        entries.iter().map(|entry| entry["diagnostics"]["entries"][0]["source"].clone()).collect();
+    assert_eq!(cut, [Value::Null, json!("agent-run")], "the one that was cut says so");
     assert_eq!(state(&operator, &id).await["runningAtMs"], Value::Null);
     gateway.stop().await;
 }
@@ -553,5 +557,21 @@ async fn nobody_sets_jobs_without_being_an_administrator() {
         assert_eq!(error.code.as_str(), "FORBIDDEN", "{method}");
     }
     writer.call("cron.list", json!({}), PATIENCE).await.unwrap();
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_is_told_what_no_job_has() {
+    let (bench, gateway, operator) = Bench::started().await;
+    let mut job = hourly("tea");
+    job["repeat"] = json!(3);
+    for (job, says) in [(job, "at /repeat: a job has no such property"), (hourly("tea"), "\"name\":\"tea\"")]
+    {
+        let asked = format!("TOOL:cron {}", json!({"action": "add", "job": job}));
+        let answer = operator.agent(&model::new_id(), &asked).await.expect("an answer");
+        assert!(flow::reply(&answer).contains(says), "{says}: {answer}");
+    }
+    assert_eq!(names(&operator, json!({})).await, ["tea"]);
+    drop(bench);
     gateway.stop().await;
 }

@@ -47,10 +47,9 @@ async fn had(operator: &Operator) -> [Vec<String>; 2] {
 
 const LAMP: &str = r#""lamp.on""#;
 
-/// A gateway with these further properties of `gateway.nodes`, and of the whole.
-async fn bench(more: &str, whole: &str) -> Bench {
+/// A configuration with these further properties of `gateway.nodes`, and of the whole.
+fn config(model: &testkit::fake_model::FakeModel, more: &str, whole: &str) -> String {
     let token = testkit::gateway::TOKEN;
-    let model = testkit::fake_model::FakeModel::start().await;
     let config = testkit::gateway::config_with_model(&model.url(), whole);
     let plain = format!(r#"gateway: {{ mode: "local", auth: {{ mode: "token", token: "{token}" }} }}"#);
     let ours = format!(
@@ -58,7 +57,13 @@ async fn bench(more: &str, whole: &str) -> Bench {
            nodes: {{ {more} commands: {{ allow: [{LAMP}] }} }} }}"#
     );
     assert!(config.contains(&plain), "{config}");
-    let config = config.replace(&plain, &ours);
+    config.replace(&plain, &ours)
+}
+
+/// A gateway with such a configuration.
+async fn bench(more: &str, whole: &str) -> Bench {
+    let model = testkit::fake_model::FakeModel::start().await;
+    let config = config(&model, more, whole);
     let options = testkit::gateway::TestOptions { config, ..testkit::gateway::TestOptions::default() };
     Bench { gateway: testkit::gateway::TestGateway::with(options).await, model }
 }
@@ -178,6 +183,52 @@ async fn an_owner_who_wants_none_has_none() {
         assert_eq!(refused["error"]["code"], "not_found", "{more}{whole}");
         bench.gateway.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_published_is_there_again_when_it_is_wanted_again() {
+    let bench = bench("", "").await;
+    let mut operator = bench.operator().await;
+    let mut node = node(&bench, &mut operator, 1, &["lamp.on"]).await;
+    node.call("node.pluginTools.update", json!({"tools": lent()})).await;
+    assert_eq!(had(&operator).await[1], ["lamp_on"]);
+    for (wanted, expected) in [(false, vec![]), (true, vec!["lamp_on".to_owned()])] {
+        let base = operator.call("config.get", json!({})).await["hash"].clone();
+        let patch = json!({"gateway": {"nodes": {"pluginTools": {"enabled": wanted}}}}).to_string();
+        operator.call("config.patch", json!({"raw": patch, "baseHash": base})).await;
+        assert_eq!(had(&operator).await, [vec![], expected], "enabled: {wanted}");
+    }
+    let (answer, _) = tokio::join!(operator.call("tools.invoke", json!({"name": "lamp_on"})), async {
+        let asked = node.invoked().await;
+        node.result(&asked, &json!({"on": true})).await
+    });
+    assert_eq!(answer["ok"], true, "{answer}");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_cut_goes_on_with_the_tools_that_it_used() {
+    let (dir, model) = (tempfile::tempdir().unwrap(), testkit::fake_model::FakeModel::start().await);
+    let config = config(&model, "", "");
+    let bench = Bench { gateway: flow::gateway_at(dir.path(), config.clone()).await, model };
+    let mut operator = bench.operator().await;
+    let mut first = node(&bench, &mut operator, 1, &["lamp.on"]).await;
+    first.call("node.pluginTools.update", json!({"tools": lent()})).await;
+    operator.send("k", "TOOL:lamp_on {}").await;
+    first.invoked().await;
+    bench.gateway.stop().await;
+
+    let bench = Bench { gateway: flow::gateway_at(dir.path(), config).await, ..bench };
+    let operator = bench.operator().await;
+    let mut again = Raw::connected(bench.gateway.port(), &Ask::node(Device::new(1), &["lamp.on"])).await;
+    again.call("node.pluginTools.update", json!({"tools": lent()})).await;
+    assert_eq!(operator.wait_for("k").await["status"], "ok");
+    let requests = bench.model.requests();
+    let has = |request: &Value| {
+        request["tools"].as_array().unwrap().iter().any(|tool| tool["function"]["name"] == "lamp_on")
+    };
+    assert!(requests.len() >= 2 && requests.iter().all(has), "in each request of the run");
+    bench.gateway.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

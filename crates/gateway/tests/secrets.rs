@@ -151,6 +151,35 @@ async fn a_change_whose_secrets_cannot_be_had_is_not_made() {
 }
 
 #[tokio::test]
+async fn a_change_of_agents_while_a_secret_cannot_be_had_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::start("").await;
+    let operator = bench.operator().await;
+    operator.call("agents.create", json!({"name": "ops"})).await;
+    let path = bench.gateway.state_dir().join("openclaw.json");
+    // Written by hand meanwhile: a provider whose program fails.
+    let reference = "apiKey: { source: 'exec', provider: 'vault', id: 'k' }";
+    let provider = format!(
+        "{} models: {{ providers: {{ other: {{ baseUrl: 'http://127.0.0.1:9/v1', {reference} }},",
+        vault(dir.path())
+    );
+    let broken = file(&bench.gateway).replacen("models: { providers: {", &provider, 1);
+    assert!(broken.contains("vault"), "{broken}");
+    std::fs::write(&path, &broken).unwrap();
+    for (method, params) in [
+        ("agents.create", json!({"name": "night"})),
+        ("agents.update", json!({"agentId": "ops", "name": "Ops"})),
+        ("agents.delete", json!({"agentId": "ops"})),
+    ] {
+        let error = operator.refused(method, params).await;
+        assert!(error.message.contains("models.providers.other.apiKey"), "{method}: {}", error.message);
+        assert_eq!(file(&bench.gateway), broken, "{method}");
+    }
+    assert!(bench.gateway.state_dir().join("workspace-ops").exists());
+    assert!(!bench.gateway.state_dir().join("workspace-night").exists());
+}
+
+#[tokio::test]
 async fn a_saved_file_whose_secrets_cannot_be_had_does_not_count() {
     let bench = Bench::start("").await;
     let mut operator = bench.operator().await;

@@ -417,6 +417,10 @@ async fn the_last_messages_are_kept_on_demand_without_asking_the_model() {
     let fresh = async || {
         let status = operator.call("status", json!({})).await;
         let listed = operator.session().await["totalTokensFresh"].clone();
+        let recent = &status["sessions"]["recent"][0];
+        for reckoned in ["remainingTokens", "percentUsed"] {
+            assert_eq!(recent.get(reckoned).is_some(), listed == true, "{reckoned}: {recent}");
+        }
         assert_eq!(listed, status["sessions"]["recent"][0]["totalTokensFresh"]);
         listed
     };

@@ -12,15 +12,15 @@ use crate::{
 use model::{Message, NoteMessage};
 use rusqlite::{Connection, Row, params};
 
-const SELECT: &str =
+pub(crate) const SELECT: &str =
     "SELECT r.run_id, r.session_key, t.session_id, r.route_channel, r.route_account, r.route_to,
       r.route_reply_to, r.status, r.started_at_ms, r.ended_at_ms, r.resumes, r.reply, r.error, r.used_input,
       r.used_output, r.used_cache_read, r.used_cache_write, r.used_cost, r.transcript, r.directives, s.model_choice
     FROM runs r JOIN transcripts t USING (transcript) LEFT JOIN sessions s ON s.key = r.session_key";
 
 /// A run and the number of its transcript.
-struct Found {
-    run: Run,
+pub(crate) struct Found {
+    pub(crate) run: Run,
     transcript: i64,
 }
 
@@ -285,7 +285,7 @@ fn running(c: &Connection, id: &str) -> Sql<Found> {
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
+pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
     let run = Run {
         run_id: row.get(0)?,
         session_key: read_key(row, 1)?,

@@ -38,7 +38,7 @@ pub(crate) async fn run(args: UpdateArgs, ctx: &Context) -> Result<(), Failure> 
     ctx.out.show(&payload, || {
         let known = &payload["updateAvailable"];
         if known.is_null() {
-            return "the gateway knows of no newer version".into();
+            return "the gateway does not look for newer versions, and installs none".into();
         }
         printable(&format!(
             "{} runs, {} is there",

@@ -256,6 +256,14 @@ fn fill_run(entry: &mut Value, open: &OpenCronRun, run: Option<&Run>) {
         "input_tokens": run.usage.input, "output_tokens": run.usage.output, "total_tokens": run.usage.total(),
         "cache_read_tokens": run.usage.cache_read, "cache_write_tokens": run.usage.cache_write,
     });
+    if run.resumes > 0 {
+        let cut = format!(
+            "the gateway ended {} while this ran; it was taken up again, and calls that were under way were not repeated",
+            if run.resumes == 1 { "once".to_owned() } else { format!("{} times", run.resumes) }
+        );
+        let one = json!({"ts": entry["ts"], "source": "agent-run", "severity": "warn", "message": cut});
+        entry["diagnostics"] = json!({"summary": cut, "entries": [one]});
+    }
     if let Some(reply) = &run.reply {
         entry["summary"] = json!(reply.chars().take(MAX_SUMMARY).collect::<String>());
     }

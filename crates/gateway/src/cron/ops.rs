@@ -3,6 +3,7 @@
 use super::begin::{self, Why};
 use super::{MAX_JOBS, agent_of, input, wire};
 use crate::shared::Shared;
+use model::SessionKey;
 use model::cron::{Job, Payload};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -129,6 +130,28 @@ pub(crate) async fn remove(shared: &Shared, by: By<'_>, id: &str) -> Result<bool
     let Some(row) = shared.store.remove_cron_job(id).await? else { return Ok(false) };
     wire::event(shared, "removed", &row.job, json!({}));
     Ok(true)
+}
+
+/// Removes the jobs of an agent that is gone, and gives how many there were; its heartbeat goes with the configuration.
+pub(crate) async fn remove_of(shared: &Shared, agent: &str) -> Result<usize, StoreError> {
+    let mut removed = 0;
+    for row in shared.store.cron_jobs().await? {
+        let is_own = row.job.agent_id.as_deref() == Some(agent) || keyed(&row.job) == Some(agent.to_owned());
+        if !is_own || matches!(row.job.payload, Payload::Heartbeat {}) {
+            continue;
+        }
+        if let Some(row) = shared.store.remove_cron_job(&row.job.id).await? {
+            wire::event(shared, "removed", &row.job, json!({}));
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// The agent of the session that a job was made in, where it names no other.
+fn keyed(job: &Job) -> Option<String> {
+    let key = job.session_key.as_deref().filter(|_| job.agent_id.is_none())?;
+    Some(SessionKey::parse(key).ok()?.agent_id().to_owned())
 }
 
 /// Whether a run was begun, or why not.

@@ -19,6 +19,7 @@ pub(crate) async fn call(
     match call {
         CronCall::List => list(shared, session).await,
         CronCall::Add(job) => {
+            known(&job)?;
             let declared = ops::add(shared, by, &asked_in(job, session)).await?;
             Ok(wire::job(&declared.job))
         }
@@ -31,6 +32,22 @@ pub(crate) async fn call(
             Asked::Begun(run_id) => json!({"runId": run_id}),
             Asked::Not(reason) => json!({"ran": false, "reason": reason}),
         }),
+    }
+}
+
+/// What no job has would be lost in silence: it is named, as to every other client.
+fn known(job: &Map<String, Value>) -> Result<(), Refusal> {
+    let Some(shape) = protocol::methods::find("cron.add").map(|method| method.params) else { return Ok(()) };
+    let names: Vec<&str> = shape.fields.iter().map(|field| field.name).collect();
+    match job.keys().find(|name| !names.contains(&name.as_str())) {
+        Some(name) => {
+            let name: String = name.chars().take(80).collect();
+            Err(Refusal::Wrong(format!(
+                "at /{name}: a job has no such property; it has {}",
+                names.join(", ")
+            )))
+        }
+        None => Ok(()),
     }
 }
 

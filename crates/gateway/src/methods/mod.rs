@@ -1,7 +1,7 @@
 //! The methods: one folder for each area, one file for each method or pair of them. The table in `protocol::methods` has
 //! the same areas and says who may call what and with which parameters; here stands which function answers.
 
-mod agents;
+pub(crate) mod agents;
 mod approvals;
 mod audit;
 mod channels;
@@ -17,6 +17,7 @@ mod request;
 pub(crate) mod sessions;
 mod submit;
 mod system;
+mod tasks;
 mod terminal;
 mod tools;
 mod turn;
@@ -117,6 +118,7 @@ const AREAS: &[&[(&str, Handler)]] = &[
     nodes::HANDLERS,
     sessions::HANDLERS,
     system::HANDLERS,
+    tasks::HANDLERS,
     terminal::HANDLERS,
     tools::HANDLERS,
     usage::HANDLERS,

@@ -116,6 +116,7 @@ async fn answer_command(
             client: None,
         }),
         may_reset: true,
+        after: Some(row.id.saturating_sub(1)),
     };
     let text = match chat_commands::run(shared, &speaker, command).await {
         Ok(text) => text,

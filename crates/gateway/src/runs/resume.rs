@@ -4,10 +4,11 @@ use super::Work;
 use super::finish;
 use super::turn::{Begin, failed};
 use crate::approvals::question::Body;
+use crate::current::Current;
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
 use agent::resume::plan_resume;
-use model::SessionKey;
+use model::{Block, Message, SessionKey};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{ApprovalStatus, Run, RunStatus, StoreError};
@@ -45,6 +46,40 @@ async fn wait_for_nodes(shared: &Shared) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// What the run called before and is not there yet may be lent by a node that has not published it again.
+async fn wait_for_tools(
+    shared: &Shared,
+    current: &Current,
+    key: &SessionKey,
+    messages: &[Message],
+) -> Result<(), StoreError> {
+    let is_there = |name: &str| {
+        let tools = shared.tools_for(current, key.agent_id());
+        tools.iter().any(|tool| tool.spec().name == name)
+    };
+    let mut called: Vec<&str> = messages.iter().flat_map(calls).collect();
+    called.retain(|name| !is_there(name));
+    if called.is_empty() || shared.store.nodes().await?.is_empty() {
+        return Ok(());
+    }
+    while shared.started.elapsed() < NODE_GRACE && !called.iter().all(|name| is_there(name)) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// The names of the tools that a message calls.
+fn calls(message: &Message) -> impl Iterator<Item = &str> {
+    let blocks = match message {
+        Message::Assistant(said) => said.content.as_slice(),
+        _ => &[],
+    };
+    blocks.iter().filter_map(|block| match block {
+        Block::ToolCall { name, .. } => Some(name.as_str()),
+        _ => None,
+    })
+}
+
 /// Begins a cut run again: the cut is marked in its transcript, calls that may have had effects are not repeated.
 pub(super) async fn begin(
     shared: &Arc<Shared>,
@@ -71,6 +106,7 @@ pub(super) async fn begin(
         return Ok(None);
     }
     let messages: Vec<_> = entries.iter().map(|e| e.message.clone()).collect();
+    wait_for_tools(shared, &current, key, &messages).await?;
     let tools = shared.tools_for(&current, key.agent_id());
     let asked = shared.store.approvals_of_run(&run.run_id).await?;
     // What clients ask may name any call.

@@ -292,6 +292,22 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         differs: NotHere,
+        why: "A task is a run of an agent in its own session: it has no other session and no owner beside that, and no title but a job's. Whether an answer was delivered is said where it went nowhere.",
+        places: &[(
+            &["tasks.list.tasks[0]"],
+            &[
+                "childSessionKey",
+                "deliveryStatus",
+                "execution",
+                "hasTranscript",
+                "ownerKey",
+                "runtime",
+                "title",
+            ],
+        )],
+    },
+    Difference {
+        differs: NotHere,
         why: "How full the context is, is told by its tokens alone.",
         places: &[
             (

@@ -32,7 +32,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
 ];
 
 /// Why a change of the configuration is refused.
-const CONFIG_REFUSED: &[&str] = &["CONFIG_CONFLICT", "CONFIG_INCLUDED"];
+const CONFIG_REFUSED: &[&str] = &["CONFIG_CONFLICT", "CONFIG_INCLUDED", "CONFIG_SECRETS"];
 
 const CREATE: Shape = Shape {
     fields: &[

@@ -15,6 +15,7 @@ mod models;
 mod nodes;
 mod sessions;
 mod system;
+mod tasks;
 mod terminal;
 mod tools;
 mod usage;
@@ -143,6 +144,7 @@ const AREAS: &[(&str, &[MethodSpec])] = &[
     ("Agents", agents::METHODS),
     ("Approvals of commands", approvals::METHODS),
     ("What was done", audit::METHODS),
+    ("Tasks", tasks::METHODS),
     ("Channels", channels::METHODS),
     ("Chat", chat::METHODS),
     ("Configuration", config::METHODS),

@@ -1,8 +1,9 @@
-//! `agents.delete`: the agent leaves the configuration, with what names it there; its sessions are deleted as by
+//! `agents.delete`: the agent leaves the configuration, with what names it there; its jobs go, and its sessions are deleted as by
 //! `sessions.delete`; its folders go to the trash, or with `deleteFiles: false` stay where they are.
 
 use super::edit::workspace;
 use super::trash::{self, Kept};
+use crate::cron::ops;
 use crate::methods::config::change::{gate, plan};
 use crate::methods::sessions::delete::remove;
 use crate::methods::{Answer, Call, store_error};
@@ -52,12 +53,12 @@ pub(super) async fn handle(mut call: Call) -> Answer {
             (place, config::agent_bindings(&edited.before, &id))
         }
         // A deletion that was cut short is brought to its end.
-        None if has_sessions(&shared, &id).await? => {
-            (shared.paths.state_dir.join(format!("workspace-{id}")), 0)
-        }
+        None if has_left(&shared, &id).await? => (shared.paths.state_dir.join(format!("workspace-{id}")), 0),
         None => return Err(not_found()),
     };
     let with_files = p.delete_files.unwrap_or(true);
+    // Before its sessions: what a job begins would be one more of them.
+    let jobs = ops::remove_of(&shared, &id).await.map_err(store_error)?;
     let purge = purge(&shared, &id, with_files);
     let purged = tokio::time::timeout(PURGE_WITHIN, purge).await.unwrap_or(Ok(false))?;
     let mut answer = json!({"ok": true, "agentId": id, "removedBindings": removed_bindings});
@@ -67,13 +68,15 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     if with_files {
         remove_files(&shared, &id, place, &mut answer).await;
     }
-    tracing::info!(agent = %id, by = %call.conn.id(), purged, with_files, "the agent is deleted");
+    tracing::info!(agent = %id, by = %call.conn.id(), purged, with_files, jobs, "the agent is deleted");
     Ok(answer.into())
 }
 
-async fn has_sessions(shared: &Shared, id: &str) -> Result<bool, ErrorShape> {
+/// Whether something of an agent that is in no configuration is still there.
+async fn has_left(shared: &Shared, id: &str) -> Result<bool, ErrorShape> {
     let all = shared.store.sessions(of_agent(id, 1, 0)).await.map_err(store_error)?;
-    Ok(!all.is_empty())
+    let jobs = shared.store.cron_jobs().await.map_err(store_error)?;
+    Ok(!all.is_empty() || jobs.iter().any(|row| row.job.agent_id.as_deref() == Some(id)))
 }
 
 fn of_agent(id: &str, limit: usize, offset: usize) -> SessionFilter {

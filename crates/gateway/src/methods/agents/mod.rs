@@ -6,7 +6,7 @@ mod files;
 mod identity_get;
 mod list;
 mod run;
-mod trash;
+pub(crate) mod trash;
 mod wait;
 
 use super::{Handler, handlers};

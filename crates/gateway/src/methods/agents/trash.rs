@@ -1,5 +1,5 @@
-//! Folders that nobody needs any more go to the trash in the state directory, from which they can be taken back by hand.
-//! Nothing is ever destroyed.
+//! Folders that nobody needs any more go to the trash in the state directory, from which they can be taken back by hand for
+//! a while.
 
 use std::fs;
 use std::io;
@@ -57,6 +57,43 @@ pub(super) fn discard(path: &Path, into: &Path, kept: &[Kept], around: &[Kept]) 
     }
 }
 
+/// What lies in the trash may be taken back for so long, ms.
+const KEEP_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// And as long as it is among so many of the latest: an agent that is made and deleted by a program must not fill the disk.
+const KEEP: usize = 50;
+
+/// Destroys what lies there too long. Whatever has not a name as this gateway gives it is left alone.
+///
+/// # Errors
+/// Something cannot be read or destroyed.
+pub(crate) fn empty(trash: &Path, now_ms: i64) -> io::Result<usize> {
+    let entries = match fs::read_dir(trash) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut ours: Vec<(i64, PathBuf)> = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let discarded = name.split_once('-').and_then(|(ms, _)| ms.parse::<i64>().ok());
+        ours.extend(discarded.map(|ms| (ms, path)));
+    }
+    ours.sort_by(|a, b| b.cmp(a));
+    let over =
+        ours.iter().enumerate().filter(|(n, (ms, _))| *n >= KEEP || now_ms.saturating_sub(*ms) > KEEP_MS);
+    let mut destroyed = 0;
+    for (_, (_, path)) in over {
+        // A link is destroyed, and not what it leads to.
+        match path.symlink_metadata()?.is_dir() {
+            true => fs::remove_dir_all(path)?,
+            false => fs::remove_file(path)?,
+        }
+        destroyed += 1;
+    }
+    Ok(destroyed)
+}
+
 /// A path that cannot be resolved stands for itself.
 fn real_path(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
@@ -94,6 +131,29 @@ mod tests {
         assert_eq!(discard(&work, &trash, &[], &kept(dir.path().to_owned())), Ok(Discarded::Trash));
         assert_eq!(fs::read_to_string(trash.join("inner/note")).unwrap(), "mine");
         assert_eq!(discard(&work, &trash, &[], &[]), Ok(Discarded::Missing));
+    }
+
+    #[test]
+    fn what_was_discarded_can_be_taken_back_for_a_while() {
+        let dir = tempfile::tempdir().unwrap();
+        let trash = dir.path().join("trash");
+        assert_eq!(empty(&trash, KEEP_MS).unwrap(), 0, "there is none");
+        for ms in 0..60_i64 {
+            fs::create_dir_all(trash.join(format!("{ms}-ops-workspace/inner"))).unwrap();
+        }
+        fs::create_dir_all(trash.join("somebody's")).unwrap();
+        fs::write(trash.join("100-note"), "a file").unwrap();
+        let left = || {
+            let mut left: Vec<_> = fs::read_dir(&trash).unwrap().map(|e| e.unwrap().file_name()).collect();
+            left.sort();
+            left
+        };
+        assert_eq!(empty(&trash, 100).unwrap(), 11, "of 61 the latest 50 stay");
+        assert_eq!((left().len(), trash.join("11-ops-workspace").exists()), (51, true));
+        assert_eq!(empty(&trash, KEEP_MS + 59).unwrap(), 48);
+        assert_eq!(left(), ["100-note", "59-ops-workspace", "somebody's"]);
+        assert_eq!(empty(&trash, KEEP_MS + 101).unwrap(), 2);
+        assert_eq!(left(), ["somebody's"]);
     }
 
     #[cfg(unix)]

@@ -100,6 +100,7 @@ async fn command(call: &Call, key: SessionKey, p: Params) -> Answer {
     let speaker = Speaker {
         decides: principal.may(Scope::Approvals).then_some(Decider { resolver, client: Some(&call.conn) }),
         may_reset: principal.may(Scope::Admin),
+        after: None,
         key: key.clone(),
     };
     let shared = &call.shared;

@@ -128,6 +128,10 @@ fn brief(call: &Call, session: &store::Session) -> Value {
     let info = shared.models().info_for_run(session.key.agent_id(), session.model_choice.as_deref());
     if let Some(window) = info.map(|info| info.context_window) {
         out["contextTokens"] = json!(window);
+        // After a compaction nobody knows until the next turn has counted.
+        if !session.context_is_fresh {
+            return out;
+        }
         out["remainingTokens"] = json!(window.saturating_sub(used));
         out["percentUsed"] = json!((used.saturating_mul(100) / window.max(1)).min(100));
     }
