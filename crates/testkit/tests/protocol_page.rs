@@ -34,6 +34,31 @@ const TAIL: &str = "\
 `/healthz` `/health`, `/readyz` `/ready`, `/startupz` `/startup`, and a status page at `/`. `/v1/*`, `/tools/invoke` and `/hooks/*` are not there yet.
 ";
 
+/// What is missing, and why.
+const WHY_NOT: &[(&[&str], &str)] = &[
+    (
+        &["artifacts.list", "artifacts.get", "artifacts.download"],
+        "no file that a run made is kept beside the transcript, so that there is none to give",
+    ),
+    (
+        &["tasks.retry", "tasks.dismiss"],
+        "a run that has ended stays as it ended; the message is sent again under a new key",
+    ),
+    (&["node.skills.update"], "agents have no skills that a node could add to"),
+    (
+        &["node.runnerInventory.update"],
+        "nodes run commands and no agents, so that no runner is chosen among them",
+    ),
+    (
+        &["voicewake.routing.get", "voicewake.routing.set"],
+        "whatever word is heard, the session of the device hears it",
+    ),
+    (
+        &["node.invoke.input"],
+        "an event to nodes whose command takes what is typed meanwhile; no published method brings anything to type, and none is declared here that takes it",
+    ),
+];
+
 #[test]
 fn the_protocol_page_is_what_the_program_does() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/protocol.md");
@@ -158,6 +183,13 @@ fn missing() -> String {
         names.sort();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         text += &format!("| {scope} | {} |\n", code(&names));
+    }
+    text += "\nWhy, of those that clients of phones and computers ask for:\n";
+    for (names, why) in WHY_NOT {
+        for name in *names {
+            assert!(methods::find(name).is_none(), "{name} is here: no reason is needed");
+        }
+        text += &format!("- {}: {why}\n", code(names));
     }
     text
 }

@@ -208,8 +208,7 @@ async fn an_answer_goes_where_it_is_told_to() {
     elsewhere["originatingTo"] = json!("777");
     operator.call("chat.send", elsewhere).await;
     fake.wait_for_sent(3, PATIENCE).await.expect("the answer is delivered");
-    let last =
-        fake.requests().into_iter().filter(|(method, _)| method == "sendmessage").next_back().unwrap().1;
+    let last = fake.requests().into_iter().rfind(|(method, _)| method == "sendmessage").unwrap().1;
     assert_eq!(last["chat_id"], 777, "{last}");
     bench.gateway.stop().await;
 }

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A longer frame is kept as its size.
 const MAX_FRAME: usize = 16 * 1024;
+/// 32 bytes in base64url.
+const DEVICE_TOKEN: usize = 43;
 /// Properties that say what a server can and has, and nothing about a case.
 const CUT: [&str; 6] = ["features", "snapshot", "policy", "presence", "health", "agents"];
 
@@ -79,6 +81,10 @@ fn cut(value: &mut Value) {
             for (name, value) in map.iter_mut() {
                 match name.as_str() {
                     "deviceToken" if value.is_string() => *value = "<device-token>".into(),
+                    // A device may show its token in the field of the shared one, and a rotation gives one there.
+                    "token" if value.as_str().is_some_and(|text| text.len() == DEVICE_TOKEN) => {
+                        *value = "<device-token>".into();
+                    }
                     name if CUT.contains(&name) && !value.is_string() => *value = "…".into(),
                     _ => cut(value),
                 }
@@ -98,10 +104,12 @@ mod tests {
         let connection = recorder.of("area/case", "a");
         connection.frame("c>s", r#"{"params":{"auth":{"token":"very-secret"}}}"#);
         connection.frame("s>c", r#"{"payload":{"auth":{"deviceToken":"also-secret"}}}"#);
+        let rotated = format!("{}-secret", "x".repeat(36));
+        connection.frame("s>c", &format!(r#"{{"payload":{{"token":"{rotated}"}}}}"#));
         connection.frame("c>s", "not JSON, but very-secret");
         let text = recorder.text();
         assert!(!text.contains("-secret"), "{text}");
-        assert_eq!(text.lines().count(), 3);
+        assert_eq!(text.lines().count(), 4);
         assert!(text.starts_with(r#"{"case":"area/case","conn":"a","dir":"c>s","frame":"#), "{text}");
     }
 }
