@@ -5,7 +5,7 @@ use crate::invoke::event_params;
 use crate::notice::{Notice, Notices};
 use crate::session::Session;
 use client::{BoxFuture, CallError, Caller, ConnectError, Connection, Hooks, Waiting};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +15,10 @@ use tokio::sync::Notify;
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A report that was refused (the commands are not approved yet, say) is sent again after this.
 const REPORT_AGAIN: Duration = Duration::from_secs(5);
+/// The method by which a node asks for what waited for it.
+const DRAIN: &str = "node.pending.drain";
+/// There is one request of each kind; a gateway that always has more is not asked for ever.
+const MAX_DRAINS: usize = 8;
 /// What a gateway says while the commands wait for an operator.
 const AWAITING: &str = "awaiting operator approval";
 
@@ -54,8 +58,32 @@ impl<'a> NodeHooks<'a> {
         news
     }
 
-    async fn report(&self, caller: &Caller, decided: &Notify) -> Infallible {
+    /// Takes what waited for this node: a wish for its status is met by the report that follows, and where it is, a computer
+    /// cannot tell.
+    async fn drain(&self, caller: &Caller) {
+        for _ in 0..MAX_DRAINS {
+            let answer = match caller.call(DRAIN, json!({"maxItems": 10}), REPORT_TIMEOUT).await {
+                Ok(answer) => answer,
+                Err(error) => return tracing::debug!(%error, "what waits for this node was not given"),
+            };
+            for kind in
+                answer["items"].as_array().into_iter().flatten().filter_map(|item| item["type"].as_str())
+            {
+                if kind != "status.request" {
+                    tracing::info!(kind, "a request waited that this node has no answer to");
+                }
+            }
+            if answer["hasMore"] != true {
+                return;
+            }
+        }
+    }
+
+    async fn report(&self, caller: &Caller, decided: &Notify, drains: bool) -> Infallible {
         loop {
+            if drains {
+                self.drain(caller).await;
+            }
             let stats = exec::host::stats(&self.host.state_dir).await;
             let stats = serde_json::to_value(stats).unwrap_or_default();
             let params = event_params("node.host.stats", &stats);
@@ -84,7 +112,8 @@ impl Hooks for NodeHooks<'_> {
             let gateway_version = server.and_then(|s| s.get("version")).and_then(Value::as_str);
             self.notices.notice(&Notice::Connected { url: &self.url, gateway_version });
             let methods = connection.hello().pointer("/features/methods").and_then(Value::as_array);
-            let takes_progress = methods.is_some_and(|m| m.iter().any(|m| m == "node.invoke.progress"));
+            let has = |name: &str| methods.is_some_and(|m| m.iter().any(|m| m == name));
+            let (takes_progress, drains) = (has("node.invoke.progress"), has(DRAIN));
             let events = connection.take_events();
             let caller = connection.caller();
             let decided = Notify::new();
@@ -92,7 +121,7 @@ impl Hooks for NodeHooks<'_> {
             let session = Session::new(host, caller.clone(), self.notices, &decided, takes_progress);
             tokio::select! {
                 () = session.serve(events) => {}
-                never = self.report(&caller, &decided) => match never {},
+                never = self.report(&caller, &decided, drains) => match never {},
             }
         })
     }

@@ -55,6 +55,33 @@ async fn it_introduces_itself_as_a_node_and_reports_the_hosts_state() {
 }
 
 #[tokio::test]
+async fn what_waited_is_taken_before_the_report_that_answers_it() {
+    let bench = Bench::new().await;
+    bench
+        .during(async {
+            let has = |hello: &mut Value| {
+                hello["features"]["methods"].as_array_mut().unwrap().push("node.pending.drain".into());
+            };
+            let (mut peer, _) = bench.gateway.welcome_with(has).await;
+            for has_more in [true, false] {
+                let (id, asked) = peer.expect("node.pending.drain").await;
+                assert_eq!(asked, json!({"maxItems": 10}));
+                let items =
+                    json!([{"id": "s1", "type": "status.request"}, {"id": "l1", "type": "location.request"}]);
+                peer.answer(
+                    &id,
+                    json!({"nodeId": bench.node_id(), "revision": 1, "items": items, "hasMore": has_more}),
+                )
+                .await;
+            }
+            let (id, report) = peer.expect("node.event").await;
+            peer.answer(&id, json!({"ok": true})).await;
+            assert_eq!(report["event"], "node.host.stats");
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn reports_go_on_and_a_wait_for_approval_is_told_once() {
     let bench = Bench::new().await;
     let mut options = bench.options();
