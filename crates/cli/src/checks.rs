@@ -19,7 +19,9 @@ mod permissions;
 mod run;
 mod scene;
 mod secrets;
+mod service;
 mod sshd;
+mod tailscale;
 
 pub(crate) use finding::{Finding, Kind, Severity};
 pub(crate) use run::{Outcome, Ran, run};
@@ -112,6 +114,8 @@ pub(crate) const CHECKS: &[Check] = &[
     listening::CHECK,
     clock::CHECK,
     sshd::CHECK,
+    tailscale::CHECK,
+    service::CHECK,
     disk::CHECK,
     leftovers::CHECK,
 ];

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "services/checked.rs"]
+mod checked;
 #[path = "services/ending.rs"]
 mod ending;
 #[path = "support/live.rs"]

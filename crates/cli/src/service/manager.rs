@@ -171,6 +171,27 @@ impl Manager {
         }
     }
 
+    /// Writes the definition and has it taken up; what runs goes on as it is until it is started again.
+    ///
+    /// # Errors
+    /// As [`Manager::install`].
+    pub(crate) async fn rewrite(&self, service: &Service) -> Result<(), ManagerError> {
+        file::write(&self.file(&service.identity), self.format(), service)?;
+        self.reload(&service.identity).await
+    }
+
+    /// Has the manager read its definitions again.
+    ///
+    /// # Errors
+    /// It refuses.
+    pub(crate) async fn reload(&self, identity: &Identity) -> Result<(), ManagerError> {
+        match self {
+            Manager::Systemd(systemd) => systemd.reload(identity).await,
+            // launchd reads the file when the agent is loaded again.
+            Manager::Launchd(_) => Ok(()),
+        }
+    }
+
     /// Starts it, and waits until it says that it works.
     ///
     /// # Errors

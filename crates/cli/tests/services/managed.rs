@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Instant;
 
-const GATEWAY: &str = "openclaw-gateway.service";
+pub(crate) const GATEWAY: &str = "openclaw-gateway.service";
 
 /// A home with a gateway's configuration, and a systemd for its user.
-struct Host {
-    home: Home,
-    systemd: Systemd,
+pub(crate) struct Host {
+    pub(crate) home: Home,
+    pub(crate) systemd: Systemd,
     port: String,
 }
 
 impl Host {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let port = free_port();
         let home = Home::with_config(&format!(
             r#"{{ gateway: {{ port: {port}, auth: {{ mode: "token", token: "{TOKEN}" }} }} }}"#
@@ -26,27 +26,27 @@ impl Host {
         Self { home, systemd, port }
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         self.systemd.run(&self.home, args)
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let ran = self.run(&[args, &["--json"]].concat());
         assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
         ran.json()
     }
 
-    fn property(&self, unit: &str, name: &str) -> String {
+    pub(crate) fn property(&self, unit: &str, name: &str) -> String {
         self.systemd.property(&self.home, unit, name)
     }
 
-    fn unit(&self, name: &str) -> PathBuf {
+    pub(crate) fn unit(&self, name: &str) -> PathBuf {
         self.home.path().join(".config/systemd/user").join(name)
     }
 
     /// Asks systemd until it says so.
     #[allow(clippy::disallowed_methods)] // A deadline of the test, in real time.
-    fn until(&self, unit: &str, name: &str, good: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn until(&self, unit: &str, name: &str, good: impl Fn(&str) -> bool) -> String {
         let begun = Instant::now();
         loop {
             let value = self.property(unit, name);
