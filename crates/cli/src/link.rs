@@ -1,6 +1,7 @@
 //! A command's connection to a gateway: target and credentials from `remote`, no more scopes than the command needs,
 //! and one deadline for everything.
 
+pub(crate) mod decision;
 mod device;
 pub(crate) mod tunnel;
 
@@ -12,7 +13,7 @@ use client::Connection;
 use config::Loaded;
 use protocol::{Access, Scope};
 use remote::tunnel::Hold;
-use remote::{Target, TargetFlags};
+use remote::{Decision, Target, TargetFlags};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -183,13 +184,18 @@ pub(crate) fn config_for(ctx: &Context, args: &ConnectArgs) -> Result<Loaded, Fa
 /// # Errors
 /// The flags contradict themselves, a secret cannot be resolved, or the address is not allowed.
 pub(crate) fn target(ctx: &Context, args: &ConnectArgs, loaded: &Loaded) -> Result<Target, Failure> {
-    let flags = TargetFlags {
-        url: args.target.url.clone(),
-        token: args.target.token.clone(),
-        password: args.target.password.clone(),
-        port: args.target.port,
-    };
-    Ok(remote::resolve(&flags, loaded, &ctx.env, &ctx.paths)?)
+    Ok(decide(ctx, args, loaded).target?)
+}
+
+/// As [`target`], with all that was looked at on the way.
+pub(crate) fn decide(ctx: &Context, args: &ConnectArgs, loaded: &Loaded) -> Decision {
+    remote::decide(&flags(args), loaded, &ctx.env, &ctx.paths)
+}
+
+/// What the command line says about the target.
+pub(crate) fn flags(args: &ConnectArgs) -> TargetFlags {
+    let args = args.target.clone();
+    TargetFlags { url: args.url, token: args.token, password: args.password, port: args.port }
 }
 
 /// The host in a URL, without brackets.

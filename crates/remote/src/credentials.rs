@@ -1,10 +1,12 @@
 //! Which token and password go to which target. The order is fixed, and a configured secret that cannot be had is
 //! an error, never a reason to try the next.
 
-use config::{AuthMode, Env, GatewayConfig, Paths, SecretError, SecretInput, read_gateway_token};
+use config::{AuthMode, SecretInput, read_gateway_token};
 use model::SecretString;
 
-use crate::{TargetError, TargetFlags};
+use crate::TargetError;
+use crate::candidate::{Candidate, Kind, Standing};
+use crate::place::{Ask, Owner};
 
 /// What a client proves itself with; the server's mode decides which of them it looks at.
 #[derive(Debug, Clone, Default)]
@@ -14,75 +16,206 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.token.is_none() && self.password.is_none()
     }
-}
 
-/// What the flags give, if they give anything; then nothing else is looked at.
-pub(crate) fn from_flags(flags: &TargetFlags) -> Option<Credentials> {
-    let own = Credentials { token: flags.token.clone(), password: flags.password.clone() };
-    (!own.is_empty()).then_some(own)
-}
-
-/// `OPENCLAW_GATEWAY_TOKEN` and `OPENCLAW_GATEWAY_PASSWORD`.
-pub(crate) fn from_env(env: &Env) -> Credentials {
-    Credentials { token: env_token(env), password: env_password(env) }
-}
-
-/// For the gateway of this host: `gateway.auth`, the environment, the generated token, and `gateway.remote` only if
-/// none of these gave anything. A secret that the mode does not use is not looked up.
-pub(crate) fn local(gateway: &GatewayConfig, env: &Env, paths: &Paths) -> Result<Credentials, TargetError> {
-    let auth = &gateway.auth;
-    let (wants_token, wants_password) = match auth.mode {
-        Some(AuthMode::None) => return Ok(Credentials::default()),
-        Some(AuthMode::Token) => (true, false),
-        Some(AuthMode::Password | AuthMode::TrustedProxy) => (false, true),
-        None => (true, true),
-    };
-    let mut own = Credentials::default();
-    if wants_token {
-        own.token = configured(auth.token.as_ref(), env)?.or_else(|| env_token(env));
+    fn of(&mut self, kind: Kind) -> &mut Option<SecretString> {
+        if kind == Kind::Password { &mut self.password } else { &mut self.token }
     }
-    if wants_password {
-        own.password = configured(auth.password.as_ref(), env)?.or_else(|| env_password(env));
+}
+
+/// Where a credential may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    Flag,
+    Env,
+    /// `gateway.auth`: the secret of this host's gateway.
+    Auth,
+    /// `gateway.remote`: what a client sends; it never lets anyone in (S9).
+    Remote,
+    /// The token that this host's gateway made for itself.
+    Generated,
+}
+
+/// Slots that are asked together: the first that has a token and the first that has a password. A later round is asked
+/// only where the ones before gave neither.
+struct Round {
+    token: &'static [Slot],
+    password: &'static [Slot],
+    /// Why this round is never asked.
+    never: Option<&'static str>,
+}
+
+const fn round(token: &'static [Slot], password: &'static [Slot]) -> Round {
+    Round { token, password, never: None }
+}
+
+const FLAGS: Round = round(&[Slot::Flag], &[Slot::Flag]);
+
+/// The order for each kind of place. Local: flags, `gateway.auth`, environment, the generated token, `gateway.remote`.
+/// Remote: flags, then `gateway.remote`, environment, `gateway.auth`, and for passwords the environment first.
+fn rounds(owner: Owner) -> Vec<Round> {
+    match owner {
+        Owner::Flags => {
+            let never = Some("--url takes nothing but --token and --password");
+            let rest: &[Slot] = &[Slot::Env, Slot::Auth, Slot::Remote];
+            vec![FLAGS, Round { token: rest, password: rest, never }]
+        }
+        Owner::Environment => {
+            let never = Some("OPENCLAW_GATEWAY_URL takes nothing from the configuration");
+            let rest: &[Slot] = &[Slot::Auth, Slot::Remote];
+            vec![FLAGS, round(&[Slot::Env], &[Slot::Env]), Round { token: rest, password: rest, never }]
+        }
+        Owner::Remote => {
+            vec![FLAGS, round(&[Slot::Remote, Slot::Env, Slot::Auth], &[Slot::Env, Slot::Remote, Slot::Auth])]
+        }
+        Owner::Local => vec![
+            FLAGS,
+            round(&[Slot::Auth, Slot::Env], &[Slot::Auth, Slot::Env]),
+            round(&[Slot::Generated], &[]),
+            round(&[Slot::Remote], &[Slot::Remote]),
+        ],
     }
-    if own.is_empty() && wants_token {
-        own.token = read_gateway_token(paths)?;
+}
+
+/// Goes through the order for this kind of place.
+pub(crate) fn choose(ask: &Ask<'_>, owner: Owner) -> (Result<Credentials, TargetError>, Vec<Candidate>) {
+    let mut search =
+        Search { ask, owner, found: Credentials::default(), failed: None, candidates: Vec::new() };
+    for round in rounds(owner) {
+        search.go(&round);
     }
-    if own.is_empty() {
-        own.token = configured(gateway.remote.token.as_ref(), env)?;
-        own.password = configured(gateway.remote.password.as_ref(), env)?;
+    (search.failed.map_or(Ok(search.found), Err), search.candidates)
+}
+
+struct Search<'a> {
+    ask: &'a Ask<'a>,
+    owner: Owner,
+    found: Credentials,
+    failed: Option<TargetError>,
+    candidates: Vec<Candidate>,
+}
+
+impl Search<'_> {
+    fn go(&mut self, round: &Round) {
+        let closed = match round.never {
+            Some(never) => Some(never.to_owned()),
+            None if self.found.is_empty() => None,
+            None => Some(format!("{} comes before it", self.taken().join(" with "))),
+        };
+        for (kind, slots) in [(Kind::Token, round.token), (Kind::Password, round.password)] {
+            for slot in slots {
+                let why_not = closed.clone().or_else(|| self.unwanted(kind, *slot));
+                let standing = match why_not {
+                    // With --url the configuration is not read, so nothing is said of it.
+                    Some(why) if round.never.is_some() || self.is_set(kind, *slot) => {
+                        Standing::PassedOver(why)
+                    }
+                    Some(_) => Standing::Unset,
+                    None => self.take(kind, *slot),
+                };
+                self.candidates.push(Candidate { kind, name: slot.name(kind), place: None, standing });
+            }
+        }
     }
-    Ok(own)
+
+    fn taken(&self) -> Vec<&'static str> {
+        let taken = self.candidates.iter().filter(|c| c.standing == Standing::Taken);
+        taken.map(|candidate| candidate.name).collect()
+    }
+
+    /// Why this slot is not asked, in a round that is.
+    fn unwanted(&mut self, kind: Kind, slot: Slot) -> Option<String> {
+        if self.failed.is_some() {
+            return Some("the one before it cannot be had, and nothing is tried in its place".to_owned());
+        }
+        if self.found.of(kind).is_some() {
+            let taken = self.candidates.iter().rfind(|c| c.kind == kind && c.standing == Standing::Taken);
+            return taken.map(|taken| format!("{} comes before it", taken.name));
+        }
+        if self.owner != Owner::Local || slot == Slot::Flag {
+            return None;
+        }
+        let own = slot != Slot::Remote;
+        match (self.ask.gateway.auth.mode, kind) {
+            (Some(AuthMode::None), _) => Some("gateway.auth.mode is \"none\"".to_owned()),
+            (Some(AuthMode::Token), Kind::Password) if own => {
+                Some("gateway.auth.mode is \"token\"".to_owned())
+            }
+            (Some(AuthMode::Password | AuthMode::TrustedProxy), Kind::Token) if own => {
+                Some("gateway.auth.mode takes no token".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn take(&mut self, kind: Kind, slot: Slot) -> Standing {
+        match self.look(kind, slot) {
+            Ok(None) => Standing::Unset,
+            Ok(secret) => {
+                *self.found.of(kind) = secret;
+                Standing::Taken
+            }
+            Err(error) => {
+                let why = error.to_string();
+                self.failed = Some(error);
+                Standing::Failed(why)
+            }
+        }
+    }
+
+    fn look(&self, kind: Kind, slot: Slot) -> Result<Option<SecretString>, TargetError> {
+        Ok(match slot {
+            Slot::Flag => self.flag(kind).cloned(),
+            Slot::Env => self.ask.env.get_filled(slot.name(kind)).map(SecretString::from),
+            Slot::Auth | Slot::Remote => {
+                self.configured(kind, slot).map_or(Ok(None), |input| input.resolve(self.ask.env))?
+            }
+            Slot::Generated => read_gateway_token(self.ask.paths)?,
+        })
+    }
+
+    /// Whether something stands there, without asking for it.
+    fn is_set(&self, kind: Kind, slot: Slot) -> bool {
+        match slot {
+            Slot::Flag => self.flag(kind).is_some(),
+            Slot::Env => self.ask.env.get_filled(slot.name(kind)).is_some(),
+            Slot::Auth | Slot::Remote => self.configured(kind, slot).is_some(),
+            Slot::Generated => self.ask.paths.gateway_token_file().exists(),
+        }
+    }
+
+    fn flag(&self, kind: Kind) -> Option<&SecretString> {
+        let flags = self.ask.flags;
+        if kind == Kind::Password { flags.password.as_ref() } else { flags.token.as_ref() }
+    }
+
+    fn configured(&self, kind: Kind, slot: Slot) -> Option<&SecretInput> {
+        let (auth, remote) = (&self.ask.gateway.auth, &self.ask.gateway.remote);
+        match (slot, kind) {
+            (Slot::Auth, Kind::Password) => auth.password.as_ref(),
+            (Slot::Auth, _) => auth.token.as_ref(),
+            (_, Kind::Password) => remote.password.as_ref(),
+            (_, _) => remote.token.as_ref(),
+        }
+    }
 }
 
-/// For `gateway.remote.url`: the token from `gateway.remote`, else the environment, else `gateway.auth`; the password
-/// from the environment first.
-pub(crate) fn remote(gateway: &GatewayConfig, env: &Env) -> Result<Credentials, SecretError> {
-    let (remote, auth) = (&gateway.remote, &gateway.auth);
-    let token = match configured(remote.token.as_ref(), env)?.or_else(|| env_token(env)) {
-        Some(token) => Some(token),
-        None => configured(auth.token.as_ref(), env)?,
-    };
-    let password = match env_password(env) {
-        Some(password) => Some(password),
-        None => match configured(remote.password.as_ref(), env)? {
-            Some(password) => Some(password),
-            None => configured(auth.password.as_ref(), env)?,
-        },
-    };
-    Ok(Credentials { token, password })
-}
-
-fn configured(input: Option<&SecretInput>, env: &Env) -> Result<Option<SecretString>, SecretError> {
-    input.map_or(Ok(None), |input| input.resolve(env))
-}
-
-fn env_token(env: &Env) -> Option<SecretString> {
-    env.get_filled("OPENCLAW_GATEWAY_TOKEN").map(SecretString::from)
-}
-
-fn env_password(env: &Env) -> Option<SecretString> {
-    env.get_filled("OPENCLAW_GATEWAY_PASSWORD").map(SecretString::from)
+impl Slot {
+    /// The flag, variable or key.
+    fn name(self, kind: Kind) -> &'static str {
+        let password = kind == Kind::Password;
+        match self {
+            Slot::Flag if password => "--password",
+            Slot::Flag => "--token",
+            Slot::Env if password => "OPENCLAW_GATEWAY_PASSWORD",
+            Slot::Env => "OPENCLAW_GATEWAY_TOKEN",
+            Slot::Auth if password => "gateway.auth.password",
+            Slot::Auth => "gateway.auth.token",
+            Slot::Remote if password => "gateway.remote.password",
+            Slot::Remote => "gateway.remote.token",
+            Slot::Generated => "generated token",
+        }
+    }
 }

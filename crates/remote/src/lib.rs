@@ -1,17 +1,23 @@
 //! Where a client connects and what it proves itself with: one decision for every command (S7, S8, S9).
 //!
-//! Flags, environment and config are looked at in one fixed order. A credential never goes to a place that it was
-//! not meant for: `--url` takes flags only, `OPENCLAW_GATEWAY_URL` takes the environment's only. Nothing connects
-//! here but [`tunnel`]; discovery and certificate pins are not here yet.
+//! Flags, environment and config are looked at in one fixed order, and a decision says of each what became of it. A
+//! credential never goes to a place that it was not meant for: `--url` takes flags only, `OPENCLAW_GATEWAY_URL` takes the
+//! environment's only. Nothing connects here but [`tunnel`]; discovery and certificate pins are not
+//! here yet.
 
 mod address;
+mod candidate;
 mod credentials;
 mod error;
+mod host;
+mod place;
 mod route;
 mod target;
 pub mod tunnel;
 
 pub use address::check_url;
+pub use candidate::{Candidate, Kind, Standing};
 pub use error::{TargetError, UrlError};
+pub use host::{HostFlags, resolve_host};
 pub use route::ssh_route;
-pub use target::{Target, TargetFlags, resolve};
+pub use target::{Decision, Meant, Target, TargetFlags, decide, every, resolve};

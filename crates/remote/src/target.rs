@@ -1,12 +1,13 @@
-//! The decision where to connect.
+//! The decision where to connect and with what.
 
-use config::{Env, Loaded, Paths, gateway_port};
+use config::{Env, Loaded, Paths};
 use model::SecretString;
 
-use crate::address::check_url;
-use crate::credentials::{self, Credentials};
+use crate::TargetError;
+use crate::candidate::Candidate;
+use crate::credentials;
+use crate::place::{self, Ask, Chosen, Owner, Wanted};
 use crate::tunnel::TunnelSpec;
-use crate::{TargetError, UrlError, ssh_route};
 
 /// What the command line says about the target.
 #[derive(Debug, Clone, Default)]
@@ -31,13 +32,42 @@ pub struct Target {
     /// What goes into `auth.password`.
     pub password: Option<SecretString>,
     /// What decided on the URL: `--url`, `--port`, `OPENCLAW_GATEWAY_URL`, `OPENCLAW_GATEWAY_PORT`,
-    /// `gateway.remote.sshTarget`, `gateway.remote.url`, `gateway.port` or `default`.
+    /// `gateway.remote.sshTarget`, `gateway.remote.url`, `gateway.port` or `default`; for nodes also `--host` and `--pair`.
     pub via: &'static str,
     /// Whether it is the gateway of this host and this state directory.
     pub local: bool,
     /// The tunnel that has to be held to get there. Its end here may be at another port than the URL says: whoever holds
     /// the tunnel is told.
     pub tunnel: Option<TunnelSpec>,
+}
+
+impl Target {
+    /// A gateway elsewhere, without a credential: fill in what there is. The URL was checked.
+    pub fn far(url: impl Into<String>, via: &'static str) -> Self {
+        Self { url: url.into(), token: None, password: None, via, local: false, tunnel: None }
+    }
+
+    /// The gateway of this host, without a credential: fill in what there is.
+    pub fn here(port: u16, via: &'static str) -> Self {
+        Self { local: true, ..Self::far(place::local_url(port), via) }
+    }
+
+    /// Whether there is anything to prove oneself with.
+    pub fn has_secret(&self) -> bool {
+        self.token.is_some() || self.password.is_some()
+    }
+}
+
+/// A decision that can explain itself.
+#[derive(Debug)]
+pub struct Decision {
+    /// What was decided, or why nothing was. Whatever the error is, nothing was sent.
+    pub target: Result<Target, TargetError>,
+    /// All places, in the order in which they are looked at.
+    pub places: Vec<Candidate>,
+    /// All credentials for the place that was taken, in the order in which they are looked at; empty where no place was
+    /// taken.
+    pub credentials: Vec<Candidate>,
 }
 
 /// Decides on the target: `--url`, `--port`, `OPENCLAW_GATEWAY_URL`, then the config's mode. The first that is
@@ -51,77 +81,88 @@ pub fn resolve(
     env: &Env,
     paths: &Paths,
 ) -> Result<Target, TargetError> {
-    let gateway = &loaded.config.gateway;
-    if let Some(url) = &flags.url {
-        return by_flag(flags, url);
+    decide(flags, loaded, env, paths).target
+}
+
+/// As [`resolve`], with all that was looked at on the way.
+pub fn decide(flags: &TargetFlags, loaded: &Loaded, env: &Env, paths: &Paths) -> Decision {
+    by(&Ask { flags, gateway: &loaded.config.gateway, env, paths }, Wanted::Any)
+}
+
+/// A gateway that could be meant.
+#[derive(Debug)]
+pub struct Meant {
+    /// `explicit` (`--url`, `OPENCLAW_GATEWAY_URL`), `configRemote` or `localLoopback`.
+    pub id: &'static str,
+    /// Whether commands go there.
+    pub active: bool,
+    /// How to get there.
+    pub decision: Decision,
+}
+
+/// Every gateway that could be meant, the one that commands go to first: what the environment names, what the
+/// configuration names (also while its mode is local) and the gateway of this host. With `--url` or `--port` that one
+/// alone: what this host keeps for others goes nowhere then.
+pub fn every(flags: &TargetFlags, loaded: &Loaded, env: &Env, paths: &Paths) -> Vec<Meant> {
+    let ask = Ask { flags, gateway: &loaded.config.gateway, env, paths };
+    let main = by(&ask, Wanted::Any);
+    let via = main.target.as_ref().ok().map(|target| target.via);
+    let is_local = main.target.as_ref().is_ok_and(|target| target.local);
+    let is_remote = via.is_some_and(|via| via.starts_with("gateway.remote."));
+    let alone = flags.url.is_some() || flags.port.is_some();
+    let in_env = env.get_filled("OPENCLAW_GATEWAY_URL").is_some();
+    let id = match () {
+        () if flags.url.is_some() || (in_env && flags.port.is_none()) => "explicit",
+        () if is_remote || (via.is_none() && ask.gateway.is_remote() && !alone) => "configRemote",
+        () => "localLoopback",
+    };
+    let mut all = vec![Meant { id, active: true, decision: main }];
+    if alone {
+        return all;
     }
-    let asked = credentials::from_flags(flags);
-    if flags.port.is_none() {
-        if let Some(url) = env.get_filled("OPENCLAW_GATEWAY_URL") {
-            let via = "OPENCLAW_GATEWAY_URL";
-            return Ok(far(checked(url, via)?, asked.unwrap_or_else(|| credentials::from_env(env)), via));
+    if id != "configRemote" && ask.gateway.remote.url.is_some() {
+        let decision = by(&ask, Wanted::Remote);
+        // Nobody asked for a tunnel.
+        if !decision.target.as_ref().is_ok_and(|target| target.tunnel.is_some()) {
+            all.push(Meant { id: "configRemote", active: false, decision });
         }
-        if gateway.is_remote() {
-            return by_config(loaded, asked, env, paths);
+    }
+    if !is_local && id != "localLoopback" {
+        all.push(Meant { id: "localLoopback", active: false, decision: by(&ask, Wanted::Local) });
+    }
+    // One URL is one gateway, but for the end of a tunnel, which may be where this host's own gateway would be.
+    let mut seen: Vec<(String, bool)> = Vec::new();
+    all.retain(|meant| {
+        let Ok(target) = &meant.decision.target else { return true };
+        let place = (target.url.clone(), target.tunnel.is_some());
+        let new = !seen.contains(&place);
+        seen.push(place);
+        new
+    });
+    all
+}
+
+fn by(ask: &Ask<'_>, wanted: Wanted) -> Decision {
+    let (chosen, places) = place::choose(ask, wanted);
+    let chosen = match chosen.and_then(|chosen| allowed(ask, chosen)) {
+        Ok(chosen) => chosen,
+        Err(error) => return Decision { target: Err(error), places, credentials: Vec::new() },
+    };
+    let (found, credentials) = credentials::choose(ask, chosen.owner);
+    let target = found.and_then(|with| {
+        let Chosen { url, via, owner, tunnel } = chosen;
+        // `--url` borrows nothing (S8).
+        if owner == Owner::Flags && with.is_empty() {
+            return Err(TargetError::UrlWithoutCredential { url });
         }
-    }
-    let via = match flags.port {
-        Some(_) => "--port",
-        None if env.get_filled("OPENCLAW_GATEWAY_PORT").is_some() => "OPENCLAW_GATEWAY_PORT",
-        None if gateway.port.is_some() => "gateway.port",
-        None => "default",
-    };
-    let port = gateway_port(flags.port, env, gateway, paths)?;
-    let with = match asked {
-        Some(asked) => asked,
-        None => credentials::local(gateway, env, paths)?,
-    };
-    let url = format!("ws://127.0.0.1:{port}");
-    Ok(Target { url, token: with.token, password: with.password, via, local: true, tunnel: None })
+        let local = owner == Owner::Local;
+        Ok(Target { url, token: with.token, password: with.password, via, local, tunnel })
+    });
+    Decision { target, places, credentials }
 }
 
-/// `--url` borrows nothing (S8).
-fn by_flag(flags: &TargetFlags, url: &str) -> Result<Target, TargetError> {
-    if flags.port.is_some() {
-        return Err(TargetError::UrlAndPort);
-    }
-    let url = checked(url, "--url")?;
-    match credentials::from_flags(flags) {
-        Some(with) => Ok(far(url, with, "--url")),
-        None => Err(TargetError::UrlWithoutCredential { url }),
-    }
-}
-
-/// `gateway.remote` (S7).
-fn by_config(
-    loaded: &Loaded,
-    asked: Option<Credentials>,
-    env: &Env,
-    paths: &Paths,
-) -> Result<Target, TargetError> {
-    let gateway = &loaded.config.gateway;
-    let tunnel = ssh_route(gateway, paths)?;
-    let (url, via) = match &tunnel {
-        Some(spec) => (spec.url_at(spec.local_port), "gateway.remote.sshTarget"),
-        None => {
-            let via = "gateway.remote.url";
-            (checked(gateway.remote.url.as_deref().ok_or(TargetError::NoRemoteUrl)?, via)?, via)
-        }
-    };
-    if gateway.remote.tls_fingerprint.is_some() && url.starts_with("wss:") {
-        return Err(TargetError::PinUnsupported);
-    }
-    let with = match asked {
-        Some(asked) => asked,
-        None => credentials::remote(gateway, env)?,
-    };
-    Ok(Target { tunnel, ..far(url, with, via) })
-}
-
-fn far(url: String, with: Credentials, via: &'static str) -> Target {
-    Target { url, token: with.token, password: with.password, via, local: false, tunnel: None }
-}
-
-fn checked(url: &str, via: &'static str) -> Result<String, TargetError> {
-    check_url(url).map_err(|error: UrlError| TargetError::Url { via, error })
+/// A place that is connected to as the configuration wants it, or not at all.
+fn allowed(ask: &Ask<'_>, chosen: Chosen) -> Result<Chosen, TargetError> {
+    let pinned = chosen.owner == Owner::Remote && ask.gateway.remote.tls_fingerprint.is_some();
+    if pinned && chosen.url.starts_with("wss:") { Err(TargetError::PinUnsupported) } else { Ok(chosen) }
 }

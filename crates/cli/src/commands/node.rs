@@ -4,19 +4,17 @@ mod notices;
 mod service;
 mod setup;
 
-use crate::args::{LogLevel, TargetArgs, secret};
+use crate::args::{LogLevel, secret};
 use crate::commands::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
 use crate::failure::local::of_node;
 use crate::failure::{Exit, Failure};
 use crate::link::tunnel::Keeper;
-use crate::link::{config_for, host_of, is_loopback};
 use crate::logging;
 use clap::{Args, Subcommand};
-use config::Loaded;
 use model::SecretString;
 use node::NodeOptions;
-use remote::{Target, TargetFlags};
+use remote::{HostFlags, Target, TargetFlags};
 use serde_json::json;
 use std::convert::Infallible;
 use tokio_util::sync::CancellationToken;
@@ -168,49 +166,15 @@ fn options(args: RunArgs, ctx: &Context, target: &Target) -> NodeOptions {
 fn target(args: &RunArgs, ctx: &Context) -> Result<Target, Failure> {
     if let Some(code) = &args.pair {
         let url = remote::check_url(&code.url).map_err(|e| Failure::usage(format!("--pair: {e}")))?;
-        return Ok(Target { url, token: None, password: None, via: "--pair", local: false, tunnel: None });
+        return Ok(Target::far(url, "--pair"));
     }
-    let flags = |url| TargetFlags {
-        url,
-        token: args.token.clone(),
-        password: args.password.clone(),
-        port: args.port,
-    };
-    let connect = crate::args::ConnectArgs {
-        target: TargetArgs { url: args.url.clone(), ..TargetArgs::default() },
-        timeout: None,
-    };
-    let loaded = config_for(ctx, &connect)?;
-    let Some(host) = &args.host else {
-        return Ok(remote::resolve(&flags(args.url.clone()), &loaded, &ctx.env, &ctx.paths)?);
-    };
-    let port = args.port.unwrap_or(protocol::limits::DEFAULT_PORT);
-    let scheme = if args.tls { "wss" } else { "ws" };
-    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.clone() };
-    let url = remote::check_url(&format!("{scheme}://{host}:{port}"))
-        .map_err(|e| Failure::usage(format!("--host: {e}")))?;
-    let (token, password) = credentials(args, ctx, &loaded, &url)?;
-    Ok(Target { url, token, password, via: "--host", local: false, tunnel: None })
-}
-
-/// Flags, then the environment, then the credentials of the gateway that the other commands use, if it is that one: a
-/// secret goes nowhere that it was not meant for.
-fn credentials(
-    args: &RunArgs,
-    ctx: &Context,
-    loaded: &Loaded,
-    url: &str,
-) -> Result<(Option<SecretString>, Option<SecretString>), Failure> {
-    if args.token.is_some() || args.password.is_some() {
-        return Ok((args.token.clone(), args.password.clone()));
+    let loaded = if args.url.is_some() { ctx.without_config()? } else { ctx.load()? };
+    let (token, password) = (args.token.clone(), args.password.clone());
+    if let Some(host) = args.host.clone() {
+        let port = args.port.unwrap_or(protocol::limits::DEFAULT_PORT);
+        let flags = HostFlags { host, port, tls: args.tls, token, password };
+        return Ok(remote::resolve_host(&flags, &loaded, &ctx.env, &ctx.paths)?);
     }
-    let variable = |name| ctx.env.get_filled(name).map(SecretString::from);
-    let named = (variable("OPENCLAW_GATEWAY_TOKEN"), variable("OPENCLAW_GATEWAY_PASSWORD"));
-    if named.0.is_some() || named.1.is_some() {
-        return Ok(named);
-    }
-    let own = remote::resolve(&TargetFlags::default(), loaded, &ctx.env, &ctx.paths)?;
-    let same = host_of(&own.url).eq_ignore_ascii_case(host_of(url));
-    let both_here = is_loopback(&own.url) && is_loopback(url);
-    Ok(if same || both_here { (own.token, own.password) } else { (None, None) })
+    let flags = TargetFlags { url: args.url.clone(), token, password, port: args.port };
+    Ok(remote::resolve(&flags, &loaded, &ctx.env, &ctx.paths)?)
 }

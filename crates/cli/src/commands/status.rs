@@ -7,7 +7,7 @@ pub(super) use page::tailscale;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::link::{self, Link, scope_names};
+use crate::link::{self, Link, decision, scope_names};
 use crate::view::{flag, list, number, text};
 use clap::Args;
 use config::{AuthMode, Loaded};
@@ -34,8 +34,16 @@ pub(crate) struct StatusArgs {
 /// The gateway cannot be reached (what is known without it is printed all the same), or refuses.
 pub(crate) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> {
     let loaded = link::config_for(ctx, &args.connect)?;
-    let target = link::target(ctx, &args.connect, &loaded)?;
-    let local = local_facts(ctx, &loaded, &target);
+    let decision = link::decide(ctx, &args.connect, &loaded);
+    let looked = args.all.then(|| decision::both(&decision));
+    let target = match decision.target {
+        Ok(target) => target,
+        Err(error) => return Err(undecided(ctx, looked, error.into())),
+    };
+    let mut local = local_facts(ctx, &loaded, &target);
+    if let Some(looked) = looked {
+        local["decision"] = looked;
+    }
     let deep = args.deep || args.all;
     let scopes = if deep { scope_names(&[Scope::Read, Scope::Pairing]) } else { scope_names(&[Scope::Read]) };
     let link = match Link::dial_target(ctx, &args.connect, &scopes, target).await {
@@ -170,6 +178,18 @@ fn secret_place(ctx: &Context, loaded: &Loaded) -> String {
         Some(AuthMode::TrustedProxy) => password().unwrap_or_else(|| "a proxy says who somebody is".into()),
         Some(AuthMode::Password) => password().unwrap_or_else(|| "not set".into()),
         None => password().unwrap_or_else(token),
+    }
+}
+
+/// What was looked at, then why nothing was decided.
+fn undecided(ctx: &Context, looked: Option<Value>, failure: Failure) -> Failure {
+    let Some(looked) = looked else { return failure };
+    if ctx.out.json {
+        return failure.details(json!({"decision": looked}));
+    }
+    match ctx.out.line(&page::looked_at(ctx, &looked)) {
+        Ok(()) => failure,
+        Err(no_reader) => no_reader,
     }
 }
 

@@ -114,8 +114,7 @@ mod tests {
     use protocol::ErrorCode;
 
     fn target(local: bool) -> Target {
-        let url = if local { "ws://127.0.0.1:18789" } else { "wss://far.example" };
-        Target { url: url.into(), token: None, password: None, via: "gateway.port", local, tunnel: None }
+        if local { Target::here(18789, "gateway.port") } else { Target::far("wss://far.example", "--url") }
     }
 
     fn refusal(code: &str, details: Value) -> ConnectError {

@@ -28,8 +28,7 @@ pub(super) async fn open(
     timeout: Duration,
 ) -> Result<Result<Connection, ConnectError>, Failure> {
     // Over loopback the shared secret alone will do, and a device of its own would only have to be paired.
-    let secretless = target.token.is_none() && target.password.is_none();
-    if is_loopback(&target.url) && !secretless {
+    if is_loopback(&target.url) && target.has_secret() {
         match Connection::open(&options(target, scopes, None, timeout)).await {
             // Something between makes it not loopback for the gateway.
             Err(error) if error.detail_code() == Some("DEVICE_IDENTITY_REQUIRED") => {}

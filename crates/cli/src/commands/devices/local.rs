@@ -130,14 +130,7 @@ fn own_gateway(ctx: &Context, port: u16) -> Result<Target, Failure> {
         ServerAuth::Password(secret, _) => (None, Some(secret)),
         ServerAuth::TrustedProxy(password) => (None, password.map(|(secret, _)| secret)),
     };
-    Ok(Target {
-        url: format!("ws://127.0.0.1:{port}"),
-        token,
-        password,
-        via: "--local",
-        local: true,
-        tunnel: None,
-    })
+    Ok(Target { token, password, ..Target::here(port, "--local") })
 }
 
 fn unusable(error: impl std::fmt::Display) -> Failure {

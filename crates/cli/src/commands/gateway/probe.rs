@@ -3,11 +3,11 @@
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::link::{self, Link, scopes_of};
-use crate::output::{Table, Tone};
+use crate::link::{self, Link, decision, scopes_of};
+use crate::output::Table;
 use crate::view::{cell, flag, joined, list, text};
 use clap::Args;
-use remote::Target;
+use remote::{Meant, Standing};
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
@@ -21,9 +21,12 @@ pub(super) struct ProbeArgs {
 /// # Errors
 /// None of them lets this client in: as the first one that said anything does it.
 pub(super) async fn run(args: ProbeArgs, ctx: &Context) -> Result<(), Failure> {
+    let loaded = link::config_for(ctx, &args.connect)?;
+    let meant = remote::every(&link::flags(&args.connect), &loaded, &ctx.env, &ctx.paths);
+    let places = meant.first().map(|first| decision::json(&first.decision.places));
     let (mut targets, mut failures) = (Vec::new(), Vec::new());
-    for (id, target) in meant(&args, ctx)? {
-        let (shown, failure) = probe(ctx, &args.connect, id, target).await;
+    for one in meant {
+        let (shown, failure) = probe(ctx, &args.connect, one).await;
         targets.push(shown);
         failures.extend(failure);
     }
@@ -36,6 +39,8 @@ pub(super) async fn run(args: ProbeArgs, ctx: &Context) -> Result<(), Failure> {
         "ts": ctx.now_ms(),
         "primaryTargetId": best.and_then(|t| text(t, "/id")),
         "targets": targets,
+        "places": places,
+        "warnings": targets.iter().filter_map(warning).collect::<Vec<_>>(),
     });
     if flag(&report, "/ok") {
         return ctx.out.show(&report, || page(ctx, &report));
@@ -46,6 +51,19 @@ pub(super) async fn run(args: ProbeArgs, ctx: &Context) -> Result<(), Failure> {
     }
     ctx.out.line(&page(ctx, &report))?;
     Err(failure)
+}
+
+/// What is worth a word though the target may have answered, by the codes that OpenClaw has for it.
+fn warning(target: &Value) -> Option<Value> {
+    let failed = list(target, "/credentials").iter().find(|c| text(c, "/standing") == Some("failed"));
+    let (code, message) = if let Some(failed) = failed {
+        ("auth_secretref_unresolved", cell(failed, "/why"))
+    } else if flag(target, "/connect/scopeLimited") {
+        ("probe_scope_limited", cell(target, "/connect/error"))
+    } else {
+        return None;
+    };
+    Some(json!({"code": code, "message": message, "targetIds": [target["id"]]}))
 }
 
 /// One that answers and refuses says more than one that is late, and that more than one that is not there.
@@ -64,63 +82,54 @@ fn verdict(failures: Vec<Failure>, start: &str) -> Failure {
     }
 }
 
-/// What the command line, the environment or the configuration names, and this host's own gateway beside it. With `--url`
-/// that one alone: what this host keeps for others goes nowhere then.
-fn meant(args: &ProbeArgs, ctx: &Context) -> Result<Vec<(&'static str, Target)>, Failure> {
-    let loaded = link::config_for(ctx, &args.connect)?;
-    let named = link::target(ctx, &args.connect, &loaded)?;
-    if named.local {
-        return Ok(vec![("localLoopback", named)]);
-    }
-    if args.connect.target.url.is_some() {
-        return Ok(vec![("explicit", named)]);
-    }
-    let mut here = ConnectArgs { timeout: args.connect.timeout, ..ConnectArgs::default() };
-    let gateway = &loaded.config.gateway;
-    here.target.port = Some(config::gateway_port(None, &ctx.env, gateway, &ctx.paths)?);
-    let local = link::target(ctx, &here, &loaded)?;
-    let mut all = vec![("configRemote", named)];
-    if all.iter().all(|(_, target)| target.url != local.url) {
-        all.push(("localLoopback", local));
-    }
-    Ok(all)
-}
-
 /// What is shown of a target, and why it does not let this client in where it does not.
-async fn probe(ctx: &Context, args: &ConnectArgs, id: &str, target: Target) -> (Value, Option<Failure>) {
-    let url = target.url.clone();
-    let link = match Link::dial_target(ctx, args, &scopes_of("status"), target).await {
+async fn probe(ctx: &Context, args: &ConnectArgs, meant: Meant) -> (Value, Option<Failure>) {
+    let Meant { id, active, decision } = meant;
+    let place = decision.places.iter().find(|p| matches!(p.standing, Standing::Taken | Standing::Failed(_)));
+    let mut shown = json!({
+        "id": id,
+        "kind": id,
+        "active": active,
+        "url": decision.target.as_ref().ok().map(|t| t.url.clone()).or(place.and_then(|p| p.place.clone())),
+        "via": place.map(|p| p.name),
+        "credentials": decision::json(&decision.credentials),
+    });
+    let link = match decision.target {
+        Ok(target) => Link::dial_target(ctx, args, &scopes_of("status"), target).await,
+        Err(error) => Err(error.into()),
+    };
+    let link = match link {
         Ok(link) => link,
         Err(failure) => {
             let pending = failure.code == "PAIRING_REQUIRED";
-            let connect =
+            shown["connect"] =
                 json!({"ok": false, "rpcOk": false, "scopeLimited": false, "error": failure.message});
-            let capability = if pending { "pairing_pending" } else { "unknown" };
-            let shown = json!({"id": id, "kind": id, "url": url, "connect": connect, "auth": {"capability": capability}});
+            shown["auth"] = json!({"capability": if pending { "pairing_pending" } else { "unknown" }});
             return (shown, Some(failure));
         }
     };
+    answers(&link, &mut shown).await;
+    link.leave().await;
+    (shown, None)
+}
+
+/// What one that let this client in says of itself.
+async fn answers(link: &Link, shown: &mut Value) {
     let asked = link.call("status", json!({})).await;
     let error = asked.as_ref().err().map(|failure| failure.message.clone());
     let limited = error.as_deref().is_some_and(|e| e.contains("missing scope"));
     let hello = link.hello();
     let scopes = hello.pointer("/auth/scopes").cloned().unwrap_or(json!([]));
-    let report = json!({
-        "id": id,
-        "kind": id,
-        "url": url,
-        "connect": {
-            "ok": true,
-            "rpcOk": error.is_none(),
-            "scopeLimited": limited,
-            "latencyMs": u64::try_from(link.connected_in().as_millis()).unwrap_or(u64::MAX),
-            "error": error,
-        },
-        "auth": {"role": "operator", "capability": capability(&scopes), "scopes": scopes},
-        "server": {"version": text(hello, "/server/version"), "connId": text(hello, "/server/connId")},
+    shown["connect"] = json!({
+        "ok": true,
+        "rpcOk": error.is_none(),
+        "scopeLimited": limited,
+        "latencyMs": u64::try_from(link.connected_in().as_millis()).unwrap_or(u64::MAX),
+        "error": error,
     });
-    link.leave().await;
-    (report, None)
+    shown["auth"] = json!({"role": "operator", "capability": capability(&scopes), "scopes": scopes});
+    shown["server"] =
+        json!({"version": text(hello, "/server/version"), "connId": text(hello, "/server/connId")});
 }
 
 /// The most that these scopes allow, in a word.
@@ -137,21 +146,34 @@ fn capability(scopes: &Value) -> &'static str {
 fn page(ctx: &Context, report: &Value) -> String {
     let mut table = Table::new(&["GATEWAY", "URL", "ANSWERS", "VERSION", "MAY", "WHY NOT"]);
     for target in list(report, "/targets") {
-        let (tone, answers) = match (flag(target, "/connect/ok"), flag(target, "/connect/rpcOk")) {
-            (true, true) => (Tone::Good, format!("in {} ms", cell(target, "/connect/latencyMs"))),
-            (true, false) => (Tone::Warn, "connects only".to_owned()),
-            (false, _) => (Tone::Bad, "no".to_owned()),
+        let answers = match (flag(target, "/connect/ok"), flag(target, "/connect/rpcOk")) {
+            (true, true) => format!("in {} ms", cell(target, "/connect/latencyMs")),
+            (true, false) => "connects only".to_owned(),
+            (false, _) => "no".to_owned(),
         };
         table.row([
-            cell(target, "/id"),
+            name(target),
             cell(target, "/url"),
-            ctx.out.paint(tone, &answers),
+            answers,
             cell(target, "/server/version"),
             joined(target, "/auth/scopes"),
             cell(target, "/connect/error"),
         ]);
     }
-    table.render(&ctx.out, "no gateway is meant")
+    let mut page = table.render(&ctx.out, "no gateway is meant");
+    page.push_str(&format!("\n\nWhere\n{}", decision::lines(ctx, list(report, "/places"))));
+    for target in list(report, "/targets").iter().filter(|t| !list(t, "/credentials").is_empty()) {
+        let credentials = decision::lines(ctx, list(target, "/credentials"));
+        page.push_str(&format!("\n\nWith what: {}\n{credentials}", name(target)));
+    }
+    page
+}
+
+/// What a target is called; one that the configuration names while its mode is local says so.
+fn name(target: &Value) -> String {
+    let id = cell(target, "/id");
+    let idle = id == "configRemote" && !flag(target, "/active");
+    if idle { format!("{id} (not used: gateway.mode)") } else { id }
 }
 
 #[cfg(test)]

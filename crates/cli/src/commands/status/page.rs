@@ -2,6 +2,7 @@
 
 use crate::commands::health::channels;
 use crate::context::Context;
+use crate::link::decision;
 use crate::output::{Tone, printable, span};
 use crate::view::{cell, joined, list, number, text};
 use serde_json::Value;
@@ -51,7 +52,7 @@ pub(super) fn render(ctx: &Context, report: &Value, all: bool) -> String {
         );
     }
     if all {
-        let _ = write!(page, "\n{}", places(report.get("local").unwrap_or(&Value::Null)));
+        let _ = write!(page, "\n{}", places(ctx, report.get("local").unwrap_or(&Value::Null)));
     }
     page.trim_end().to_owned()
 }
@@ -123,11 +124,11 @@ pub(super) fn without_gateway(ctx: &Context, local: &Value) -> String {
         ctx.out.paint(Tone::Bad, "does not answer"),
         cell(local, "/url"),
         cell(local, "/via"),
-        places(local)
+        places(ctx, local)
     )
 }
 
-fn places(local: &Value) -> String {
+fn places(ctx: &Context, local: &Value) -> String {
     let missing = if cell(local, "/configExists") == "true" { "" } else { " (not there yet)" };
     let rows = [
         ("config", format!("{}{missing}", cell(local, "/configFile"))),
@@ -144,5 +145,18 @@ fn places(local: &Value) -> String {
             .filter_map(Value::as_str)
             .map(|r| format!("remark    {}", printable(r))),
     );
+    if let Some(looked) = local.get("decision") {
+        lines.push(looked_at(ctx, looked));
+    }
     lines.join("\n")
+}
+
+/// Every place and credential that was looked at, and what became of it.
+pub(super) fn looked_at(ctx: &Context, looked: &Value) -> String {
+    let table = |title: &str, key: &str| match list(looked, key) {
+        [] => String::new(),
+        some => format!("\n{title}\n{}\n", decision::lines(ctx, some)),
+    };
+    let text = table("Where", "/places") + &table("With what", "/credentials");
+    text.trim_end().to_owned()
 }
