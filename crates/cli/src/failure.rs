@@ -31,6 +31,8 @@ pub(crate) enum Exit {
     Tunnel = 8,
     /// A look found what should be looked at.
     Findings = 9,
+    /// The connection was lost in the middle of a call.
+    Dropped = 75,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -46,6 +48,7 @@ pub(crate) const EXITS: &[(Exit, &str)] = &[
     (Exit::Config, "the configuration is wrong"),
     (Exit::Tunnel, "no tunnel to the gateway: ssh or its server refused, or nothing listens at the far end"),
     (Exit::Findings, "something was found that should be looked at (`doctor`, `security audit`)"),
+    (Exit::Dropped, "the connection was lost in the middle of a call; the same again may work"),
     (Exit::Interrupted, "interrupted (Ctrl-C)"),
 ];
 
@@ -146,7 +149,7 @@ mod tests {
     fn the_table_names_every_exit_code_once() {
         let mut numbers: Vec<u8> = EXITS.iter().map(|(e, _)| *e as u8).collect();
         numbers.dedup();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 8, 9, 130]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 8, 9, 75, 130]);
     }
 
     #[test]

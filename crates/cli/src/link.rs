@@ -4,28 +4,33 @@
 pub(crate) mod decision;
 mod device;
 pub(crate) mod tunnel;
+mod way;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Failure, call, connect};
 use crate::view::list;
-use client::Connection;
+use client::{CallError, CloseInfo, Connection};
 use config::Loaded;
 use protocol::{Access, Scope};
 use remote::tunnel::Hold;
 use remote::{Decision, Target, TargetFlags};
 use serde_json::Value;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use way::Way;
 
 /// A call has at least this long, even where connecting took nearly all the time.
 const SHORTEST_CALL: Duration = Duration::from_millis(50);
 
-/// An open connection, the target it goes to, and until when the command may take.
+/// An open connection, the target it goes to, and until when the command may take. A connection that is lost in a call
+/// that carries an idempotency key is opened again, once.
 #[derive(Debug)]
 pub(crate) struct Link {
+    way: Way,
     connection: Connection,
-    target: Target,
+    again: OnceCell<Connection>,
     deadline: Instant,
     connected_in: Duration,
     /// The tunnel that the connection goes through, held as long as this lives.
@@ -62,17 +67,14 @@ impl Link {
     ) -> Result<Self, Failure> {
         let begun = Instant::now();
         let deadline = begun + args.timeout();
-        let flags = ctx.paths.profile_flags();
         let (target, tunnel) = tunnel::enter(ctx, target, tunnel::Patience::of(args.timeout())).await?;
-        let opened = device::open(
-            ctx,
-            &target,
-            scopes,
-            deadline.saturating_duration_since(Instant::now()).max(SHORTEST_CALL),
-        )
-        .await?;
-        let connection = opened.map_err(|error| connect::explain(error, &target, &flags))?;
-        Ok(Self { connection, target, deadline, connected_in: begun.elapsed(), _tunnel: tunnel })
+        let way = Way::new(ctx, target, scopes);
+        let left = deadline.saturating_duration_since(Instant::now()).max(SHORTEST_CALL);
+        let opened = way.open(left).await?;
+        let connection =
+            opened.map_err(|error| connect::explain(error, &way.target, &ctx.paths.profile_flags()))?;
+        let (again, connected_in) = (OnceCell::new(), begun.elapsed());
+        Ok(Self { way, connection, again, deadline, connected_in, _tunnel: tunnel })
     }
 
     /// The payload of `hello-ok`.
@@ -82,7 +84,7 @@ impl Link {
 
     /// Where it goes.
     pub(crate) fn target(&self) -> &Target {
-        &self.target
+        &self.way.target
     }
 
     /// How long connecting took.
@@ -109,7 +111,13 @@ impl Link {
         params: Value,
         time: Duration,
     ) -> Result<Value, Failure> {
-        self.connection.call(method, params, time).await.map_err(|e| call::explain(e, method))
+        let until = Instant::now() + time;
+        let close = match self.now().call(method, params.clone(), time).await {
+            Err(CallError::Closed(close)) => close,
+            done => return done.map_err(|e| call::explain(e, method)),
+        };
+        let (connection, left) = self.again(method, &params, close, until).await?;
+        connection.call(method, params, left).await.map_err(|e| call::explain(e, method))
     }
 
     /// Calls a method that first accepts and then answers.
@@ -121,10 +129,40 @@ impl Link {
         method: &str,
         params: Value,
         time: Duration,
-        on_accepted: impl FnOnce(&Value),
+        on_accepted: impl Fn(&Value),
     ) -> Result<Value, Failure> {
-        let answer = self.connection.call_two_phase(method, params, time, on_accepted).await;
+        let until = Instant::now() + time;
+        let close = match self.now().call_two_phase(method, params.clone(), time, &on_accepted).await {
+            Err(CallError::Closed(close)) => close,
+            done => return done.map_err(|e| call::explain(e, method)),
+        };
+        let (connection, left) = self.again(method, &params, close, until).await?;
+        let answer = connection.call_two_phase(method, params, left, on_accepted).await;
         answer.map_err(|e| call::explain(e, method))
+    }
+
+    /// The connection that calls go over.
+    fn now(&self) -> &Connection {
+        self.again.get().unwrap_or(&self.connection)
+    }
+
+    /// Another connection for a call that was cut, where repeating it does nothing twice: it carries a key, so that the
+    /// gateway answers what it answered, or would have answered, before. Once for a link. How long is left, too.
+    async fn again(
+        &self,
+        method: &str,
+        params: &Value,
+        close: CloseInfo,
+        until: Instant,
+    ) -> Result<(&Connection, Duration), Failure> {
+        let keyed = params.get("idempotencyKey").and_then(Value::as_str).is_some_and(|key| !key.is_empty());
+        if !keyed || self.again.initialized() {
+            return Err(call::explain(CallError::Closed(close), method));
+        }
+        let opened = self.again.get_or_try_init(|| self.way.reopen(&close, until)).await;
+        let connection = opened.map_err(|why| call::cut(&close, method, Some(why)))?;
+        let left = until.saturating_duration_since(Instant::now()).max(SHORTEST_CALL);
+        Ok((connection, left))
     }
 
     /// This connection if it holds these scopes, else a second one that asks for them.
@@ -142,7 +180,7 @@ impl Link {
         if scopes.iter().all(|s| protocol::scope::covers_name(&granted, s)) {
             return Ok(self);
         }
-        let target = self.target.clone();
+        let target = self.way.target.clone();
         // The new one first: a tunnel that nobody holds for a moment is gone.
         let wider = Self::dial_target(ctx, args, scopes, target).await?;
         self.leave().await;
@@ -151,6 +189,9 @@ impl Link {
 
     /// Hangs up in good order.
     pub(crate) async fn leave(self) {
+        if let Some(again) = self.again.into_inner() {
+            again.close().await;
+        }
         self.connection.close().await;
     }
 }

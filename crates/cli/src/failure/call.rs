@@ -1,7 +1,7 @@
 //! What a call can fail of, in words, with the next step.
 
 use super::{Exit, Failure};
-use client::CallError;
+use client::{CallError, CloseInfo};
 use protocol::{ErrorCode, ErrorShape};
 use serde_json::{Value, json};
 
@@ -12,12 +12,25 @@ pub(crate) fn explain(error: CallError, method: &str) -> Failure {
         CallError::Timeout { .. } => Failure::new(Exit::Timeout, "TIMEOUT", error.to_string())
             .details(json!({"method": method}))
             .hint("give it longer with --timeout; what was asked for may still happen"),
-        CallError::Closed(_) => Failure::new(Exit::Unreachable, "CONNECTION_LOST", error.to_string())
-            .hint("the gateway may be restarting: openclaw health"),
+        CallError::Closed(close) => cut(&close, method, None),
         CallError::Busy { .. } | CallError::TooLarge { .. } => {
             Failure::new(Exit::Failed, "TOO_MUCH", error.to_string())
         }
     }
+}
+
+/// The connection ended in the middle of a call, and, where that was tried, could not be had again.
+pub(crate) fn cut(close: &CloseInfo, method: &str, not_again: Option<String>) -> Failure {
+    let message = match &not_again {
+        None => format!("the connection to the gateway ended while {method} was under way ({close})"),
+        Some(why) => format!(
+            "the connection to the gateway ended while {method} was under way ({close}), and could not be opened again: {why}"
+        ),
+    };
+    Failure::new(Exit::Dropped, "CONNECTION_LOST", message)
+        .details(json!({"method": method, "retryable": true, "closeCode": close.code}))
+        .hint("what was asked for may have been done all the same: look before you repeat what changes something")
+        .hint("the gateway may be restarting: openclaw health")
 }
 
 fn refused(shape: &ErrorShape, method: &str) -> Failure {
@@ -71,7 +84,6 @@ fn hint(shape: &ErrorShape, method: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use client::CloseInfo;
     use std::time::Duration;
 
     fn server(code: ErrorCode, message: &str, details: Value) -> CallError {
@@ -83,7 +95,7 @@ mod tests {
         let late = CallError::Timeout { method: "health".into(), after: Duration::ZERO };
         let cases = [
             (late, "health", Exit::Timeout, "--timeout"),
-            (CallError::Closed(CloseInfo::new(1012, "x")), "health", Exit::Unreachable, "openclaw health"),
+            (CallError::Closed(CloseInfo::new(1012, "x")), "health", Exit::Dropped, "openclaw health"),
             (
                 server(
                     ErrorCode::Forbidden,

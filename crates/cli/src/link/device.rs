@@ -1,8 +1,9 @@
 //! Opening the connection: with the shared secret alone where that will do, else as this installation's device.
 
 use super::is_loopback;
-use crate::context::Context;
+use super::way::Way;
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::view::text;
 use client::{
     ClientDescription, ConnectError, ConnectOptions, Connection, Identity, IdentityError, TokenStore,
@@ -21,12 +22,8 @@ const ROLE: &str = "operator";
 ///
 /// # Errors
 /// The device's key or tokens cannot be read or made.
-pub(super) async fn open(
-    ctx: &Context,
-    target: &Target,
-    scopes: &[String],
-    timeout: Duration,
-) -> Result<Result<Connection, ConnectError>, Failure> {
+pub(super) async fn open(way: &Way, timeout: Duration) -> Result<Result<Connection, ConnectError>, Failure> {
+    let Way { target, scopes, identity_dir, out } = way;
     // Over loopback the shared secret alone will do, and a device of its own would only have to be paired.
     if is_loopback(&target.url) && target.has_secret() {
         match Connection::open(&options(target, scopes, None, timeout)).await {
@@ -35,10 +32,10 @@ pub(super) async fn open(
             done => return Ok(done),
         }
     }
-    let device = Device::open(ctx, target)?;
+    let device = Device::open(identity_dir, target)?;
     let opened = attempt(&options(target, scopes, Some(&device), timeout)).await;
     if let Ok(connection) = &opened {
-        device.remember(ctx, target, connection.hello());
+        device.remember(*out, target, connection.hello());
     }
     Ok(opened)
 }
@@ -51,19 +48,18 @@ struct Device {
 }
 
 impl Device {
-    fn open(ctx: &Context, target: &Target) -> Result<Self, Failure> {
-        let dir = ctx.paths.identity_dir();
-        let identity = Arc::new(identity(&dir)?);
+    fn open(dir: &Path, target: &Target) -> Result<Self, Failure> {
+        let identity = Arc::new(identity(dir)?);
         let tokens = TokenStore::new(dir.join("device-tokens.json"));
         let token = tokens.get(&target.url, ROLE)?;
         Ok(Self { identity, tokens, token })
     }
 
     /// Keeps the token that the pairing gave.
-    fn remember(&self, ctx: &Context, target: &Target, hello: &Value) {
+    fn remember(&self, out: Output, target: &Target, hello: &Value) {
         let Some(token) = text(hello, "/auth/deviceToken") else { return };
         if let Err(error) = self.tokens.put(&target.url, ROLE, &SecretString::from(token)) {
-            ctx.out.remark(&format!("note: {error}"));
+            out.remark(&format!("note: {error}"));
         }
     }
 }
