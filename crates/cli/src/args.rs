@@ -2,8 +2,9 @@
 //! in its own file.
 
 use crate::commands::{
-    agent, agents, approvals, channels, config_cmd, cron, demo, devices, doctor, exit_codes, gateway, health,
-    logs, message, models, node, nodes, pairing, plugins, qr, remote, sessions, status, system, update,
+    agent, agents, approvals, channels, config_cmd, connect, cron, demo, devices, doctor, exit_codes,
+    gateway, health, logs, message, models, node, nodes, pairing, plugins, qr, remote, sessions, status,
+    system, update,
 };
 use crate::failure::{self, Failure};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -117,6 +118,8 @@ pub(crate) enum Command {
     Devices(devices::DevicesArgs),
     /// The tunnel to a gateway elsewhere
     Remote(remote::RemoteArgs),
+    /// Join a gateway with a join URL or a setup code; commands go there from then on
+    Connect(connect::ConnectCommandArgs),
     /// A setup code that lets in one new device, as a picture and as text
     Qr(qr::QrArgs),
     /// People who ask to speak to the agent on a channel
@@ -142,7 +145,7 @@ impl Command {
         match self {
             Command::Gateway(args) => args.serves(),
             Command::Node(args) => args.serves(),
-            Command::Demo(_) => true,
+            Command::Demo(_) | Command::Connect(_) => true,
             _ => false,
         }
     }

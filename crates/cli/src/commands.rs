@@ -5,6 +5,7 @@ pub(crate) mod agents;
 pub(crate) mod approvals;
 pub(crate) mod channels;
 pub(crate) mod config_cmd;
+pub(crate) mod connect;
 pub(crate) mod cron;
 pub(crate) mod demo;
 pub(crate) mod devices;
@@ -59,6 +60,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::Pairing(args) => pairing::run(args, ctx).await,
         Command::Node(args) => node::run(args, ctx).await,
         Command::Config(args) => config_cmd::run(args, ctx),
+        Command::Connect(args) => connect::run(args, ctx).await,
         Command::Logs(args) => logs::run(args, ctx).await,
         Command::Demo(args) => demo::run(args, ctx).await,
         Command::Doctor(args) => doctor::run(args, ctx).await,

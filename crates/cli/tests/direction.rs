@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The other side of the socket.
     ("client", &["model", "protocol"]),
     ("node", &["model", "protocol", "client", "exec"]),
-    ("remote", &["model", "config", "client"]),
+    ("remote", &["model", "protocol", "config", "client"]),
     // Where all the server's parts meet.
     ("gateway", &["model", "protocol", "config", "store", "llm", "exec", "channels", "agent", "tools"]),
     // Where all the programs meet.
@@ -41,7 +41,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("clap", &["cli", "bench"]),
     ("axum", &["gateway", "testkit"]),
-    ("reqwest", &["llm", "channels", "tools"]),
+    ("reqwest", &["llm", "channels", "tools", "remote"]),
     ("pulldown-cmark", &["channels"]),
 ];
 

@@ -3,6 +3,7 @@
 mod agents;
 mod channels;
 mod cron;
+mod discovery;
 mod duration;
 mod gateway;
 mod gateway_auth;
@@ -25,6 +26,7 @@ pub use agents::{
 };
 pub use channels::ChannelsConfig;
 pub use cron::CronConfig;
+pub use discovery::{DiscoveryConfig, MdnsMode, dns_domain};
 pub use gateway::{
     Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeCommands, NodePairing, NodesConfig, ReloadMode,
     TerminalConfig,

@@ -47,6 +47,11 @@ pub struct HostIdentity {
     pub cpu_model: Option<String>,
 }
 
+/// The name that the machine has in the network.
+pub fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// What the machine is.
 pub async fn identity() -> HostIdentity {
     let names = rustix::system::uname();

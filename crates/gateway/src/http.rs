@@ -27,6 +27,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/startup", get(started))
         .route("/", any(root))
         .route("/approve/{id}", get(approve))
+        .route("/j/{code}", any(crate::join::fetch))
         .fallback(missing)
         .with_state(shared)
 }
@@ -137,11 +138,11 @@ fn switch_protocols(key: &HeaderValue) -> Response {
 }
 
 /// Who asks, by the configuration as it is now.
-fn peer(shared: &Shared, from: Arrival, headers: &HeaderMap) -> Result<Peer, TurnedAway> {
+pub(crate) fn peer(shared: &Shared, from: Arrival, headers: &HeaderMap) -> Result<Peer, TurnedAway> {
     Peer::of(from, headers, &shared.settings().rules, shared.tailscale.name().as_deref())
 }
 
-fn turned_away(addr: SocketAddr, reason: TurnedAway) -> Response {
+pub(crate) fn turned_away(addr: SocketAddr, reason: TurnedAway) -> Response {
     tracing::warn!(ip = %addr.ip(), reason = reason.code(), "a request was turned away");
     plain_error(StatusCode::FORBIDDEN, reason.code(), reason.message())
 }

@@ -114,7 +114,7 @@ impl Reload {
 
     fn exchange(&self, shared: &Arc<Shared>, next: Next) {
         let Next { current, channels } = next;
-        let config = current.loaded.config.clone();
+        let loaded = current.loaded.clone();
         let settings = current.settings.clone();
         current.secrets.report();
         for agent in &settings.agents {
@@ -124,11 +124,13 @@ impl Reload {
         }
         shared.holder.set(current);
         shared.rate_limit.set(settings.rate_limit.clone());
+        shared.joining.set(settings.rate_limit.clone());
         shared.runs.set_limits(&shared.lifecycle, settings.max_concurrent, settings.queue_cap);
         shared.channels.configure(shared, channels);
+        shared.discovery.configure(shared, &loaded);
         shared.cron.wake();
         if let Some(hook) = &self.hook {
-            hook(&config);
+            hook(&loaded.config);
         }
         let seeding = shared.clone();
         shared.lifecycle.spawn(async move { crate::start::seed_workspaces(&seeding).await });

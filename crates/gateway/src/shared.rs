@@ -9,10 +9,12 @@ use crate::current::{Base, Current, Holder};
 use crate::delivery::channels::Channels;
 use crate::delivery::inbox::InboxSignal;
 use crate::delivery::outbox::OutboxSignal;
+use crate::discovery::Discovery;
 use crate::health::Health;
 use crate::hub::Hub;
 use crate::idempotency::Idempotency;
 use crate::identity::GatewayIdentity;
+use crate::join::JoinCodes;
 use crate::lifecycle::Lifecycle;
 use crate::models::Models;
 use crate::node_tools::{self, NodeTool};
@@ -62,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) cron: Cron,
     pub(crate) idempotency: Idempotency,
     pub(crate) decisions: Decisions,
+    pub(crate) joining: JoinCodes,
+    pub(crate) discovery: Discovery,
     /// Where it listens.
     pub(crate) addr: SocketAddr,
     pub(crate) toolbox: Toolbox,

@@ -211,6 +211,7 @@ impl Gateway {
         runs::resume::all(&shared).await?;
         crate::cron::prepare(&shared).await;
         spawn_tasks(&shared, listeners.all);
+        shared.discovery.configure(&shared, &shared.current().loaded);
         Ok(Self { shared, addr, notices: opened.notices, _lock: lock })
     }
 
@@ -323,6 +324,8 @@ impl Parts {
             started: Instant::now(),
             started_at_ms: clock.now_ms(),
             rate_limit: RateLimit::new(settings.rate_limit.clone()),
+            discovery: crate::discovery::Discovery::default(),
+            joining: crate::join::JoinCodes::new(settings.rate_limit.clone()),
             runs: Runs::new(settings.max_concurrent, settings.queue_cap),
             toolbox: Toolbox::new(weak.clone()),
             approvals: Approvals::new(&base.paths.state_dir),

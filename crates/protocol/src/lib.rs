@@ -4,6 +4,7 @@
 //! The source of every fact here is OpenClaw 2026.9.6 as recorded; the goldens in `tests/` are those recordings.
 
 pub mod connect;
+pub mod discovery;
 pub mod error;
 pub mod events;
 pub mod frame;

@@ -2,16 +2,19 @@
 //!
 //! Flags, environment and config are looked at in one fixed order, and a decision says of each what became of it. A
 //! credential never goes to a place that it was not meant for: `--url` takes flags only, `OPENCLAW_GATEWAY_URL` takes the
-//! environment's only. Nothing connects here but [`tunnel`]; discovery and certificate pins are not
-//! here yet.
+//! environment's only. Nothing connects here but [`tunnel`], [`discovery`] and [`JoinUrl::fetch`], which are told to;
+//! certificate pins are not here yet.
 
 mod address;
 mod candidate;
 mod credentials;
+pub mod discovery;
 mod error;
 mod host;
+mod join;
 mod place;
 mod route;
+mod setup_code;
 mod target;
 pub mod tunnel;
 
@@ -19,5 +22,7 @@ pub use address::check_url;
 pub use candidate::{Candidate, Kind, Standing};
 pub use error::{TargetError, UrlError};
 pub use host::{HostFlags, resolve_host};
+pub use join::{JoinError, JoinTarget, JoinUrl};
 pub use route::ssh_route;
+pub use setup_code::SetupCode;
 pub use target::{Decision, Meant, Target, TargetFlags, decide, every, resolve};

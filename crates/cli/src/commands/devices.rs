@@ -1,6 +1,7 @@
 //! `openclaw devices`: devices that are paired or want to be. What a node may do is decided with `openclaw nodes`.
 
 mod approve;
+mod join_code;
 mod local;
 mod manage;
 
@@ -34,6 +35,8 @@ enum DevicesCommand {
     Rotate(manage::RotateArgs),
     /// Make a device's token worthless at once
     Revoke(manage::TokenArgs),
+    /// A URL that lets one new node in: openclaw connect URL, on that computer
+    JoinCode(join_code::JoinCodeArgs),
     /// Give a device a name of your own
     Rename(manage::RenameArgs),
 }
@@ -92,6 +95,7 @@ pub(crate) async fn run(args: DevicesArgs, ctx: &Context) -> Result<(), Failure>
         }
         DevicesCommand::Rotate(args) => manage::rotate(args, ctx).await,
         DevicesCommand::Revoke(args) => manage::revoke(args, ctx).await,
+        DevicesCommand::JoinCode(args) => join_code::run(args, ctx).await,
         DevicesCommand::Rename(args) => manage::rename(args, ctx).await,
     }
 }

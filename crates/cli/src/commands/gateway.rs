@@ -2,6 +2,7 @@
 
 mod announce;
 mod call;
+mod discover;
 mod probe;
 mod run;
 mod service;
@@ -43,6 +44,8 @@ enum GatewayCommand {
     Uninstall(UninstallArgs),
     /// Every gateway that could be meant: whether it answers, what this client may do there
     Probe(probe::ProbeArgs),
+    /// Gateways that announce themselves in this network or in a domain
+    Discover(discover::DiscoverArgs),
     /// Whether the gateway is well
     Health(HealthArgs),
     /// Call a method and print its answer
@@ -73,6 +76,7 @@ pub(crate) async fn run(args: GatewayArgs, ctx: &Context) -> Result<(), Failure>
         Some(GatewayCommand::Restart(args)) => living(ctx)?.restart(&args).await,
         Some(GatewayCommand::Uninstall(args)) => living(ctx)?.uninstall(&args).await,
         Some(GatewayCommand::Probe(args)) => probe::run(args, ctx).await,
+        Some(GatewayCommand::Discover(args)) => discover::run(args, ctx).await,
         Some(GatewayCommand::Health(args)) => health::run(args, ctx).await,
         Some(GatewayCommand::Call(args)) => call::run(args, ctx).await,
         Some(GatewayCommand::UsageCost(args)) => usage_cost::run(args, ctx).await,

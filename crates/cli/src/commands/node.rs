@@ -2,9 +2,9 @@
 
 mod notices;
 mod service;
-mod setup;
 
 use crate::args::{LogLevel, secret};
+use crate::commands::connect::Paired;
 use crate::commands::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
 use crate::failure::local::of_node;
@@ -13,10 +13,11 @@ use crate::link::tunnel::Keeper;
 use crate::logging;
 use clap::{Args, Subcommand};
 use model::SecretString;
-use node::NodeOptions;
-use remote::{HostFlags, Target, TargetFlags};
+use node::{NodeOptions, Notice};
+use remote::{HostFlags, SetupCode, Target, TargetFlags};
 use serde_json::json;
 use std::convert::Infallible;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// `node` and its subcommands.
@@ -58,8 +59,8 @@ struct RunArgs {
     #[arg(long, value_name = "URL", conflicts_with_all = ["host", "port", "tls"])]
     url: Option<String>,
     /// A setup code of the gateway, as `openclaw qr --node` makes it: it has the address and lets this node in once
-    #[arg(long, value_name = "CODE", value_parser = setup::SetupCode::read, conflicts_with_all = ["url", "host", "port", "tls", "token", "password"])]
-    pair: Option<setup::SetupCode>,
+    #[arg(long, value_name = "CODE", value_parser = SetupCode::read, conflicts_with_all = ["url", "host", "port", "tls", "token", "password"])]
+    pair: Option<SetupCode>,
     /// Use TLS (wss://)
     #[arg(long, requires = "host")]
     tls: bool,
@@ -116,15 +117,20 @@ async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
             None => std::future::pending::<Infallible>().await,
         }
     };
-    tokio::pin!(keep);
     let options = options(args, ctx, &target);
+    tokio::select! {
+        outcome = run_until_stopped(options, ctx, &target) => outcome,
+        never = keep => match never {},
+    }
+}
+
+async fn run_until_stopped(options: NodeOptions, ctx: &Context, target: &Target) -> Result<(), Failure> {
     let cancel = CancellationToken::new();
     let notices = notices::Printed::new(ctx.out);
     let work = node::run(options, &notices, &cancel);
     tokio::pin!(work);
     let outcome = tokio::select! {
         outcome = &mut work => outcome,
-        never = &mut keep => match never {},
         stopped = stop_signal() => {
             stopped?;
             ctx.out.remark("stopping; once more ends it at once");
@@ -138,7 +144,56 @@ async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
             }
         }
     };
-    outcome.map_err(|e| of_node(e, &target, &ctx.paths.profile_flags()))
+    outcome.map_err(|e| of_node(e, target, &ctx.paths.profile_flags()))
+}
+
+/// Runs as a node that is paired already.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn stay(ctx: &Context, target: Target, name: Option<String>) -> Result<(), Failure> {
+    logging::start_console(ctx.global.log_level.unwrap_or(LogLevel::Warn), !ctx.global.no_color)?;
+    let mut options = plain_options(ctx, &target);
+    options.display_name = name;
+    run_until_stopped(options, ctx, &target).await
+}
+
+/// Pairs this computer as a node by a setup code, keeps its token, and leaves.
+///
+/// # Errors
+/// The gateway refuses, or does not let it in in time.
+pub(crate) async fn pair(
+    ctx: &Context,
+    url: &str,
+    code: &SecretString,
+    name: Option<String>,
+    within: Duration,
+) -> Result<Paired, Failure> {
+    let target = Target::far(url, "the code");
+    let identity = node::identity(&ctx.paths.state_dir)
+        .map_err(|error| Failure::new(Exit::Failed, "IDENTITY", error.to_string()))?;
+    let mut options = plain_options(ctx, &target);
+    options.bootstrap_token = Some(code.clone());
+    options.display_name = name;
+    let connected = CancellationToken::new();
+    let notices = |notice: &Notice<'_>| {
+        if matches!(notice, Notice::Connected { .. }) {
+            connected.cancel();
+        }
+    };
+    match tokio::time::timeout(within, node::run(options, &notices, &connected)).await {
+        Ok(Ok(())) => Ok(Paired { role: "node", device_id: identity.device_id }),
+        Ok(Err(error)) => Err(of_node(error, &target, &ctx.paths.profile_flags())),
+        Err(_) => Err(Failure::new(
+            Exit::Timeout,
+            "TIMEOUT",
+            format!("{url} did not let this node in within {} s", within.as_secs()),
+        )),
+    }
+}
+
+fn plain_options(ctx: &Context, target: &Target) -> NodeOptions {
+    NodeOptions::new(target.url.clone(), ctx.paths.state_dir.clone(), env!("CARGO_PKG_VERSION"))
 }
 
 async fn stop_signal() -> Result<(), Failure> {
@@ -153,8 +208,7 @@ async fn stop_signal() -> Result<(), Failure> {
 }
 
 fn options(args: RunArgs, ctx: &Context, target: &Target) -> NodeOptions {
-    let mut options =
-        NodeOptions::new(target.url.clone(), ctx.paths.state_dir.clone(), env!("CARGO_PKG_VERSION"));
+    let mut options = plain_options(ctx, target);
     options.token.clone_from(&target.token);
     options.password.clone_from(&target.password);
     options.bootstrap_token = args.pair.map(|code| code.bootstrap_token);

@@ -7,6 +7,7 @@ use crate::output::Output;
 use crate::view::text;
 use client::{
     ClientDescription, ConnectError, ConnectOptions, Connection, Identity, IdentityError, TokenStore,
+    TokenStoreError,
 };
 use model::SecretString;
 use remote::Target;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The role of every command but `node run`.
-const ROLE: &str = "operator";
+pub(super) const ROLE: &str = "operator";
 
 /// Connects; the inner result is the gateway's.
 ///
@@ -41,14 +42,15 @@ pub(super) async fn open(way: &Way, timeout: Duration) -> Result<Result<Connecti
 }
 
 /// This installation as a device: for gateways that are elsewhere.
-struct Device {
-    identity: Arc<Identity>,
+pub(super) struct Device {
+    pub(super) identity: Arc<Identity>,
     tokens: TokenStore,
-    token: Option<SecretString>,
+    /// What this gateway gave it before.
+    pub(super) token: Option<SecretString>,
 }
 
 impl Device {
-    fn open(dir: &Path, target: &Target) -> Result<Self, Failure> {
+    pub(super) fn open(dir: &Path, target: &Target) -> Result<Self, Failure> {
         let identity = Arc::new(identity(dir)?);
         let tokens = TokenStore::new(dir.join("device-tokens.json"));
         let token = tokens.get(&target.url, ROLE)?;
@@ -57,10 +59,15 @@ impl Device {
 
     /// Keeps the token that the pairing gave.
     fn remember(&self, out: Output, target: &Target, hello: &Value) {
-        let Some(token) = text(hello, "/auth/deviceToken") else { return };
-        if let Err(error) = self.tokens.put(&target.url, ROLE, &SecretString::from(token)) {
+        if let Err(error) = self.keep(target, hello) {
             out.remark(&format!("note: {error}"));
         }
+    }
+
+    /// As [`Device::remember`], where nothing goes on without it.
+    pub(super) fn keep(&self, target: &Target, hello: &Value) -> Result<(), TokenStoreError> {
+        let Some(token) = text(hello, "/auth/deviceToken") else { return Ok(()) };
+        self.tokens.put(&target.url, ROLE, &SecretString::from(token)).map(drop)
     }
 }
 

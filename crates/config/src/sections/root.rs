@@ -6,8 +6,8 @@ use std::sync::Arc;
 use model::{ExposeSecret, SecretString};
 
 use super::{
-    AgentsConfig, ChannelsConfig, CronConfig, GatewayConfig, LoggingConfig, MessagesConfig, ModelsConfig,
-    SessionConfig, ToolsConfig,
+    AgentsConfig, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig, LoggingConfig, MessagesConfig,
+    ModelsConfig, SessionConfig, ToolsConfig,
 };
 use crate::Env;
 use crate::doc::Section;
@@ -31,6 +31,8 @@ pub struct Config {
     pub tools: ToolsConfig,
     /// `cron`: jobs that run by themselves.
     pub cron: CronConfig,
+    /// `discovery`: how gateways are found.
+    pub discovery: DiscoveryConfig,
     /// `logging`: how much is logged, and where.
     pub logging: LoggingConfig,
     /// `env.vars`: variables that stand in where the environment has none.
@@ -56,6 +58,7 @@ impl Config {
             session: s.section("session", SessionConfig::read),
             tools: s.section("tools", ToolsConfig::read),
             cron: s.section("cron", CronConfig::read),
+            discovery: s.section("discovery", DiscoveryConfig::read),
             logging: s.section("logging", LoggingConfig::read),
             env_vars: Arc::clone(&s.doc().sources.vars),
         }

@@ -13,6 +13,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
     admin("device.pair.setupCode", &SETUP_CODE).gives(&[
         "setupId",
         "setupCode",
+        "joinUrl?",
         "gatewayUrl",
         "auth",
         "urlSource",
@@ -51,6 +52,7 @@ const SETUP_CODE: Shape = Shape {
         opt("publicUrl", Kind::Name),
         opt("preferRemoteUrl", Kind::Bool),
         opt("bootstrapProfile", Kind::OneOf(&["limited", "node"])),
+        opt("joinUrl", Kind::Bool),
     ],
     // The picture of a code is the business of whoever shows it.
     ignored: &["includeQr"],

@@ -51,11 +51,6 @@ pub(crate) const REFUSED: Choices = &[
         "texts alone are sent for now, and formatted in one way",
     ),
     (&["cron.update"], &["expectedConfigRevision"], "no revision is compared"),
-    (
-        &["device.pair.setupCode"],
-        &["joinUrl"],
-        "there is no page behind such a link; the code itself is given",
-    ),
 ];
 
 /// Texts of which fewer are taken than are published: the others ask for what is not here.

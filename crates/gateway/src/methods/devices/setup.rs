@@ -1,7 +1,7 @@
 //! `device.pair.setupCode` and `.setupStatus`: letting in one device that is not there yet, such as a phone.
 //!
 //! The code is good for one device and ten minutes. Its credential is derived from the code's id; what the database has
-//! lets nobody in.
+//! lets nobody in. A join URL stands for a code that a node comes with.
 
 use crate::auth::secret::AuthMode;
 use crate::methods::{Answer, Call, store_error};
@@ -28,23 +28,22 @@ struct Params {
     #[serde(default)]
     prefer_remote_url: bool,
     bootstrap_profile: Option<String>,
+    #[serde(default)]
+    join_url: bool,
 }
 
 pub(super) async fn code(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let shared = &call.shared;
     let (url, source) = address(&call, &p)?;
-    let wanted = match p.bootstrap_profile.as_deref() {
-        Some("node") => SetupAccess::Node,
-        Some(_) => SetupAccess::Limited,
-        None => SetupAccess::Full,
-    };
+    let wanted = wanted(&p)?;
+    let join = if p.join_url { Some(url.join_base()?) } else { None };
     // Whoever listens on the way could come with the code first: then it must not be an administrator's.
     let access =
         if url.is_plain_and_far() && wanted == SetupAccess::Full { SetupAccess::Limited } else { wanted };
     let made = shared.store.make_setup_code(access, LIFE_MS).await.map_err(store_error)?;
     let token = shared.identity.setup_token(&made.setup_id);
-    let payload = json!({"url": url.text, "bootstrapToken": token});
+    let payload = json!({"url": url.text, "bootstrapToken": token, "expiresAtMs": made.expires_at_ms});
     let mut answer = json!({
         "setupId": made.setup_id, "setupCode": URL_SAFE_NO_PAD.encode(payload.to_string()),
         "gatewayUrl": url.text, "urlSource": source, "access": access.as_str(),
@@ -54,8 +53,25 @@ pub(super) async fn code(mut call: Call) -> Answer {
     if access != wanted {
         answer["accessDowngraded"] = json!(true);
     }
+    if let Some(base) = join {
+        let code = shared.joining.make(payload, made.expires_at_ms).map_err(ErrorShape::unavailable)?;
+        answer["joinUrl"] = json!(format!("{base}/j/{code}"));
+    }
     tracing::info!(setup = %made.setup_id, access = access.as_str(), "setup code made");
     Ok(answer.into())
+}
+
+/// What whoever comes with the code may do. Whoever fetches a join URL runs a node and nothing else.
+fn wanted(p: &Params) -> Result<SetupAccess, ErrorShape> {
+    match p.bootstrap_profile.as_deref() {
+        Some("node") => Ok(SetupAccess::Node),
+        None if p.join_url => Ok(SetupAccess::Node),
+        Some(_) if p.join_url => Err(ErrorShape::invalid(
+            "a join URL is for nodes: leave bootstrapProfile out or say \"node\", or use the setup code itself",
+        )),
+        Some(_) => Ok(SetupAccess::Limited),
+        None => Ok(SetupAccess::Full),
+    }
 }
 
 #[derive(Deserialize)]
@@ -120,6 +136,18 @@ impl Address {
         }
     }
 
+    /// Where the code is fetched from. It is as good as what it stands for, so nobody may listen.
+    fn join_base(&self) -> Result<String, ErrorShape> {
+        if self.is_plain_and_far() {
+            return Err(ErrorShape::invalid(format!(
+                "a join URL needs a gateway address with TLS (wss://) or on loopback, and {} is neither; \
+                 use the setup code itself (openclaw qr --node), or name an address with publicUrl",
+                self.text
+            )));
+        }
+        Ok(self.text.replacen("ws", "http", 1))
+    }
+
     fn is_plain_and_far(&self) -> bool {
         !self.secure && !self.is_loopback()
     }
@@ -142,6 +170,10 @@ fn address(call: &Call, p: &Params) -> Result<(Address, &'static str), ErrorShap
         loaded.source.pointer("/plugins/entries/device-pair/config/publicUrl").and_then(Value::as_str);
     if let Some(url) = configured {
         return Ok((Address::read(url)?, "plugins.entries.device-pair.config.publicUrl"));
+    }
+    // Only the route that this gateway holds itself: another's may lead to a listener that turns its visitors away.
+    if let Some(name) = call.shared.tailscale.name() {
+        return Ok((Address::read(&format!("wss://{name}"))?, "gateway.tailscale.mode"));
     }
     let listening = call.shared.addr;
     let ip = match listening.ip() {

@@ -1,0 +1,171 @@
+//! `openclaw connect`: this computer joins a gateway with one pasted text, and its commands go there from then on.
+
+mod place;
+
+use crate::commands::node;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::input;
+use crate::link::join;
+use clap::Args;
+use remote::{JoinError, JoinTarget, SetupCode, Target};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Connecting, pairing and one question, each.
+const WITHIN: Duration = Duration::from_secs(15);
+/// Largest file that a target is read from.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// What was pasted, and as what this computer joins.
+#[derive(Debug, Args)]
+pub(crate) struct ConnectCommandArgs {
+    /// A join URL (openclaw devices join-code) or a setup code (openclaw qr)
+    #[arg(value_name = "URL|CODE", value_parser = JoinTarget::read, required_unless_present = "target_file")]
+    target: Option<JoinTarget>,
+    /// Read it from this file, and remove the file then: it does not show in the list of processes
+    #[arg(long, value_name = "FILE", conflicts_with = "target")]
+    target_file: Option<PathBuf>,
+    /// Join as a node, also where the code would let an operator in
+    #[arg(long)]
+    node: bool,
+    /// The name that the gateway shows for this computer
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// Leave once it is paired; a node stays up otherwise
+    #[arg(long)]
+    pair_only: bool,
+    /// Also where this computer has another gateway already; its place in the configuration is taken
+    #[arg(long)]
+    force: bool,
+}
+
+/// What this computer is at the gateway now.
+pub(crate) struct Paired {
+    pub(crate) role: &'static str,
+    pub(crate) device_id: String,
+}
+
+/// Joins.
+///
+/// # Errors
+/// The code is over or none, the gateway cannot be reached or refuses, or the configuration is another gateway's.
+pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), Failure> {
+    let before = ctx.load()?;
+    let target = target(&args)?;
+    if !args.force {
+        place::check_free(&before, &target)?;
+    }
+    // A join URL names a node's code.
+    let as_node = args.node || matches!(target, JoinTarget::Url(_));
+    let code = match target {
+        JoinTarget::Url(url) => url.fetch().await?,
+        JoinTarget::Code(code) => code,
+    };
+    let url = checked(&code, ctx)?;
+    let paired = pair(&args, ctx, &url, &code, as_node).await?;
+    let edited = place::write(ctx, &url)?;
+    let report = json!({
+        "ok": true, "url": url, "role": paired.role, "deviceId": paired.device_id,
+        "config": edited.loaded.file, "changedPaths": edited.changed,
+        "undo": place::undo(ctx, &before, &paired.device_id),
+    });
+    let stays = paired.role == "node" && !args.pair_only;
+    if ctx.out.json && stays {
+        ctx.out.json_line(&json!({"type": "paired", "report": report}))?;
+    } else {
+        ctx.out.show(&report, || page(ctx, &report, stays))?;
+    }
+    if !stays {
+        return Ok(());
+    }
+    node::stay(ctx, Target::far(url, "gateway.remote.url"), args.display_name).await
+}
+
+fn target(args: &ConnectCommandArgs) -> Result<JoinTarget, Failure> {
+    if let Some(target) = &args.target {
+        return Ok(target.clone());
+    }
+    let file = args.target_file.as_deref();
+    let (text, place) = input::read(file, MAX_FILE)?;
+    let target =
+        JoinTarget::read(&text).map_err(|problem| Failure::usage(format!("what {place} holds {problem}")))?;
+    if let Some(file) = file {
+        std::fs::remove_file(file).map_err(|error| {
+            Failure::new(Exit::Failed, "FILE", format!("{place} cannot be removed: {error}"))
+        })?;
+    }
+    Ok(target)
+}
+
+/// The address in the code, where it may be connected to as the code wants it.
+fn checked(code: &SetupCode, ctx: &Context) -> Result<String, Failure> {
+    if code.expires_at_ms.is_some_and(|until| until <= ctx.now_ms()) {
+        return Err(Failure::usage("the time of this code is over")
+            .hint("make another on the gateway: openclaw qr, or openclaw devices join-code")
+            .hint("if it was made just now, the clocks of the two computers differ: set them right"));
+    }
+    let url = remote::check_url(&code.url)
+        .map_err(|error| Failure::usage(format!("the address in this code cannot be used: {error}")))?;
+    // Connecting without looking at it would be less than whoever made the code wanted.
+    if code.tls_fingerprint.is_some() {
+        return Err(Failure::new(
+            Exit::Failed,
+            "PIN_UNSUPPORTED",
+            "this code names the certificate of the gateway, and certificate pins are not supported by this version yet",
+        ));
+    }
+    Ok(url)
+}
+
+/// As an operator where the code is good for that, else as a node.
+async fn pair(
+    args: &ConnectCommandArgs,
+    ctx: &Context,
+    url: &str,
+    code: &SetupCode,
+    as_node: bool,
+) -> Result<Paired, Failure> {
+    let name = args.display_name.clone();
+    if !as_node {
+        match join::as_operator(ctx, url, &code.bootstrap_token, name.clone(), WITHIN).await? {
+            Ok(paired) => return Ok(paired),
+            // It may be a node's code; what else is wrong with it is wrong with it for a node, too.
+            Err(error) if error.shape().is_some() => {}
+            Err(error) => {
+                let target = Target::far(url, "the code");
+                return Err(crate::failure::connect::explain(error, &target, &ctx.paths.profile_flags()));
+            }
+        }
+    }
+    node::pair(ctx, url, &code.bootstrap_token, name, WITHIN).await
+}
+
+fn page(ctx: &Context, report: &Value, stays: bool) -> String {
+    let text = |key: &str| crate::output::printable(report[key].as_str().unwrap_or_default());
+    let mut lines = vec![format!("paired with {} as {}", text("url"), text("role"))];
+    lines.push(format!("device  {}", text("deviceId")));
+    lines.push(format!("config  {}: commands go there from now on", text("config")));
+    lines.push(match (report["role"] == "operator", stays) {
+        (true, _) => format!("try it: {}", ctx.command("status")),
+        (false, true) => "this node stays up until it is interrupted; its commands wait for approval on the gateway: openclaw nodes pending".to_owned(),
+        (false, false) => format!("run it: {}", ctx.command("node run")),
+    });
+    let undo = report["undo"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    lines.extend(undo.map(|step| format!("undo:   {step}")));
+    lines.join("\n")
+}
+
+impl From<JoinError> for Failure {
+    fn from(error: JoinError) -> Failure {
+        let message = error.to_string();
+        match error {
+            JoinError::Unknown(_) | JoinError::Limited(_) => Failure::new(Exit::Refused, "JOIN_CODE", message),
+            JoinError::NoCode(..) => Failure::new(Exit::Unreachable, "NOT_A_GATEWAY", message),
+            JoinError::Fetch(..) => Failure::new(Exit::Unreachable, "UNREACHABLE", message).hint(
+                "where its certificate is not one that everybody knows, use the setup code itself: openclaw qr --node --setup-code-only",
+            ),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Joining a gateway with one pasted text: a join URL makes a node, a setup code an operator or a node, and each is good once.
+
+// Helpers outside of test functions may end the test too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "support/live.rs"]
+mod live;
+mod support;
+
+use live::{Gateway, Program, TOKEN};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use support::{Home, Ran};
+
+fn gateway() -> (Home, Gateway) {
+    let home =
+        Home::with_config(&format!("{{ gateway: {{ auth: {{ mode: 'token', token: '{TOKEN}' }} }} }}"));
+    let gateway = Gateway::start(&home);
+    (home, gateway)
+}
+
+fn public(gateway: &Gateway) -> String {
+    format!("ws://127.0.0.1:{}", gateway.port)
+}
+
+fn join_url(home: &Home, gateway: &Gateway) -> String {
+    let made = gateway.json(home, &["devices", "join-code", "--public-url", &public(gateway)]);
+    assert_eq!((&made["access"], &made["gatewayUrl"]), (&json!("node"), &json!(public(gateway))), "{made}");
+    made["joinUrl"].as_str().unwrap().to_owned()
+}
+
+fn setup_code(home: &Home, gateway: &Gateway, more: &[&str]) -> String {
+    let public = public(gateway);
+    let args = [&["qr", "--public-url", &public, "--setup-code-only"], more].concat();
+    let ran = gateway.run(home, &args);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    ran.out.trim().to_owned()
+}
+
+/// The status line and the body of an answer.
+fn http(gateway: &Gateway, method: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(format!("127.0.0.1:{}", gateway.port)).unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("cache-control: no-store"), "{head}");
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+fn assert_failed(ran: &Ran, code: i32, name: &str) {
+    let error = ran.json();
+    assert_eq!((ran.code, &error["error"]["code"]), (code, &json!(name)), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_join_url_makes_one_node_which_comes_back_without_a_secret() {
+    let (home, gateway) = gateway();
+    let url = join_url(&home, &gateway);
+    let laptop = Home::new();
+    let report = laptop.run(&["connect", &url, "--pair-only", "--display-name", "Laptop", "--json"]);
+    assert_eq!((report.code, &report.json()["role"]), (0, &json!("node")), "{}{}", report.out, report.err);
+    let config = laptop.run(&["config", "get", "gateway", "--json"]).json();
+    assert_eq!(config, json!({"mode": "remote", "remote": {"url": public(&gateway)}}));
+    let paired = gateway.json(&home, &["devices", "list"]);
+    assert_eq!(paired["paired"][0]["displayName"], "Laptop", "{paired}");
+
+    // Nothing but what it was given then.
+    let node = Program::start("node", laptop.command(&["node", "run", "--json"]));
+    node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+    drop(node);
+
+    let late = Home::new().run(&["connect", &url, "--pair-only", "--json"]);
+    assert_failed(&late, 4, "JOIN_CODE");
+    assert!(!late.out.contains(url.rsplit('/').next().unwrap()), "{}", late.out);
+}
+
+#[test]
+fn connecting_as_a_node_stays_up() {
+    let (home, gateway) = gateway();
+    let url = join_url(&home, &gateway);
+    let laptop = Home::new();
+    let file = laptop.path().join("target");
+    std::fs::write(&file, &url).unwrap();
+    let args = ["connect", "--target-file", file.to_str().unwrap(), "--json"];
+    let node = Program::start("node", laptop.command(&args));
+    let report = node.wait_for_json("the pairing", |v| (v["type"] == "paired").then(|| v["report"].clone()));
+    assert_eq!(report["role"], "node", "{report}");
+    node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+    assert!(!file.exists(), "what was in it is used up");
+    assert_eq!(gateway.json(&home, &["nodes", "status"])["nodes"][0]["connected"], true);
+    assert_eq!(node.stop("-TERM"), Some(0));
+}
+
+#[test]
+fn a_setup_code_makes_an_operator_whose_commands_go_there() {
+    let (home, gateway) = gateway();
+    let code = setup_code(&home, &gateway, &[]);
+    let laptop = Home::new();
+    let joined = laptop.run(&["connect", &format!("oc-pair://{code}"), "--json"]);
+    let report = joined.json();
+    assert_eq!((joined.code, &report["role"]), (0, &json!("operator")), "{}{}", joined.out, joined.err);
+    for command in
+        [&["health"][..], &["status"], &["agents", "list"], &["qr", "--public-url", "wss://gw.example"]]
+    {
+        let ran = laptop.run(command);
+        assert_eq!(ran.code, 0, "{command:?}: {}{}", ran.out, ran.err);
+    }
+    // It has come with its own token: the code is over, for it and for everybody.
+    let second = Home::new().run(&["connect", &code, "--json"]);
+    assert_failed(&second, 4, "AUTH_BOOTSTRAP_TOKEN_INVALID");
+    assert!(!second.out.contains(&code), "{}", second.out);
+
+    // The undo that it printed takes it back.
+    for step in report["undo"][0].as_str().unwrap().split(" && ") {
+        let words: Vec<&str> = step.split_whitespace().skip(1).collect();
+        assert_eq!(laptop.run(&words).code, 0, "{step}");
+    }
+    assert_eq!(laptop.run(&["config", "get", "gateway", "--json"]).out.trim(), "{}");
+    let remove = report["undo"][1].as_str().unwrap().rsplit(' ').next().unwrap();
+    assert_eq!(gateway.run(&home, &["devices", "remove", remove]).code, 0);
+}
+
+#[test]
+fn a_code_for_less_gives_less() {
+    let (home, gateway) = gateway();
+    let limited = Home::new();
+    let code = setup_code(&home, &gateway, &["--limited"]);
+    assert_eq!(limited.run(&["connect", &code]).code, 0);
+    assert_eq!(limited.run(&["health"]).code, 0);
+    let ran = limited.run(&["qr", "--public-url", "wss://gw.example"]);
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+    let node =
+        Home::new().run(&["connect", &setup_code(&home, &gateway, &["--node"]), "--pair-only", "--json"]);
+    assert_eq!((node.code, &node.json()["role"]), (0, &json!("node")), "{}{}", node.out, node.err);
+    let node =
+        Home::new().run(&["connect", &setup_code(&home, &gateway, &[]), "--node", "--pair-only", "--json"]);
+    assert_eq!((node.code, &node.json()["role"]), (0, &json!("node")), "{}{}", node.out, node.err);
+}
+
+#[test]
+fn a_taken_place_is_not_taken_away_and_its_secrets_go_nowhere() {
+    let (home, gateway) = gateway();
+    let url = join_url(&home, &gateway);
+    let own = Home::with_config("{ gateway: { mode: 'local' } }");
+    assert_failed(&own.run(&["connect", &url, "--pair-only", "--json"]), 1, "PLACE_TAKEN");
+    let other = Home::with_config(
+        "// mine\n{ gateway: { mode: 'remote', remote: { url: 'wss://other.example', token: 'for-the-other' } } }",
+    );
+    assert_failed(&other.run(&["connect", &url, "--pair-only", "--json"]), 1, "PLACE_TAKEN");
+    // The URL was not used up by any of this.
+    let forced = other.run(&["connect", &url, "--pair-only", "--force", "--json"]);
+    assert_eq!(forced.code, 0, "{}{}", forced.out, forced.err);
+    let file = std::fs::read_to_string(other.state().join("openclaw.json")).unwrap();
+    assert!(file.contains("// mine") && !file.contains("for-the-other"), "{file}");
+    let kept = std::fs::read_to_string(other.state().join("openclaw.json.bak")).unwrap();
+    assert!(kept.contains("for-the-other"), "{kept}");
+    let undo = &forced.json()["undo"][0];
+    assert!(undo.as_str().unwrap().contains("gateway.remote.url wss://other.example"), "{undo}");
+}
+
+#[test]
+fn a_join_url_is_fetched_once_and_only_as_it_was_made() {
+    let (home, gateway) = gateway();
+    let url = join_url(&home, &gateway);
+    let path = format!("/j/{}", url.rsplit('/').next().unwrap());
+    for (method, path) in
+        [("HEAD", path.as_str()), ("POST", &path), ("GET", &format!("{path}?x")), ("GET", "/j/abc")]
+    {
+        assert!(http(&gateway, method, path).0.contains("404"), "{method} {path}");
+    }
+    let (status, body) = http(&gateway, "GET", &path);
+    assert!(status.contains("200"), "{status}");
+    let payload: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(payload["url"], public(&gateway));
+    assert!(payload["bootstrapToken"].is_string() && payload["expiresAtMs"].is_number(), "{payload}");
+    assert!(http(&gateway, "GET", &path).0.contains("404"));
+
+    for (public_url, part) in
+        [("ws://192.168.1.9:18789", "needs a gateway address with TLS"), ("ws://gw.example", "wss://")]
+    {
+        let ran = gateway.run(&home, &["devices", "join-code", "--public-url", public_url]);
+        assert!(ran.code == 1 && ran.err.contains(part), "{}{}", ran.out, ran.err);
+    }
+    let ran = gateway.run(&home, &["devices", "join-code"]);
+    assert!(ran.code == 1 && ran.err.contains("loopback"), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn what_cannot_be_joined_says_why_before_anything_is_sent() {
+    let nobody = support::free_port();
+    let code = |value: Value| {
+        use base64::Engine;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
+    };
+    for (target, exit, part) in [
+        ("http://gw.example/j/abc".to_owned(), 2, "without TLS"),
+        ("https://gw.example/x".to_owned(), 2, "no join URL"),
+        ("hush".to_owned(), 2, "no setup code"),
+        (code(json!({"url": "ws://gw.example", "bootstrapToken": "hush"})), 2, "unencrypted"),
+        (
+            code(json!({"url": "ws://127.0.0.1:1", "bootstrapToken": "hush", "expiresAtMs": 1})),
+            2,
+            "time of this code is over",
+        ),
+        (
+            code(json!({"url": format!("ws://127.0.0.1:{nobody}"), "bootstrapToken": "hush"})),
+            3,
+            "cannot connect",
+        ),
+        (format!("http://127.0.0.1:{nobody}/j/hush"), 3, "cannot fetch"),
+    ] {
+        let home = Home::new();
+        let ran = home.run(&["connect", &target, "--pair-only"]);
+        assert!(ran.code == exit && ran.err.contains(part), "{target}: {}{}", ran.out, ran.err);
+        assert!(!ran.err.contains("hush") || target == "hush", "{}", ran.err);
+        assert!(!home.state().join("openclaw.json").exists(), "{target}");
+    }
+}

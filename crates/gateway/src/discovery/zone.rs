@@ -1,0 +1,132 @@
+//! Wide-area DNS-SD: a zone file (RFC 1035) for whatever DNS server answers for the domain, such as CoreDNS on the tailnet.
+
+use super::beacon::{Host, instance};
+use config::MdnsMode;
+use protocol::discovery::SERVICE;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+
+/// Where Tailscale's own resolver is: the address that is used to get there is this machine's in the tailnet.
+const TAILSCALE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(100, 100, 100, 100)), 53);
+
+/// The zone; nothing where no address of this machine is known that others could use.
+pub(super) fn text(domain: &str, host: &Host, mode: MdnsMode, now_ms: i64) -> Option<String> {
+    let listening = host.addr.ip();
+    let ip =
+        if listening.is_loopback() || listening.is_unspecified() { own_address() } else { Some(listening) };
+    let Some(ip) = ip else {
+        tracing::warn!(domain, "no zone is written: this machine has no address that others could use");
+        return None;
+    };
+    Some(render(domain, host, ip, mode, now_ms / 1000))
+}
+
+fn render(domain: &str, host: &Host, ip: IpAddr, mode: MdnsMode, serial: i64) -> String {
+    let kind = if ip.is_ipv4() { "A" } else { "AAAA" };
+    let (label, port) = (&host.label, host.addr.port());
+    let name = escaped(&instance(&host.name));
+    let mut txt = String::new();
+    for (key, value) in host.txt(mode, None) {
+        // Writing to a string cannot fail.
+        let _ = write!(txt, " \"{}\"", quoted(&format!("{key}={value}")));
+    }
+    format!(
+        "; Written by the gateway; changes are lost.\n$ORIGIN {domain}.\n$TTL 60\n\
+         @ IN SOA {label} hostmaster {serial} 7200 3600 1209600 60\n@ IN NS {label}\n{label} IN {kind} {ip}\n\
+         {SERVICE} IN PTR {name}.{SERVICE}\n{name}.{SERVICE} IN SRV 0 0 {port} {label}\n{name}.{SERVICE} IN TXT{txt}\n"
+    )
+}
+
+/// Whether two zones differ in their serial number at most.
+pub(super) fn says_the_same(one: &str, other: &str) -> bool {
+    let rest = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.contains(" SOA ")).map(str::to_owned).collect()
+    };
+    rest(one) == rest(other)
+}
+
+/// A label in a zone file: what could mean something else there is written as its number.
+fn escaped(label: &str) -> String {
+    let mut text = String::new();
+    for byte in label.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\\{byte:03}");
+        }
+    }
+    text
+}
+
+/// A quoted string in a zone file.
+fn quoted(value: &str) -> String {
+    let mut text = String::new();
+    for byte in value.bytes() {
+        if (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\' {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\\{byte:03}");
+        }
+    }
+    text
+}
+
+/// This machine's address in the tailnet, else in its network: the one from which it would send there. Nothing is sent.
+fn own_address() -> Option<IpAddr> {
+    let from = |to: SocketAddr| {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+        socket.connect(to).ok()?;
+        socket.local_addr().ok().map(|addr| addr.ip())
+    };
+    let tailnet = from(TAILSCALE).filter(|ip| model::is_carrier_grade_ip(*ip));
+    // An address for documentation: only the route to it is looked up.
+    let elsewhere = || from(SocketAddr::from(([192, 0, 2, 1], 9)));
+    tailnet.or_else(elsewhere).filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
+}
+
+/// Writes the file in one step, so that a DNS server reads the zone before or this one.
+pub(super) async fn write(file: &Path, text: &str) {
+    let (target, text) = (file.to_path_buf(), text.to_owned());
+    let written = tokio::task::spawn_blocking(move || {
+        if let Some(dir) = target.parent() {
+            std::fs::create_dir_all(dir)?;
+        }
+        let beside = target.with_extension("db.new");
+        std::fs::write(&beside, text)?;
+        std::fs::rename(beside, target)
+    });
+    match written.await {
+        Ok(Ok(())) => tracing::info!(file = %file.display(), "the zone for wide-area discovery is written"),
+        Ok(Err(error)) => {
+            tracing::warn!(file = %file.display(), %error, "the zone for wide-area discovery is not written")
+        }
+        Err(error) => tracing::warn!(%error, "the zone for wide-area discovery is not written"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_names_the_gateway_and_nothing_breaks_out_of_it() {
+        let env = [("OPENCLAW_CLI_PATH", "/a \"b\"\\\nc"), ("OPENCLAW_MDNS_HOSTNAME", "box")].into();
+        let host = Host { name: "My box; x".into(), ..Host::of(&env, "0.0.0.0:18789".parse().unwrap()) };
+        let zone = render("openclaw.internal", &host, "100.64.0.7".parse().unwrap(), MdnsMode::Full, 7);
+        assert_eq!(zone.lines().count(), 9, "{zone}");
+        for line in [
+            "$ORIGIN openclaw.internal.",
+            "box IN A 100.64.0.7",
+            "_openclaw-gw._tcp IN PTR My\\032box\\059\\032x._openclaw-gw._tcp",
+            "My\\032box\\059\\032x._openclaw-gw._tcp IN SRV 0 0 18789 box",
+        ] {
+            assert!(zone.lines().any(|l| l == line), "{line}: {zone}");
+        }
+        assert!(zone.contains(r#""cliPath=/a \034b\034\092\010c""#) && !zone.contains("lanHost"), "{zone}");
+        let later = render("openclaw.internal", &host, "100.64.0.7".parse().unwrap(), MdnsMode::Full, 8);
+        assert!(says_the_same(&zone, &later) && zone != later);
+    }
+}
