@@ -122,7 +122,11 @@ impl Reload {
                 tracing::warn!(agent = %agent.id, %problem, "the agent has no model");
             }
         }
+        let rules_changed = shared.settings().rules != settings.rules;
         shared.holder.set(current);
+        if rules_changed {
+            shared.hub.close_identities("who may come in by name has changed; connect again");
+        }
         shared.rate_limit.set(settings.rate_limit.clone());
         shared.joining.set(settings.rate_limit.clone());
         shared.runs.set_limits(&shared.lifecycle, settings.max_concurrent, settings.queue_cap);

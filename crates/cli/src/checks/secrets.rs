@@ -129,7 +129,7 @@ fn own_secret(scene: &Scene<'_>, looked: &mut Looked) {
     let (token, password) = match auth.mode {
         Some(AuthMode::None) => return,
         Some(AuthMode::Token) => (true, false),
-        Some(AuthMode::Password) => (false, true),
+        Some(AuthMode::Password | AuthMode::TrustedProxy) => (false, true),
         None => (auth.password.is_none(), true),
     };
     let mut known = false;
@@ -142,7 +142,8 @@ fn own_secret(scene: &Scene<'_>, looked: &mut Looked) {
         known |= given.judge(scene, &TOKEN, looked);
     }
     match (known, auth.mode) {
-        (true, _) => {}
+        // There, a password is for programs on this host alone, and nobody needs it.
+        (true, _) | (false, Some(AuthMode::TrustedProxy)) => {}
         (false, Some(AuthMode::Password)) => {
             let detail = "the mode is \"password\", and there is none";
             looked.findings.push(Finding::new(&MISSING, "gateway.auth.password", detail));
@@ -213,7 +214,7 @@ impl Given {
         let finding = if PLACEHOLDERS.iter().any(|known| text.eq_ignore_ascii_case(known)) {
             Finding::new(rule.placeholder, place.clone(), "it is a word out of examples")
         } else if length < rule.least {
-            let exposed = scene.config().is_some_and(|config| !config.gateway.bind_host().is_loopback());
+            let exposed = scene.config().is_some_and(|config| config.gateway.opens_to_others());
             let severity = if exposed { Severity::Critical } else { Severity::Warn };
             Finding::new(rule.short, place.clone(), format!("it has {length} characters")).severity(severity)
         } else {

@@ -71,7 +71,7 @@ mod tests {
             ip: ip.parse().unwrap(),
             local: ip == "127.0.0.1",
             forwarded: false,
-            socket_ip: ip.parse().unwrap(),
+            socket: std::net::SocketAddr::new(ip.parse().unwrap(), 5),
             origin: None,
             host: Some(host.into()),
             headers: axum::http::HeaderMap::new(),

@@ -4,7 +4,7 @@ use super::host;
 use super::rules::Rules;
 use crate::listener::{Arrival, ListenerKind};
 use axum::http::HeaderMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Headers that a proxy sets and a direct client has no reason to send; besides these, all that begin with one of
 /// [`FORWARDING_PREFIXES`].
@@ -30,7 +30,7 @@ pub(crate) struct Peer {
     /// Whether a trusted proxy or Tailscale stands between.
     pub(crate) forwarded: bool,
     /// The socket's other end.
-    pub(crate) socket_ip: IpAddr,
+    pub(crate) socket: SocketAddr,
     /// The `Origin` header: there in browsers alone.
     pub(crate) origin: Option<String>,
     /// The `Host` header.
@@ -142,11 +142,16 @@ impl Peer {
             ip,
             local,
             forwarded,
-            socket_ip: from.addr.ip().to_canonical(),
+            socket: from.addr,
             origin: text("origin"),
             host: text("host"),
             headers: headers.clone(),
         }
+    }
+
+    /// The address of the socket's other end.
+    pub(crate) fn socket_ip(&self) -> IpAddr {
+        self.socket.ip().to_canonical()
     }
 
     /// The user whom Tailscale names, and who is that only once Tailscale was asked. Nobody on any other listener.

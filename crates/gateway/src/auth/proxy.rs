@@ -45,12 +45,12 @@ pub(crate) fn user(
     if !peer.forwarded {
         return Err(NotBelieved::because("untrusted_source"));
     }
-    if peer.socket_ip.is_loopback() {
+    if peer.socket_ip().is_loopback() {
         if !rules.allow_loopback {
             return Err(NotBelieved::because("loopback_source"));
         }
     } else {
-        match is_own(peer.socket_ip) {
+        match is_own(peer.socket_ip()) {
             Ok(false) => {}
             Ok(true) => return Err(NotBelieved::because("local_interface_source")),
             Err(_) => return Err(NotBelieved::because("local_interface_check_failed")),

@@ -16,7 +16,7 @@ pub(crate) struct Rules {
     /// `gateway.auth.trustedProxy`.
     pub(crate) proxy: Option<TrustedProxyConfig>,
     /// `gateway.auth.identityScopes`.
-    identity_scopes: BTreeMap<String, Vec<String>>,
+    pub(crate) identity_scopes: BTreeMap<String, Vec<String>>,
     /// `gateway.auth.allowTailscale`; true unless it is set to false.
     pub(crate) allow_tailscale: bool,
 }

@@ -75,8 +75,12 @@ pub(crate) async fn judge(
         }
         None => None,
     };
-    let admission = Admission { params: &params, role: &role, peer, shared, settings };
+    let admission = Admission { params: &params, role: &role, peer, shared, settings: settings.clone() };
     let granted = admission.decide(proven.as_ref()).await.map_err(refuse)?;
+    // Whom a name lets in may have changed while others were asked about it.
+    if granted.is_by_identity() && shared.settings().rules != settings.rules {
+        return Err(refuse(super::admission::changed_meanwhile()));
+    }
     Ok(Admitted { request_id: id, params, granted, device: proven })
 }
 

@@ -55,6 +55,7 @@ pub(crate) async fn serve(mut socket: Socket, peer: Peer, shared: Arc<Shared>, p
         scopes: admitted.granted.scopes.clone(),
         device_id: admitted.device.as_ref().map(|d| d.id.clone()),
         is_device_alone: admitted.granted.is_device_alone(),
+        by_identity: admitted.granted.is_by_identity(),
         over_funnel: peer.via == ListenerKind::Funnel,
         client_id: admitted.params.client.id.clone(),
         client_mode: admitted.params.client.mode.clone(),

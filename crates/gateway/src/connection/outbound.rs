@@ -61,6 +61,8 @@ pub(crate) struct Principal {
     pub(crate) device_id: Option<String>,
     /// Whether it came as that device alone, and not with the shared secret, which is the owner's.
     pub(crate) is_device_alone: bool,
+    /// Whether it was let in by a user's name, and not by anything of its own.
+    pub(crate) by_identity: bool,
     /// Whether it came from the internet, by Tailscale Funnel.
     pub(crate) over_funnel: bool,
     /// `client.id`.
@@ -88,6 +90,7 @@ impl Principal {
     #[cfg(test)]
     pub(crate) fn of_test(role: &str, scopes: &[&str]) -> Self {
         Self {
+            by_identity: false,
             over_funnel: false,
             role: role.into(),
             scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),

@@ -144,6 +144,13 @@ impl Hub {
         }
     }
 
+    /// Closes the connections of users who were let in by name; those whom the rules still let in come back.
+    pub(crate) fn close_identities(&self, reason: &str) {
+        for member in self.members().values().filter(|m| m.handle.principal().by_identity) {
+            member.handle.close(CloseCode::Restart, reason);
+        }
+    }
+
     /// Closes the connections that a device has in one role, but for `spared`.
     pub(crate) fn close_role(&self, device: (&str, &str), spared: &str, code: CloseCode, reason: &str) {
         let (device_id, role) = device;

@@ -1,12 +1,13 @@
 //! Tailscale's local API over its unix socket: who has an address. One question, one connection, a short deadline.
 
+use super::caller::is_daemon;
 use axum::body::Bytes;
 use config::Env;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -36,6 +37,8 @@ pub(crate) enum WhoisError {
     Late,
     #[error("nobody in the tailnet has that address")]
     Nobody,
+    #[error("another program than Tailscale connected to its listener")]
+    Stranger,
     #[error("it is a machine without a user")]
     Tagged,
     #[error("an answer that cannot be used: {0}")]
@@ -48,8 +51,15 @@ impl LocalApi {
     }
 
     /// The login name of whoever has this address.
-    pub(super) async fn whois(&self, ip: IpAddr) -> Result<String, WhoisError> {
-        tokio::time::timeout(ANSWER_WITHIN, self.ask(ip)).await.unwrap_or(Err(WhoisError::Late))
+    pub(super) async fn whois(&self, caller: SocketAddr, ip: IpAddr) -> Result<String, WhoisError> {
+        let asking = async {
+            let socket = |source| WhoisError::Socket { socket: self.socket.clone(), source };
+            if !is_daemon(caller, &self.socket).await.map_err(socket)? {
+                return Err(WhoisError::Stranger);
+            }
+            self.ask(ip).await
+        };
+        tokio::time::timeout(ANSWER_WITHIN, asking).await.unwrap_or(Err(WhoisError::Late))
     }
 
     async fn ask(&self, ip: IpAddr) -> Result<String, WhoisError> {

@@ -1,6 +1,7 @@
 //! Tailscale Serve and Funnel (S5): a route that is held by the `tailscale` program in the foreground and goes when that ends, and a
 //! listener that this route alone leads to. The task waits beside the start, and tries again whatever becomes of the route.
 
+mod caller;
 mod claim;
 mod cli;
 mod local_api;
@@ -13,7 +14,7 @@ use cli::{Cli, Node, Readiness};
 use config::{Env, TailscaleMode};
 use local_api::LocalApi;
 use serde_json::{Value, json};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -90,9 +91,13 @@ impl Tailscale {
         }
     }
 
-    /// The login of whoever has this address in the tailnet.
-    pub(crate) async fn whois(&self, ip: IpAddr) -> Result<String, local_api::WhoisError> {
-        self.local_api.whois(ip).await
+    /// The login of whoever has this address in the tailnet, if it is the daemon at the other end (`caller`) that asks for it.
+    pub(crate) async fn whois(
+        &self,
+        caller: SocketAddr,
+        ip: IpAddr,
+    ) -> Result<String, local_api::WhoisError> {
+        self.local_api.whois(caller, ip).await
     }
 
     /// For `status`: mode, state, since when, and the URL or the reason.

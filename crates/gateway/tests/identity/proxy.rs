@@ -111,6 +111,46 @@ async fn what_a_user_may_do_is_for_that_connection_and_the_proxy_may_narrow_it()
 }
 
 #[tokio::test]
+async fn whoever_came_in_by_name_is_closed_when_the_rules_change_and_comes_back_only_if_they_say_so() {
+    let allowing = |users: &str| {
+        format!(
+            r#"{{ gateway: {{ trustedProxies: ["127.0.0.1"], controlUi: {{ allowedOrigins: ["{PAGE}"] }},
+            auth: {{ mode: "trusted-proxy", password: "for-this-host",
+              trustedProxy: {{ userHeader: "x-user", allowLoopback: true, allowUsers: {users} }} }} }} }}"#
+        )
+    };
+    let gateway = gateway_of(allowing(r#"["ann", "bob"]"#)).await;
+    let ask = |user: &str| Ask { device: None, ..behind_proxy(page(1, PAGE), user) };
+    let mut ann = Raw::connected(gateway.port(), &ask("ann")).await;
+    let bob = ask("bob");
+    let mut bob_there = Raw::connected(gateway.port(), &bob).await;
+    let owner = Ask::operator().auth(json!({"password": "for-this-host"}));
+    let mut owner = Raw::connected(gateway.port(), &owner).await;
+    std::fs::write(gateway.state_dir().join("openclaw.json"), allowing(r#"["bob"]"#)).unwrap();
+    assert_eq!(ann.closed().await.0, 1012);
+    assert_eq!(bob_there.closed().await.0, 1012);
+    assert_eq!(reason(&gateway, &ask("ann")).await, "trusted_proxy_user_not_allowed");
+    Raw::connected(gateway.port(), &bob).await;
+    owner.assert_open().await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_that_an_operator_revoked_is_not_paired_again_by_a_name() {
+    let gateway =
+        gateway("allowLoopback: true, deviceAutoApprove: { enabled: true }", "password: 'for-this-host',")
+            .await;
+    let ask = behind_proxy(page(1, PAGE), "ann").scopes(&["operator.read"]);
+    let mut ann = Raw::connected(gateway.port(), &ask).await;
+    let owner = Ask::operator().auth(json!({"password": "for-this-host"}));
+    let mut owner = Raw::connected(gateway.port(), &owner).await;
+    owner.call("device.token.revoke", json!({"deviceId": Device::new(1).id(), "role": "operator"})).await;
+    ann.closed().await;
+    assert_eq!(Raw::refused(gateway.port(), &ask).await.0["details"]["code"], "PAIRING_REQUIRED");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn devices_are_paired_by_themselves_only_where_that_is_on_and_only_for_its_scopes() {
     let gateway = gateway("allowLoopback: true, deviceAutoApprove: { enabled: true }", "").await;
     let wants = |number, scopes: &[&str]| behind_proxy(page(number, PAGE), "ann@example.com").scopes(scopes);
