@@ -9,7 +9,7 @@ use crate::commands::{
 use crate::failure::{self, Failure};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use config::Env;
-use model::SecretString;
+use model::{Pin, PinError, SecretString};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -116,8 +116,6 @@ pub(crate) enum Command {
     Approvals(approvals::ApprovalsArgs),
     /// Devices that are paired or want to be
     Devices(devices::DevicesArgs),
-    /// The tunnel to a gateway elsewhere
-    Remote(remote::RemoteArgs),
     /// Join a gateway with a join URL or a setup code; commands go there from then on
     Connect(connect::ConnectCommandArgs),
     /// A setup code that lets in one new device, as a picture and as text
@@ -126,6 +124,8 @@ pub(crate) enum Command {
     Pairing(pairing::PairingArgs),
     /// Make this computer a node of a gateway
     Node(node::NodeArgs),
+    /// The gateway elsewhere that commands go to: how it is reached, and what it is known by
+    Remote(remote::RemoteArgs),
     /// The configuration file
     Config(config_cmd::ConfigArgs),
     /// The gateway's log
@@ -166,6 +166,9 @@ pub(crate) struct TargetArgs {
     /// The port of a gateway on this host
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Gateway")]
     pub(crate) port: Option<u16>,
+    /// The certificate that the gateway must show, sha256:HEX, or spki:sha256:HEX for its key; more than once for any of them
+    #[arg(long, value_name = "PIN", value_parser = pin, help_heading = "Gateway")]
+    pub(crate) tls_fingerprint: Vec<Pin>,
 }
 
 /// Which gateway, with what, and for how long.
@@ -193,6 +196,11 @@ impl ConnectArgs {
 #[allow(clippy::unnecessary_wraps)]
 pub(crate) fn secret(text: &str) -> Result<SecretString, Infallible> {
     Ok(SecretString::from(text))
+}
+
+/// Reads the fingerprint of a certificate.
+pub(crate) fn pin(text: &str) -> Result<Pin, PinError> {
+    text.parse()
 }
 
 /// Why there is nothing to run: help was asked for, or the command line is wrong.

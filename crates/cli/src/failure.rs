@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Timeout = 5,
     /// The configuration is wrong.
     Config = 6,
+    /// The gateway's certificate is not the pinned one.
+    Pin = 7,
     /// No tunnel to the gateway.
     Tunnel = 8,
     /// A look found what should be looked at.
@@ -46,6 +48,7 @@ pub(crate) const EXITS: &[(Exit, &str)] = &[
     (Exit::Refused, "authentication, pairing or permission refused"),
     (Exit::Timeout, "not done within the time given"),
     (Exit::Config, "the configuration is wrong"),
+    (Exit::Pin, "the gateway shows another certificate than the pinned one; nothing was sent"),
     (Exit::Tunnel, "no tunnel to the gateway: ssh or its server refused, or nothing listens at the far end"),
     (Exit::Findings, "something was found that should be looked at (`doctor`, `security audit`)"),
     (Exit::Dropped, "the connection was lost in the middle of a call; the same again may work"),
@@ -149,7 +152,7 @@ mod tests {
     fn the_table_names_every_exit_code_once() {
         let mut numbers: Vec<u8> = EXITS.iter().map(|(e, _)| *e as u8).collect();
         numbers.dedup();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 8, 9, 75, 130]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 75, 130]);
     }
 
     #[test]
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn numbers_outside_the_table_are_plain_failures() {
-        for (number, exit) in [(0, Exit::Done), (6, Exit::Config), (7, Exit::Failed), (-1, Exit::Failed)] {
+        for (number, exit) in [(0, Exit::Done), (6, Exit::Config), (99, Exit::Failed), (-1, Exit::Failed)] {
             assert_eq!(Exit::from_number(number), exit);
         }
     }

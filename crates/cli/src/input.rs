@@ -27,18 +27,24 @@ pub(crate) fn read(file: Option<&Path>, most: u64) -> Result<(String, String), F
 /// Nobody is there to be asked, who could have said so by `flag`; or the answer is no.
 pub(crate) fn confirm(question: &str, flag: &str, ctx: &Context) -> Result<(), Failure> {
     let no = |message: &str| Failure::usage(message).hint(format!("add {flag}"));
+    match ask(question, ctx) {
+        Some(true) => Ok(()),
+        Some(false) => Err(no("nothing was deleted")),
+        None => Err(no(&format!("deleting needs {flag} where nobody can be asked"))),
+    }
+}
+
+/// Asks whoever sits there; `None` where nobody does.
+pub(crate) fn ask(question: &str, ctx: &Context) -> Option<bool> {
     if ctx.out.json || !stdin().is_terminal() {
-        return Err(no(&format!("deleting needs {flag} where nobody can be asked")));
+        return None;
     }
     let mut err = std::io::stderr();
     let _ = write!(err, "{question} [y/N] ");
     let _ = err.flush();
     let mut answer = String::new();
     let read = stdin().lock().read_line(&mut answer);
-    if read.is_err() || !matches!(answer.trim(), "y" | "Y" | "yes") {
-        return Err(no("nothing was deleted"));
-    }
-    Ok(())
+    Some(read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn bounded(from: impl Read, most: u64) -> Io<String> {

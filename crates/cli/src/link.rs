@@ -237,7 +237,13 @@ pub(crate) fn decide(ctx: &Context, args: &ConnectArgs, loaded: &Loaded) -> Deci
 /// What the command line says about the target.
 pub(crate) fn flags(args: &ConnectArgs) -> TargetFlags {
     let args = args.target.clone();
-    TargetFlags { url: args.url, token: args.token, password: args.password, port: args.port }
+    TargetFlags {
+        url: args.url,
+        token: args.token,
+        password: args.password,
+        port: args.port,
+        pins: args.tls_fingerprint,
+    }
 }
 
 /// The host in a URL, without brackets.

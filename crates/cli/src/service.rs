@@ -65,7 +65,7 @@ pub(crate) enum Readiness {
 pub(crate) enum Again {
     /// After 5 s, ten times in five minutes at most, and not where its configuration is wrong: somebody has to look.
     Bounded,
-    /// After 10 s, for ever: it waits for what is elsewhere.
+    /// After 10 s, for ever: it waits for what is elsewhere. Not where that shows another certificate than the pinned one.
     Forever,
 }
 

@@ -3,7 +3,7 @@
 use crate::handshake::{self, CONNECT_ID};
 use crate::pump::Pump;
 use crate::shared::{Place, Shared};
-use crate::transport;
+use crate::transport::{self, Trust};
 use crate::{CallError, CloseInfo, ConnectError, ConnectOptions};
 use protocol::frame::encode_request;
 use protocol::limits::{MAX_PAYLOAD, TICK_INTERVAL};
@@ -64,10 +64,18 @@ impl Connection {
         let deadline = deadline(options.connect_timeout);
         let timeout =
             |stage| ConnectError::Timeout { url: options.url.clone(), stage, after: options.connect_timeout };
-        let opened = timeout_at(deadline, transport::open(&options.url)).await;
+        let accepted = match &options.pinned {
+            Some(pinned) => Some(pinned.accepted(&options.url).await),
+            None => None,
+        };
+        let trust = accepted.as_deref().map_or(Trust::Authorities, Trust::Pins);
+        let opened = timeout_at(deadline, transport::open(&options.url, trust)).await;
         let mut socket = opened.map_err(|_| timeout("the connection"))??;
         let shaken = timeout_at(deadline, handshake::perform(&mut socket, options)).await;
         let hello = shaken.map_err(|_| timeout("the handshake"))??;
+        if let (Some(pinned), Some(seen)) = (&options.pinned, transport::shown(&socket)) {
+            pinned.learn(&options.url, &seen, &hello).await;
+        }
         Ok(Self::start(socket, hello))
     }
 

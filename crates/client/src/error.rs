@@ -1,6 +1,7 @@
 //! What can go wrong while connecting and while calling.
 
-use crate::CloseInfo;
+use crate::{CloseInfo, Seen};
+use model::Pin;
 use protocol::ErrorShape;
 use serde_json::Value;
 use std::time::Duration;
@@ -48,6 +49,16 @@ pub enum ConnectError {
         /// What the TLS library said.
         problem: String,
     },
+    /// The other side shows another certificate than the pinned one. Nothing was sent.
+    #[error("{url} shows another certificate than the one that is pinned, and nothing was sent to it\n  expected: {}\n  seen:     {}\n            {}", listed(expected), seen.leaf, seen.spki)]
+    Pin {
+        /// Where.
+        url: String,
+        /// Any of these would have done.
+        expected: Vec<Pin>,
+        /// What it showed.
+        seen: Seen,
+    },
     /// The gateway hung up in the middle of the handshake.
     #[error("{url} hung up during the handshake ({close})")]
     Closed {
@@ -71,6 +82,14 @@ pub enum ConnectError {
 
 fn said(body: &str) -> String {
     if body.is_empty() { String::new() } else { format!(" ({body})") }
+}
+
+fn listed(pins: &[Pin]) -> String {
+    if pins.is_empty() {
+        return "none is known".to_owned();
+    }
+    let texts: Vec<String> = pins.iter().map(Pin::to_string).collect();
+    texts.join("\n            ")
 }
 
 impl ConnectError {

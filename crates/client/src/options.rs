@@ -1,6 +1,6 @@
 //! What a connection is opened with.
 
-use crate::Identity;
+use crate::{Identity, Pinned};
 use model::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +64,8 @@ pub struct ConnectOptions {
     pub bootstrap_token: Option<SecretString>,
     /// The device's key; without it only a shared secret can prove anything.
     pub identity: Option<Arc<Identity>>,
+    /// The certificates that `wss://` may show; none leaves that to the usual authorities.
+    pub pinned: Option<Pinned>,
     /// Which program connects.
     pub client: ClientDescription,
     /// `operator` or `node`.
@@ -94,6 +96,7 @@ impl ConnectOptions {
             device_token: None,
             bootstrap_token: None,
             identity: None,
+            pinned: None,
             client,
             role: "operator".to_owned(),
             scopes: Vec::new(),

@@ -1,12 +1,15 @@
 //! Opening the socket: address, TCP, TLS and the upgrade to WebSocket.
 
-use crate::{CloseInfo, ConnectError};
+use crate::pins::{client_config, mismatch};
+use crate::{CloseInfo, ConnectError, Seen};
+use model::Pin;
 use protocol::limits::MAX_PAYLOAD;
+use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::{self, protocol::WebSocketConfig};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 
 /// An open socket.
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -21,18 +24,55 @@ pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Connects and upgrades. Has no deadline of its own.
-pub(crate) async fn open(url: &str) -> Result<Socket, ConnectError> {
+/// Who may be at the other end of TLS.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Trust<'a> {
+    /// Whoever an authority vouches for.
+    Authorities,
+    /// Whoever shows one of these.
+    Pins(&'a [Pin]),
+    /// Anybody: for what tells nothing and believes nothing.
+    Anybody,
+}
+
+/// Connects and upgrades; with pins, only where the certificate is one of theirs, and nothing is sent before that is known. Has
+/// no deadline of its own.
+pub(crate) async fn open(url: &str, trust: Trust<'_>) -> Result<Socket, ConnectError> {
     let (request, host, port) = address(url)?;
-    if request.uri().scheme_str() == Some("wss") {
+    let is_tls = request.uri().scheme_str() == Some("wss");
+    let pins = match trust {
+        Trust::Pins(_) if !is_tls => {
+            let problem = "its certificate is pinned, and without wss:// there is none".to_owned();
+            return Err(ConnectError::Url { url: url.to_owned(), problem });
+        }
+        Trust::Pins(pins) => pins,
+        Trust::Authorities | Trust::Anybody => &[],
+    };
+    let connector = match trust {
+        Trust::Authorities => None,
+        Trust::Pins(_) | Trust::Anybody => {
+            let tls = |e: rustls::Error| ConnectError::Tls { url: url.to_owned(), problem: e.to_string() };
+            Some(Connector::Rustls(Arc::new(client_config(trust).map_err(tls)?)))
+        }
+    };
+    if is_tls {
         install_crypto();
     }
     let io_error = |source| ConnectError::Io { url: url.to_owned(), source };
     let tcp = TcpStream::connect((host.as_str(), port)).await.map_err(io_error)?;
     // Frames are small and each waits for an answer: delaying them to fill packets only costs time.
     tcp.set_nodelay(true).map_err(io_error)?;
-    let opened = tokio_tungstenite::client_async_tls_with_config(request, tcp, Some(config()), None).await;
-    opened.map(|(socket, _)| socket).map_err(|e| explain(url, e))
+    let opened =
+        tokio_tungstenite::client_async_tls_with_config(request, tcp, Some(config()), connector).await;
+    opened.map(|(socket, _)| socket).map_err(|e| explain(url, e, pins))
+}
+
+/// The certificate that the other side showed, where there is TLS.
+pub(crate) fn shown(socket: &Socket) -> Option<Seen> {
+    match socket.get_ref() {
+        MaybeTlsStream::Rustls(stream) => Seen::of(stream.get_ref().1.peer_certificates()?.first()?).ok(),
+        _ => None,
+    }
 }
 
 /// A small read buffer, since most programs have one idle connection; and no write buffer, since each frame is flushed.
@@ -67,8 +107,13 @@ fn address(url: &str) -> Result<(Request, String, u16), ConnectError> {
     Ok((request, host, port))
 }
 
-fn explain(url: &str, error: tungstenite::Error) -> ConnectError {
+fn explain(url: &str, error: tungstenite::Error, pins: &[Pin]) -> ConnectError {
     let url = url.to_owned();
+    if let tungstenite::Error::Io(source) = &error
+        && let Some(seen) = mismatch(source)
+    {
+        return ConnectError::Pin { url, expected: pins.to_vec(), seen };
+    }
     match error {
         tungstenite::Error::Http(response) => {
             let status = response.status().as_u16();
@@ -77,12 +122,23 @@ fn explain(url: &str, error: tungstenite::Error) -> ConnectError {
             ConnectError::Http { url, status, body: String::from_utf8_lossy(body).trim().to_owned() }
         }
         tungstenite::Error::Io(source) if source.get_ref().is_some_and(|e| e.is::<rustls::Error>()) => {
-            ConnectError::Tls { url, problem: source.to_string() }
+            ConnectError::Tls { url, problem: in_words(&source) }
         }
         tungstenite::Error::Io(source) => ConnectError::Io { url, source },
         tungstenite::Error::Tls(e) => ConnectError::Tls { url, problem: e.to_string() },
         tungstenite::Error::Url(e) => ConnectError::Url { url, problem: e.to_string() },
         other => ConnectError::Protocol(format!("{url}: {other}")),
+    }
+}
+
+/// The TLS library's words, and plainer ones for what happens to people.
+fn in_words(error: &std::io::Error) -> String {
+    match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidMessage(_)) => "the other side speaks no TLS on that port; use ws:// if it is a gateway without gateway.tls".to_owned(),
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
+            "no authority that is known here stands behind its certificate; a gateway's own is pinned (--tls-fingerprint, gateway.remote.tlsFingerprint)".to_owned()
+        }
+        _ => error.to_string(),
     }
 }
 

@@ -61,6 +61,16 @@ impl Paths {
         self.state_dir.join("identity")
     }
 
+    /// The gateway's own certificate and key, unless the config names others.
+    pub fn tls_dir(&self) -> PathBuf {
+        self.state_dir.join("gateway").join("tls")
+    }
+
+    /// The pins of what a running gateway of this installation shows, for its own programs.
+    pub fn tls_served_file(&self) -> PathBuf {
+        self.tls_dir().join("served.json")
+    }
+
     /// Generated and stored credentials; mode 0700.
     pub fn credentials_dir(&self) -> PathBuf {
         self.state_dir.join("credentials")

@@ -19,6 +19,7 @@ mod secrets;
 mod session;
 mod ssh_target;
 mod telegram;
+mod tls;
 mod tools;
 
 pub use agents::{
@@ -42,6 +43,7 @@ pub use root::Config;
 pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{DmPolicy, GroupConfig, GroupPolicy, TelegramConfig};
+pub use tls::TlsConfig;
 pub use tools::{ExecAsk, ExecConfig, ExecHost, ExecMode, ExecSecurity, ToolsConfig, WebFetchConfig};
 
 pub(crate) use duration::duration_ms;

@@ -142,7 +142,7 @@ fn every_wrong_value_is_named_at_once_with_its_place_and_what_is_allowed() {
 fn what_would_weaken_the_gateway_if_it_were_passed_over_is_an_error() {
     let rows = [
         ("{ gateway: { auth: { token: 'a', password: 'b' } } }", "gateway.auth.mode must say which counts"),
-        ("{ gateway: { tls: { enabled: true } } }", "TLS is not supported by this version yet"),
+        ("{ gateway: { remote: { tlsFingerprint: 'sha256:abcd' } } }", "no fingerprint of a certificate"),
         ("{ gateway: { auth: { $include: './auth.json5' } } }", "cannot include"),
         ("{ $include: './all.json5' }", "cannot include"),
         ("{ gateway: { trustedProxies: ['10.0.0.0/40'] } }", "use an IP address or a range"),

@@ -3,7 +3,7 @@
 use crate::auth::secret::same;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{Signer, SigningKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::io::Write;
@@ -15,6 +15,7 @@ use store::DeviceToken;
 pub(crate) struct GatewayIdentity {
     device_id: String,
     public_key: String,
+    signing: SigningKey,
     token_key: [u8; 32],
     config_key: [u8; 32],
 }
@@ -52,10 +53,12 @@ impl GatewayIdentity {
     }
 
     fn from_seed(seed: [u8; 32]) -> Self {
-        let public = SigningKey::from_bytes(&seed).verifying_key().to_bytes();
+        let signing = SigningKey::from_bytes(&seed);
+        let public = signing.verifying_key().to_bytes();
         Self {
             device_id: hex::encode(Sha256::digest(public)),
             public_key: URL_SAFE_NO_PAD.encode(public),
+            signing,
             token_key: mac(&seed, &["device-tokens", "1"]),
             config_key: mac(&seed, &["config-hashes", "1"]),
         }
@@ -69,6 +72,11 @@ impl GatewayIdentity {
     /// base64url of the raw public key.
     pub(crate) fn public_key(&self) -> &str {
         &self.public_key
+    }
+
+    /// base64url of the signature over `text`. What is signed begins with what it is for.
+    pub(crate) fn sign(&self, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.signing.sign(text.as_bytes()).to_bytes())
     }
 
     /// What clients are told of a configuration file instead of its hash, with which they could try out guesses of the

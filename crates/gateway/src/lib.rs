@@ -33,6 +33,7 @@ mod start;
 mod tailscale;
 mod tap;
 mod terminals;
+pub mod tls;
 mod voice_wake;
 
 pub use host_state::{Holder, HostState, HostStateError, Soundness};

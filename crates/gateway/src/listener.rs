@@ -2,6 +2,7 @@
 //! its connections carry: authority depends on it.
 
 use crate::shared::Shared;
+use crate::tls::{Refused, Tls};
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -12,6 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -41,6 +43,13 @@ pub(crate) enum ListenerKind {
     Serve,
     /// Tailscale on this host, for the internet.
     Funnel,
+}
+
+impl ListenerKind {
+    /// Whether clients themselves are at the other end, and not what forwards them.
+    fn is_direct(self) -> bool {
+        matches!(self, Self::Loopback | Self::Public)
+    }
 }
 
 /// A listener that has its port.
@@ -127,18 +136,40 @@ impl Doors {
                 tracing::warn!(ip = %addr.ip(), "too many connections; this one is closed");
                 continue;
             };
+            // What Tailscale forwards has had its TLS there.
+            let tls = self.shared.tls.clone().filter(|_| kind.is_direct());
             let router = self.router.clone();
-            self.shared.lifecycle.spawn(serve(stream, Arrival { addr, kind, secure: false }, router, place));
+            let from = Arrival { addr, kind, secure: tls.is_some() };
+            self.shared.lifecycle.spawn(serve(stream, from, router, place, tls));
         }
     }
 }
 
-async fn serve(stream: TcpStream, from: Arrival, router: TowerToHyperService<Router>, place: Arc<Place>) {
+async fn serve(
+    stream: TcpStream,
+    from: Arrival,
+    router: TowerToHyperService<Router>,
+    place: Arc<Place>,
+    tls: Option<Arc<Tls>>,
+) {
     let addr = from.addr;
     // Frames are small and answered at once; waiting to fill packets would only add delay.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, ip = %addr.ip(), "no TCP_NODELAY");
     }
+    let Some(tls) = tls else { return http(stream, from, router, place).await };
+    match tls.accept(stream).await {
+        Ok(stream) => http(stream, from, router, place).await,
+        Err(Refused::Plain) => tracing::debug!(ip = %addr.ip(), "spoke without TLS, and was told"),
+        Err(Refused::Failed(error)) => tracing::debug!(%error, ip = %addr.ip(), "no TLS handshake"),
+    }
+}
+
+async fn http<S>(stream: S, from: Arrival, router: TowerToHyperService<Router>, place: Arc<Place>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let addr = from.addr;
     // Arrival and place go in here and not by a layer on the router: that would build all routes anew for each connection.
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(from);

@@ -335,9 +335,9 @@ fn files_of(loaded: &Loaded) -> Vec<PathBuf> {
 }
 
 /// What tells two states of a file apart without reading it.
-type Mark = Option<(Option<SystemTime>, u64, u64)>;
+pub(crate) type Mark = Option<(Option<SystemTime>, u64, u64)>;
 
-async fn marks(files: &[PathBuf]) -> Vec<Mark> {
+pub(crate) async fn marks(files: &[PathBuf]) -> Vec<Mark> {
     let mut marks = Vec::with_capacity(files.len());
     for file in files {
         marks.push(tokio::fs::metadata(file).await.ok().map(|m| (m.modified().ok(), m.len(), inode(&m))));
@@ -396,7 +396,7 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
 }
 
 /// Waits until the files stay the same, a few seconds at most.
-async fn settle(files: &[PathBuf]) -> Option<Vec<Mark>> {
+pub(crate) async fn settle(files: &[PathBuf]) -> Option<Vec<Mark>> {
     let within = Instant::now() + SETTLE_WITHIN;
     let mut last = marks(files).await;
     while Instant::now() < within {

@@ -26,6 +26,7 @@ use crate::settings::Settings;
 use crate::tailscale::Tailscale;
 use crate::tap::Tap;
 use crate::terminals::Terminals;
+use crate::tls::Tls;
 use crate::voice_wake::VoiceWake;
 use agent::tool::{Tool, Tools};
 use config::Paths;
@@ -74,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) terminals: Terminals,
     pub(crate) voice_wake: VoiceWake,
     pub(crate) tailscale: Tailscale,
+    /// What the listeners speak TLS with; none speaks none.
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 impl Shared {

@@ -1,6 +1,6 @@
 //! Starting and stopping: what is made in which order, and what ends when.
 //!
-//! lock → key → settings → port → store → secrets → parts → open approvals → cut runs → tasks → listener. The port is taken early, so that a second
+//! lock → key → settings → certificate → port → store → secrets → parts → open approvals → cut runs → tasks → listener. The port is taken early, so that a second
 //! gateway fails at once, and served last, so that whoever gets an answer has a gateway that works.
 
 mod bind;
@@ -27,6 +27,7 @@ use crate::shared::{Shared, Toolbox};
 use crate::tailscale::{self, Tailscale};
 use crate::tap::Tap;
 use crate::terminals::Terminals;
+use crate::tls::{self, Certificate, Tls, TlsError, TlsFiles};
 use crate::voice_wake::VoiceWake;
 use crate::{health, runs};
 use config::{Env, Loaded, Paths};
@@ -110,6 +111,9 @@ pub enum StartError {
     /// The gateway's key cannot be had.
     #[error("{0}")]
     Identity(String),
+    /// There is no certificate to serve with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The configuration says something that cannot be done.
     #[error(transparent)]
     Config(#[from] config::ConfigError),
@@ -140,6 +144,7 @@ impl StartError {
             StartError::Config(_)
             | StartError::Auth(_)
             | StartError::OwnSecret(_)
+            | StartError::Tls(_)
             | StartError::Open { .. }
             | StartError::Publishing(_)
             | StartError::NoSecret { .. } => 6,
@@ -186,6 +191,7 @@ impl Gateway {
         let identity = GatewayIdentity::load_or_create(&paths.state_dir)
             .map_err(|e| StartError::Identity(e.to_string()))?;
         let settings = own_settings(&loaded, &env, &paths).await?;
+        let tls = open_tls(&loaded, &paths, &identity, clock.now_ms())?;
         let wanted = config::gateway_port(port, &env, &loaded.config.gateway, &paths)?;
         refuse_publishing(&loaded.config.gateway, &settings)?;
         let may_open = || refuse_open(&loaded.config.gateway, &settings);
@@ -202,8 +208,19 @@ impl Gateway {
         let opened = Store::open(&paths.state_dir, clock.clone())?;
         let base = Base { env, paths, clock, model_fallback };
         let secrets = secrets_of(&base, &loaded).await;
-        let parts =
-            Parts { base, loaded, log_file, on_config, settings, secrets, identity, addr, tap, tailscale };
+        let parts = Parts {
+            base,
+            loaded,
+            log_file,
+            on_config,
+            settings,
+            secrets,
+            identity,
+            addr,
+            tap,
+            tailscale,
+            tls,
+        };
         let shared = parts.assemble(opened.store);
         seed_workspaces(&shared).await;
         shared.voice_wake.load(&shared.store).await?;
@@ -212,7 +229,9 @@ impl Gateway {
         crate::cron::prepare(&shared).await;
         spawn_tasks(&shared, listeners.all);
         shared.discovery.configure(&shared, &shared.current().loaded);
-        Ok(Self { shared, addr, notices: opened.notices, _lock: lock })
+        let mut notices = opened.notices;
+        notices.extend(shared.tls.as_ref().and_then(|tls| tls.notice()));
+        Ok(Self { shared, addr, notices, _lock: lock })
     }
 
     /// Where it listens: for others, if there is such an address.
@@ -220,9 +239,15 @@ impl Gateway {
         self.addr
     }
 
-    /// `ws://127.0.0.1:PORT`, which is there whatever else is.
+    /// `ws://127.0.0.1:PORT`, or `wss://` with TLS, which is there whatever else is.
     pub fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}", self.addr.port())
+        let scheme = if self.shared.tls.is_some() { "wss" } else { "ws" };
+        format!("{scheme}://127.0.0.1:{}", self.addr.port())
+    }
+
+    /// The certificate that it shows, where it speaks TLS.
+    pub fn certificate(&self) -> Option<Certificate> {
+        self.shared.tls.as_ref().map(|tls| tls.certificate())
     }
 
     /// The token that clients need, where the mode is `token`.
@@ -309,12 +334,24 @@ struct Parts {
     addr: SocketAddr,
     tap: Option<Arc<dyn Tap>>,
     tailscale: Tailscale,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Parts {
     fn assemble(self, store: Store) -> Arc<Shared> {
-        let Self { base, loaded, log_file, on_config, settings, secrets, identity, addr, tap, tailscale } =
-            self;
+        let Self {
+            base,
+            loaded,
+            log_file,
+            on_config,
+            settings,
+            secrets,
+            identity,
+            addr,
+            tap,
+            tailscale,
+            tls,
+        } = self;
         let clock = base.clock.clone();
         let channels = Channels::new(Channels::wanted(&loaded.config, &secrets, &clock));
         let own = own_presence(&identity, clock.now_ms());
@@ -332,6 +369,7 @@ impl Parts {
             terminals: Terminals::default(),
             voice_wake: VoiceWake::default(),
             tailscale,
+            tls,
             hub: Hub::new(Presence::new(own)),
             clock,
             paths: base.paths.clone(),
@@ -392,6 +430,22 @@ async fn own_settings(loaded: &Loaded, env: &Env, paths: &Paths) -> Result<Setti
     }
 }
 
+/// The certificate, before anything is listened on.
+fn open_tls(
+    loaded: &Loaded,
+    paths: &Paths,
+    identity: &GatewayIdentity,
+    now_ms: i64,
+) -> Result<Option<Arc<Tls>>, TlsError> {
+    let gateway = &loaded.config.gateway;
+    if !gateway.tls.enabled {
+        return Ok(None);
+    }
+    let files = TlsFiles::of(&gateway.tls, paths);
+    let more: Vec<_> = gateway.custom_bind_host.into_iter().collect();
+    Tls::open(&gateway.tls, files, &more, identity, now_ms).map(|tls| Some(Arc::new(tls)))
+}
+
 /// All other secrets. One that cannot be had is reported; what needs it fails, and the rest works.
 async fn secrets_of(base: &Base, loaded: &Loaded) -> Arc<Secrets> {
     let env = loaded.config.environment(&base.env);
@@ -429,6 +483,10 @@ fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<Bound>) {
     lifecycle.supervise("approvals", move || approvals::ending::run(s.clone()));
     let s = shared.clone();
     lifecycle.supervise("configuration", move || reload::watch(s.clone()));
+    if let Some(tls) = &shared.tls {
+        let (s, tls) = (shared.clone(), tls.clone());
+        lifecycle.supervise("certificate", move || tls::run(s.clone(), tls.clone()));
+    }
     shared.channels.start_all(shared);
     if listeners.iter().any(|bound| matches!(bound.kind, ListenerKind::Serve | ListenerKind::Funnel)) {
         let s = shared.clone();

@@ -1,4 +1,5 @@
-//! The nouns that every part speaks: clock, ids, session keys, messages, channel traffic, scheduled jobs.
+//! The nouns that every part speaks: clock, ids, session keys, messages, channel traffic, scheduled jobs, pins of
+//! certificates.
 //! No I/O happens here, and nothing here knows the wire protocol or the database.
 
 mod clock;
@@ -6,6 +7,7 @@ pub mod cron;
 mod ids;
 mod message;
 mod near;
+mod pin;
 mod session_key;
 mod traffic;
 
@@ -16,6 +18,7 @@ pub use message::{
     STOPPED_UNDER_WAY, StopReason, ToolOutcome, ToolResultMessage, Usage, UserMessage,
 };
 pub use near::{is_carrier_grade_ip, is_private_ip};
+pub use pin::{Pin, PinError};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use session_key::{SessionKey, SessionKeyError};
 pub use traffic::{Act, Chat, ChatKind, Directives, Inbound, Outbound, Sender};

@@ -57,6 +57,7 @@ fn connect_options(options: &NodeOptions, host: &host::Host, identity: Arc<Ident
     connect.token.clone_from(&options.token);
     connect.password.clone_from(&options.password);
     connect.bootstrap_token.clone_from(&options.bootstrap_token);
+    connect.pinned.clone_from(&options.pinned);
     connect.identity = Some(identity);
     connect.role = "node".to_owned();
     connect.caps = vec!["system".to_owned()];

@@ -19,6 +19,8 @@ pub struct NodeOptions {
     pub password: Option<SecretString>,
     /// The credential of a setup code, where this node is not paired yet.
     pub bootstrap_token: Option<SecretString>,
+    /// The certificates that the gateway may show; none leaves that to the usual authorities.
+    pub pinned: Option<client::Pinned>,
     /// The key is in `identity/node.json` in there, the tokens of gateways are beside it.
     pub state_dir: PathBuf,
     /// The name that operators see.
@@ -41,6 +43,7 @@ impl NodeOptions {
             token: None,
             password: None,
             bootstrap_token: None,
+            pinned: None,
             state_dir: state_dir.into(),
             display_name: None,
             version: version.into(),

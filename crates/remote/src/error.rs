@@ -37,11 +37,21 @@ pub enum TargetError {
         "gateway.mode is \"remote\" and neither gateway.remote.sshTarget nor gateway.remote.url is set; set one of them, or set gateway.mode to \"local\""
     )]
     NoRemoteUrl,
-    /// A pin that nothing checks yet: connecting without it would be less than was asked for.
+    /// A pin where no certificate is shown: connecting without it would be less than was asked for.
     #[error(
-        "gateway.remote.tlsFingerprint is set and certificate pins are not supported by this version yet; remove it to trust the system's certificates, or connect through an ssh tunnel"
+        "{pin} is set, and {via} is {url}, which shows no certificate; use wss:// there, or leave the pin out"
     )]
-    PinUnsupported,
+    PinWithoutTls {
+        /// The flag or config key with the pin.
+        pin: &'static str,
+        /// What the address is from.
+        via: &'static str,
+        /// The address.
+        url: String,
+    },
+    /// The fingerprints of gateways that were trusted cannot be read.
+    #[error(transparent)]
+    Pins(#[from] client::PinStoreError),
     /// A configured secret that cannot be had; no other is tried.
     #[error(transparent)]
     Secret(#[from] SecretError),

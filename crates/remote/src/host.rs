@@ -1,11 +1,12 @@
 //! Where a node goes that is told a host and a port.
 
 use config::{Env, Loaded, Paths};
-use model::SecretString;
+use model::{Pin, SecretString};
 use url::{Host, Url};
 
 use crate::TargetError;
 use crate::address::check_url;
+use crate::pins::pinned;
 use crate::target::{Target, TargetFlags, resolve};
 
 /// `--host`, and what stands beside it.
@@ -21,6 +22,8 @@ pub struct HostFlags {
     pub token: Option<SecretString>,
     /// `--password`.
     pub password: Option<SecretString>,
+    /// `--tls-fingerprint`.
+    pub pins: Vec<Pin>,
 }
 
 /// The target of `--host`. Its credentials are those of the flags, else of the environment, else those of the gateway that
@@ -40,7 +43,12 @@ pub fn resolve_host(
     let host = if v6 { format!("[{}]", flags.host) } else { flags.host.clone() };
     let url = check_url(&format!("{scheme}://{host}:{}", flags.port))
         .map_err(|error| TargetError::Url { via, error })?;
-    let mut target = Target::far(url, via);
+    let remote = &loaded.config.gateway.remote;
+    // The pin of the gateway that the other commands use is for this one too, if it is that one.
+    let same = remote.url.as_deref().and_then(|url| check_url(url).ok()).is_some_and(|known| known == url);
+    let configured: &[Pin] = if same { &remote.tls_fingerprint } else { &[] };
+    let pinned = pinned(&url, via, &flags.pins, configured, paths)?;
+    let mut target = Target { pinned, ..Target::far(url, via) };
     (target.token, target.password) = (flags.token.clone(), flags.password.clone());
     if target.has_secret() {
         return Ok(target);

@@ -3,7 +3,7 @@
 //! Flags, environment and config are looked at in one fixed order, and a decision says of each what became of it. A
 //! credential never goes to a place that it was not meant for: `--url` takes flags only, `OPENCLAW_GATEWAY_URL` takes the
 //! environment's only. Nothing connects here but [`tunnel`], [`discovery`] and [`JoinUrl::fetch`], which are told to;
-//! certificate pins are not here yet.
+//! which certificate has to be shown is decided here too (`pins.rs`), and enforced by `client`.
 
 mod address;
 mod candidate;
@@ -12,6 +12,7 @@ pub mod discovery;
 mod error;
 mod host;
 mod join;
+mod pins;
 mod place;
 mod route;
 mod setup_code;
@@ -23,6 +24,7 @@ pub use candidate::{Candidate, Kind, Standing};
 pub use error::{TargetError, UrlError};
 pub use host::{HostFlags, resolve_host};
 pub use join::{JoinError, JoinTarget, JoinUrl};
+pub use pins::{pin_store, pinned};
 pub use route::ssh_route;
 pub use setup_code::SetupCode;
 pub use target::{Decision, Meant, Target, TargetFlags, decide, every, resolve};

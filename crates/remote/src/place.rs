@@ -95,8 +95,9 @@ pub(crate) fn choose(ask: &Ask<'_>, wanted: Wanted) -> (Result<Chosen, TargetErr
 }
 
 /// The gateway of this host at this port.
-pub(crate) fn local_url(port: u16) -> String {
-    format!("ws://127.0.0.1:{port}")
+pub(crate) fn local_url(gateway: &GatewayConfig, port: u16) -> String {
+    let scheme = if gateway.tls.enabled { "wss" } else { "ws" };
+    format!("{scheme}://127.0.0.1:{port}")
 }
 
 fn all(ask: &Ask<'_>) -> Vec<Place> {
@@ -111,7 +112,7 @@ fn all(ask: &Ask<'_>) -> Vec<Place> {
         via,
         owner: Owner::Local,
         value: port.map(|port| port.to_string()),
-        shown: port.map(local_url),
+        shown: port.map(|port| local_url(gateway, port)),
     };
     let variable = env.get_filled("OPENCLAW_GATEWAY_PORT");
     let ssh = gateway.remote.ssh_target.as_ref().map(ToString::to_string);
@@ -130,7 +131,7 @@ fn all(ask: &Ask<'_>) -> Vec<Place> {
             via: "OPENCLAW_GATEWAY_PORT",
             owner: Owner::Local,
             value: variable.map(str::to_owned),
-            shown: variable.and_then(|text| text.parse().ok()).map(local_url),
+            shown: variable.and_then(|text| text.parse().ok()).map(|port| local_url(gateway, port)),
         },
         by_port("gateway.port", gateway.port),
         by_port("default", Some(paths.default_port())),
@@ -171,7 +172,8 @@ fn take(ask: &Ask<'_>, place: &Place) -> Option<Result<Chosen, TargetError>> {
     }
     let url = match owner {
         Owner::Local => {
-            gateway_port(flags.port, env, gateway, paths).map(local_url).map_err(TargetError::from)
+            let port = gateway_port(flags.port, env, gateway, paths);
+            port.map(|port| local_url(gateway, port)).map_err(TargetError::from)
         }
         _ => check_url(value).map_err(|error| TargetError::Url { via, error }),
     };

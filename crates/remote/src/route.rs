@@ -39,7 +39,8 @@ pub fn ssh_route(gateway: &GatewayConfig, paths: &Paths) -> Result<Option<Tunnel
     spec.local_port = port.unwrap_or_else(|| paths.default_port());
     spec.identity.clone_from(&remote.ssh_identity);
     spec.host_keys = remote.ssh_host_keys.unwrap_or(HostKeyPolicy::Strict);
-    spec.tls = url.is_some_and(|url| url.scheme() == "wss");
+    // Who pins a certificate means that one is shown.
+    spec.tls = url.map_or(!remote.tls_fingerprint.is_empty(), |url| url.scheme() == "wss");
     Ok(Some(spec))
 }
 
@@ -78,6 +79,8 @@ mod tests {
         assert_eq!(spec.identity.unwrap().to_str(), Some("/home/me/.ssh/id"));
         let spec = route("{ sshTarget: 'h', url: 'wss://localhost:19000' }").unwrap().unwrap();
         assert_eq!((spec.local_port, spec.remote_port, spec.tls), (19000, 19000, true));
+        let pinned = format!("{{ sshTarget: 'h', tlsFingerprint: '{}' }}", "ab".repeat(32));
+        assert!(route(&pinned).unwrap().unwrap().tls);
     }
 
     #[test]

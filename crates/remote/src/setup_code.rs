@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use model::SecretString;
+use model::{Pin, SecretString};
 use serde_json::Value;
 
 /// The longest text that is looked at; codes have a few hundred characters.
@@ -38,6 +38,15 @@ impl SetupCode {
         let bytes = URL_SAFE_NO_PAD.decode(code).or_else(|_| STANDARD_NO_PAD.decode(code));
         let value: Option<Value> = bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         value.as_ref().and_then(Self::of).ok_or_else(none)
+    }
+
+    /// The pins that the code names, of which there is one or none.
+    ///
+    /// # Errors
+    /// What it names is none, and protects nobody.
+    pub fn pins(&self) -> Result<Vec<Pin>, String> {
+        let pins: Result<Vec<Pin>, _> = self.tls_fingerprint.iter().map(|text| text.parse()).collect();
+        pins.map_err(|error| format!("names the certificate of the gateway, and {error}"))
     }
 
     /// What is in a code.

@@ -1,11 +1,13 @@
 //! The decision where to connect and with what.
 
-use config::{Env, Loaded, Paths};
-use model::SecretString;
+use client::Pinned;
+use config::{Env, GatewayConfig, Loaded, Paths};
+use model::{Pin, SecretString};
 
 use crate::TargetError;
 use crate::candidate::Candidate;
 use crate::credentials;
+use crate::pins::{local_pins, pinned};
 use crate::place::{self, Ask, Chosen, Owner, Wanted};
 use crate::tunnel::TunnelSpec;
 
@@ -20,6 +22,8 @@ pub struct TargetFlags {
     pub password: Option<SecretString>,
     /// `--port`: the gateway of this host, at this port.
     pub port: Option<u16>,
+    /// `--tls-fingerprint`: the certificate that it has to show, one of these.
+    pub pins: Vec<Pin>,
 }
 
 /// Where to connect and what to prove there. `Debug` shows no secret.
@@ -39,17 +43,31 @@ pub struct Target {
     /// The tunnel that has to be held to get there. Its end here may be at another port than the URL says: whoever holds
     /// the tunnel is told.
     pub tunnel: Option<TunnelSpec>,
+    /// The certificates that it may show; none leaves that to the usual authorities, or to nobody without TLS.
+    pub pinned: Option<Pinned>,
 }
 
 impl Target {
     /// A gateway elsewhere, without a credential: fill in what there is. The URL was checked.
     pub fn far(url: impl Into<String>, via: &'static str) -> Self {
-        Self { url: url.into(), token: None, password: None, via, local: false, tunnel: None }
+        let (token, password, tunnel, pinned) = (None, None, None, None);
+        Self { url: url.into(), token, password, via, local: false, tunnel, pinned }
+    }
+
+    /// As [`Target::far`], with the certificate that a person trusted there.
+    ///
+    /// # Errors
+    /// What was trusted cannot be read.
+    pub fn known(url: impl Into<String>, via: &'static str, paths: &Paths) -> Result<Self, TargetError> {
+        let target = Self::far(url, via);
+        let pinned = pinned(&target.url, via, &[], &[], paths)?;
+        Ok(Self { pinned, ..target })
     }
 
     /// The gateway of this host, without a credential: fill in what there is.
-    pub fn here(port: u16, via: &'static str) -> Self {
-        Self { local: true, ..Self::far(place::local_url(port), via) }
+    pub fn own(port: u16, via: &'static str, gateway: &GatewayConfig, paths: &Paths) -> Self {
+        let pinned = local_pins(gateway, paths);
+        Self { local: true, pinned, ..Self::far(place::local_url(gateway, port), via) }
     }
 
     /// Whether there is anything to prove oneself with.
@@ -144,7 +162,7 @@ pub fn every(flags: &TargetFlags, loaded: &Loaded, env: &Env, paths: &Paths) -> 
 
 fn by(ask: &Ask<'_>, wanted: Wanted) -> Decision {
     let (chosen, places) = place::choose(ask, wanted);
-    let chosen = match chosen.and_then(|chosen| allowed(ask, chosen)) {
+    let chosen = match chosen {
         Ok(chosen) => chosen,
         Err(error) => return Decision { target: Err(error), places, credentials: Vec::new() },
     };
@@ -156,13 +174,18 @@ fn by(ask: &Ask<'_>, wanted: Wanted) -> Decision {
             return Err(TargetError::UrlWithoutCredential { url });
         }
         let local = owner == Owner::Local;
-        Ok(Target { url, token: with.token, password: with.password, via, local, tunnel })
+        let pinned = pins(ask, owner, &url, via)?;
+        Ok(Target { url, token: with.token, password: with.password, via, local, tunnel, pinned })
     });
     Decision { target, places, credentials }
 }
 
-/// A place that is connected to as the configuration wants it, or not at all.
-fn allowed(ask: &Ask<'_>, chosen: Chosen) -> Result<Chosen, TargetError> {
-    let pinned = chosen.owner == Owner::Remote && ask.gateway.remote.tls_fingerprint.is_some();
-    if pinned && chosen.url.starts_with("wss:") { Err(TargetError::PinUnsupported) } else { Ok(chosen) }
+/// What the gateway there has to show; see `pins.rs`.
+fn pins(ask: &Ask<'_>, owner: Owner, url: &str, via: &'static str) -> Result<Option<Pinned>, TargetError> {
+    let flags = &ask.flags.pins;
+    match owner {
+        Owner::Local if flags.is_empty() => Ok(local_pins(ask.gateway, ask.paths)),
+        Owner::Remote => pinned(url, via, flags, &ask.gateway.remote.tls_fingerprint, ask.paths),
+        Owner::Flags | Owner::Environment | Owner::Local => pinned(url, via, flags, &[], ask.paths),
+    }
 }

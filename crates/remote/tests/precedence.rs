@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use config::{Env, Loaded, Paths, ensure_gateway_token, parse};
-use model::{ExposeSecret, SecretString};
-use remote::{Target, TargetError, TargetFlags, UrlError, resolve};
+use model::{ExposeSecret, Pin, SecretString};
+use remote::{Target, TargetError, TargetFlags, UrlError, pin_store, resolve};
 
 fn paths(state: &Path) -> Paths {
     let env = Env::from([("OPENCLAW_STATE_DIR", state.to_str().expect("a UTF-8 path"))]);
@@ -30,6 +30,7 @@ fn flags(words: &str) -> TargetFlags {
             "--url" => flags.url = Some(value.to_owned()),
             "--token" => flags.token = Some(value.into()),
             "--password" => flags.password = Some(value.into()),
+            "--pin" => flags.pins.push(pin(value.parse().expect("a byte"))),
             "--port" => flags.port = Some(value.parse().expect("a port")),
             other => panic!("no flag {other}"),
         }
@@ -243,13 +244,66 @@ fn a_url_that_may_not_be_used_is_refused_with_its_origin() {
     }
 }
 
+/// `sha256:` and this byte 32 times.
+fn pin(byte: u8) -> Pin {
+    Pin::leaf([byte; 32])
+}
+
 #[test]
-fn a_pin_that_nothing_checks_stops_the_connection() {
-    let paths = Paths::resolve(&Env::from([("HOME", "/nowhere")]), None, false).expect("a home");
-    let text =
-        "{ gateway: { mode: 'remote', remote: { url: 'wss://h', token: 't', tlsFingerprint: 'aa' } } }";
-    let error = resolve(&TargetFlags::default(), &loaded(text), &Env::default(), &paths).expect_err("a pin");
-    assert!(matches!(error, TargetError::PinUnsupported));
+fn the_first_pin_that_is_there_decides_and_goes_with_its_own_address() {
+    let state = tempfile::tempdir().expect("a directory");
+    let paths = Paths::resolve(&env(&format!("OPENCLAW_STATE_DIR={}", state.path().display())), None, false);
+    let paths = paths.expect("places");
+    pin_store(&paths).trust("wss://trusted", &[pin(3)]).expect("a store");
+    let configured = |url: &str| {
+        format!(
+            "gateway: {{ mode: 'remote', remote: {{ url: '{url}', token: 't', tlsFingerprint: ['{}'] }} }}",
+            pin(1)
+        )
+    };
+    let none = Vec::new;
+    let rows: [(&str, String, &str, Vec<Pin>); 8] = [
+        ("", configured("wss://h"), "", vec![pin(1)]),
+        ("--pin=2", configured("wss://h"), "", vec![pin(2)]),
+        ("--url=wss://other --token=t", configured("wss://h"), "", none()),
+        ("--url=wss://other --token=t --pin=2", configured("wss://h"), "", vec![pin(2)]),
+        ("--url=wss://trusted --token=t", String::new(), "", vec![pin(3)]),
+        ("", configured("wss://trusted"), "", vec![pin(1)]),
+        ("", String::new(), "OPENCLAW_GATEWAY_URL=wss://trusted", vec![pin(3)]),
+        ("--url=ws://127.0.0.1:1 --token=t", configured("wss://h"), "", none()),
+    ];
+    for (words, config, env_words, pins) in rows {
+        let target = resolve(&flags(words), &loaded(&format!("{{ {config} }}")), &env(env_words), &paths);
+        let pinned = target.unwrap_or_else(|e| panic!("{words}: {e}")).pinned;
+        assert_eq!(pinned.map(|p| p.base).unwrap_or_default(), pins, "{words} {config} {env_words}");
+    }
+    for (words, config, which) in [
+        ("--url=ws://127.0.0.1:1 --token=t --pin=2", String::new(), "--tls-fingerprint"),
+        ("", configured("ws://127.0.0.1:1"), "gateway.remote.tlsFingerprint"),
+        ("--pin=2", String::new(), "--tls-fingerprint"),
+    ] {
+        let error = resolve(&flags(words), &loaded(&format!("{{ {config} }}")), &Env::default(), &paths);
+        let error = error.expect_err("a pin where no certificate is shown");
+        assert!(matches!(error, TargetError::PinWithoutTls { pin, .. } if pin == which), "{error}");
+    }
+}
+
+#[test]
+fn this_hosts_gateway_with_tls_is_known_by_its_own_files() {
+    let state = tempfile::tempdir().expect("a directory");
+    let paths = Paths::resolve(&env(&format!("OPENCLAW_STATE_DIR={}", state.path().display())), None, false);
+    let paths = paths.expect("places");
+    let loaded = loaded("{ gateway: { tls: { enabled: true }, auth: { token: 't' } } }");
+    let target = || resolve(&TargetFlags::default(), &loaded, &Env::default(), &paths).expect("a target");
+    assert_eq!(target().url, "wss://127.0.0.1:18789");
+    assert_eq!(
+        target().pinned.map(|p| p.base),
+        Some(vec![]),
+        "nobody is let through before it has a certificate"
+    );
+    std::fs::create_dir_all(paths.tls_dir()).expect("a directory");
+    std::fs::write(paths.tls_served_file(), format!("[\"{}\"]", pin(4))).expect("a file");
+    assert_eq!(target().pinned.map(|p| p.base), Some(vec![pin(4)]));
 }
 
 #[test]

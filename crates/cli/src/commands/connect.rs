@@ -80,7 +80,7 @@ pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), F
     if !stays {
         return Ok(());
     }
-    node::stay(ctx, Target::far(url, "gateway.remote.url"), args.display_name).await
+    node::stay(ctx, Target::known(url, "gateway.remote.url", &ctx.paths)?, args.display_name).await
 }
 
 fn target(args: &ConnectCommandArgs) -> Result<JoinTarget, Failure> {
@@ -108,13 +108,15 @@ fn checked(code: &SetupCode, ctx: &Context) -> Result<String, Failure> {
     }
     let url = remote::check_url(&code.url)
         .map_err(|error| Failure::usage(format!("the address in this code cannot be used: {error}")))?;
-    // Connecting without looking at it would be less than whoever made the code wanted.
-    if code.tls_fingerprint.is_some() {
-        return Err(Failure::new(
-            Exit::Failed,
-            "PIN_UNSUPPORTED",
-            "this code names the certificate of the gateway, and certificate pins are not supported by this version yet",
-        ));
+    let pins = code.pins().map_err(|problem| Failure::usage(format!("this code {problem}")))?;
+    if !pins.is_empty() {
+        if !url.starts_with("wss:") {
+            return Err(Failure::usage(
+                "this code names the certificate of the gateway, and an address that shows none",
+            ));
+        }
+        // Whoever gave the code says so: from then on that gateway shows this certificate, or is none.
+        remote::pin_store(&ctx.paths).trust(&url, &pins).map_err(remote::TargetError::from)?;
     }
     Ok(url)
 }

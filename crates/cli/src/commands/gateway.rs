@@ -7,6 +7,7 @@ mod probe;
 mod run;
 mod service;
 mod status;
+mod tls;
 mod usage_cost;
 
 use super::health::{self, HealthArgs};
@@ -52,6 +53,8 @@ enum GatewayCommand {
     Call(call::CallArgs),
     /// What the models cost, day by day
     UsageCost(usage_cost::UsageCostArgs),
+    /// The certificate of the gateway of this host
+    Tls(tls::TlsArgs),
 }
 
 impl GatewayArgs {
@@ -80,5 +83,6 @@ pub(crate) async fn run(args: GatewayArgs, ctx: &Context) -> Result<(), Failure>
         Some(GatewayCommand::Health(args)) => health::run(args, ctx).await,
         Some(GatewayCommand::Call(args)) => call::run(args, ctx).await,
         Some(GatewayCommand::UsageCost(args)) => usage_cost::run(args, ctx).await,
+        Some(GatewayCommand::Tls(args)) => tls::run(args, ctx),
     }
 }

@@ -3,7 +3,7 @@
 mod notices;
 mod service;
 
-use crate::args::{LogLevel, secret};
+use crate::args::{LogLevel, pin, secret};
 use crate::commands::connect::Paired;
 use crate::commands::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure};
 use crate::link::tunnel::Keeper;
 use crate::logging;
 use clap::{Args, Subcommand};
-use model::SecretString;
+use model::{Pin, SecretString};
 use node::{NodeOptions, Notice};
 use remote::{HostFlags, SetupCode, Target, TargetFlags};
 use serde_json::json;
@@ -73,6 +73,9 @@ struct RunArgs {
     /// The gateway's password; OPENCLAW_GATEWAY_PASSWORD keeps it out of the list of processes
     #[arg(long, value_name = "PASSWORD", value_parser = secret)]
     password: Option<SecretString>,
+    /// The certificate that the gateway must show, sha256:HEX, or spki:sha256:HEX for its key; more than once for any of them
+    #[arg(long, value_name = "PIN", value_parser = pin)]
+    tls_fingerprint: Vec<Pin>,
 }
 
 impl NodeArgs {
@@ -169,7 +172,7 @@ pub(crate) async fn pair(
     name: Option<String>,
     within: Duration,
 ) -> Result<Paired, Failure> {
-    let target = Target::far(url, "the code");
+    let target = Target::known(url, "the code", &ctx.paths)?;
     let identity = node::identity(&ctx.paths.state_dir)
         .map_err(|error| Failure::new(Exit::Failed, "IDENTITY", error.to_string()))?;
     let mut options = plain_options(ctx, &target);
@@ -193,7 +196,10 @@ pub(crate) async fn pair(
 }
 
 fn plain_options(ctx: &Context, target: &Target) -> NodeOptions {
-    NodeOptions::new(target.url.clone(), ctx.paths.state_dir.clone(), env!("CARGO_PKG_VERSION"))
+    let state_dir = ctx.paths.state_dir.clone();
+    let mut options = NodeOptions::new(target.url.clone(), state_dir, env!("CARGO_PKG_VERSION"));
+    options.pinned.clone_from(&target.pinned);
+    options
 }
 
 async fn stop_signal() -> Result<(), Failure> {
@@ -220,15 +226,18 @@ fn options(args: RunArgs, ctx: &Context, target: &Target) -> NodeOptions {
 fn target(args: &RunArgs, ctx: &Context) -> Result<Target, Failure> {
     if let Some(code) = &args.pair {
         let url = remote::check_url(&code.url).map_err(|e| Failure::usage(format!("--pair: {e}")))?;
-        return Ok(Target::far(url, "--pair"));
+        let named = code.pins().map_err(|problem| Failure::usage(format!("--pair {problem}")))?;
+        let pins = if args.tls_fingerprint.is_empty() { named } else { args.tls_fingerprint.clone() };
+        let pinned = remote::pinned(&url, "--pair", &pins, &[], &ctx.paths)?;
+        return Ok(Target { pinned, ..Target::far(url, "--pair") });
     }
     let loaded = if args.url.is_some() { ctx.without_config()? } else { ctx.load()? };
-    let (token, password) = (args.token.clone(), args.password.clone());
+    let (token, password, pins) = (args.token.clone(), args.password.clone(), args.tls_fingerprint.clone());
     if let Some(host) = args.host.clone() {
         let port = args.port.unwrap_or(protocol::limits::DEFAULT_PORT);
-        let flags = HostFlags { host, port, tls: args.tls, token, password };
+        let flags = HostFlags { host, port, tls: args.tls, token, password, pins };
         return Ok(remote::resolve_host(&flags, &loaded, &ctx.env, &ctx.paths)?);
     }
-    let flags = TargetFlags { url: args.url.clone(), token, password, port: args.port };
+    let flags = TargetFlags { url: args.url.clone(), token, password, port: args.port, pins };
     Ok(remote::resolve(&flags, &loaded, &ctx.env, &ctx.paths)?)
 }

@@ -1,9 +1,10 @@
-//! `openclaw remote`: the tunnel to a gateway elsewhere.
+//! `openclaw remote`: the gateway elsewhere that commands of this host go to: the tunnel to it, and what it is known by.
 
 mod logs;
 mod service;
 mod status;
 mod supervise;
+mod trust;
 mod up;
 
 use crate::commands::living::UninstallArgs;
@@ -33,6 +34,8 @@ enum RemoteCommand {
     Install(service::InstallArgs),
     /// Take the service away
     Uninstall(UninstallArgs),
+    /// Look at the certificate that a gateway shows, and accept no other from it from then on
+    Trust(trust::TrustArgs),
     /// Look after a tunnel; started by the others
     #[command(hide = true)]
     Supervise(supervise::SuperviseArgs),
@@ -50,6 +53,7 @@ pub(crate) async fn run(args: RemoteArgs, ctx: &Context) -> Result<(), Failure> 
         RemoteCommand::Logs(args) => logs::run(args, ctx).await,
         RemoteCommand::Install(args) => service::install(args, ctx).await,
         RemoteCommand::Uninstall(args) => service::uninstall(args, ctx).await,
+        RemoteCommand::Trust(args) => trust::run(args, ctx).await,
         RemoteCommand::Supervise(args) => supervise::run(args, ctx).await,
     }
 }

@@ -148,6 +148,7 @@ pub(super) fn local_facts(ctx: &Context, loaded: &Loaded, target: &Target) -> Va
         "url": target.url,
         "via": target.via,
         "credential": credential,
+        "tlsPins": target.pinned.as_ref().map(|p| p.base.iter().map(ToString::to_string).collect::<Vec<_>>()),
         "secretKeptIn": kept,
         "configFile": ctx.paths.config_file,
         "configExists": loaded.exists,

@@ -2,7 +2,8 @@
 
 use super::{Exit, Failure};
 use crate::link::is_loopback;
-use client::ConnectError;
+use client::{ConnectError, Seen};
+use model::Pin;
 use protocol::ErrorShape;
 use remote::Target;
 use serde_json::{Value, json};
@@ -33,8 +34,29 @@ fn of(error: &ConnectError, target: &Target, flags: &str) -> Failure {
         }
         ConnectError::Tls { .. } => Failure::new(Exit::Unreachable, "TLS", message)
             .hint("check the certificate, or that the gateway is meant to speak wss:// there"),
+        ConnectError::Pin { expected, seen, .. } => pin(message, expected, seen, target),
         ConnectError::Url { .. } => Failure::usage(message),
     }
+}
+
+/// Somebody stands between, or the certificate is another: only a look at the gateway's own host tells.
+fn pin(message: String, expected: &[Pin], seen: &Seen, target: &Target) -> Failure {
+    let expected: Vec<String> = expected.iter().map(Pin::to_string).collect();
+    let failure = Failure::new(Exit::Pin, "TLS_PIN_MISMATCH", message).details(json!({
+        "url": target.url, "via": target.via, "expected": expected,
+        "seen": {"leaf": seen.leaf.to_string(), "spki": seen.spki.to_string()},
+    }));
+    if target.local {
+        return failure
+            .hint("another program may listen on that port, or the gateway's certificate was changed and not taken up")
+            .hint("see what its files hold: openclaw gateway tls fingerprint; its log says what it refused");
+    }
+    failure
+        .hint("do not go on unless you know why: on the gateway's own host, run: openclaw gateway tls fingerprint")
+        .hint(format!(
+            "if that shows what was seen here, pin it in --tls-fingerprint or gateway.remote.tlsFingerprint, or: openclaw remote trust {} --fingerprint {}",
+            target.url, seen.leaf
+        ))
 }
 
 fn unreachable(message: String, target: &Target, flags: &str) -> Failure {
@@ -114,7 +136,8 @@ mod tests {
     use protocol::ErrorCode;
 
     fn target(local: bool) -> Target {
-        if local { Target::here(18789, "gateway.port") } else { Target::far("wss://far.example", "--url") }
+        let far = Target::far(if local { "ws://127.0.0.1:18789" } else { "wss://far.example" }, "--url");
+        Target { local, ..far }
     }
 
     fn refusal(code: &str, details: Value) -> ConnectError {
@@ -132,6 +155,11 @@ mod tests {
             url: "ws://x".into(),
             source: std::io::ErrorKind::ConnectionRefused.into(),
         };
+        let another = || ConnectError::Pin {
+            url: "wss://x".into(),
+            expected: vec![Pin::leaf([3; 32])],
+            seen: Seen { leaf: Pin::leaf([1; 32]), spki: Pin::spki([2; 32]) },
+        };
         let http = |status| ConnectError::Http { url: "ws://x".into(), status, body: String::new() };
         let late = ConnectError::Timeout {
             url: "ws://x".into(),
@@ -145,6 +173,13 @@ mod tests {
             (http(403), true, Exit::Refused, "gateway.trustedProxies"),
             (http(404), true, Exit::Unreachable, "something else"),
             (ConnectError::Protocol("x".into()), true, Exit::Unreachable, "something else"),
+            (
+                another(),
+                false,
+                Exit::Pin,
+                "openclaw remote trust wss://far.example --fingerprint sha256:0101",
+            ),
+            (another(), true, Exit::Pin, "openclaw gateway tls fingerprint"),
             (refusal("AUTH_TOKEN_MISMATCH", json!({})), true, Exit::Refused, "gateway.auth.token"),
             (refusal("AUTH_TOKEN_MISSING", json!({})), false, Exit::Refused, "gateway.remote.token"),
             (refusal("AUTH_PASSWORD_MISMATCH", json!({})), true, Exit::Refused, "OPENCLAW_GATEWAY_PASSWORD"),

@@ -22,10 +22,12 @@ impl From<TargetError> for Failure {
                 .hint("no other credential is tried in its place; to go past it, give --token or --password"),
             TargetError::Config(inner) => inner.into(),
             TargetError::Generated(_) => Failure::new(Exit::Failed, "CREDENTIAL_FILE", message),
+            TargetError::Pins(_) => Failure::new(Exit::Failed, "PIN_FILE", message),
+            TargetError::PinWithoutTls { pin, .. } if pin.starts_with("--") => Failure::usage(message),
             TargetError::Url { .. }
             | TargetError::NoRemoteUrl
             | TargetError::SshUrl { .. }
-            | TargetError::PinUnsupported => Failure::new(Exit::Config, "TARGET", message),
+            | TargetError::PinWithoutTls { .. } => Failure::new(Exit::Config, "TARGET", message),
         }
     }
 }

@@ -87,6 +87,7 @@ fn options(target: &Target, scopes: &[String], device: Option<&Device>, timeout:
     let mut options = ConnectOptions::new(target.url.clone(), client);
     options.token.clone_from(&target.token);
     options.password.clone_from(&target.password);
+    options.pinned.clone_from(&target.pinned);
     options.scopes = scopes.to_vec();
     options.connect_timeout = timeout;
     if let Some(device) = device {

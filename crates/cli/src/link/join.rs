@@ -21,10 +21,11 @@ pub(crate) async fn as_operator(
     name: Option<String>,
     within: Duration,
 ) -> Result<Result<Paired, ConnectError>, Failure> {
-    let target = Target::far(url, "the code");
+    let target = Target::known(url, "the code", &ctx.paths)?;
     let dir = ctx.paths.identity_dir();
     let device = Device::open(&dir, &target)?;
     let mut options = options(url, &name, within);
+    options.pinned.clone_from(&target.pinned);
     options.identity = Some(device.identity.clone());
     options.bootstrap_token = Some(code.clone());
     let connection = match Connection::open(&options).await {

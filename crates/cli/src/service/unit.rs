@@ -69,13 +69,16 @@ fn readiness(readiness: Readiness) -> Vec<String> {
 fn restart(again: Again) -> Vec<String> {
     let (pause, never) = match again {
         // 6: the configuration is wrong, and a new start changes nothing about that.
-        Again::Bounded => (5, Some("RestartPreventExitStatus=6".into())),
-        Again::Forever => (10, None),
+        Again::Bounded => (5, 6),
+        // 7: another certificate than the pinned one. Knocking again and again helps nobody.
+        Again::Forever => (10, 7),
     };
-    let mut lines =
-        vec!["Restart=always".into(), format!("RestartSec={pause}"), "SuccessExitStatus=130".into()];
-    lines.extend(never);
-    lines
+    vec![
+        "Restart=always".into(),
+        format!("RestartSec={pause}"),
+        "SuccessExitStatus=130".into(),
+        format!("RestartPreventExitStatus={never}"),
+    ]
 }
 
 /// Without specifiers.
@@ -116,6 +119,6 @@ mod tests {
             r#"ExecStart="/opt/my tools/openclaw" node run --display-name "a \"b\" \\ 100%% $$HOME; 'x'" """#
         );
         assert!(text.contains("Type=exec") && text.contains("StartLimitIntervalSec=0"));
-        assert!(!text.contains("RestartPreventExitStatus"));
+        assert!(text.contains("RestartPreventExitStatus=7\n"), "not for a pin that fails");
     }
 }

@@ -34,7 +34,8 @@ pub enum Step {
 pub fn next_step(error: &ConnectError, attempt: u32, has_device_token: bool) -> Step {
     let retry = || back_off(attempt, LONGEST, error.retry_after());
     match error {
-        ConnectError::Url { .. } => Step::Stop,
+        // Somebody stands between, or the certificate is another: both are for people to look into.
+        ConnectError::Url { .. } | ConnectError::Pin { .. } => Step::Stop,
         ConnectError::Io { .. }
         | ConnectError::Tls { .. }
         | ConnectError::Timeout { .. }

@@ -37,6 +37,14 @@ fn each_failure_has_its_next_step() {
         (ConnectError::Protocol("x".into()), seconds(0, 1)),
         (ConnectError::Closed { url: "u".into(), close: CloseInfo::new(1012, "") }, seconds(0, 1)),
         (ConnectError::Url { url: "u".into(), problem: "p".into() }, Step::Stop),
+        (
+            ConnectError::Pin {
+                url: "u".into(),
+                expected: vec![],
+                seen: crate::Seen { leaf: model::Pin::leaf([1; 32]), spki: model::Pin::spki([2; 32]) },
+            },
+            Step::Stop,
+        ),
         (http(403), Step::Stop),
         (http(404), Step::Stop),
         (http(429), seconds(0, 1)),

@@ -145,6 +145,15 @@ impl<'a> Section<'a> {
         self.array(key, "a string", |value, path| Some(self.filled(path, value.as_str()?)))
     }
 
+    /// A string, or an array of strings.
+    pub(crate) fn text_or_texts(&self, key: &'static str) -> Option<Vec<String>> {
+        if self.is_described() || matches!(self.get(key), Some(Value::Array(_))) {
+            self.asks(key, || Fact::Text);
+            return self.texts(key);
+        }
+        self.text(key).map(|text| vec![text])
+    }
+
     /// An array of strings or whole numbers, all as strings.
     pub(crate) fn ids(&self, key: &'static str) -> Option<Vec<String>> {
         self.asks(key, || Fact::ListOf(Box::new(Fact::Id)));

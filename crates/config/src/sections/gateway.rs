@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{AuthConfig, AuthMode, RemoteConfig, TailscaleConfig, TailscaleMode};
+use super::{AuthConfig, AuthMode, RemoteConfig, TailscaleConfig, TailscaleMode, TlsConfig};
 use crate::choice::choice;
 use crate::doc::Section;
 
@@ -74,6 +74,8 @@ pub struct GatewayConfig {
     pub nodes: NodesConfig,
     /// `reload.mode`, hybrid by default.
     pub reload: ReloadMode,
+    /// `tls`: certificates of its own on the gateway's port.
+    pub tls: TlsConfig,
     /// `remote`: where commands go, and with what; never used to let anyone in (S9).
     pub remote: RemoteConfig,
 }
@@ -176,6 +178,7 @@ impl Default for GatewayConfig {
             tailscale: TailscaleConfig::default(),
             nodes: NodesConfig::default(),
             reload: ReloadMode::Hybrid,
+            tls: TlsConfig::default(),
             remote: RemoteConfig::default(),
         }
     }
@@ -183,11 +186,6 @@ impl Default for GatewayConfig {
 
 impl GatewayConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
-        s.section("tls", |tls| {
-            if tls.boolean("enabled") == Some(true) {
-                tls.error("enabled", "TLS is not supported by this version yet; set it to false and keep the gateway on loopback behind a tunnel or a proxy that has TLS");
-            }
-        });
         s.unsupported("roles", "everyone who is let in has the scopes of their pairing");
         let bind = s.choice("bind").unwrap_or(Bind::Loopback);
         let config = Self {
@@ -208,6 +206,7 @@ impl GatewayConfig {
                 reload.raw("debounceMs");
                 reload.choice("mode").unwrap_or(ReloadMode::Hybrid)
             }),
+            tls: s.section("tls", TlsConfig::read),
             remote: s.section("remote", RemoteConfig::read),
         };
         if config.auth.mode == Some(AuthMode::None) && config.opens_to_others() {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use model::Pin;
+
 use super::SshTarget;
 use crate::SecretInput;
 use crate::choice::choice;
@@ -36,8 +38,8 @@ pub struct RemoteConfig {
     pub token: Option<SecretInput>,
     /// `password`.
     pub password: Option<SecretInput>,
-    /// `tlsFingerprint`: SHA-256 of the certificate that must be shown.
-    pub tls_fingerprint: Option<String>,
+    /// `tlsFingerprint`: the certificate that must be shown, one of these; empty trusts the usual authorities.
+    pub tls_fingerprint: Vec<Pin>,
     /// `transport`; where it is unset, `sshTarget` makes it ssh.
     pub transport: Option<RemoteTransport>,
     /// `remotePort`: the gateway's port on the ssh host.
@@ -56,7 +58,7 @@ impl RemoteConfig {
             url: s.text("url").filter(|url| !url.trim().is_empty()),
             token: s.secret("token"),
             password: s.secret("password"),
-            tls_fingerprint: s.text("tlsFingerprint").filter(|print| !print.trim().is_empty()),
+            tls_fingerprint: pins(s),
             transport: s.choice("transport"),
             remote_port: s.integer("remotePort", 1..=65535).and_then(|port| u16::try_from(port).ok()),
             ssh_target: ssh_target(s),
@@ -69,4 +71,22 @@ impl RemoteConfig {
 fn ssh_target(s: &Section<'_>) -> Option<SshTarget> {
     let text = s.text("sshTarget").filter(|target| !target.trim().is_empty())?;
     SshTarget::parse(&text).map_err(|error| s.error("sshTarget", error.to_string())).ok()
+}
+
+/// One fingerprint, or a list of which any will do. One that is none stops whoever reads it: a pin that is left out protects
+/// nobody.
+fn pins(s: &Section<'_>) -> Vec<Pin> {
+    let texts = s.text_or_texts("tlsFingerprint").unwrap_or_default();
+    let many = texts.len() > 1;
+    let mut pins = Vec::new();
+    for (index, text) in texts.iter().enumerate().filter(|(_, text)| many || !text.trim().is_empty()) {
+        match text.parse::<Pin>() {
+            Ok(pin) => pins.push(pin),
+            Err(error) => s.error(
+                "tlsFingerprint",
+                if many { format!("[{index}]: {error}") } else { error.to_string() },
+            ),
+        }
+    }
+    pins
 }

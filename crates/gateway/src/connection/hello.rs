@@ -120,11 +120,12 @@ pub(crate) async fn payload(shared: &Shared, handle: &ConnHandle, granted: &Gran
     };
     let is_admin = sight == Sight::Everything;
     let path = |p: &std::path::Path| is_admin.then(|| p.display().to_string());
+    let told = shared.tls.as_ref().map(|tls| Fixed::features(&[&tls.offer()]));
     let hello = Hello {
         r#type: "hello-ok",
         protocol: PROTOCOL,
         server: json!({"version": shared.version, "bootId": shared.boot_id, "connId": conn_id}),
-        features: &shared.fixed.features,
+        features: told.as_ref().unwrap_or(&shared.fixed.features),
         snapshot: Snapshot {
             suspension: json!({"phase": "accepting"}),
             presence: &presence,
@@ -177,12 +178,8 @@ pub(crate) struct Fixed {
 
 impl Fixed {
     pub(crate) fn new() -> Self {
-        let methods: Vec<&str> =
-            protocol::methods::all().map(|m| m.name).filter(|name| *name != "connect").collect();
         Self {
-            features: to_raw(&json!({
-                "methods": methods, "events": protocol::events::EVENTS, "capabilities": [],
-            })),
+            features: Self::features(&[]),
             policy: to_raw(&json!({
                 "maxPayload": MAX_PAYLOAD,
                 "maxBufferedBytes": MAX_BUFFERED_BYTES,
@@ -190,6 +187,14 @@ impl Fixed {
                 "attachments": {"maxBytes": MAX_ATTACHMENT_BYTES, "maxImageBytes": MAX_IMAGE_BYTES},
             })),
         }
+    }
+}
+
+impl Fixed {
+    fn features(capabilities: &[&str]) -> Box<RawValue> {
+        let methods: Vec<&str> =
+            protocol::methods::all().map(|m| m.name).filter(|name| *name != "connect").collect();
+        to_raw(&json!({"methods": methods, "events": protocol::events::EVENTS, "capabilities": capabilities}))
     }
 }
 

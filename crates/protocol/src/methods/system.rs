@@ -70,6 +70,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "runs",
         "sessions",
         "tailscale",
+        "tls?",
     ]),
     read("system-presence", &EMPTY).gives(&["[]"]),
     read("gateway.identity.get", &EMPTY).gives(&["deviceId", "publicKey"]),

@@ -130,7 +130,8 @@ fn own_gateway(ctx: &Context, port: u16) -> Result<Target, Failure> {
         ServerAuth::Password(secret, _) => (None, Some(secret)),
         ServerAuth::TrustedProxy(password) => (None, password.map(|(secret, _)| secret)),
     };
-    Ok(Target { token, password, ..Target::here(port, "--local") })
+    let own = Target::own(port, "--local", &loaded.config.gateway, &ctx.paths);
+    Ok(Target { token, password, ..own })
 }
 
 fn unusable(error: impl std::fmt::Display) -> Failure {

@@ -11,6 +11,8 @@ use std::path::Path;
 /// What the block says.
 pub(super) struct Facts {
     url: String,
+    /// What to pin, where it speaks TLS.
+    tls: Option<String>,
     state: String,
     config: String,
     auth: &'static str,
@@ -31,6 +33,7 @@ impl Facts {
         let (channels, broken) = gateway.channels();
         Self {
             url: gateway.url(),
+            tls: gateway.certificate().map(|certificate| certificate.leaf.to_string()),
             state: ctx.paths.state_dir.display().to_string(),
             config: format!("{}{missing}", ctx.paths.config_file.display()),
             auth: gateway.auth_mode(),
@@ -64,9 +67,10 @@ fn kept_in(origin: Option<&CredentialOrigin>) -> String {
 /// Standard output cannot be written to.
 pub(super) fn print(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
     if ctx.out.json {
-        let Facts { url, state, config, auth, origin, model, channels, broken, notices, log, .. } = facts;
+        let Facts { url, tls, state, config, auth, origin, model, channels, broken, notices, log, .. } =
+            facts;
         return ctx.out.json_line(&json!({
-            "ok": true, "url": url, "stateDir": state, "config": config, "auth": auth, "credential": origin,
+            "ok": true, "url": url, "tlsFingerprint": tls, "stateDir": state, "config": config, "auth": auth, "credential": origin,
             "model": model, "channels": channels, "brokenChannels": broken, "notices": notices, "log": log,
             "pid": std::process::id(),
         }));
@@ -75,19 +79,21 @@ pub(super) fn print(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
 }
 
 fn block(out: &Output, facts: &Facts) -> String {
-    let Facts { url, state, config, auth, origin, model, choose, channels, broken, notices, log } = facts;
+    let Facts { url, tls, state, config, auth, origin, model, choose, channels, broken, notices, log } =
+        facts;
     let none = || {
         let how = format!("none; choose one with: {choose} (or openai/…, ollama/…)");
         out.paint(Tone::Warn, &how)
     };
-    let mut rows = vec![
-        ("url", url.clone()),
+    let mut rows = vec![("url", url.clone())];
+    rows.extend(tls.iter().map(|pin| ("tls", pin.clone())));
+    rows.extend([
         ("state", state.clone()),
         ("config", config.clone()),
         ("auth", format!("{auth} ({origin})")),
         ("model", model.as_deref().map_or_else(none, printable)),
         ("channels", if channels.is_empty() { "none".into() } else { channels.join(", ") }),
-    ];
+    ]);
     rows.extend(broken.iter().map(|b| ("broken", out.paint(Tone::Bad, &printable(b)))));
     rows.extend(notices.iter().map(|n| ("note", out.paint(Tone::Warn, &printable(n)))));
     rows.push(("log", log.clone()));
@@ -106,7 +112,8 @@ mod tests {
         let origin =
             CredentialOrigin::Generated { file: "/s/credentials/gateway-token".into(), created: true };
         let facts = Facts {
-            url: "ws://127.0.0.1:1".into(),
+            url: "wss://127.0.0.1:1".into(),
+            tls: Some("sha256:ab".into()),
             state: "/s".into(),
             config: "/s/openclaw.json".into(),
             auth: "token",
@@ -120,7 +127,8 @@ mod tests {
         };
         let text = block(&Output::plain(), &facts);
         for line in [
-            "  url       ws://127.0.0.1:1",
+            "  url       wss://127.0.0.1:1",
+            "  tls       sha256:ab",
             "  auth      token (made just now, kept in /s/credentials/gateway-token)",
             "  model     none; choose one with: openclaw --dev config set agents.defaults.model.primary x/y",
             "  channels  telegram",

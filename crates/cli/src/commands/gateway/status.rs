@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::link::{self, Link, scopes_of};
 use crate::output::{Tone, printable, span};
-use crate::view::{cell, number};
+use crate::view::{cell, joined, list, number};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -95,13 +95,16 @@ fn secret(report: &Value) -> String {
 }
 
 fn local_page(report: &Value) -> String {
-    let rows = [
+    let mut rows = vec![
         ("url", format!("{} (from: {})", cell(report, "/local/url"), cell(report, "/local/via"))),
         ("config", cell(report, "/local/configFile")),
         ("state", cell(report, "/local/stateDir")),
         ("secret", secret(report)),
         ("service", crate::commands::living::line(&report["service"])),
     ];
+    if !list(report, "/local/tlsPins").is_empty() {
+        rows.insert(1, ("pinned", joined(report, "/local/tlsPins")));
+    }
     let lines: Vec<String> =
         rows.iter().map(|(name, value)| format!("{name:<11}{}", printable(value))).collect();
     lines.join("\n")

@@ -1,10 +1,12 @@
 //! `openclaw node install|start|stop|restart|status|uninstall`: the node as a service of this user.
 
+use crate::args::pin;
 use crate::commands::living::{self, Living};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::service::{self, Again, Identity, Readiness, Service};
 use clap::Args;
+use model::Pin;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -18,6 +20,9 @@ pub(super) struct InstallArgs {
     /// Use TLS (wss://)
     #[arg(long, requires = "host")]
     tls: bool,
+    /// The certificate that the gateway must show, sha256:HEX, or spki:sha256:HEX for its key; more than once for any of them
+    #[arg(long, value_name = "PIN", value_parser = pin)]
+    tls_fingerprint: Vec<Pin>,
     /// The name that the gateway shows for this node
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
@@ -66,6 +71,9 @@ fn definition(args: &InstallArgs, ctx: &Context) -> Result<Service, Failure> {
         argv.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
     }
     argv.extend(args.tls.then(|| "--tls".to_owned()));
+    argv.extend(
+        args.tls_fingerprint.iter().flat_map(|pin| ["--tls-fingerprint".to_owned(), pin.to_string()]),
+    );
     Ok(Service {
         identity: Identity::of("node", ctx.paths.profile.as_deref()),
         description: match &ctx.paths.profile {

@@ -43,7 +43,11 @@ pub(super) async fn code(mut call: Call) -> Answer {
         if url.is_plain_and_far() && wanted == SetupAccess::Full { SetupAccess::Limited } else { wanted };
     let made = shared.store.make_setup_code(access, LIFE_MS).await.map_err(store_error)?;
     let token = shared.identity.setup_token(&made.setup_id);
-    let payload = json!({"url": url.text, "bootstrapToken": token, "expiresAtMs": made.expires_at_ms});
+    let mut payload = json!({"url": url.text, "bootstrapToken": token, "expiresAtMs": made.expires_at_ms});
+    if let Some(tls) = shared.tls.as_ref().filter(|_| source == "gateway.bind") {
+        // The digits alone, as apps read it.
+        payload["tlsFingerprint"] = json!(tls.certificate().leaf.hex());
+    }
     let mut answer = json!({
         "setupId": made.setup_id, "setupCode": URL_SAFE_NO_PAD.encode(payload.to_string()),
         "gatewayUrl": url.text, "urlSource": source, "access": access.as_str(),
@@ -183,7 +187,8 @@ fn address(call: &Call, p: &Params) -> Result<(Address, &'static str), ErrorShap
         })?,
         ip => ip,
     };
-    Ok((Address::read(&format!("ws://{}", SocketAddr::new(ip, listening.port())))?, "gateway.bind"))
+    let scheme = if call.shared.tls.is_some() { "wss" } else { "ws" };
+    Ok((Address::read(&format!("{scheme}://{}", SocketAddr::new(ip, listening.port())))?, "gateway.bind"))
 }
 
 /// The address that this host has in its network: the one from which it would send to elsewhere. Nothing is sent.

@@ -57,6 +57,9 @@ pub(super) async fn handle(mut call: Call) -> Answer {
             "byAgent": by_agent,
         },
     });
+    if let Some(tls) = &shared.tls {
+        out["tls"] = tls.report();
+    }
     if p.include_cli_projection {
         out["cliProjection"] = cli_projection(&call);
     }

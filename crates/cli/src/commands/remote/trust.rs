@@ -1,0 +1,89 @@
+//! `openclaw remote trust URL`: first contact with a gateway that has a certificate of its own. Shows the fingerprint and asks;
+//! nothing is sent to the gateway.
+
+use crate::args::pin;
+use crate::context::Context;
+use crate::failure::{Exit, Failure, connect};
+use crate::input::ask;
+use clap::Args;
+use client::{ConnectError, Seen};
+use model::Pin;
+use remote::Target;
+use serde_json::json;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+pub(super) struct TrustArgs {
+    /// The gateway's address, wss://HOST:PORT
+    #[arg(value_name = "URL")]
+    url: String,
+    /// What the certificate must be, as `openclaw gateway tls fingerprint` says on the gateway's host: sha256:HEX or spki:sha256:HEX
+    #[arg(long, value_name = "PIN", value_parser = pin)]
+    fingerprint: Option<Pin>,
+    /// Do not ask; only with --fingerprint, which is compared
+    #[arg(long, requires = "fingerprint")]
+    yes: bool,
+    /// Give up after this many milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
+    timeout: u64,
+}
+
+pub(super) async fn run(args: TrustArgs, ctx: &Context) -> Result<(), Failure> {
+    let url = remote::check_url(&args.url).map_err(|e| Failure::usage(e.to_string()))?;
+    if !url.starts_with("wss:") {
+        return Err(Failure::usage(format!("{url} shows no certificate; only wss:// does")));
+    }
+    let store = remote::pin_store(&ctx.paths);
+    let before = store.trusted(&url).map_err(remote::TargetError::from)?;
+    let target = Target::far(url.clone(), "URL");
+    let explain = |error| connect::explain(error, &target, &ctx.paths.profile_flags());
+    let seen = client::look(&url, Duration::from_millis(args.timeout)).await.map_err(explain)?;
+    if let Some(expected) = args.fingerprint.filter(|expected| !seen.is_one_of(&[*expected])) {
+        return Err(explain(ConnectError::Pin { url, expected: vec![expected], seen }));
+    }
+    let pin = args.fingerprint.unwrap_or(seen.leaf);
+    let is_known = before == [pin];
+    if !is_known && !args.yes {
+        agree(&url, &seen, &before, args.fingerprint, ctx)?;
+    }
+    if !is_known {
+        store.trust(&url, &[pin]).map_err(remote::TargetError::from)?;
+    }
+    let report = json!({
+        "ok": true, "url": url, "pin": pin.to_string(), "changed": !is_known, "file": store.path(),
+        "seen": {"leaf": seen.leaf.to_string(), "spki": seen.spki.to_string()},
+    });
+    ctx.out.show(&report, || {
+        let done = if is_known { "is trusted already" } else { "is trusted from now on" };
+        format!("{url} {done}, with this certificate alone:\n  {pin}\nkept in {}", store.path().display())
+    })
+}
+
+/// Shows what the gateway shows, and asks.
+fn agree(
+    url: &str,
+    seen: &Seen,
+    before: &[Pin],
+    expected: Option<Pin>,
+    ctx: &Context,
+) -> Result<(), Failure> {
+    ctx.out.remark(&format!("{url} shows this certificate:\n  {}\n  {}", seen.leaf, seen.spki));
+    if !before.is_empty() {
+        let before: Vec<String> = before.iter().map(Pin::to_string).collect();
+        ctx.out.remark(&format!("until now another was trusted:\n  {}", before.join("\n  ")));
+    }
+    let question = match expected {
+        Some(_) => "It is the one that you named. Trust it?",
+        None => "Is it what `openclaw gateway tls fingerprint` prints on the gateway's own host?",
+    };
+    match ask(question, ctx) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::new(Exit::Failed, "NOT_TRUSTED", "nothing was changed")),
+        None => Err(Failure::usage(format!(
+            "whether to trust {url} needs an answer, and nobody can be asked"
+        ))
+        .details(json!({"url": url, "seen": {"leaf": seen.leaf.to_string(), "spki": seen.spki.to_string()}}))
+        .hint("compare on the gateway's own host: openclaw gateway tls fingerprint")
+        .hint("then name what it has to be: openclaw remote trust URL --fingerprint PIN --yes")),
+    }
+}

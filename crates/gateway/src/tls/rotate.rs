@@ -1,0 +1,110 @@
+//! From one key to the next: a key is prepared and told to clients in advance, then taken into use. Works on the files; a
+//! running gateway notices.
+//!
+//! Switching is two renames, and what a crash leaves between them is finished by switching again: the certificate for the next
+//! key is on disk before the key moves.
+
+use super::files::{TlsFiles, publish, read, sync_directory};
+use super::material::{Certificate, next_pin, pin_of_key};
+use super::{TlsError, generate};
+use model::Pin;
+use rcgen::KeyPair;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where a rotation stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// The certificate in use.
+    pub current: Certificate,
+    /// The key that comes next.
+    pub next: Option<Pin>,
+    /// Whether something was made or moved just now.
+    pub changed: bool,
+}
+
+/// Prepares a next key unless there is one.
+///
+/// # Errors
+/// There is no certificate, or the key cannot be written.
+pub fn prepare(files: &TlsFiles) -> Result<Rotation, TlsError> {
+    let current = Certificate::read(&files.cert)?;
+    let changed = generate::next_key(files)?;
+    Ok(Rotation { current, next: next_pin(files)?, changed })
+}
+
+/// Takes the prepared key into use, and prepares another.
+///
+/// # Errors
+/// None is prepared, an authority has to make the certificate, or the files cannot be moved.
+pub fn switch(files: &TlsFiles, now_ms: i64) -> Result<Rotation, TlsError> {
+    let current = Certificate::read(&files.cert)?;
+    if !is_half_done(files)? {
+        let next = next_pin(files)?.ok_or(TlsError::NotPrepared)?;
+        provide_certificate(files, &current, next, now_ms)?;
+        keep_former(&files.cert)?;
+        keep_former(&files.key)?;
+        rename(&files.next_key, &files.key)?;
+    }
+    rename(&files.next_cert, &files.cert)?;
+    generate::next_key(files)?;
+    Ok(Rotation { current: Certificate::read(&files.cert)?, next: next_pin(files)?, changed: true })
+}
+
+/// The key has moved and its certificate has not.
+fn is_half_done(files: &TlsFiles) -> Result<bool, TlsError> {
+    if !files.next_cert.exists() {
+        return Ok(false);
+    }
+    let waiting = Certificate::read(&files.next_cert)?;
+    Ok(pin_of_key(&files.key)? == Some(waiting.spki))
+}
+
+/// A certificate for the next key at its place: an authority's, or one that signs itself as the one in use does.
+fn provide_certificate(
+    files: &TlsFiles,
+    current: &Certificate,
+    next: Pin,
+    now_ms: i64,
+) -> Result<(), TlsError> {
+    if files.next_cert.exists() {
+        let waiting = Certificate::read(&files.next_cert)?;
+        if waiting.spki != next {
+            return Err(TlsError::Apart { cert: files.next_cert.clone(), key: files.next_key.clone() });
+        }
+        return Ok(());
+    }
+    if !current.self_signed {
+        return Err(TlsError::NeedsAuthority {
+            cert: files.cert.clone(),
+            next_key: files.next_key.clone(),
+            next_cert: files.next_cert.clone(),
+        });
+    }
+    let pem = String::from_utf8_lossy(&read("the next private key", &files.next_key)?).into_owned();
+    let key = KeyPair::from_pem(&pem)
+        .map_err(|e| TlsError::unusable("the next private key", &files.next_key, e.to_string()))?;
+    let cert = generate::self_signed(&key, &[], now_ms)?;
+    publish(&files.next_cert, cert.as_bytes()).map_err(|e| TlsError::write(&files.next_cert, e))
+}
+
+/// Keeps what is replaced as `FILE.previous`, for who has to go back.
+fn keep_former(file: &Path) -> Result<(), TlsError> {
+    let former = former(file);
+    let failed = |e| TlsError::write(&former, e);
+    match std::fs::remove_file(&former) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+        _ => {}
+    }
+    std::fs::hard_link(file, &former).map_err(failed)
+}
+
+fn former(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".previous");
+    name.into()
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), TlsError> {
+    std::fs::rename(from, to).and_then(|()| sync_directory(to)).map_err(|e| TlsError::write(to, e))
+}
