@@ -270,7 +270,7 @@ fn what_may_not_be_sent_fails_before_anybody_connects_and_says_what_to_do() {
             6,
             &["OPENCLAW_GATEWAY_URL", "unencrypted"],
         ),
-        ("", "mode: 'remote'", BOTH, 6, &["gateway.remote.url is not set"]),
+        ("", "mode: 'remote'", BOTH, 6, &["neither gateway.remote.sshTarget nor gateway.remote.url is set"]),
         ("", "", "OPENCLAW_GATEWAY_PORT=x", 6, &["OPENCLAW_GATEWAY_PORT"]),
         ("--url ws://u:hush@127.0.0.1:1 --token t", "", "", 2, &["credentials in a URL"]),
     ] {

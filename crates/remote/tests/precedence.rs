@@ -102,13 +102,25 @@ fn in_remote_mode_tokens_come_from_the_config_and_passwords_from_the_environment
         ("", config(&format!("{bare}, {}", auth("token"))), BOTH_VARS, &format!("{far} env-t env-p")),
         ("", config(&format!("{bare}, {}", auth("token"))), "", &format!("{far} auth-t auth-p")),
         ("", config(bare), "", &format!("{far} - -")),
+        (
+            "",
+            config("remote: { sshTarget: 'me@host', token: 'rem-t' }"),
+            BOTH_VARS,
+            "ws://127.0.0.1:18789 gateway.remote.sshTarget far rem-t env-p",
+        ),
+        (
+            "",
+            config("remote: { sshTarget: 'me@host', url: 'wss://far.example', token: 'rem-t' }"),
+            "",
+            &format!("{far} rem-t -"),
+        ),
         ("--token=flag-t", config(REMOTE), BOTH_VARS, &format!("{far} flag-t -")),
         ("--password=flag-p", config(REMOTE), BOTH_VARS, &format!("{far} - flag-p")),
         (
             "",
             "mode: 'remote'".into(),
             "",
-            "gateway.mode is \"remote\" and gateway.remote.url is not set; set it, or set gateway.mode to \"local\"",
+            "gateway.mode is \"remote\" and neither gateway.remote.sshTarget nor gateway.remote.url is set; set one of them, or set gateway.mode to \"local\"",
         ),
     ]);
 }
