@@ -15,6 +15,9 @@
 //   only   the pairings in which the cell makes sense, `cli-to-gateway`
 //   why    pairing → { fails: a pattern of how it fails, because: why }, where that is known; another failure is one, and so is none
 
+import { closeTunnel, openTunnel } from './tunnel.mjs';
+import { PROGRAMS } from './world.mjs';
+
 const some = (value) => value !== undefined && value !== null && value !== '';
 const filled = (value) => Array.isArray(value) && value.length > 0;
 /** Something that has this in it, wherever. */
@@ -122,6 +125,15 @@ export const CELLS = [
   { name: 'config set, from a laptop', run: 'config set messages.ackReaction 🦀', home: 'laptop', out: /./ },
   { name: 'config get, what was set on a laptop', run: 'config get messages.ackReaction', home: 'laptop', out: /🦀/ },
   { name: 'config.get by call', run: 'gateway call config.get --json', home: 'laptop', json: { '/config/messages/ackReaction': '👀', '/hash': some } },
+
+  { group: 'Through our tunnel over ssh' },
+  { name: 'the tunnel opens', act: (world) => openTunnel(world, PROGRAMS.ours) },
+  { name: 'gateway health, through the tunnel', run: 'gateway health --url {tunnel} --token {token} --json', json: { '/ok': true } },
+  { name: 'gateway call, through the tunnel', run: 'gateway call status --url {tunnel} --token {token} --json', json: { '/runtimeVersion': some } },
+  { name: 'health, through the tunnel', run: 'health --json', home: 'laptop-with-tunnel', json: { '/ok': true } },
+  { name: 'status --deep, through the tunnel', run: 'status --deep', home: 'laptop-with-tunnel', out: /telegram/i },
+  { name: 'agent, through the tunnel', run: "agent --agent main --message 'through a tunnel' --json", home: 'laptop-with-tunnel', json: { '/result/payloads/0/text': /echo: [^]*through a tunnel/ } },
+  { name: 'the tunnel closes', act: (world) => closeTunnel(world) },
 
   { group: 'One home, one gateway after the other' },
   { name: 'their gateway in place of ours', act: (world) => world.replaceGateway('theirs'), only: swapped },

@@ -1,0 +1,112 @@
+//! `soak`: a tunnel between two hosts (network namespaces, a real sshd, a real gateway) under one random fault after the
+//! other; how long it takes to come back, whether its port stays, and whether anything is left running. `--overhead` measures
+//! it beside an `ssh -N -L` by hand instead. Needs root and Linux.
+//!
+//! Exit codes: 0 where the tunnel came back each time at its port and nothing was left, 1 where not, 2 where nothing could
+//! be measured.
+
+#[path = "../../failure.rs"]
+mod failure;
+mod faults;
+mod overhead;
+mod probe;
+mod report;
+#[path = "../../stats.rs"]
+#[allow(dead_code)] // This program uses its share of it.
+mod stats;
+#[path = "../../wire.rs"]
+#[allow(dead_code)] // This program uses its share of it.
+mod wire;
+
+use clap::Parser;
+use failure::Result;
+use faults::{Fault, Random};
+use probe::Prober;
+use report::Report;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use testkit::far::Far;
+use testkit::process::Descendant;
+
+/// What is just ending has so long for it: ssh is given 2 s by its supervisor.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// Faults of a tunnel, or what it costs.
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
+    /// The program `openclaw`
+    #[arg(long)]
+    binary: PathBuf,
+    /// How many faults
+    #[arg(long, default_value_t = 200)]
+    faults: u32,
+    /// The same seed gives the same faults in the same order
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Cuts of a minute, too
+    #[arg(long)]
+    long: bool,
+    /// Measure throughput, latency, memory and processor instead
+    #[arg(long)]
+    overhead: bool,
+    /// With --overhead: seconds of idling, and a twentieth of the rounds
+    #[arg(long, default_value_t = 20)]
+    idle: u64,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = if args.overhead { overhead::measure(&args).map(|()| true) } else { soak(&args) };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("soak: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all went well.
+fn soak(args: &Args) -> Result<bool> {
+    let mut far = Far::start(&args.binary);
+    let port = local_port(&far.near_json(&["remote", "up"]));
+    let prober = Prober::start(&far.hosts.near, port);
+    let mut random = Random::new(args.seed);
+    let mut report = Report::default();
+    for number in 1..=args.faults {
+        let fault = Fault::choose(&mut random, args.long);
+        fault.strike(&mut far)?;
+        let took = prober.recovery()?;
+        let tunnel = far.tunnel();
+        let orphans = orphans(&far, &tunnel);
+        let moved = local_port(&tunnel) != port;
+        eprintln!("{number}/{}: {}: {:.2} s", args.faults, fault.name(), took.as_secs_f64());
+        report.add(fault.name(), took, orphans, moved);
+    }
+    println!("{}", report.table(args.seed));
+    Ok(report.is_good())
+}
+
+fn local_port(tunnel: &Value) -> u16 {
+    tunnel["localPort"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or_default()
+}
+
+/// How many processes of the near host belong to no tunnel: neither its supervisor nor the one ssh.
+fn orphans(far: &Far, tunnel: &Value) -> usize {
+    let id = |name: &str| tunnel[name].as_u64().and_then(|id| u32::try_from(id).ok());
+    let expected: BTreeSet<u32> = [id("pid"), id("sshPid")].into_iter().flatten().collect();
+    let others: Vec<Descendant> =
+        far.hosts.near.processes().difference(&expected).filter_map(|id| Descendant::of(*id)).collect();
+    // The tunnel may have got another ssh since it was asked.
+    let now: BTreeSet<u32> =
+        others.iter().filter(|other| !other.has_ended_within(ENDING)).map(|other| other.id).collect();
+    if now.is_empty() {
+        return 0;
+    }
+    let tunnel = far.tunnel();
+    now.iter().filter(|other| tunnel["sshPid"].as_u64() != Some(u64::from(**other))).count()
+}
