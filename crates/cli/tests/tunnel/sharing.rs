@@ -81,3 +81,22 @@ fn what_ssh_refuses_ends_a_command_with_its_name_and_the_way_out() {
     far.sshd.permit("", &far.user.public_key());
     assert_eq!(far.json(&["remote", "up"])["state"], "up");
 }
+
+#[test]
+fn a_probe_reaches_the_gateway_behind_an_ssh_host() {
+    let far = Far::new();
+    let target = far.sshd.target();
+    let report = far.json(&["gateway", "probe", "--ssh", &target]);
+    assert_eq!(report["targets"][0]["id"], "sshTunnel", "{report}");
+    assert_eq!(report["targets"][0]["connect"]["rpcOk"], true, "{report}");
+    // With another key it is another tunnel, and the one that all use stays as it is.
+    let up = far.json(&["remote", "up"]);
+    let ran = far.run(&["gateway", "probe", "--json", "--ssh", &target, "--ssh-identity", "no-such-key"]);
+    assert_eq!((ran.code, &ran.json()["error"]["code"]), (8, &json!("SSH_IDENTITY_UNUSABLE")), "{}", ran.out);
+    assert_eq!(far.tunnel().unwrap()["sshPid"], up["sshPid"]);
+    far.json(&["remote", "down"]);
+    assert_eq!(far.tunnel(), None);
+    for bad in ["-oProxyCommand=id", "me@host;id", ""] {
+        assert_eq!(far.run(&["gateway", "probe", "--ssh", bad]).code, 2, "{bad:?}");
+    }
+}

@@ -1,5 +1,7 @@
 //! `openclaw gateway probe`: every gateway that could be meant, whether it answers, and what this client may do there.
 
+mod ssh;
+
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -7,13 +9,22 @@ use crate::link::{self, Link, decision, scopes_of};
 use crate::output::Table;
 use crate::view::{cell, flag, joined, list, text};
 use clap::Args;
+use config::SshTarget;
 use remote::{Meant, Standing};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct ProbeArgs {
     #[command(flatten)]
     connect: ConnectArgs,
+    /// The gateway at this ssh host alone, through a tunnel of its own; another host than the configured one gets the
+    /// credentials of the command line and no others
+    #[arg(long, value_name = "USER@HOST[:PORT]", value_parser = SshTarget::parse, conflicts_with_all = ["url", "port"])]
+    ssh: Option<SshTarget>,
+    /// The key file to log in with there
+    #[arg(long, value_name = "FILE", requires = "ssh")]
+    ssh_identity: Option<PathBuf>,
 }
 
 /// Asks each in turn.
@@ -22,7 +33,14 @@ pub(super) struct ProbeArgs {
 /// None of them lets this client in: as the first one that said anything does it.
 pub(super) async fn run(args: ProbeArgs, ctx: &Context) -> Result<(), Failure> {
     let loaded = link::config_for(ctx, &args.connect)?;
-    let meant = remote::every(&link::flags(&args.connect), &loaded, &ctx.env, &ctx.paths);
+    // Held until all is asked.
+    let (meant, _tunnel) = match &args.ssh {
+        Some(to) => {
+            let (meant, hold) = ssh::enter(ctx, &args.connect, to, args.ssh_identity.as_deref()).await?;
+            (vec![meant], Some(hold))
+        }
+        None => (remote::every(&link::flags(&args.connect), &loaded, &ctx.env, &ctx.paths), None),
+    };
     let places = meant.first().map(|first| decision::json(&first.decision.places));
     let (mut targets, mut failures) = (Vec::new(), Vec::new());
     for one in meant {
