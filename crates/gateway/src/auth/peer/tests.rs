@@ -116,7 +116,8 @@ fn what_somebody_merely_claims_is_refused_on_every_kind_of_listener() {
     ];
     // What is sent beside (a header that is there already is replaced), and what becomes of it on each listener.
     type Verdict = Option<TurnedAway>;
-    let cases: &[(&[(&'static str, &str)], [Verdict; 4])] = &[
+    type Header = (&'static str, &'static str);
+    let cases: &[(&[Header], [Verdict; 4])] = &[
         (&[], [None, None, None, None]),
         (&[("x-forwarded-for", "100.101.102.103")], [Some(UntrustedProxy), Some(UntrustedProxy), None, None]),
         (
