@@ -3,7 +3,7 @@
 
 use crate::commands::{
     agent, agents, approvals, channels, config_cmd, connect, cron, demo, devices, doctor, exit_codes,
-    gateway, health, logs, message, models, node, nodes, pairing, plugins, qr, remote, sessions, status,
+    gateway, health, logs, message, models, node, nodes, pairing, plugins, qr, remote, security, sessions, status,
     system, update,
 };
 use crate::failure::{self, Failure};
@@ -132,6 +132,8 @@ pub(crate) enum Command {
     Logs(logs::LogsArgs),
     /// Find what is wrong with this installation, and mend what can be mended
     Doctor(doctor::DoctorArgs),
+    /// Who could get in, and what they could do then
+    Security(security::SecurityArgs),
     /// See it work: a gateway, a node and one message, isolated from everything else
     Demo(demo::DemoArgs),
     /// The table of exit codes

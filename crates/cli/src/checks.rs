@@ -5,6 +5,7 @@
 //! holds it to the table.
 
 mod clock;
+mod commands;
 mod config_file;
 mod database;
 mod disk;
@@ -14,13 +15,18 @@ mod identity;
 mod leftovers;
 mod listeners;
 mod listening;
+mod network;
 mod own;
 mod permissions;
+mod plain;
+mod probe;
 mod run;
 mod scene;
 mod secrets;
+mod senders;
 mod service;
 mod sshd;
+mod surface;
 mod tailscale;
 
 pub(crate) use finding::{Finding, Kind, Severity};
@@ -50,7 +56,6 @@ pub(crate) enum UsedBy {
     /// `openclaw doctor`.
     Doctor,
     /// `openclaw security audit`.
-    #[allow(dead_code, reason = "the checks of the audit alone come with that command")]
     Audit,
     /// Both.
     Both,
@@ -118,6 +123,12 @@ pub(crate) const CHECKS: &[Check] = &[
     service::CHECK,
     disk::CHECK,
     leftovers::CHECK,
+    network::CHECK,
+    senders::CHECK,
+    commands::CHECK,
+    plain::CHECK,
+    probe::CHECK,
+    surface::CHECK,
 ];
 
 #[cfg(test)]

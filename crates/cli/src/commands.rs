@@ -23,6 +23,7 @@ pub(crate) mod pairing;
 pub(crate) mod plugins;
 pub(crate) mod qr;
 pub(crate) mod remote;
+pub(crate) mod security;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod system;
@@ -64,6 +65,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::Logs(args) => logs::run(args, ctx).await,
         Command::Demo(args) => demo::run(args, ctx).await,
         Command::Doctor(args) => doctor::run(args, ctx).await,
+        Command::Security(args) => security::run(args, ctx).await,
         Command::ExitCodes(_) => exit_codes::run(ctx),
     }
 }

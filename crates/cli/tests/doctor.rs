@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "doctor/audit.rs"]
+mod audit;
 #[path = "support/live.rs"]
 mod live;
 #[path = "support/recorded.rs"]

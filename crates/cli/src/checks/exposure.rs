@@ -33,15 +33,7 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let bind = scene.written_text("/gateway/bind").unwrap_or("loopback");
-    let host = scene.written_text("/gateway/customBindHost").unwrap_or_default();
-    let here = match bind {
-        "loopback" | "auto" => true,
-        "custom" => {
-            host.trim().trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        }
-        _ => false,
-    };
-    let kind = if here { &LOCAL } else { &OPEN };
+    let kind = if scene.opens_to_others() { &OPEN } else { &LOCAL };
     let detail = format!("is \"none\", and gateway.bind is {bind:?}");
     let finding = Finding::new(kind, "gateway.auth.mode", detail);
     // The audit changes nothing about who gets in.

@@ -10,7 +10,9 @@ use config::{Config, ConfigError, Env, Loaded};
 use gateway::{Holder, HostState};
 use remote::Target;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// What checks look at. It was true when it was made; after mending, a new one is made.
@@ -66,6 +68,22 @@ impl<'a> Scene<'a> {
     /// Whether commands on this host go to a gateway elsewhere.
     pub(crate) fn is_remote(&self) -> bool {
         self.written_text("/gateway/mode") == Some("remote")
+    }
+
+    /// How long a gateway may take to answer.
+    pub(crate) fn patience(&self) -> Duration {
+        self.connect.timeout()
+    }
+
+    /// Whether `gateway.bind`, as it is written, lets others than this host connect.
+    pub(crate) fn opens_to_others(&self) -> bool {
+        let host = self.written_text("/gateway/customBindHost").unwrap_or_default();
+        let host = host.trim().trim_matches(['[', ']']).parse::<IpAddr>();
+        match self.written_text("/gateway/bind").unwrap_or("loopback") {
+            "loopback" | "auto" => false,
+            "custom" => host.is_ok_and(|ip| !ip.is_loopback()),
+            _ => true,
+        }
     }
 
     /// The state directory.

@@ -214,8 +214,7 @@ impl Given {
         let finding = if PLACEHOLDERS.iter().any(|known| text.eq_ignore_ascii_case(known)) {
             Finding::new(rule.placeholder, place.clone(), "it is a word out of examples")
         } else if length < rule.least {
-            let exposed = scene.config().is_some_and(|config| config.gateway.opens_to_others());
-            let severity = if exposed { Severity::Critical } else { Severity::Warn };
+            let severity = if scene.opens_to_others() { Severity::Critical } else { Severity::Warn };
             Finding::new(rule.short, place.clone(), format!("it has {length} characters")).severity(severity)
         } else {
             return true;

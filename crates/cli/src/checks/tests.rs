@@ -11,7 +11,7 @@ fn ids_are_unique_and_say_what_they_are_about() {
     let kinds: Vec<&str> = CHECKS.iter().flat_map(|check| check.kinds).map(|kind| kind.id).collect();
     assert_eq!(kinds.iter().collect::<BTreeSet<_>>().len(), kinds.len(), "{kinds:?}");
     for kind in kinds {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_');
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
         assert!(kind.contains('.') && kind.chars().all(plain), "{kind}");
     }
 }

@@ -1,6 +1,6 @@
 //! `openclaw doctor`: what is wrong with this installation, and mending it.
 
-mod page;
+pub(crate) mod page;
 
 use crate::args::ConnectArgs;
 use crate::checks::{self, Outcome, Severity, UsedBy};

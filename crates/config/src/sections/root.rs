@@ -7,7 +7,7 @@ use model::{ExposeSecret, SecretString};
 
 use super::{
     AgentsConfig, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig, LoggingConfig, MessagesConfig,
-    ModelsConfig, SessionConfig, ToolsConfig,
+    ModelsConfig, SecurityConfig, SessionConfig, ToolsConfig,
 };
 use crate::Env;
 use crate::doc::Section;
@@ -33,6 +33,8 @@ pub struct Config {
     pub cron: CronConfig,
     /// `discovery`: how gateways are found.
     pub discovery: DiscoveryConfig,
+    /// `security`: what the security audit is told.
+    pub security: SecurityConfig,
     /// `logging`: how much is logged, and where.
     pub logging: LoggingConfig,
     /// `env.vars`: variables that stand in where the environment has none.
@@ -59,6 +61,7 @@ impl Config {
             tools: s.section("tools", ToolsConfig::read),
             cron: s.section("cron", CronConfig::read),
             discovery: s.section("discovery", DiscoveryConfig::read),
+            security: s.section("security", SecurityConfig::read),
             logging: s.section("logging", LoggingConfig::read),
             env_vars: Arc::clone(&s.doc().sources.vars),
         }

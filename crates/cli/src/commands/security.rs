@@ -1,0 +1,164 @@
+//! `openclaw security audit`: who could get in, and what they could do then.
+
+use super::doctor::{page::tone, verdict};
+use crate::args::ConnectArgs;
+use crate::checks::{self, Finding, Outcome, Severity, UsedBy};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{Tone, printable};
+use clap::{Args, Subcommand};
+use config::Suppression;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// `security` and its subcommands.
+#[derive(Debug, Args)]
+pub(crate) struct SecurityArgs {
+    #[command(subcommand)]
+    command: SecurityCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SecurityCommand {
+    /// Look at the configuration, the files and, with --deep, the running gateway
+    Audit(AuditArgs),
+}
+
+#[derive(Debug, Args)]
+struct AuditArgs {
+    /// Ask the running gateway, too
+    #[arg(long)]
+    deep: bool,
+    /// Close files and groups that are open to others; secrets and addresses stay as they are
+    #[arg(long)]
+    fix: bool,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+/// Looks, and says what was found.
+///
+/// # Errors
+/// Something is left that should be looked at: exit code 9.
+pub(crate) async fn run(args: SecurityArgs, ctx: &Context) -> Result<(), Failure> {
+    let SecurityCommand::Audit(args) = args.command;
+    let mut outcome = checks::run(ctx, &args.connect, UsedBy::Audit, args.deep, args.fix).await;
+    // A configuration that cannot be used suppresses nothing.
+    let known = ctx.load().map(|loaded| loaded.config.security.suppressions).unwrap_or_default();
+    let hidden = suppress(&mut outcome, &known);
+    let report = report(ctx, &outcome, &hidden, !known.is_empty());
+    let whole = if args.fix {
+        let fix =
+            json!({"ok": outcome.failed.is_empty(), "changes": outcome.mended, "errors": outcome.failed});
+        json!({"fix": fix, "report": report})
+    } else {
+        report
+    };
+    ctx.out.show(&whole, || page(ctx, &outcome, &args, hidden.len()))?;
+    verdict(&outcome)
+}
+
+/// Takes out what somebody has said is meant.
+fn suppress(outcome: &mut Outcome, known: &[Suppression]) -> Vec<Finding> {
+    let covers = |finding: &Finding| {
+        known.iter().any(|s| s.covers(finding.kind.id, finding.kind.title, &detail(finding)))
+    };
+    let mut hidden = Vec::new();
+    for ran in &mut outcome.ran {
+        let (out, left) = std::mem::take(&mut ran.findings).into_iter().partition(covers);
+        hidden.extend::<Vec<_>>(out);
+        ran.findings = left;
+    }
+    hidden
+}
+
+fn detail(finding: &Finding) -> String {
+    format!("{}: {}", finding.place, finding.detail)
+}
+
+fn shown(finding: &Finding) -> Value {
+    json!({
+        "checkId": finding.kind.id,
+        "severity": finding.severity.as_str(),
+        "title": finding.kind.title,
+        "detail": detail(finding),
+        "remediation": finding.next_step(),
+    })
+}
+
+fn count(outcome: &Outcome, severity: Severity) -> usize {
+    outcome.findings().iter().filter(|finding| finding.severity == severity).count()
+}
+
+fn report(ctx: &Context, outcome: &Outcome, hidden: &[Finding], filtered: bool) -> Value {
+    let mut findings: Vec<Value> = outcome.findings().iter().map(|finding| shown(finding)).collect();
+    if filtered {
+        findings.push(json!({
+            "checkId": "security.audit.suppressions.active",
+            "severity": "info",
+            "title": "findings may be left out of this report",
+            "detail": "security.audit.suppressions names some",
+            "remediation": "nothing, as long as they are still meant",
+        }));
+    }
+    let skipped: Vec<Value> = outcome
+        .ran
+        .iter()
+        .filter_map(|ran| Some(json!({"check": ran.check.id, "reason": ran.skipped.as_ref()?})))
+        .collect();
+    json!({
+        "ts": ctx.now_ms(),
+        "summary": {
+            "critical": count(outcome, Severity::Critical),
+            "warn": count(outcome, Severity::Warn),
+            "info": count(outcome, Severity::Info) + usize::from(filtered),
+        },
+        "findings": findings,
+        "suppressedFindings": hidden.iter().map(shown).collect::<Vec<_>>(),
+        "skipped": skipped,
+    })
+}
+
+fn page(ctx: &Context, outcome: &Outcome, args: &AuditArgs, hidden: usize) -> String {
+    let mut page = String::new();
+    // Writing to a string cannot fail.
+    for done in &outcome.mended {
+        let _ = writeln!(page, "{} {}", ctx.out.paint(Tone::Good, "mended  "), printable(done));
+    }
+    for why in &outcome.failed {
+        let _ = writeln!(page, "{} {}", ctx.out.paint(Tone::Bad, "not done"), printable(why));
+    }
+    if !page.is_empty() {
+        page.push('\n');
+    }
+    for finding in outcome.findings() {
+        let word = ctx.out.paint(tone(finding.severity), &format!("{:<8}", finding.severity.as_str()));
+        let id = ctx.out.paint(Tone::Dim, &format!("({})", finding.kind.id));
+        let _ = writeln!(page, "{word} {} {id}", finding.kind.title);
+        let _ = writeln!(page, "         {}", printable(&detail(finding)));
+        if finding.severity > Severity::Info {
+            let fix = ctx.out.paint(Tone::Bold, "fix:");
+            let _ = writeln!(page, "         {fix} {}", printable(finding.next_step()));
+        }
+    }
+    for ran in outcome.ran.iter().filter(|ran| ran.check.used_by == UsedBy::Both) {
+        if let Some(why) = &ran.skipped {
+            let word = ctx.out.paint(Tone::Dim, "skipped ");
+            let _ = writeln!(page, "{word} {}: {}", ran.check.title, printable(why));
+        }
+    }
+    let counts = [Severity::Critical, Severity::Warn, Severity::Info]
+        .map(|severity| format!("{} {}", count(outcome, severity), severity.as_str()));
+    let _ = write!(page, "\n{}", counts.join(" · "));
+    if hidden > 0 {
+        let _ = write!(page, " · {hidden} left out by security.audit.suppressions");
+    }
+    let mendable = outcome.findings().iter().filter(|finding| finding.mend.is_some()).count();
+    if mendable > 0 && !args.fix {
+        let _ = write!(page, "\nFor {mendable} of them: {}", ctx.command("security audit --fix"));
+    }
+    if !args.deep {
+        let _ = write!(page, "\nTo ask the running gateway, too: {}", ctx.command("security audit --deep"));
+    }
+    page
+}
