@@ -3,8 +3,8 @@
 
 use crate::commands::{
     agent, agents, approvals, channels, config_cmd, connect, cron, demo, devices, doctor, exit_codes,
-    gateway, health, logs, message, models, node, nodes, pairing, plugins, qr, remote, security, sessions, status,
-    system, update,
+    gateway, health, logs, message, models, node, nodes, pairing, plugins, qr, remote, security, sessions,
+    status, system, update,
 };
 use crate::failure::{self, Failure};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};

@@ -258,6 +258,10 @@ fn an_open_gateway_asks_for_a_token_again() {
         ran.err
     );
     let text = fs::read_to_string(home.state().join("openclaw.json")).unwrap();
+    assert!(
+        text.contains("token: \"") || text.contains("\"token\": \""),
+        "others need a secret that was chosen: {text}"
+    );
     assert!(text.contains("// for the TV") && text.contains("bind: \"lan\""), "{text}");
     assert_eq!(found(&home, &[]), CLEAN);
     configure(&home, &with_gateway("auth: { mode: \"none\" }"));
@@ -500,4 +504,14 @@ fn an_ssh_server_that_refuses_tunnels_is_told() {
         );
         assert!(report["skipped"].as_array().unwrap().iter().all(|s| s["check"] != "sshd"), "{report:#}");
     }
+}
+
+#[test]
+fn a_gateway_for_others_gets_a_secret_that_they_can_be_given() {
+    let home = lived_in();
+    configure(&home, &with_gateway("bind: \"lan\""));
+    assert_eq!(found(&home, &[]), (vec!["gateway.bind_no_secret".to_owned()], 9));
+    assert_eq!(doctor(&home, &["--fix"]).code, 0);
+    assert_eq!(found(&home, &[]), CLEAN);
+    assert_eq!(Gateway::start_with(&home, &[]).program.stop("-TERM"), Some(0));
 }

@@ -16,6 +16,7 @@ pub(super) const CHECK: Check = Check {
         &PASSWORD_SHORT,
         &MISSING,
         &GENERATED,
+        &UNCHOSEN,
         &TELEGRAM,
     ],
     used_by: UsedBy::Both,
@@ -62,6 +63,13 @@ static GENERATED: Kind = Kind {
     severity: Severity::Critical,
     title: "the token that the gateway made for itself cannot be used",
     remedy: "remove the file and start the gateway again: it makes another, which clients need then",
+    mends: true,
+};
+static UNCHOSEN: Kind = Kind {
+    id: "gateway.bind_no_secret",
+    severity: Severity::Critical,
+    title: "the gateway is to listen for others, and nobody has chosen what they have to prove, so it does not start",
+    remedy: "set gateway.auth.token (or gateway.auth.password), or gateway.bind to \"loopback\"",
     mends: true,
 };
 static TELEGRAM: Kind = Kind {
@@ -147,6 +155,13 @@ fn own_secret(scene: &Scene<'_>, looked: &mut Looked) {
         (false, Some(AuthMode::Password)) => {
             let detail = "the mode is \"password\", and there is none";
             looked.findings.push(Finding::new(&MISSING, "gateway.auth.password", detail));
+        }
+        (false, _) if scene.opens_to_others() => {
+            let finding =
+                Finding::new(&UNCHOSEN, "gateway.auth.token", "there is none, and no password either");
+            let may = scene.command == UsedBy::Doctor;
+            let place = "gateway.auth.token".to_owned();
+            looked.findings.push(if may { finding.mend(renew(scene, place)) } else { finding });
         }
         (false, _) => generated(scene, looked),
     }

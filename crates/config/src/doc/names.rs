@@ -117,5 +117,6 @@ const TABLE: &[(&str, &[&str])] = &[
     ("logging", &["level", "file", "maxFileBytes", "consoleLevel", "consoleStyle", "redactPatterns",
         "audit"]),
     ("env", &["shellEnv", "vars"]),
+    ("security", &["audit", "installPolicy", "scannerReports"]),
     ("secrets", &["egressProxy", "providers", "defaults"]),
 ];
