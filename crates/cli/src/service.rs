@@ -1,6 +1,6 @@
 //! Programs of ours that live on a host as services of one user: systemd user units on Linux, launchd agents on macOS.
 //!
-//! [`Service`] says what is to run. [`unit`] and [`plist`] turn it into text and do nothing else; [`Manager`] writes that text
+//! [`Service`] says what is to run. [`unit`](mod@unit) and [`plist`] turn it into text and do nothing else; [`Manager`] writes that text
 //! and drives `systemctl --user` or `launchctl`. Whatever installs a service comes through here: the gateway, a node, a tunnel.
 
 mod file;

@@ -119,7 +119,7 @@ fn the_schema_says_what_there_may_be() {
     let one = home.run(&["config", "schema", "gateway.auth.mode", "--json"]).json();
     assert_eq!(
         (&one["schema"]["enum"], &one["reload"]),
-        (&json!(["none", "token", "password"]), &json!("restart"))
+        (&json!(["none", "token", "password", "trusted-proxy"]), &json!("restart"))
     );
     let none = home.run(&["config", "schema", "gateway.prot"]);
     assert!(none.code != 0 && none.err.contains("gateway.prot"), "{}", none.err);

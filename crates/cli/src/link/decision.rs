@@ -30,7 +30,7 @@ pub(crate) fn json(candidates: &[Candidate]) -> Value {
     candidates.iter().map(one).collect()
 }
 
-/// For people, from what [`json`] gives: a line each, none of them cut.
+/// For people, from what [`json()`] gives: a line each, none of them cut.
 pub(crate) fn lines(ctx: &Context, candidates: &[Value]) -> String {
     let line = |candidate: &Value| {
         let (tone, word) = match text(candidate, "/standing") {

@@ -1,13 +1,13 @@
 //! Methods about what runs and ran by itself or on somebody's word.
 
-use super::{MethodSpec, read, write};
+use super::{MethodSpec, act, read};
 use crate::shape::{Kind, Shape, opt, req};
 
 /// Methods about what runs and ran by itself or on somebody's word.
 pub(super) const METHODS: &[MethodSpec] = &[
     read("tasks.list", &LIST).gives(&["tasks", "nextCursor?"]),
     read("tasks.get", &ONE).gives(&["task"]),
-    write("tasks.cancel", &CANCEL).gives(&["found", "cancelled", "reason?", "task?"]),
+    act("tasks.cancel", &CANCEL).gives(&["found", "cancelled", "reason?", "task?"]),
 ];
 
 const LIST: Shape = Shape {

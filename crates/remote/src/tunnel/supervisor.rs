@@ -1,4 +1,4 @@
-//! The supervisor: drives the [`Machine`] with a clock, processes and sockets. It is a process of its own, one per tunnel,
+//! The supervisor: drives the [`Machine`](super::machine::Machine) with a clock, processes and sockets. It is a process of its own, one per tunnel,
 //! and everything of it is one task, apart from one for each program that is connected to its socket.
 
 use super::control::{Command, Desk, Server};

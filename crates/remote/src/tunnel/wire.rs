@@ -90,7 +90,7 @@ pub struct Holder {
     pub since_ms: i64,
 }
 
-/// The answer to [`Request::Down`].
+/// The answer to `Request::Down`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Parting {

@@ -25,7 +25,7 @@ pub struct NodeDeclaration {
     pub path_env: Option<String>,
 }
 
-/// A node's wish to have its commands approved. Ids behave as those of [`DeviceRequest`].
+/// A node's wish to have its commands approved. Ids behave as those of [`DeviceRequest`](super::DeviceRequest).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeRequest {
     /// What `node.pair.approve` takes.
