@@ -12,8 +12,8 @@ const JUMP_MS: i64 = 5_000;
 /// The watch.
 pub(super) struct PathWatch {
     network: Option<network::Changes>,
-    /// A change was told of, and the others that come with it are awaited.
-    changing: bool,
+    /// A change was told of, and the others that come with it are awaited until then.
+    settles_at: Option<Instant>,
     clock: SharedClock,
     seen: (i64, Instant),
 }
@@ -22,19 +22,23 @@ impl PathWatch {
     /// Begins to watch. Where the system does not tell about its network, sleep alone is noticed.
     pub(super) fn begin(clock: SharedClock) -> Self {
         let seen = (clock.now_ms(), Instant::now());
-        Self { network: network::Changes::listen().ok(), changing: false, clock, seen }
+        Self { network: network::Changes::listen().ok(), settles_at: None, clock, seen }
     }
 
-    /// Waits for the next change of the network. Giving this up loses nothing.
+    /// Waits for the next change of the network. Giving this up loses nothing, and does not put off what was told: ssh may
+    /// say something every few milliseconds, and each word of it gives this up.
     pub(super) async fn changed(&mut self) {
         let Some(network) = &mut self.network else { return std::future::pending().await };
-        if !self.changing {
-            network.next().await;
-            self.changing = true;
-        }
-        tokio::time::sleep(SETTLE).await;
+        let settled = match self.settles_at {
+            Some(at) => at,
+            None => {
+                network.next().await;
+                *self.settles_at.insert(Instant::now() + SETTLE)
+            }
+        };
+        tokio::time::sleep_until(settled).await;
         network.drain();
-        self.changing = false;
+        self.settles_at = None;
     }
 
     /// Whether this host slept, or its clock was set, since this was asked last. To be asked after every wait.
@@ -124,5 +128,16 @@ mod tests {
             tokio::time::advance(Duration::from_millis(paused)).await;
             assert_eq!(watch.slept(), slept, "{real} {paused}");
         }
+    }
+
+    /// A busy tunnel's ssh speaks more often than a change takes to settle.
+    #[cfg(target_os = "linux")]
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_told_however_often_the_wait_for_it_is_given_up() {
+        let mut watch = PathWatch::begin(Arc::new(ManualClock::at(1_000_000)));
+        watch.settles_at = Some(Instant::now() + SETTLE);
+        let told = async { while tokio::time::timeout(SETTLE / 10, watch.changed()).await.is_err() {} };
+        tokio::time::timeout(SETTLE * 2, told).await.unwrap();
+        assert!(watch.settles_at.is_none());
     }
 }
