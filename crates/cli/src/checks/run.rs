@@ -3,6 +3,8 @@
 use super::{CHECKS, Check, Finding, Looked, Scene, UsedBy};
 use crate::args::ConnectArgs;
 use crate::context::Context;
+use crate::output::{Output, Tone, printable};
+use serde_json::{Value, json};
 
 /// What a check came to.
 pub(crate) struct Ran {
@@ -75,5 +77,23 @@ impl Outcome {
         let mut all: Vec<&Finding> = self.ran.iter().flat_map(|ran| &ran.findings).collect();
         all.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         all
+    }
+
+    /// The checks that could not look, and why: `[{check, reason}]`.
+    pub(crate) fn skipped(&self) -> Vec<Value> {
+        let skipped = |ran: &Ran| Some(json!({"check": ran.check.id, "reason": ran.skipped.as_ref()?}));
+        self.ran.iter().filter_map(skipped).collect()
+    }
+
+    /// What was mended and what could not be, for people: a line each, and an empty one where there is any.
+    pub(crate) fn deeds(&self, out: &Output) -> String {
+        let line = |tone, word, what: &String| format!("{} {}\n", out.paint(tone, word), printable(what));
+        let mended = self.mended.iter().map(|done| line(Tone::Good, "mended  ", done));
+        let failed = self.failed.iter().map(|why| line(Tone::Bad, "not done", why));
+        let mut deeds: String = mended.chain(failed).collect();
+        if !deeds.is_empty() {
+            deeds.push('\n');
+        }
+        deeds
     }
 }

@@ -60,11 +60,7 @@ fn report(outcome: &Outcome) -> Value {
             })
         })
         .collect();
-    let skipped: Vec<Value> = outcome
-        .ran
-        .iter()
-        .filter_map(|ran| Some(json!({"check": ran.check.id, "reason": ran.skipped.as_ref()?})))
-        .collect();
+    let skipped = outcome.skipped();
     json!({
         "schemaVersion": 1,
         "ok": verdict(outcome).is_ok(),

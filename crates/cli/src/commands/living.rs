@@ -284,6 +284,23 @@ pub(crate) fn program(ctx: &Context, wrapper: Option<&PathBuf>) -> Result<String
     })
 }
 
+/// What was asked for, or is there in this shell, and does not go into a definition; `instead` is the way for secrets.
+pub(crate) fn left_out(ctx: &Context, word: &str, runtime: bool, instead: &str) -> Vec<String> {
+    let mut left_out = Vec::new();
+    if runtime {
+        left_out
+            .push(format!("--runtime is for OpenClaw's own {word}; this one needs no other program to run"));
+    }
+    for name in ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"] {
+        if ctx.env.get_filled(name).is_some() {
+            left_out.push(format!(
+                "the service does not get this shell's {name}, as no secret goes into a definition; {instead}"
+            ));
+        }
+    }
+    left_out
+}
+
 /// Whether it is a file that somebody may execute.
 pub(crate) fn is_executable(path: &std::path::Path) -> bool {
     use std::os::unix::fs::PermissionsExt;

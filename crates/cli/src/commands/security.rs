@@ -101,11 +101,6 @@ fn report(ctx: &Context, outcome: &Outcome, hidden: &[Finding], filtered: bool) 
             "remediation": "nothing, as long as they are still meant",
         }));
     }
-    let skipped: Vec<Value> = outcome
-        .ran
-        .iter()
-        .filter_map(|ran| Some(json!({"check": ran.check.id, "reason": ran.skipped.as_ref()?})))
-        .collect();
     json!({
         "ts": ctx.now_ms(),
         "summary": {
@@ -115,22 +110,13 @@ fn report(ctx: &Context, outcome: &Outcome, hidden: &[Finding], filtered: bool) 
         },
         "findings": findings,
         "suppressedFindings": hidden.iter().map(shown).collect::<Vec<_>>(),
-        "skipped": skipped,
+        "skipped": outcome.skipped(),
     })
 }
 
 fn page(ctx: &Context, outcome: &Outcome, args: &AuditArgs, hidden: usize) -> String {
-    let mut page = String::new();
+    let mut page = outcome.deeds(&ctx.out);
     // Writing to a string cannot fail.
-    for done in &outcome.mended {
-        let _ = writeln!(page, "{} {}", ctx.out.paint(Tone::Good, "mended  "), printable(done));
-    }
-    for why in &outcome.failed {
-        let _ = writeln!(page, "{} {}", ctx.out.paint(Tone::Bad, "not done"), printable(why));
-    }
-    if !page.is_empty() {
-        page.push('\n');
-    }
     for finding in outcome.findings() {
         let word = ctx.out.paint(tone(finding.severity), &format!("{:<8}", finding.severity.as_str()));
         let id = ctx.out.paint(Tone::Dim, &format!("({})", finding.kind.id));

@@ -3,7 +3,7 @@
 use super::manager::{ManagerError, Runtime, Standing};
 use super::place::Lacking;
 use super::tell::Said;
-use super::{ANSWER_WITHIN, Definition, Identity, START_WITHIN, Service, Tool, ToolError};
+use super::{ANSWER_WITHIN, Definition, Identity, START_WITHIN, Service, Tool};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -100,16 +100,11 @@ impl Launchd {
     }
 
     async fn ask(&self, identity: &Identity, words: &[&str], within: Duration) -> Result<Said, ManagerError> {
-        let said = match self.tool.ask(&[&["launchctl"], words].concat(), within).await {
-            Err(ToolError::Missing(program)) => {
-                return Err(ManagerError::none(
-                    format!("{program} is not installed"),
-                    Lacking::Manager,
-                    identity,
-                ));
-            }
-            other => other?,
-        };
+        let said = self
+            .tool
+            .ask(&[&["launchctl"], words].concat(), within)
+            .await
+            .map_err(|error| ManagerError::by_tool(error, identity))?;
         if said.code == Some(NO_SESSION) {
             let reason = format!("{}: log in at the Mac itself, or by screen sharing", said.reason());
             return Err(ManagerError::none(reason, Lacking::Manager, identity));

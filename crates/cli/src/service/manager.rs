@@ -92,6 +92,16 @@ impl ManagerError {
         let run = format!("openclaw {} run", identity.word);
         Self::None { reason: reason.into(), advice: super::place::advice(lacking, &run) }
     }
+
+    /// Why the manager's tool did not answer. One that is not there is a host without that manager.
+    pub(super) fn by_tool(error: ToolError, identity: &Identity) -> Self {
+        match error {
+            ToolError::Missing(program) => {
+                Self::none(format!("{program} is not installed"), Lacking::Manager, identity)
+            }
+            other => Self::Tool(other),
+        }
+    }
 }
 
 impl Manager {

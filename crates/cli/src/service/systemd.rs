@@ -3,7 +3,7 @@
 use super::manager::{ManagerError, Runtime, Standing};
 use super::place::Lacking;
 use super::tell::Said;
-use super::{ANSWER_WITHIN, Definition, Identity, START_WITHIN, Service, Tool, ToolError};
+use super::{ANSWER_WITHIN, Definition, Identity, START_WITHIN, Service, Tool};
 use config::Env;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -130,16 +130,8 @@ impl Systemd {
     /// Asks; a host without systemd, or without one for this user, says so in many words.
     async fn ask(&self, identity: &Identity, words: &[&str], within: Duration) -> Result<Said, ManagerError> {
         let argv = [&["systemctl", "--user", "--no-pager"], words].concat();
-        let said = match self.tool.ask(&argv, within).await {
-            Err(ToolError::Missing(program)) => {
-                return Err(ManagerError::none(
-                    format!("{program} is not installed"),
-                    Lacking::Manager,
-                    identity,
-                ));
-            }
-            other => other?,
-        };
+        let said =
+            self.tool.ask(&argv, within).await.map_err(|error| ManagerError::by_tool(error, identity))?;
         let says = |text: &str| said.err.contains(text);
         if said.is_well() {
             Ok(said)

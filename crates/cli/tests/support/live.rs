@@ -1,62 +1,31 @@
 //! Programs of this build that stay up. What they say is kept and shown where the test fails; they end with the test.
 
-#![allow(clippy::unwrap_used, clippy::panic, dead_code)] // Each test file uses its share of these.
+#![allow(clippy::unwrap_used, clippy::panic, dead_code, unused_imports)] // Each test file uses its share of these.
 
 use crate::support::{Home, Ran};
+use rustix::process::Signal;
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::process::Command;
+pub(crate) use testkit::process::PATIENCE;
+use testkit::process::Process;
 
 /// The shared token of gateways that are started here.
 pub(crate) const TOKEN: &str = "long-random-token-of-a-test";
 /// Where programs are looked for: what a service manager would give them.
 pub(crate) const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-/// A test that waits longer than this waits in vain.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running program.
-pub(crate) struct Program {
-    name: String,
-    child: Child,
-    said: Arc<Said>,
-    readers: Vec<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Said {
-    lines: Mutex<Lines>,
-    more: Condvar,
-}
-
-#[derive(Default)]
-struct Lines {
-    all: Vec<String>,
-    ended: usize,
-}
+pub(crate) struct Program(Process);
 
 impl Program {
     /// Starts it.
-    pub(crate) fn start(name: &str, mut command: Command) -> Self {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("{name}: {e}"));
-        let said = Arc::<Said>::default();
-        let readers =
-            vec![read(child.stdout.take().unwrap(), &said), read(child.stderr.take().unwrap(), &said)];
-        Self { name: name.to_owned(), child, said, readers }
+    pub(crate) fn start(name: &str, command: Command) -> Self {
+        Self(Process::start(name, command))
     }
 
     /// Waits for a line in which `pick` finds something.
     pub(crate) fn wait_for<T>(&self, what: &str, pick: impl Fn(&str) -> Option<T>) -> T {
-        let find = |lines: &Lines| lines.all.iter().find_map(|line| pick(line));
-        let lines = self.said.lines.lock().unwrap();
-        let wait = |lines: &mut Lines| find(lines).is_none() && lines.ended < 2;
-        let (lines, _) = self.said.more.wait_timeout_while(lines, PATIENCE, wait).unwrap();
-        let found = find(&lines);
-        drop(lines);
-        found.unwrap_or_else(|| panic!("{}: it ended, or {PATIENCE:?} passed, without {what}", self.name))
+        self.0.wait_for(what, 0, pick)
     }
 
     /// Waits for a line that is a JSON object in which `pick` finds something.
@@ -66,59 +35,32 @@ impl Program {
 
     /// Everything that it has said so far.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.said.lines.lock().unwrap().all.clone()
+        self.0.lines()
     }
 
     /// The process.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.0.id()
     }
 
-    /// Ends it as `kill -9` does, waits until it is gone, and gives all that it said.
+    /// Ends it alone, as `kill -9` does, waits until it is gone, and gives all that it said.
     pub(crate) fn kill(mut self) -> Vec<String> {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        for reader in self.readers.drain(..) {
-            reader.join().unwrap();
-        }
-        std::mem::take(&mut self.said.lines.lock().unwrap().all)
+        self.0.signal(Signal::KILL);
+        self.0.said_all();
+        self.0.lines()
     }
 
     /// Sends a signal such as `-TERM` and gives the exit code.
-    pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
-        let pid = self.child.id().to_string();
+    pub(crate) fn stop(self, signal: &str) -> Option<i32> {
+        let pid = self.pid().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code()
+        self.ended()
     }
 
     /// Waits until it has ended by itself, and gives the exit code.
     pub(crate) fn ended(mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+        self.0.ended().code()
     }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It has ended already where the test stopped it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            let lines = self.said.lines.lock().map(|l| l.all.join("\n  ")).unwrap_or_default();
-            eprintln!("{} said:\n  {lines}\n", self.name);
-        }
-    }
-}
-
-fn read(from: impl Read + Send + 'static, said: &Arc<Said>) -> JoinHandle<()> {
-    let said = Arc::clone(said);
-    std::thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            said.lines.lock().unwrap().all.push(line);
-            said.more.notify_all();
-        }
-        said.lines.lock().unwrap().ended += 1;
-        said.more.notify_all();
-    })
 }
 
 /// A gateway of this build.

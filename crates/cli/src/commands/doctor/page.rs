@@ -10,17 +10,8 @@ const SHOWN: usize = 3;
 
 /// The whole page.
 pub(super) fn of(ctx: &Context, outcome: &Outcome, fix: bool) -> String {
-    let mut page = String::new();
+    let mut page = outcome.deeds(&ctx.out);
     // Writing to a string cannot fail.
-    for done in &outcome.mended {
-        let _ = writeln!(page, "{} {}", ctx.out.paint(Tone::Good, "mended  "), printable(done));
-    }
-    for why in &outcome.failed {
-        let _ = writeln!(page, "{} {}", ctx.out.paint(Tone::Bad, "not done"), printable(why));
-    }
-    if !page.is_empty() {
-        page.push('\n');
-    }
     for ran in &outcome.ran {
         let _ = writeln!(page, "{}", line(ctx, ran));
         for group in groups(&ran.findings) {

@@ -87,17 +87,7 @@ fn identity(ctx: &Context) -> Result<Identity, Failure> {
 pub(super) async fn install(args: InstallArgs, ctx: &Context) -> Result<(), Failure> {
     let loaded = ctx.load()?;
     run::local_mode(&loaded)?;
-    let mut warnings = Vec::new();
-    if args.runtime.is_some() {
-        warnings.push(
-            "--runtime is for OpenClaw's own gateway; this one needs no other program to run".to_owned(),
-        );
-    }
-    for name in ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"] {
-        if ctx.env.get_filled(name).is_some() {
-            warnings.push(format!("the service does not get this shell's {name}, as no secret goes into a definition; put it into gateway.auth"));
-        }
-    }
+    let warnings = living::left_out(ctx, "gateway", args.runtime.is_some(), "put it into gateway.auth");
     let service = definition(ctx, args.port, args.wrapper.as_ref())?;
     if let Some(token) = &args.token {
         keep(ctx, token)?;

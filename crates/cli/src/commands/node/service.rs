@@ -45,16 +45,8 @@ pub(super) fn living(ctx: &Context) -> Result<Living<'_>, Failure> {
 /// Installs and starts the service.
 pub(super) async fn install(args: InstallArgs, ctx: &Context) -> Result<(), Failure> {
     ctx.load()?;
-    let mut warnings = Vec::new();
-    if args.runtime.is_some() {
-        warnings
-            .push("--runtime is for OpenClaw's own node; this one needs no other program to run".to_owned());
-    }
-    for name in ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"] {
-        if ctx.env.get_filled(name).is_some() {
-            warnings.push(format!("the service does not get this shell's {name}, as no secret goes into a definition; pair this node once with node run, or put the secret into the configuration"));
-        }
-    }
+    let instead = "pair this node once with node run, or put the secret into the configuration";
+    let warnings = living::left_out(ctx, "node", args.runtime.is_some(), instead);
     let service = definition(&args, ctx)?;
     living(ctx)?.install(&service, args.force, &warnings).await
 }
