@@ -35,7 +35,7 @@ pub(crate) struct Link {
     deadline: Instant,
     connected_in: Duration,
     /// The tunnel that the connection goes through, held as long as this lives.
-    _tunnel: Option<Hold>,
+    tunnel: Option<Hold>,
 }
 
 impl Link {
@@ -75,7 +75,7 @@ impl Link {
         let connection =
             opened.map_err(|error| connect::explain(error, &way.target, &ctx.paths.profile_flags()))?;
         let (again, connected_in) = (OnceCell::new(), begun.elapsed());
-        Ok(Self { way, connection, again, deadline, connected_in, _tunnel: tunnel })
+        Ok(Self { way, connection, again, deadline, connected_in, tunnel })
     }
 
     /// The payload of `hello-ok`.
@@ -160,7 +160,8 @@ impl Link {
         if !keyed || self.again.initialized() {
             return Err(call::explain(CallError::Closed(close), method));
         }
-        let opened = self.again.get_or_try_init(|| self.way.reopen(&close, until)).await;
+        let opened =
+            self.again.get_or_try_init(|| self.way.reopen(&close, until, self.tunnel.as_ref())).await;
         let connection = opened.map_err(|why| call::cut(&close, method, Some(why)))?;
         let left = until.saturating_duration_since(Instant::now()).max(SHORTEST_CALL);
         Ok((connection, left))

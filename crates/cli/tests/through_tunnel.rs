@@ -115,12 +115,12 @@ impl Watch {
     }
 
     fn now(&self) -> Status {
-        self.hold.status().clone()
+        self.hold.status()
     }
 
     fn until(&mut self, what: &str, is_it: impl Fn(&Status) -> bool) -> Status {
-        while !is_it(self.hold.status()) {
-            let wait = async { timeout(PATIENCE * 2, self.hold.changed()).await.map(|told| told.cloned()) };
+        while !is_it(&self.hold.status()) {
+            let wait = async { timeout(PATIENCE * 2, self.hold.changed()).await };
             match self.runtime.block_on(wait) {
                 Ok(told) => told.unwrap_or_else(|e| panic!("waiting for {what}: {e}")),
                 Err(_) => panic!("waiting for {what} in vain: {:?}", self.hold.status()),

@@ -10,4 +10,6 @@ mod faults;
 mod live;
 #[path = "tunnel/sharing.rs"]
 mod sharing;
+#[path = "tunnel/strangers.rs"]
+mod strangers;
 mod support;

@@ -25,7 +25,7 @@ pub use error::{CallError, ConnectError};
 pub use identity::{Identity, IdentityError};
 pub use options::{ClientDescription, ConnectOptions};
 pub use pins::{PinStore, PinStoreError, Pinned, Seen, certificate_of_file, look};
-pub use reconnect::{BoxFuture, Hooks, Step, Supervisor, Waiting, keep_connected, next_step};
+pub use reconnect::{BoxFuture, Hooks, Step, Supervisor, Waiting, Way, keep_connected, next_step};
 pub use tokens::{TokenStore, TokenStoreError};
 pub use transport::install_crypto;
 

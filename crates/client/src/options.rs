@@ -53,6 +53,8 @@ impl ClientDescription {
 pub struct ConnectOptions {
     /// `ws://HOST:PORT` or `wss://HOST:PORT`.
     pub url: String,
+    /// The name under which a [`crate::TokenStore`] keeps this gateway's token; its URL unless said otherwise.
+    pub known_as: Option<String>,
     /// The shared secret, or a device token in its place.
     pub token: Option<SecretString>,
     /// The shared secret of a gateway in password mode.
@@ -87,10 +89,16 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// The name of the gateway among those that gave this device a token.
+    pub(crate) fn name(&self) -> String {
+        self.known_as.as_ref().unwrap_or(&self.url).clone()
+    }
+
     /// An operator without a credential, an identity or a scope: fill in what there is.
     pub fn new(url: impl Into<String>, client: ClientDescription) -> Self {
         Self {
             url: url.into(),
+            known_as: None,
             token: None,
             password: None,
             device_token: None,

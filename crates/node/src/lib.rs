@@ -37,7 +37,7 @@ pub async fn run(
     let host = Arc::new(host::Host::new(&options, identity.device_id()));
     let connect = connect_options(&options, &host, identity);
     let hooks = hooks::NodeHooks::new(host, notices, options.url.clone(), options.stats_interval);
-    Supervisor::new(connect).with_tokens(tokens).run(&hooks, cancel).await?;
+    Supervisor::new(connect).with_tokens(tokens).by_way(options.way).run(&hooks, cancel).await?;
     Ok(())
 }
 
@@ -54,6 +54,7 @@ fn connect_options(options: &NodeOptions, host: &host::Host, identity: Arc<Ident
     let mut client = ClientDescription::new("node-host", "node", &options.version);
     client.display_name.clone_from(&options.display_name);
     let mut connect = ConnectOptions::new(&options.url, client);
+    connect.known_as.clone_from(&options.known_as);
     connect.token.clone_from(&options.token);
     connect.password.clone_from(&options.password);
     connect.bootstrap_token.clone_from(&options.bootstrap_token);

@@ -13,6 +13,10 @@ const STATS_INTERVAL: Duration = Duration::from_secs(60);
 pub struct NodeOptions {
     /// The gateway: `ws://HOST:PORT` or `wss://HOST:PORT`.
     pub url: String,
+    /// Where the gateway is at each moment, where that is not always `url`: behind a tunnel, which is not always up.
+    pub way: Option<client::Way>,
+    /// The name under which the gateway's token is kept; the URL unless said otherwise.
+    pub known_as: Option<String>,
     /// The gateway's shared secret, where it has one and this node is not paired yet.
     pub token: Option<SecretString>,
     /// The same for a gateway in password mode.
@@ -40,6 +44,8 @@ impl NodeOptions {
     pub fn new(url: impl Into<String>, state_dir: impl Into<PathBuf>, version: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            way: None,
+            known_as: None,
             token: None,
             password: None,
             bootstrap_token: None,

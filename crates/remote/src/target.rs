@@ -43,6 +43,8 @@ pub struct Target {
     /// The tunnel that has to be held to get there. Its end here may be at another port than the URL says: whoever holds
     /// the tunnel is told.
     pub tunnel: Option<TunnelSpec>,
+    /// The name under which its device tokens are kept, where the URL would be that of any gateway behind a tunnel.
+    pub known_as: Option<String>,
     /// The certificates that it may show; none leaves that to the usual authorities, or to nobody without TLS.
     pub pinned: Option<Pinned>,
 }
@@ -50,8 +52,8 @@ pub struct Target {
 impl Target {
     /// A gateway elsewhere, without a credential: fill in what there is. The URL was checked.
     pub fn far(url: impl Into<String>, via: &'static str) -> Self {
-        let (token, password, tunnel, pinned) = (None, None, None, None);
-        Self { url: url.into(), token, password, via, local: false, tunnel, pinned }
+        let (token, password, tunnel, known_as, pinned) = (None, None, None, None, None);
+        Self { url: url.into(), token, password, via, local: false, tunnel, known_as, pinned }
     }
 
     /// As [`Target::far`], with the certificate that a person trusted there.
@@ -68,6 +70,11 @@ impl Target {
     pub fn own(port: u16, via: &'static str, gateway: &GatewayConfig, paths: &Paths) -> Self {
         let pinned = local_pins(gateway, paths);
         Self { local: true, pinned, ..Self::far(place::local_url(gateway, port), via) }
+    }
+
+    /// The name of the gateway among those that gave this host a device token.
+    pub fn name(&self) -> &str {
+        self.known_as.as_deref().unwrap_or(&self.url)
     }
 
     /// Whether there is anything to prove oneself with.
@@ -175,7 +182,8 @@ fn by(ask: &Ask<'_>, wanted: Wanted) -> Decision {
         }
         let local = owner == Owner::Local;
         let pinned = pins(ask, owner, &url, via)?;
-        Ok(Target { url, token: with.token, password: with.password, via, local, tunnel, pinned })
+        let known_as = tunnel.as_ref().map(TunnelSpec::known_as);
+        Ok(Target { url, token: with.token, password: with.password, via, local, tunnel, known_as, pinned })
     });
     Decision { target, places, credentials }
 }

@@ -53,7 +53,7 @@ pub(crate) async fn run(args: LogsArgs, ctx: &Context) -> Result<(), Failure> {
     let mut failures = 0;
     loop {
         let Err(failure) = tail.follow(ctx, &mut failures).await;
-        let lasting = !matches!(failure.exit, Exit::Unreachable | Exit::Timeout);
+        let lasting = !passes(&failure);
         failures += 1;
         if lasting || tail.cursor.is_none() || failures > TRIES {
             return Err(failure);
@@ -61,6 +61,16 @@ pub(crate) async fn run(args: LogsArgs, ctx: &Context) -> Result<(), Failure> {
         let wait = Duration::from_secs(1 << failures.min(5)).min(LONGEST_WAIT);
         ctx.out.remark(&format!("logs: {}; trying again in {} s", failure.message, wait.as_secs()));
         tokio::time::sleep(wait).await;
+    }
+}
+
+/// Whether the same again may go better by itself: nobody answers, the connection was cut, or the tunnel is not up and goes
+/// on trying.
+fn passes(failure: &Failure) -> bool {
+    match failure.exit {
+        Exit::Unreachable | Exit::Timeout | Exit::Dropped => true,
+        Exit::Tunnel => failure.details.as_ref().is_some_and(|details| details["state"] != "refused"),
+        _ => false,
     }
 }
 

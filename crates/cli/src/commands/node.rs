@@ -114,13 +114,14 @@ async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
     logging::start_console(ctx.global.log_level.unwrap_or(LogLevel::Warn), !ctx.global.no_color)?;
     let mut target = target(&args, ctx)?;
     let kept = Keeper::begin(ctx, &mut target).await?;
+    let mut options = options(args, ctx, &target);
+    options.way = kept.as_ref().map(|(keeper, _)| keeper.way());
     let keep = async {
         match kept {
             Some((keeper, hold)) => match keeper.run(hold).await {},
             None => std::future::pending::<Infallible>().await,
         }
     };
-    let options = options(args, ctx, &target);
     tokio::select! {
         outcome = run_until_stopped(options, ctx, &target) => outcome,
         never = keep => match never {},
@@ -198,6 +199,7 @@ pub(crate) async fn pair(
 fn plain_options(ctx: &Context, target: &Target) -> NodeOptions {
     let state_dir = ctx.paths.state_dir.clone();
     let mut options = NodeOptions::new(target.url.clone(), state_dir, env!("CARGO_PKG_VERSION"));
+    options.known_as.clone_from(&target.known_as);
     options.pinned.clone_from(&target.pinned);
     options
 }

@@ -23,8 +23,12 @@ pub(super) const ROLE: &str = "operator";
 ///
 /// # Errors
 /// The device's key or tokens cannot be read or made.
-pub(super) async fn open(way: &Way, timeout: Duration) -> Result<Result<Connection, ConnectError>, Failure> {
-    let Way { target, scopes, identity_dir, out } = way;
+pub(super) async fn open(
+    way: &Way,
+    target: &Target,
+    timeout: Duration,
+) -> Result<Result<Connection, ConnectError>, Failure> {
+    let Way { scopes, identity_dir, out, .. } = way;
     // Over loopback the shared secret alone will do, and a device of its own would only have to be paired.
     if is_loopback(&target.url) && target.has_secret() {
         match Connection::open(&options(target, scopes, None, timeout)).await {
@@ -53,7 +57,7 @@ impl Device {
     pub(super) fn open(dir: &Path, target: &Target) -> Result<Self, Failure> {
         let identity = Arc::new(identity(dir)?);
         let tokens = TokenStore::new(dir.join("device-tokens.json"));
-        let token = tokens.get(&target.url, ROLE)?;
+        let token = tokens.get(target.name(), ROLE)?;
         Ok(Self { identity, tokens, token })
     }
 
@@ -67,7 +71,7 @@ impl Device {
     /// As [`Device::remember`], where nothing goes on without it.
     pub(super) fn keep(&self, target: &Target, hello: &Value) -> Result<(), TokenStoreError> {
         let Some(token) = text(hello, "/auth/deviceToken") else { return Ok(()) };
-        self.tokens.put(&target.url, ROLE, &SecretString::from(token)).map(drop)
+        self.tokens.put(target.name(), ROLE, &SecretString::from(token)).map(drop)
     }
 }
 

@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 /// After this long, people are told what is waited for.
@@ -62,9 +63,13 @@ pub(crate) async fn hold_at(
     spec: &TunnelSpec,
     patience: Patience,
 ) -> Result<Hold, Failure> {
-    let held = tunnel::hold(&starter(ctx)?, place, spec, &own_name()).await;
-    let mut hold = held.map_err(|error| explain::explain(error, ctx))?;
-    wait(ctx, &mut hold, patience).await?;
+    let (starter, name) = (starter(ctx)?, own_name());
+    let held = timeout_at(patience.until, tunnel::hold(&starter, place, spec, &name)).await;
+    let late =
+        || tunnel::TunnelError::Silent(format!("it said nothing for {} s", patience.whole.as_secs_f32()));
+    let held = held.unwrap_or_else(|_| Err(late()));
+    let hold = held.map_err(|error| explain::explain(error, ctx))?;
+    wait(ctx, &hold, patience).await?;
     Ok(hold)
 }
 
@@ -78,7 +83,7 @@ fn own_name() -> String {
 ///
 /// # Errors
 /// It is refused, or not up in time.
-pub(crate) async fn wait(ctx: &Context, hold: &mut Hold, patience: Patience) -> Result<Status, Failure> {
+pub(crate) async fn wait(ctx: &Context, hold: &Hold, patience: Patience) -> Result<Status, Failure> {
     let left = || patience.until.saturating_duration_since(Instant::now());
     let mut told = None;
     loop {
@@ -88,7 +93,7 @@ pub(crate) async fn wait(ctx: &Context, hold: &mut Hold, patience: Patience) -> 
                 if let Some(note) = status.note.as_ref().filter(|_| told.is_some()) {
                     ctx.out.remark(&format!("tunnel: {note}"));
                 }
-                return Ok(status.clone());
+                return Ok(status);
             }
             Err(tunnel::TunnelError::Late { status, .. }) if !left().is_zero() => {
                 let what = format!("{}: {}", status.state, status.reason);
@@ -142,6 +147,7 @@ pub(crate) struct Keeper {
     place: Place,
     spec: TunnelSpec,
     out: Output,
+    way: watch::Sender<Option<String>>,
 }
 
 impl Keeper {
@@ -153,7 +159,8 @@ impl Keeper {
     pub(crate) async fn begin(ctx: &Context, target: &mut Target) -> Result<Option<(Self, Hold)>, Failure> {
         let Some(spec) = target.tunnel.clone() else { return Ok(None) };
         let place = Place::new(&ctx.paths.state_dir, spec.key());
-        let keeper = Self { starter: starter(ctx)?, place, spec, out: ctx.out };
+        let keeper =
+            Self { starter: starter(ctx)?, place, spec, out: ctx.out, way: watch::Sender::new(None) };
         let held = tunnel::hold(&keeper.starter, &keeper.place, &keeper.spec, &own_name()).await;
         let mut hold = held.map_err(|error| explain::explain(error, ctx))?;
         let begun = Instant::now();
@@ -167,10 +174,16 @@ impl Keeper {
         Ok(Some((keeper, hold)))
     }
 
+    /// Where the gateway is: nowhere while the tunnel is not up, because anybody of this host may listen at its port then.
+    pub(crate) fn way(&self) -> watch::Receiver<Option<String>> {
+        self.way.subscribe()
+    }
+
     /// Holds on, says what stands in the way, and takes hold again where the supervisor went.
     pub(crate) async fn run(&self, mut hold: Hold) -> Infallible {
         let mut told = String::new();
         loop {
+            self.way.send_replace(hold.port_while_up().map(|port| self.spec.url_at(port)));
             let status = hold.status();
             let trouble = match status.state {
                 Phase::Up => String::new(),
@@ -190,6 +203,7 @@ impl Keeper {
                 told = trouble;
             }
             if hold.changed().await.is_err() {
+                self.way.send_replace(None);
                 hold = self.take_again().await;
             }
         }

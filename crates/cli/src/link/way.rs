@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use client::{CloseInfo, ConnectError, Connection};
 use remote::Target;
+use remote::tunnel::Hold;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -34,19 +35,30 @@ impl Way {
     /// # Errors
     /// The device's key or tokens cannot be read or made.
     pub(super) async fn open(&self, timeout: Duration) -> Result<Result<Connection, ConnectError>, Failure> {
-        device::open(self, timeout).await
+        device::open(self, &self.target, timeout).await
     }
 
-    /// Connects again after `close`, tries included until then or for [`REOPEN_WITHIN`] at most.
+    /// Connects again after `close`, tries included until then or for [`REOPEN_WITHIN`] at most. Through a tunnel only while
+    /// that is up, and at its port: another user's program may listen there otherwise.
     ///
     /// # Errors
     /// What kept it from connecting at last, in words.
-    pub(super) async fn reopen(&self, close: &CloseInfo, until: Instant) -> Result<Connection, String> {
+    pub(super) async fn reopen(
+        &self,
+        close: &CloseInfo,
+        until: Instant,
+        tunnel: Option<&Hold>,
+    ) -> Result<Connection, String> {
         self.out.remark(&format!("note: the connection ended ({close}); asking again under the same key"));
         let until = until.min(Instant::now() + REOPEN_WITHIN);
+        if tunnel.is_some() {
+            // If the tunnel ended, that is known by then.
+            tokio::time::sleep(PAUSE).await;
+        }
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let error = match self.open(left.max(PAUSE)).await {
+            let target = self.target_now(tunnel, left).await?;
+            let error = match device::open(self, &target, left.max(PAUSE)).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => error,
                 Err(failure) => return Err(failure.message),
@@ -57,5 +69,15 @@ impl Way {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Where the gateway is, once its tunnel is up.
+    async fn target_now(&self, tunnel: Option<&Hold>, within: Duration) -> Result<Target, String> {
+        let mut target = self.target.clone();
+        if let (Some(hold), Some(spec)) = (tunnel, &self.target.tunnel) {
+            let status = hold.up(within).await.map_err(|error| error.to_string())?;
+            target.url = spec.url_at(status.local_port);
+        }
+        Ok(target)
     }
 }

@@ -3,6 +3,7 @@
 use crate::far::{Far, process};
 use crate::live::{Gateway, PATIENCE};
 use rustix::process::Signal;
+use serde_json::json;
 
 #[test]
 fn a_killed_ssh_is_replaced_at_the_same_port() {
@@ -85,4 +86,34 @@ fn a_supervisor_that_stood_still_goes_on() {
     ssh.kill();
     supervisor.signal(Signal::CONT);
     assert_eq!(far.back(&ssh)["localPort"], up["localPort"]);
+}
+
+#[test]
+fn a_supervisor_that_stands_still_keeps_no_command_waiting_for_ever() {
+    let far = Far::new();
+    let up = far.json(&["remote", "up"]);
+    let supervisor = process(&up, "pid");
+    supervisor.signal(Signal::STOP);
+    for args in [&["health", "--timeout", "1000"][..], &["remote", "status"], &["remote", "down", "--force"]]
+    {
+        let ran = far.run(&[args, &["--json"]].concat());
+        assert_eq!((ran.code, &ran.json()["error"]["code"]), (1, &json!("TUNNEL")), "{args:?}: {}", ran.out);
+    }
+    supervisor.signal(Signal::CONT);
+    assert_eq!(far.json(&["health"])["ok"], true);
+}
+
+#[test]
+fn following_the_log_goes_on_over_a_start_of_the_gateway() {
+    let mut far = Far::new();
+    far.json(&["remote", "up"]);
+    let logs = far.start("logs", &["logs", "--follow", "--interval", "50"]);
+    logs.wait_for("a line", |_| Some(()));
+    let port = far.gateway.port.clone();
+    let other = Gateway::start_with(&crate::support::Home::new(), &["--port", "0"]);
+    let Gateway { program, .. } = std::mem::replace(&mut far.gateway, other);
+    program.kill();
+    logs.wait_for("the end noticed", |line| line.contains("trying again in").then_some(()));
+    far.gateway = Gateway::start_with(&far.home, &["--port", &port]);
+    logs.wait_for("the way on", |line| line.contains("connected again").then_some(()));
 }

@@ -6,4 +6,4 @@ mod supervisor;
 
 pub use hooks::{BoxFuture, Hooks, Waiting};
 pub use step::{Step, next_step};
-pub use supervisor::{Supervisor, keep_connected};
+pub use supervisor::{Supervisor, Way, keep_connected};

@@ -6,17 +6,25 @@ use crate::{ConnectError, ConnectOptions, Connection, TokenStore};
 use model::SecretString;
 use serde_json::Value;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A connection that stood so long was a good one: the back-off starts anew.
 const GOOD: Duration = Duration::from_secs(60);
 
+/// What ended a connection shows in the state of the way there within this time.
+const SETTLED: Duration = Duration::from_millis(250);
+
+/// The URL at which the gateway is at this moment; nothing while there is no way there.
+pub type Way = watch::Receiver<Option<String>>;
+
 /// Keeps one connection open. Device tokens are used and stored where there is a [`TokenStore`].
 #[derive(Debug)]
 pub struct Supervisor {
     options: ConnectOptions,
     tokens: Option<TokenStore>,
+    way: Option<Way>,
     /// The shared secret was refused, and the device token is used in its place.
     prefers_device_token: bool,
     /// Failures and short connections in a row.
@@ -40,13 +48,20 @@ pub async fn keep_connected(
 impl Supervisor {
     /// Keeps connected with these options; `options.device_token` is the token to fall back on where no store has one.
     pub fn new(options: ConnectOptions) -> Self {
-        Self { options, tokens: None, prefers_device_token: false, attempt: 0, reported: None }
+        Self { options, tokens: None, way: None, prefers_device_token: false, attempt: 0, reported: None }
     }
 
     /// Takes device tokens from this store, and puts into it what `hello-ok` gives.
     #[must_use]
     pub fn with_tokens(mut self, tokens: TokenStore) -> Self {
         self.tokens = Some(tokens);
+        self
+    }
+
+    /// Connects only while there is a way, and to where that leads: whoever else listens there meanwhile hears nothing.
+    #[must_use]
+    pub fn by_way(mut self, way: Option<Way>) -> Self {
+        self.way = way;
         self
     }
 
@@ -57,6 +72,10 @@ impl Supervisor {
     /// The error after which trying again is of no use.
     pub async fn run(mut self, hooks: &dyn Hooks, cancel: &CancellationToken) -> Result<(), ConnectError> {
         loop {
+            tokio::select! {
+                () = self.find_way() => {}
+                () = cancel.cancelled() => return Ok(()),
+            }
             let (options, stored) = self.options_now().await;
             let opened = tokio::select! {
                 opened = Connection::open(&options) => opened,
@@ -79,6 +98,19 @@ impl Supervisor {
                 () = tokio::time::sleep(delay) => {}
                 () = cancel.cancelled() => return Ok(()),
             }
+        }
+    }
+
+    /// Waits until there is a way, and takes it.
+    async fn find_way(&mut self) {
+        let Some(way) = &mut self.way else { return };
+        if self.attempt > 0 {
+            tokio::time::sleep(SETTLED).await;
+        }
+        match way.wait_for(Option::is_some).await.map(|url| url.clone()) {
+            Ok(Some(url)) => self.options.url = url,
+            // Whoever kept the way is gone, and there is none without: the end comes from elsewhere.
+            Ok(None) | Err(_) => std::future::pending().await,
         }
     }
 
@@ -155,8 +187,8 @@ impl Supervisor {
 
     async fn stored_token(&self) -> Option<SecretString> {
         let store = self.tokens.clone()?;
-        let (url, role) = (self.options.url.clone(), self.options.role.clone());
-        let read = tokio::task::spawn_blocking(move || store.get(&url, &role)).await;
+        let (name, role) = (self.options.name(), self.options.role.clone());
+        let read = tokio::task::spawn_blocking(move || store.get(&name, &role)).await;
         match read {
             Ok(Ok(token)) => token,
             Ok(Err(error)) => {
@@ -172,8 +204,8 @@ impl Supervisor {
         let token = connection.hello().get("auth").and_then(|a| a.get("deviceToken")).and_then(Value::as_str);
         let (Some(store), Some(token)) = (self.tokens.clone(), token) else { return };
         let token = SecretString::from(token);
-        let (url, role) = (self.options.url.clone(), self.options.role.clone());
-        let written = tokio::task::spawn_blocking(move || store.put(&url, &role, &token)).await;
+        let (name, role) = (self.options.name(), self.options.role.clone());
+        let written = tokio::task::spawn_blocking(move || store.put(&name, &role, &token)).await;
         if let Ok(Err(error)) = written {
             tracing::warn!(%error, "the device token of this gateway is not kept");
         }

@@ -13,6 +13,8 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::Command;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// A supervisor answers a question within this time; ending an ssh that does not listen takes it 2 s.
@@ -61,58 +63,114 @@ pub enum TunnelError {
 /// What a supervisor says, by lines. Giving up a reading loses nothing.
 type Answers = Lines<BufReader<OwnedReadHalf>>;
 
-/// A tunnel that is held as long as this lives.
+/// A tunnel that is held as long as this lives. What the supervisor tells is read by a task of it, whether or not anybody
+/// looks: who does not read is let go by the supervisor.
 #[derive(Debug)]
 pub struct Hold {
-    read: Answers,
+    told: watch::Receiver<Told>,
+    reader: JoinHandle<()>,
     // Closing it is letting go.
     _write: OwnedWriteHalf,
+}
+
+/// What was told last.
+#[derive(Debug, Clone)]
+struct Told {
     status: Status,
+    /// Why nothing is told any more.
+    gone: Option<String>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
 }
 
 impl Hold {
+    fn new(read: Answers, write: OwnedWriteHalf, status: Status) -> Self {
+        let (tell, told) = watch::channel(Told { status, gone: None });
+        // Ended by the drop of the hold, or with the supervisor.
+        #[allow(clippy::disallowed_methods)]
+        let reader = tokio::spawn(read_on(read, tell));
+        Self { told, reader, _write: write }
+    }
+
     /// How the tunnel is doing, as far as it was told.
-    pub fn status(&self) -> &Status {
-        &self.status
+    pub fn status(&self) -> Status {
+        self.told.borrow().status.clone()
+    }
+
+    /// The port of its end here while it is up; nothing otherwise: whoever listens there then is not known.
+    pub fn port_while_up(&self) -> Option<u16> {
+        let told = self.told.borrow();
+        (told.gone.is_none() && told.status.state == Phase::Up).then_some(told.status.local_port)
     }
 
     /// Waits until it is told anew. Giving this up loses nothing.
     ///
     /// # Errors
     /// The supervisor is gone.
-    pub async fn changed(&mut self) -> Result<&Status, TunnelError> {
-        self.status = next(&mut self.read).await?;
-        Ok(&self.status)
+    pub async fn changed(&mut self) -> Result<Status, TunnelError> {
+        changed(&mut self.told).await
     }
 
     /// Waits until the far gateway answers, `within` this time at most.
     ///
     /// # Errors
     /// It is refused, late, or the supervisor is gone.
-    pub async fn up(&mut self, within: Duration) -> Result<&Status, TunnelError> {
-        let begun = Instant::now();
-        let deadline = begun + within;
+    pub async fn up(&self, within: Duration) -> Result<Status, TunnelError> {
+        let deadline = Instant::now() + within;
+        let mut told = self.told.clone();
         loop {
-            match self.status.state {
-                Phase::Up => return Ok(&self.status),
-                Phase::Refused => return Err(TunnelError::Down(Box::new(self.status.clone()))),
+            let Told { status, gone } = told.borrow_and_update().clone();
+            if let Some(why) = gone {
+                return Err(TunnelError::Silent(why));
+            }
+            match status.state {
+                Phase::Up => return Ok(status),
+                Phase::Refused => return Err(TunnelError::Down(Box::new(status))),
                 Phase::Connecting => {}
                 // What was up comes back; what never was, and has a reason with a name, is told at once.
                 Phase::Degraded | Phase::BackingOff => {
-                    if !self.status.was_up && self.status.refusal.is_some() {
-                        return Err(TunnelError::Down(Box::new(self.status.clone())));
+                    if !status.was_up && status.refusal.is_some() {
+                        return Err(TunnelError::Down(Box::new(status)));
                     }
                 }
             }
-            match timeout_at(deadline, next(&mut self.read)).await {
-                Ok(status) => self.status = status?,
-                Err(_) => {
-                    let status = Box::new(self.status.clone());
-                    return Err(TunnelError::Late { status, after: within });
-                }
+            match timeout_at(deadline, changed(&mut told)).await {
+                Ok(status) => drop(status?),
+                Err(_) => return Err(TunnelError::Late { status: Box::new(status), after: within }),
             }
         }
     }
+}
+
+/// Reads all that is told, until the supervisor hangs up.
+async fn read_on(mut read: Answers, tell: watch::Sender<Told>) {
+    loop {
+        match next(&mut read).await {
+            Ok(status) => tell.send_modify(|told| told.status = status),
+            Err(error) => {
+                let why = match error {
+                    TunnelError::Silent(why) => why,
+                    other => other.to_string(),
+                };
+                return tell.send_modify(|told| told.gone = Some(why));
+            }
+        }
+    }
+}
+
+/// What is told next.
+async fn changed(told: &mut watch::Receiver<Told>) -> Result<Status, TunnelError> {
+    let gone = |why: &str| TunnelError::Silent(why.to_owned());
+    let before = told.borrow().gone.clone();
+    if before.is_none() {
+        told.changed().await.map_err(|_| gone("it hung up"))?;
+    }
+    let now = told.borrow_and_update().clone();
+    now.gone.map_or(Ok(now.status), |why| Err(gone(&why)))
 }
 
 /// Holds the tunnel, starting its supervisor where there is none. `who` says for what.
@@ -171,7 +229,7 @@ pub async fn down(place: &Place, force: bool) -> Result<Option<Parting>, TunnelE
 
 async fn ask<T: DeserializeOwned>(place: &Place, request: &Request) -> Result<Option<T>, TunnelError> {
     match connect(place, request).await {
-        Ok((mut read, _write)) => Ok(Some(next(&mut read).await?)),
+        Ok((mut read, _write)) => Ok(Some(first(&mut read).await?)),
         Err(_) if !place.is_held() => Ok(None),
         Err(error) => Err(TunnelError::Silent(error.to_string())),
     }
@@ -187,8 +245,8 @@ async fn reach(
     let deadline = Instant::now() + READY_WITHIN;
     loop {
         let why = match connect(place, request).await {
-            Ok((mut read, write)) => match next(&mut read).await {
-                Ok(status) => return Ok(Hold { read, _write: write, status }),
+            Ok((mut read, write)) => match first(&mut read).await {
+                Ok(status) => return Ok(Hold::new(read, write, status)),
                 // It was just ending; a refusal stays one.
                 Err(TunnelError::Silent(why)) => why,
                 Err(error) => return Err(error),
@@ -212,6 +270,12 @@ async fn connect(place: &Place, request: &Request) -> io::Result<(Answers, Owned
     let (read, mut write) = stream.into_split();
     timeout(ANSWER_WITHIN, wire::write(&mut write, request)).await??;
     Ok((BufReader::new(read).lines(), write))
+}
+
+/// The answer to a request. A supervisor that stands still takes connections all the same, and never answers.
+async fn first<T: DeserializeOwned>(read: &mut Answers) -> Result<T, TunnelError> {
+    let late = |_| TunnelError::Silent(format!("it said nothing for {} s", ANSWER_WITHIN.as_secs()));
+    timeout(ANSWER_WITHIN, next(read)).await.map_err(late)?
 }
 
 /// The next answer.

@@ -47,6 +47,11 @@ impl TunnelSpec {
         format!("{name}-{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
     }
 
+    /// The gateway behind it, wherever the end here is: what that one gave is kept under this name.
+    pub fn known_as(&self) -> String {
+        format!("ssh:{}:{}", self.target, self.remote_port)
+    }
+
     /// The gateway's address through the tunnel, where its end here is at this port.
     pub fn url_at(&self, local_port: u16) -> String {
         let scheme = if self.tls { "wss" } else { "ws" };

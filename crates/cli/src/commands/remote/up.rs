@@ -40,9 +40,9 @@ pub(super) async fn run(args: UpArgs, ctx: &Context) -> Result<(), Failure> {
     }
     let starter = tunnel::starter(ctx)?;
     let opened = remote::tunnel::up(&starter, &place, &spec).await;
-    let mut hold = opened.map_err(|error| explain::explain(error, ctx))?;
+    let hold = opened.map_err(|error| explain::explain(error, ctx))?;
     let patience = Patience::of(Duration::from_millis(args.timeout));
-    let now = tunnel::wait(ctx, &mut hold, patience).await.map_err(|failure| {
+    let now = tunnel::wait(ctx, &hold, patience).await.map_err(|failure| {
         failure
             .hint(format!("it is tried on; to look at it: {}", ctx.command("remote status")))
             .hint(format!("to end it: {}", ctx.command("remote down")))

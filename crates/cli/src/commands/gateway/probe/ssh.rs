@@ -36,6 +36,8 @@ pub(super) async fn enter(
         // The supervisor works elsewhere.
         spec.identity = Some(std::path::absolute(identity).unwrap_or_else(|_| identity.to_path_buf()));
     }
+    // What another gateway gave this host stays with that one, whatever the port here is.
+    target.known_as = Some(spec.known_as());
     let key = if configured { spec.key() } else { format!("probe-{}", spec.key()) };
     let place = Place::new(&ctx.paths.state_dir, key);
     let hold = tunnel::hold_at(ctx, &place, &spec, tunnel::Patience::of(args.timeout())).await?;
