@@ -73,7 +73,7 @@ pub struct Candidate {
 }
 
 /// Scheme, host and port: whatever else is in a URL may be secret.
-pub(crate) fn shown(url: &str) -> String {
+pub fn shown(url: &str) -> String {
     let Ok(url) = Url::parse(url.trim()) else { return "(no URL)".to_owned() };
     let Some(host) = url.host() else { return "(no URL)".to_owned() };
     let port = url.port().map_or(String::new(), |port| format!(":{port}"));

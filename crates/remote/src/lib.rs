@@ -20,7 +20,7 @@ mod target;
 pub mod tunnel;
 
 pub use address::check_url;
-pub use candidate::{Candidate, Kind, Standing};
+pub use candidate::{Candidate, Kind, Standing, shown};
 pub use error::{TargetError, UrlError};
 pub use host::{HostFlags, resolve_host};
 pub use join::{JoinError, JoinTarget, JoinUrl};

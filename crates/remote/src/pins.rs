@@ -16,6 +16,7 @@ use config::{GatewayConfig, Paths};
 use model::Pin;
 
 use crate::TargetError;
+use crate::candidate::shown;
 
 /// What is remembered of gateways' certificates.
 pub fn pin_store(paths: &Paths) -> PinStore {
@@ -37,7 +38,7 @@ pub fn pinned(
     let asked = asked.into_iter().find(|(_, pins)| !pins.is_empty());
     if !url.starts_with("wss:") {
         return match asked {
-            Some((pin, _)) => Err(TargetError::PinWithoutTls { pin, via, url: url.to_owned() }),
+            Some((pin, _)) => Err(TargetError::PinWithoutTls { pin, via, url: shown(url) }),
             None => Ok(None),
         };
     }

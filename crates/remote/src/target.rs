@@ -5,7 +5,7 @@ use config::{Env, GatewayConfig, Loaded, Paths};
 use model::{Pin, SecretString};
 
 use crate::TargetError;
-use crate::candidate::Candidate;
+use crate::candidate::{Candidate, shown};
 use crate::credentials;
 use crate::pins::{local_pins, pinned};
 use crate::place::{self, Ask, Chosen, Owner, Wanted};
@@ -178,7 +178,7 @@ fn by(ask: &Ask<'_>, wanted: Wanted) -> Decision {
         let Chosen { url, via, owner, tunnel } = chosen;
         // `--url` borrows nothing (S8).
         if owner == Owner::Flags && with.is_empty() {
-            return Err(TargetError::UrlWithoutCredential { url });
+            return Err(TargetError::UrlWithoutCredential { url: shown(&url) });
         }
         let local = owner == Owner::Local;
         let pinned = pins(ask, owner, &url, via)?;

@@ -27,10 +27,10 @@ mod supervisor;
 mod verdict;
 mod wire;
 
-pub use finding::{Hold, Starter, TunnelError, down, hold, status, try_now, up};
+pub use finding::{Hold, Starter, TunnelError, down, ended, hold, status, try_now, up};
 pub use leash::{Leash, run_leash};
 pub use machine::Phase;
-pub use place::Place;
+pub use place::{Mark, Place};
 pub use refusal::{Asked, IdentityProblem, Refusal};
 pub use spec::{TunnelSpec, WireSpec};
 pub use supervisor::{Supervise, SuperviseError, supervise};

@@ -289,6 +289,13 @@ fn the_first_pin_that_is_there_decides_and_goes_with_its_own_address() {
         let pinned = target.unwrap_or_else(|e| panic!("{words}: {e}")).pinned;
         assert_eq!(pinned.map(|p| p.base).unwrap_or_default(), pins, "{words} {config} {env_words}");
     }
+    for words in
+        ["--url=wss://h.example/x?token=hush", "--url=ws://127.0.0.1:1/?token=hush --token=t --pin=2"]
+    {
+        let error =
+            resolve(&flags(words), &loaded("{}"), &Env::default(), &paths).expect_err(words).to_string();
+        assert!(!error.contains("hush"), "{error}");
+    }
     for (words, config, which) in [
         ("--url=ws://127.0.0.1:1 --token=t --pin=2", String::new(), "--tls-fingerprint"),
         ("", configured("ws://127.0.0.1:1"), "gateway.remote.tlsFingerprint"),

@@ -4,6 +4,9 @@ use crate::far::{Far, process};
 use crate::live::{Gateway, PATIENCE};
 use rustix::process::Signal;
 use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use testkit::process::Descendant;
 
 #[test]
 fn a_killed_ssh_is_replaced_at_the_same_port() {
@@ -116,4 +119,20 @@ fn following_the_log_goes_on_over_a_start_of_the_gateway() {
     logs.wait_for("the end noticed", |line| line.contains("trying again in").then_some(()));
     far.gateway = Gateway::start_with(&far.home, &["--port", &port]);
     logs.wait_for("the way on", |line| line.contains("connected again").then_some(()));
+}
+
+#[test]
+fn a_leash_that_stays_takes_ssh_with_it_when_its_input_ends() {
+    let home = crate::support::Home::new();
+    let own = std::process::id().to_string();
+    // Instead of an ssh: something that says who it is, and stays.
+    let line = ["remote", "ssh-leash", "stay", &own, "/bin/sh", "-c", "echo $$; exec sleep 1000"];
+    let mut command = home.command(&line);
+    let mut leash = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(leash.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let held = Descendant::of(said.trim().parse().unwrap()).unwrap();
+    drop(leash.stdin.take());
+    assert!(held.has_ended_within(PATIENCE));
+    assert!(!leash.wait().unwrap().success());
 }

@@ -100,3 +100,25 @@ fn a_probe_reaches_the_gateway_behind_an_ssh_host() {
         assert_eq!(far.run(&["gateway", "probe", "--ssh", bad]).code, 2, "{bad:?}");
     }
 }
+
+#[test]
+fn a_service_beside_a_command_with_a_tunnel_waits_and_takes_over() {
+    let far = Far::new();
+    let node = far.start("node", &["node", "run", "--json"]);
+    node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+    let before = far.tunnel().unwrap();
+    let service = far.start("service", &["remote", "up", "--foreground"]);
+    service.wait_for("the other one named", |line| line.contains("this one does when").then_some(()));
+    // What the service wants stays, whoever looks after it.
+    node.kill();
+    assert_eq!(
+        (&far.tunnel().unwrap()["pid"], far.tunnel().unwrap()["kept"].as_bool()),
+        (&before["pid"], Some(true))
+    );
+    far.json(&["remote", "down"]);
+    service.wait_for("its turn", |line| line.contains("looking after the tunnel").then_some(()));
+    let after = far.patiently("its tunnel", || far.tunnel().filter(|now| now["state"] == "up"));
+    assert_eq!((&after["pid"], &after["localPort"]), (&json!(service.pid()), &before["localPort"]));
+    assert_eq!(service.stop("-TERM"), Some(0));
+    assert_eq!(far.tunnel(), None);
+}

@@ -17,6 +17,8 @@ const ALWAYS: &[&str] = &[
     "RequestTTY=no",
     // Only this host reaches the local end.
     "GatewayPorts=no",
+    // `StrictHostKeyChecking=yes` does not keep a host that is known from adding keys.
+    "UpdateHostKeys=no",
     // A server that is gone is noticed in 15 s where nothing else notices it before.
     "ServerAliveInterval=5",
     "ServerAliveCountMax=3",
@@ -67,7 +69,7 @@ mod tests {
             line(&spec("me@host"), false),
             "-N -T -v -o ExitOnForwardFailure=yes -o ControlMaster=no -o ControlPath=none \
              -o ForkAfterAuthentication=no -o RemoteCommand=none -o RequestTTY=no -o GatewayPorts=no \
-             -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -o ConnectTimeout=10 -o BatchMode=yes \
+             -o UpdateHostKeys=no -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -o ConnectTimeout=10 -o BatchMode=yes \
              -o StrictHostKeyChecking=yes -L 127.0.0.1:18790:127.0.0.1:18789 -- me@host"
         );
     }

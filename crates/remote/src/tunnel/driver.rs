@@ -14,6 +14,7 @@ use super::{TunnelSpec, ports};
 use client::ConnectError;
 use serde_json::json;
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// The longest single wait; whatever is due later is looked at again.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// The same while it is not up: that this host slept is noticed after a wait, and is a reason to try at once.
+const LONGEST_WAIT_DOWN: Duration = Duration::from_secs(2);
 /// What ssh says of a connection that failed comes at the same time as the failure.
 const EXPLAINED_WITHIN: Duration = Duration::from_millis(100);
 
@@ -137,7 +140,8 @@ impl Driver {
 
     /// Waits for the next thing that happens. Giving this up loses nothing.
     pub(super) async fn wake(&mut self) -> Wake {
-        let wait = Duration::from_millis(self.machine.due().saturating_sub(self.now())).min(LONGEST_WAIT);
+        let longest = if self.machine.phase() == Phase::Up { LONGEST_WAIT } else { LONGEST_WAIT_DOWN };
+        let wait = Duration::from_millis(self.machine.due().saturating_sub(self.now())).min(longest);
         let due = Instant::now() + wait;
         tokio::select! {
             said = said(&mut self.ssh) => Wake::Said(said),
@@ -282,7 +286,7 @@ impl Driver {
         let ssh = find_ssh(self.setup.path.as_deref()).ok_or_else(Verdict::no_ssh)?;
         if let Some(identity) = &self.setup.spec.identity
             && !identity.exists()
-            && !identity.with_extension("pub").exists()
+            && !public_half(identity).exists()
         {
             return Err(Verdict::no_identity(identity));
         }
@@ -379,7 +383,26 @@ async fn probed(probe: &mut Option<Probe>) -> Result<(), ConnectError> {
     }
 }
 
+/// `FILE.pub`, which is enough where an agent has the key; of `id.work`, too.
+fn public_half(identity: &Path) -> PathBuf {
+    let mut name = identity.as_os_str().to_owned();
+    name.push(".pub");
+    name.into()
+}
+
 /// Spreads the tries of many; without randomness they are merely not spread.
 fn random() -> u64 {
     getrandom::u64().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_half_of_a_key_lies_beside_it_whatever_it_is_called() {
+        for (key, half) in [("/k/id_ed25519", "/k/id_ed25519.pub"), ("/k/id.work", "/k/id.work.pub")] {
+            assert_eq!(public_half(Path::new(key)), Path::new(half));
+        }
+    }
 }

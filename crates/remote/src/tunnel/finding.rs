@@ -2,7 +2,7 @@
 
 use super::machine::Phase;
 use super::wire::{self, Parting, Refused, Request, Status};
-use super::{Place, TunnelSpec};
+use super::{Mark, Place, TunnelSpec};
 use serde::de::DeserializeOwned;
 use std::ffi::OsString;
 use std::io;
@@ -216,15 +216,28 @@ pub async fn try_now(place: &Place) -> Result<Option<Status>, TunnelError> {
 /// # Errors
 /// Its supervisor does not answer, or does not end.
 pub async fn down(place: &Place, force: bool) -> Result<Option<Parting>, TunnelError> {
+    let mark = place.mark();
     let Some(parting) = ask::<Parting>(place, &Request::Down { force }).await? else { return Ok(None) };
+    if parting.ends {
+        ended(place, mark).await?;
+    }
+    Ok(Some(parting))
+}
+
+/// Waits for the end of the supervisor whose mark this is, and which is ending. Another one may take its place at once.
+///
+/// # Errors
+/// It does not end.
+pub async fn ended(place: &Place, mark: Option<Mark>) -> Result<(), TunnelError> {
     let deadline = Instant::now() + ANSWER_WITHIN;
-    while parting.ends && place.is_held() {
+    let another = || place.mark().is_some_and(|now| mark.is_some_and(|before| before != now));
+    while place.is_held() && !another() {
         if Instant::now() > deadline {
             return Err(TunnelError::Silent("it was to end, and has not".to_owned()));
         }
         sleep(LOOK).await;
     }
-    Ok(Some(parting))
+    Ok(())
 }
 
 async fn ask<T: DeserializeOwned>(place: &Place, request: &Request) -> Result<Option<T>, TunnelError> {

@@ -12,7 +12,10 @@ use std::process::Command;
 
 /// The first argument of a leash, after whatever leads to it: which way it works.
 const BECOME: &str = "become";
-const STAY: &str = "stay";
+pub(super) const STAY: &str = "stay";
+
+/// Whether a leash stays a process beside ssh on this system.
+pub(super) const STAYS: bool = !cfg!(target_os = "linux");
 
 /// How a supervisor starts ssh.
 #[derive(Debug, Clone)]
@@ -27,11 +30,10 @@ impl Leash {
     /// A command that runs `ssh` with these arguments and ends with the calling thread's process. Its standard input has
     /// to be a pipe that is held open.
     pub(super) fn command(&self, ssh: &std::path::Path, arguments: &[OsString]) -> Command {
-        let way = if cfg!(target_os = "linux") { BECOME } else { STAY };
-        self.command_by(way, ssh, arguments)
+        self.command_by(if STAYS { STAY } else { BECOME }, ssh, arguments)
     }
 
-    fn command_by(&self, way: &str, ssh: &std::path::Path, arguments: &[OsString]) -> Command {
+    pub(super) fn command_by(&self, way: &str, ssh: &std::path::Path, arguments: &[OsString]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.lead).arg(way).arg(std::process::id().to_string()).arg(ssh).args(arguments);
         command

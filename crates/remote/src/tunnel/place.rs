@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The longest path of a socket that every system takes (macOS: 104 bytes with the zero at its end).
@@ -20,6 +20,10 @@ pub struct Place {
     dir: PathBuf,
     key: String,
 }
+
+/// A socket's number, and when it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark(u64, i64, i64);
 
 /// What is remembered of a tunnel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +104,12 @@ impl Place {
     pub(super) fn is_held(&self) -> bool {
         let Ok(file) = File::open(self.file("lock")) else { return false };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Which supervisor's the socket is, as far as that can be told without asking: another one's differs.
+    pub fn mark(&self) -> Option<Mark> {
+        let socket = fs::metadata(self.socket()).ok()?;
+        Some(Mark(socket.ino(), socket.ctime(), socket.ctime_nsec()))
     }
 
     /// What was remembered; nothing where that cannot be read.

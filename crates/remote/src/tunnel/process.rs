@@ -1,6 +1,6 @@
 //! One ssh: started on a [`Leash`], watched, ended by its handle.
 
-use super::leash::Leash;
+use super::leash::{self, Leash};
 use super::stderr::Lines;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::ffi::OsString;
@@ -20,7 +20,9 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 pub(super) struct Ssh {
     child: Child,
     /// Held open for a leash that stays: its end is the end of ssh.
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
+    /// Whether this is such a leash. A signal would end it alone, and leave ssh with the port.
+    stays: bool,
     lines: Lines<ChildStderr>,
     /// Whether it leads a process group of its own.
     leads: bool,
@@ -40,7 +42,11 @@ impl Ssh {
     /// # Errors
     /// It cannot be started.
     pub(super) fn start(leash: &Leash, ssh: &Path, line: &[OsString], ask: bool) -> io::Result<Self> {
-        let mut command = Command::from(leash.command(ssh, line));
+        Self::start_by(leash.command(ssh, line), leash::STAYS, ask)
+    }
+
+    fn start_by(command: std::process::Command, stays: bool, ask: bool) -> io::Result<Self> {
+        let mut command = Command::from(command);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         // Reading from a terminal is for the foreground's group alone.
         if !ask {
@@ -54,8 +60,8 @@ impl Ssh {
         }
         let mut child = command.spawn()?;
         let stderr = child.stderr.take().ok_or_else(|| io::Error::other("ssh has no standard error"))?;
-        let _stdin = child.stdin.take();
-        Ok(Self { child, _stdin, lines: Lines::new(stderr), leads: !ask })
+        let stdin = child.stdin.take();
+        Ok(Self { child, stdin, stays, lines: Lines::new(stderr), leads: !ask })
     }
 
     /// The process, as long as it runs.
@@ -94,12 +100,15 @@ impl Ssh {
         self.lines.kept()
     }
 
-    /// Ends it: SIGTERM, and SIGKILL for all of its group after 2 s.
+    /// Ends it: SIGTERM, or a leash's end of input, and SIGKILL for all of its group after 2 s.
     pub(super) async fn end(mut self) {
         let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let Some(pid) = pid else { return };
-        // It has not been waited for, so that the number is its own. An error says that it is gone.
-        let _ = kill_process(pid, Signal::TERM);
+        drop(self.stdin.take());
+        if !self.stays {
+            // It has not been waited for, so that the number is its own. An error says that it is gone.
+            let _ = kill_process(pid, Signal::TERM);
+        }
         if timeout(GRACE, self.child.wait()).await.is_err() {
             if self.leads {
                 let _ = kill_process_group(pid, Signal::KILL);
@@ -121,4 +130,27 @@ pub(super) fn find_ssh(path: Option<&str>) -> Option<PathBuf> {
 fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Does what a leash that stays does.
+    const LEASH: &str = r#""$3" "$4" & echo $! >&2; cat; kill -9 $!; wait"#;
+
+    #[tokio::test]
+    async fn what_a_leash_holds_ends_with_it() {
+        let leash =
+            Leash { program: "/bin/sh".into(), lead: ["-c", LEASH, "leash"].map(OsString::from).into() };
+        let command = leash.command_by(leash::STAY, Path::new("/bin/sleep"), &["1000".into()]);
+        let mut ssh = Ssh::start_by(command, true, false).unwrap();
+        let Said::Lines(lines) = ssh.next().await else { panic!("it ended") };
+        let stat = format!("/proc/{}/stat", lines[0]);
+        assert!(std::fs::exists(&stat).unwrap(), "{lines:?}");
+        ssh.end().await;
+        // Nobody may have asked how it ended.
+        let left = std::fs::read_to_string(&stat).ok().filter(|stat| !stat.contains(") Z "));
+        assert_eq!(left, None);
+    }
 }

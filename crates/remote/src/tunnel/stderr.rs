@@ -106,7 +106,7 @@ pub(super) fn is_said(line: &str) -> bool {
         "debug2: ",
         "debug3: ",
         "OpenSSH_",
-        "Authenticated to ",
+        "Authenticated ",
         "Transferred: ",
         "Bytes per second: ",
     ];

@@ -44,6 +44,40 @@ fn a_key_that_the_agent_does_not_sign_with_is_named() {
 }
 
 #[test]
+fn a_key_that_was_let_in_is_not_blamed_for_what_comes_after_it() {
+    let accepted = "debug1: Offering public key: /k ED25519 SHA256:abc\ndebug1: Server accepts key: /k ED25519 SHA256:abc\n";
+    for let_in in [
+        "Authenticated using \"publickey\" with partial success.",
+        "Authenticated to jump.example ([192.0.2.1]:22) using \"publickey\".",
+    ] {
+        let text = format!("{accepted}{let_in}\nme@far.example: Permission denied (keyboard-interactive).\n");
+        let refusal = read_all(&text);
+        let Some(Refusal::PermissionDenied { methods, offered, .. }) = &refusal else {
+            panic!("{refusal:?}")
+        };
+        assert_eq!((methods.as_str(), offered.len()), ("keyboard-interactive", 0), "{let_in}");
+    }
+}
+
+#[test]
+fn the_port_that_is_taken_is_the_one_that_ssh_names() {
+    for (line, port) in [
+        ("bind [127.0.0.1]:5432: Address already in use", 5432),
+        ("bind [::1]:18789: Address already in use", 18789),
+    ] {
+        assert_eq!(read_all(line), Some(Refusal::LocalPortTaken { port }), "{line}");
+    }
+}
+
+#[test]
+fn an_ssh_too_old_for_an_option_is_not_tried_again_and_again() {
+    let refusal =
+        read_all("command-line: line 0: Bad configuration option: forkafterauthentication").unwrap();
+    assert_eq!((refusal.code(), refusal.is_lasting()), ("SSH_BAD_CONFIG", true));
+    assert!(refusal.to_string().contains("forkafterauthentication"), "{refusal}");
+}
+
+#[test]
 fn the_hop_that_failed_is_named_and_not_the_one_behind_it() {
     let text = "ssh: connect to host jump.example port 22: Connection refused\n\
         kex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535\n";

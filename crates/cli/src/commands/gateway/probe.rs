@@ -108,7 +108,7 @@ async fn probe(ctx: &Context, args: &ConnectArgs, meant: Meant) -> (Value, Optio
         "id": id,
         "kind": id,
         "active": active,
-        "url": decision.target.as_ref().ok().map(|t| t.url.clone()).or(place.and_then(|p| p.place.clone())),
+        "url": decision.target.as_ref().ok().map(|t| remote::shown(&t.url)).or(place.and_then(|p| p.place.clone())),
         "via": place.map(|p| p.name),
         "credentials": decision::json(&decision.credentials),
     });

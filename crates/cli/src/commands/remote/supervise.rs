@@ -1,10 +1,10 @@
 //! The process that looks after a tunnel: detached, for all who use it, or in the foreground of a terminal or service.
 
 use crate::context::Context;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, tunnel as explain};
 use crate::link::tunnel;
 use clap::Args;
-use remote::tunnel::{Place, Supervise, SuperviseError, TunnelSpec, WireSpec, supervise};
+use remote::tunnel::{Place, Supervise, SuperviseError, TunnelError, TunnelSpec, WireSpec, supervise};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -45,24 +45,47 @@ pub(super) async fn run(args: SuperviseArgs, ctx: &Context) -> Result<(), Failur
     }
 }
 
-/// Looks after the tunnel here, until a signal or `remote down`.
+/// Looks after the tunnel here, until a signal or `remote down`. While another process does, it has that one keep the tunnel,
+/// and takes its place when it ends.
 ///
 /// # Errors
-/// Somebody else does already, or its files cannot be used.
+/// Its files cannot be used, or the other one does not answer.
 pub(super) async fn foreground(ctx: &Context, spec: TunnelSpec, place: Place) -> Result<(), Failure> {
     let ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    let setup = Supervise { keep: true, ask, ..setup(ctx, spec, place, true)? };
-    let target = setup.spec.target.to_string();
-    let ready = || ctx.out.remark(&format!("looking after the tunnel to {target}; Ctrl-C ends it"));
-    supervise(setup, ready, stop_signal(ctx)).await.map_err(|error| {
-        let failure = Failure::new(Exit::Failed, "TUNNEL", error.to_string());
-        match error {
-            SuperviseError::Held => failure
-                .hint(format!("it can be used as it is: {}", ctx.command("remote status")))
-                .hint(format!("to end it: {}", ctx.command("remote down --force"))),
-            SuperviseError::Files { .. } => failure,
+    let target = spec.target.to_string();
+    let stop = stop_signal(ctx);
+    tokio::pin!(stop);
+    loop {
+        let setup = Supervise { keep: true, ask, ..setup(ctx, spec.clone(), place.clone(), true)? };
+        let ready = || ctx.out.remark(&format!("looking after the tunnel to {target}; Ctrl-C ends it"));
+        match supervise(setup, ready, stop.as_mut()).await {
+            Ok(()) => return Ok(()),
+            Err(SuperviseError::Held) => {}
+            Err(error) => return Err(Failure::new(Exit::Failed, "TUNNEL", error.to_string())),
         }
-    })
+        let explain = |error| explain::explain(error, ctx);
+        tokio::select! {
+            ended = follow(ctx, &spec, &place) => ended.map_err(explain)?,
+            () = stop.as_mut() => {
+                // What was kept for this process is kept no longer.
+                remote::tunnel::down(&place, false).await.map_err(explain)?;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Has the process that looks after the tunnel keep it, and waits for its end.
+async fn follow(ctx: &Context, spec: &TunnelSpec, place: &Place) -> Result<(), TunnelError> {
+    let starter = tunnel::starter(ctx).map_err(|failure| TunnelError::Start(failure.message))?;
+    let mut hold = remote::tunnel::up(&starter, place, spec).await?;
+    let (mark, pid) = (place.mark(), hold.status().pid);
+    ctx.out.remark(&format!(
+        "process {pid} looks after the tunnel to {}; this one does when that ends",
+        spec.target
+    ));
+    while hold.changed().await.is_ok() {}
+    remote::tunnel::ended(place, mark).await
 }
 
 fn setup(ctx: &Context, spec: TunnelSpec, place: Place, keep: bool) -> Result<Supervise, Failure> {

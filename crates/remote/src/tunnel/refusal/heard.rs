@@ -80,6 +80,11 @@ impl<'a> Heard<'a> {
             self.detail(detail);
             return;
         }
+        if line.starts_with("Authenticated ") {
+            // What comes now is about the next way to prove oneself, or about the host behind this one.
+            (self.accepted, self.offered) = (None, Vec::new());
+            return;
+        }
         if is_decoration(line) {
             return;
         }
@@ -224,10 +229,17 @@ impl<'a> Heard<'a> {
         if is_timeout {
             return Some(Refusal::TimedOut { host: asked.host().to_owned(), ssh: asked.ssh() });
         }
-        if line.starts_with("bind [") && line.ends_with(": Address already in use") {
-            return Some(Refusal::LocalPortTaken { port: asked.local_port });
+        if let Some(place) =
+            line.strip_prefix("bind [").and_then(|rest| rest.strip_suffix(": Address already in use"))
+        {
+            // It may be another forward's, of the user's own configuration.
+            let port = place.rsplit_once("]:").and_then(|(_, port)| port.parse().ok());
+            return Some(Refusal::LocalPortTaken { port: port.unwrap_or(asked.local_port) });
         }
-        let is_config = line.contains(": terminating, ") && line.ends_with(" bad configuration options")
+        // An older ssh does not know an option that it is given here.
+        let is_unknown = line.starts_with("command-line") && line.contains(": Bad configuration option: ");
+        let is_config = is_unknown
+            || line.contains(": terminating, ") && line.ends_with(" bad configuration options")
             || ["Bad owner or permissions on ", "Can't open user config file "]
                 .iter()
                 .any(|start| line.starts_with(start));
@@ -263,7 +275,6 @@ fn is_decoration(line: &str) -> bool {
         || line.starts_with("OpenSSH_")
         || line.starts_with("Transferred: sent ")
         || line.starts_with("Bytes per second: sent ")
-        || line.starts_with("Authenticated to ")
 }
 
 /// The file of `FILE KIND SHA256:… explicit`; file names may have spaces.
