@@ -231,10 +231,6 @@ fn what_publishes_the_gateway_and_who_says_who_somebody_is_must_fit_together() {
     assert_eq!((read.user_header.as_str(), read.allow_loopback), ("x-user", false));
     assert_eq!(read.auto_approve.expect("enabled").scopes.len(), 4);
     assert_eq!(config.auth.identity_scopes["A@b.c"], ["operator.read"]);
-    for (inner, allowed) in [("serve", true), ("off", false)] {
-        let config = good(&gateway(&format!("tailscale: {{ mode: '{inner}' }}"))).config.gateway;
-        assert_eq!(config.allows_tailscale_identity(), allowed, "{inner}");
-    }
 }
 
 #[test]

@@ -61,7 +61,10 @@ pub(crate) struct Bound {
 /// Where a connection arrived: the other end's address, and by which kind of listener.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
+    /// The other end.
     pub(crate) addr: SocketAddr,
+    /// This end.
+    pub(crate) own: SocketAddr,
     pub(crate) kind: ListenerKind,
     /// Over TLS that ends in this process.
     pub(crate) secure: bool,
@@ -132,6 +135,10 @@ impl Doors {
                     continue;
                 }
             };
+            let Ok(own) = stream.local_addr() else {
+                tracing::debug!(ip = %addr.ip(), "gone before it was looked at");
+                continue;
+            };
             let Some(place) = self.places.take().await else {
                 tracing::warn!(ip = %addr.ip(), "too many connections; this one is closed");
                 continue;
@@ -139,7 +146,7 @@ impl Doors {
             // What Tailscale forwards has had its TLS there.
             let tls = self.shared.tls.clone().filter(|_| kind.is_direct());
             let router = self.router.clone();
-            let from = Arrival { addr, kind, secure: tls.is_some() };
+            let from = Arrival { addr, own, kind, secure: tls.is_some() };
             self.shared.lifecycle.spawn(serve(stream, from, router, place, tls));
         }
     }

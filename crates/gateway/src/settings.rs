@@ -109,11 +109,12 @@ impl Settings {
         let seconds = defaults.timeout_seconds;
         let turn_deadline = if seconds == 0 { MAX_TURN } else { Duration::from_secs(seconds).min(MAX_TURN) };
         let by_channel = &config.messages.queue.by_channel;
+        let rules = Rules::of(config, &fixed.auth);
         Self {
             auth: fixed.auth,
             auth_origin: fixed.auth_origin,
             rate_limit: rate_limit(config),
-            rules: Rules::of(config),
+            rules,
             auto_approve_local: config.gateway.nodes.pairing.auto_approve_local,
             node_commands: CommandPolicy {
                 allow: config.gateway.nodes.commands.allow.clone(),

@@ -107,11 +107,16 @@ impl Shared {
 
     /// The tools of an agent: those of this gateway, and those that nodes lend now.
     pub(crate) fn tools_for(&self, current: &Current, agent_id: &str) -> Tools {
-        let mut tools = self.toolbox.tools(current, &self.clock, agent_id);
+        let mut tools = self.own_tools(current, agent_id);
         tools.extend(
             self.node_tools(current, agent_id).into_iter().map(|lent| self.toolbox.of_node(lent.hosted)),
         );
         tools
+    }
+
+    /// An agent's tools without those that nodes lend.
+    pub(crate) fn own_tools(&self, current: &Current, agent_id: &str) -> Tools {
+        self.toolbox.tools(current, &self.clock, agent_id)
     }
 
     /// The tools that nodes lend to an agent now.

@@ -60,6 +60,9 @@ pub struct Directives {
     /// Whether the agent sends no messages of its own in this turn.
     #[serde(skip_serializing_if = "is_false")]
     pub no_message_tool: bool,
+    /// Whether it came from the internet (Tailscale Funnel): the turn runs no commands.
+    #[serde(skip_serializing_if = "is_false")]
+    pub over_funnel: bool,
     /// Whether nobody waits in the chat: what goes wrong is not told there.
     #[serde(skip_serializing_if = "is_false")]
     pub unattended: bool,

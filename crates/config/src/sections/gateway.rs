@@ -247,11 +247,6 @@ impl GatewayConfig {
         }
     }
 
-    /// Whether Tailscale's word for who somebody is goes for the secret.
-    pub fn allows_tailscale_identity(&self) -> bool {
-        self.tailscale.mode == TailscaleMode::Serve && self.auth.allow_tailscale != Some(false)
-    }
-
     /// Whether `bind` lets others than this host connect. `auto` does so only where there is no loopback.
     pub fn opens_to_others(&self) -> bool {
         match self.bind {

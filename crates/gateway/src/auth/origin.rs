@@ -72,6 +72,7 @@ mod tests {
             local: ip == "127.0.0.1",
             forwarded: false,
             socket: std::net::SocketAddr::new(ip.parse().unwrap(), 5),
+            own: std::net::SocketAddr::from(([127, 0, 0, 1], 6)),
             origin: None,
             host: Some(host.into()),
             headers: axum::http::HeaderMap::new(),

@@ -3,6 +3,7 @@
 use super::host;
 use super::rules::Rules;
 use crate::listener::{Arrival, ListenerKind};
+use crate::tailscale::Ends;
 use axum::http::HeaderMap;
 use std::net::{IpAddr, SocketAddr};
 
@@ -31,6 +32,8 @@ pub(crate) struct Peer {
     pub(crate) forwarded: bool,
     /// The socket's other end.
     pub(crate) socket: SocketAddr,
+    /// The socket's own end.
+    pub(crate) own: SocketAddr,
     /// The `Origin` header: there in browsers alone.
     pub(crate) origin: Option<String>,
     /// The `Host` header.
@@ -143,10 +146,16 @@ impl Peer {
             local,
             forwarded,
             socket: from.addr,
+            own: from.own,
             origin: text("origin"),
             host: text("host"),
             headers: headers.clone(),
         }
+    }
+
+    /// Both ends of the socket.
+    pub(crate) fn ends(&self) -> Ends {
+        Ends { theirs: self.socket, ours: self.own }
     }
 
     /// The address of the socket's other end.

@@ -1,6 +1,7 @@
 //! What the configuration says of proxies and of users who are known by name. Taken anew by each request, so that a change
 //! counts for whoever connects after it.
 
+use super::secret::AuthMode;
 use config::{Config, TrustedProxyConfig};
 use std::collections::BTreeMap;
 
@@ -17,12 +18,13 @@ pub(crate) struct Rules {
     pub(crate) proxy: Option<TrustedProxyConfig>,
     /// `gateway.auth.identityScopes`.
     pub(crate) identity_scopes: BTreeMap<String, Vec<String>>,
-    /// `gateway.auth.allowTailscale`; true unless it is set to false.
+    /// `gateway.auth.allowTailscale`; unset, it is so where a token is the secret: who chose a password wants it asked for.
     pub(crate) allow_tailscale: bool,
 }
 
 impl Rules {
-    pub(crate) fn of(config: &Config) -> Self {
+    /// `auth` is the mode that counts, from wherever it comes.
+    pub(crate) fn of(config: &Config, auth: &AuthMode) -> Self {
         let gateway = &config.gateway;
         Self {
             trusted_proxies: gateway.trusted_proxies.clone(),
@@ -30,7 +32,7 @@ impl Rules {
             allowed_origins: gateway.control_ui.allowed_origins.clone(),
             proxy: gateway.auth.trusted_proxy.clone(),
             identity_scopes: gateway.auth.identity_scopes.clone(),
-            allow_tailscale: gateway.auth.allow_tailscale != Some(false),
+            allow_tailscale: gateway.auth.allow_tailscale.unwrap_or(matches!(auth, AuthMode::Token(_))),
         }
     }
 
@@ -53,7 +55,7 @@ mod tests {
         let text = r#"{ gateway: { auth: { identityScopes: { "Ann@Example.com": ["operator.read"], "ops": ["operator.admin"] } } } }"#;
         let env = config::Env::from([] as [(&str, &str); 0]);
         let loaded = config::parse(text, std::path::Path::new("openclaw.json"), &env).unwrap();
-        let rules = Rules::of(&loaded.config);
+        let rules = Rules::of(&loaded.config, &AuthMode::None);
         for (user, scopes) in [
             ("ann@example.com", &["operator.read"] as &[&str]),
             ("ops", &["operator.admin"]),

@@ -37,7 +37,7 @@ impl Admission<'_> {
         let Some(login) = login.filter(|_| has_device && self.role == "operator") else {
             return Err(mismatch());
         };
-        match self.shared.tailscale.whois(self.peer.socket, self.peer.ip).await {
+        match self.shared.tailscale.whois(self.peer.ends(), self.peer.ip).await {
             Ok(known) if known.eq_ignore_ascii_case(login) => {
                 let is_owner = self.shared.tailscale.owner().is_some_and(|o| o.eq_ignore_ascii_case(login));
                 Ok(Identity { method: "tailscale", user: known, is_owner })

@@ -154,7 +154,7 @@ pub(crate) fn dispatch(
         return Err(ErrorShape::invalid(format!("unknown method: {name}")));
     };
     check_access(spec, &call)?;
-    over_funnel::check(method, &call.params, call.conn.principal())?;
+    over_funnel::check(spec, &call.params, call.conn.principal())?;
     if method == "chat.send" && call.params["sessionKey"].as_str().is_none_or(str::is_empty) {
         return Err(ErrorShape::invalid("session mutation target is unavailable")
             .with_details(json!({"code": "SESSION_MUTATION_TARGET_REQUIRED", "method": method})));

@@ -1,37 +1,44 @@
-//! What a connection from the internet (Tailscale Funnel) may never do, whatever its scopes: run commands, drive a browser, or
-//! widen what others may run (S20). What an agent does in a turn is decided by the agent's tools and approvals, not here.
+//! What a connection from the internet (Tailscale Funnel) may do, whatever its scopes: look, write to the agent and to chats,
+//! and be a node. It never runs commands, drives a browser, or widens what others may run (S20), by itself or through a turn:
+//! a turn that begins so has no tool that does ([`LEFT_OUT`]). What is not named here is refused, new methods too.
 
 use crate::connection::outbound::Principal;
 use crate::hub::policy;
-use protocol::{ErrorCode, ErrorShape};
+use protocol::methods::MethodSpec;
+use protocol::{Access, ErrorCode, ErrorShape, Scope};
 use serde_json::{Value, json};
 
-/// Methods that run something by themselves, or decide that something may run.
-const NEVER: &[&str] = &[
-    "tools.invoke",
-    "fs.listDir",
-    "exec.approvals.set",
-    "exec.approvals.node.set",
-    "exec.approval.request",
-    "exec.approval.resolve",
-    "approval.resolve",
-    "node.pair.approve",
+/// Beside reading: what changes conversations and nothing else.
+const MAY: &[&str] = &[
+    "agent",
+    "agent.wait",
+    "chat.abort",
+    "chat.send",
+    "message.action",
+    "node.invoke",
+    "poll",
+    "send",
+    "sessions.abort",
+    "sessions.create",
+    "sessions.send",
+    "tasks.cancel",
+    "users.self",
 ];
 
+/// Tools that run commands on the gateway's host or on nodes, now or later. What nodes lend is left out, too.
+pub(crate) const LEFT_OUT: &[&str] = &["exec", "process", "nodes", "cron"];
+
 /// Refuses what is not for connections over Funnel.
-pub(super) fn check(method: &str, params: &Value, principal: &Principal) -> Result<(), ErrorShape> {
+pub(super) fn check(spec: &MethodSpec, params: &Value, principal: &Principal) -> Result<(), ErrorShape> {
     if !principal.over_funnel {
         return Ok(());
     }
     let command = params["command"].as_str().unwrap_or_default();
-    let refused = NEVER.contains(&method)
-        || method.starts_with("terminal.")
-        || (method == "node.invoke" && policy::is_for_near_only(command));
-    if !refused {
-        return Ok(());
+    let looks = matches!(spec.access, Access::Anyone | Access::Node | Access::Operator(Scope::Read));
+    if spec.name == "node.invoke" && policy::is_for_near_only(command) {
+        return Err(refusal(&format!("node.invoke of {command}")));
     }
-    let what = if method == "node.invoke" { format!("{method} of {command}") } else { method.to_owned() };
-    Err(refusal(&what))
+    if looks || MAY.contains(&spec.name) { Ok(()) } else { Err(refusal(spec.name)) }
 }
 
 /// The refusal of something by name.

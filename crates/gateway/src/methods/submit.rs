@@ -46,6 +46,12 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
         finish::resolve_stored(shared, &run);
         return Ok(Submitted { result });
     }
+    let mut directives = submit.directives;
+    if call.conn.principal().over_funnel {
+        directives.over_funnel = true;
+        // A turn of its own: one that runs has tools that this message may not use.
+        directives.queue_mode = Some("followup".into());
+    }
     let inbound = Inbound {
         channel: RPC.into(),
         account: String::new(),
@@ -60,7 +66,7 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
         images,
         addressed: true,
         sent_at_ms: shared.clock.now_ms(),
-        directives: Some(submit.directives),
+        directives: Some(directives),
     };
     // Guards against a crash after "accepted": from here on the message is on disk and will be answered.
     let rows = shared.store.accept_inbound(RPC, "", vec![inbound], "").await.map_err(store_error)?;

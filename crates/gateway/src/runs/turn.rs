@@ -4,6 +4,7 @@ use super::events::{COALESCE, RunEvents};
 use super::transcript::{RunTranscript, speaker, system_message, user_message};
 use super::{Turn, Work, dispatch, finish};
 use crate::current::Current;
+use crate::methods::over_funnel;
 use crate::models::Models;
 use crate::shared::Shared;
 use agent::prompt::{PromptInput, system_prompt};
@@ -155,6 +156,10 @@ async fn answer(
         Err(message) => return failed(message),
     };
     let mut tools = shared.tools_for(&begun.current, key.agent_id());
+    if directives.over_funnel {
+        tools = shared.own_tools(&begun.current, key.agent_id());
+        tools.retain(|tool| !over_funnel::LEFT_OUT.contains(&&*tool.spec().name));
+    }
     if let Some(allowed) = &directives.tools_allow {
         tools.retain(|tool| allowed.iter().any(|name| *name == tool.spec().name));
     }

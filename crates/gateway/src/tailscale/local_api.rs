@@ -1,13 +1,13 @@
 //! Tailscale's local API over its unix socket: who has an address. One question, one connection, a short deadline.
 
-use super::caller::is_daemon;
+use super::caller::{Ends, is_daemon};
 use axum::body::Bytes;
 use config::Env;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -51,7 +51,7 @@ impl LocalApi {
     }
 
     /// The login name of whoever has this address.
-    pub(super) async fn whois(&self, caller: SocketAddr, ip: IpAddr) -> Result<String, WhoisError> {
+    pub(super) async fn whois(&self, caller: Ends, ip: IpAddr) -> Result<String, WhoisError> {
         let asking = async {
             let socket = |source| WhoisError::Socket { socket: self.socket.clone(), source };
             if !is_daemon(caller, &self.socket).await.map_err(socket)? {

@@ -9,12 +9,13 @@ mod routes;
 
 use crate::listener::{Bound, ListenerKind};
 use crate::shared::Shared;
+pub(crate) use caller::Ends;
 use claim::Claim;
 use cli::{Cli, Node, Readiness};
 use config::{Env, TailscaleMode};
 use local_api::LocalApi;
 use serde_json::{Value, json};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -92,11 +93,7 @@ impl Tailscale {
     }
 
     /// The login of whoever has this address in the tailnet, if it is the daemon at the other end (`caller`) that asks for it.
-    pub(crate) async fn whois(
-        &self,
-        caller: SocketAddr,
-        ip: IpAddr,
-    ) -> Result<String, local_api::WhoisError> {
+    pub(crate) async fn whois(&self, caller: Ends, ip: IpAddr) -> Result<String, local_api::WhoisError> {
         self.local_api.whois(caller, ip).await
     }
 

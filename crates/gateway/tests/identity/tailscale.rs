@@ -5,8 +5,9 @@ use crate::support::ask::{Ask, Device};
 use crate::support::{PATIENCE, Raw};
 use config::Env;
 use serde_json::{Value, json};
+use testkit::fake_model::FakeModel;
 use testkit::fake_tailscale::{FakeTailscale, NAME, OWNER, Whois};
-use testkit::gateway::{TOKEN, TestGateway, TestOptions};
+use testkit::gateway::{TOKEN, TestGateway, TestOptions, config_with_model};
 
 const LAPTOP: &str = "100.64.0.9";
 const PASSWORD: &str = "a-password-that-is-long";
@@ -176,6 +177,12 @@ async fn commands_and_browsers_are_never_reached_over_funnel() {
         ("exec.approval.resolve", json!({"id": "x", "decision": "allow-once"})),
         ("node.pair.approve", json!({"requestId": "x"})),
         ("fs.listDir", json!({})),
+        ("cron.add", json!({"name": "x"})),
+        ("config.set", json!({"raw": "{}"})),
+        ("config.patch", json!({"raw": "{}"})),
+        ("agents.files.set", json!({"agentId": "main", "name": "HEARTBEAT.md", "content": "run it"})),
+        ("wake", json!({"mode": "now", "text": "x"})),
+        ("device.pair.approve", json!({"requestId": "x"})),
     ] {
         let error = operator.fails(method, params).await;
         assert_eq!(error["details"]["code"], "NOT_OVER_FUNNEL", "{method}: {error}");
@@ -194,6 +201,71 @@ async fn commands_and_browsers_are_never_reached_over_funnel() {
     node.result(&call, &json!({})).await;
     assert_eq!(owner.response(&asked).await["ok"], true);
     gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_turn_that_begins_over_funnel_has_no_tool_that_runs_commands() {
+    let fake = FakeTailscale::start().unwrap();
+    let model = FakeModel::start().await;
+    let token = format!(r#"auth: {{ mode: "token", token: "{TOKEN}" }}"#);
+    let funnel =
+        format!("tailscale: {{ mode: 'funnel' }}, auth: {{ mode: 'password', password: '{PASSWORD}' }}");
+    let config = config_with_model(&model.url(), "").replace(&token, &funnel);
+    let options = TestOptions { config, env: Env::from(fake.env()), ..TestOptions::default() };
+    let gateway = TestGateway::with(options).await;
+    reported(&gateway, "up").await;
+    let (_, port) = fake.claim(true).await.unwrap();
+    let password = json!({"password": PASSWORD});
+    let afar = Ask {
+        headers: fake.funnel_headers("203.0.113.9"),
+        ..Ask::operator().device(Device::new(1)).auth(password)
+    };
+    let mut owner = Raw::connected(gateway.port(), &local(&gateway)).await;
+    let refused = Raw::refused(port, &afar).await.0;
+    owner.call("device.pair.approve", json!({"requestId": refused["details"]["requestId"]})).await;
+    let mut afar = Raw::connected(port, &afar).await;
+    let message =
+        |key: &str| json!({"sessionKey": "agent:main:main", "message": "hi", "idempotencyKey": key});
+    afar.call("chat.send", message("afar")).await;
+    model.wait_for_requests(1).await;
+    owner.call("chat.send", message("near")).await;
+    model.wait_for_requests(2).await;
+    let names = |request: &Value| -> Vec<String> {
+        let tools = request["tools"].as_array().unwrap();
+        tools.iter().map(|tool| tool["function"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let requests = model.requests();
+    let (far, near) = (names(&requests[0]), names(&requests[1]));
+    for tool in ["exec", "process", "nodes", "cron"] {
+        assert!(
+            near.iter().any(|name| name == tool) && far.iter().all(|name| name != tool),
+            "{tool}: {far:?}"
+        );
+    }
+    assert!(far.iter().any(|name| name == "read"), "{far:?}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_chose_a_password_is_let_in_by_no_name_unless_that_is_said() {
+    for (allow, by_name) in [("", false), ("allowTailscale: true,", true)] {
+        let fake = FakeTailscale::start().unwrap();
+        fake.knows(LAPTOP, Whois::Login(OWNER));
+        let section = format!(
+            "tailscale: {{ mode: 'serve' }}, auth: {{ {allow} mode: 'password', password: '{PASSWORD}' }}"
+        );
+        let gateway = gateway(&fake, &section).await;
+        reported(&gateway, "up").await;
+        let (_, port) = fake.claim(true).await.unwrap();
+        let page = served(&fake, laptop(1).auth(json!({})), Some(OWNER));
+        if by_name {
+            Raw::connected(port, &page).await;
+        } else {
+            let error = Raw::refused(port, &page).await.0;
+            assert!(error["details"]["code"].as_str().is_some_and(|c| c.starts_with("AUTH_")), "{error}");
+        }
+        gateway.stop().await;
+    }
 }
 
 #[tokio::test]

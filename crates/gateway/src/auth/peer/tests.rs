@@ -3,6 +3,7 @@
 use super::*;
 
 const NAME: &str = "box.tail1234.ts.net";
+const OWN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 18789);
 
 fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
@@ -18,7 +19,7 @@ fn judged(
     list: &[(&'static str, &str)],
     trusted: &[&str],
 ) -> Result<Peer, TurnedAway> {
-    let from = Arrival { addr: addr.parse().unwrap(), kind, secure: false };
+    let from = Arrival { addr: addr.parse().unwrap(), own: OWN, kind, secure: false };
     let trusted_proxies = trusted.iter().map(|t| (*t).to_owned()).collect();
     let rules = Rules { trusted_proxies, allow_tailscale: true, ..Rules::default() };
     Peer::of(from, &headers(list), &rules, Some(NAME))
@@ -91,7 +92,8 @@ fn only_what_a_trusted_proxy_added_counts() {
 
 #[test]
 fn x_real_ip_counts_where_that_was_allowed_and_nothing_better_is_there() {
-    let from = Arrival { addr: "10.0.0.2:5".parse().unwrap(), kind: ListenerKind::Public, secure: false };
+    let from =
+        Arrival { addr: "10.0.0.2:5".parse().unwrap(), own: OWN, kind: ListenerKind::Public, secure: false };
     let rules = Rules { trusted_proxies: vec!["10.0.0.2".into()], allow_real_ip: true, ..Rules::default() };
     let ip = |list: &[(&'static str, &str)]| {
         Peer::of(from, &headers(list), &rules, None).map(|p| p.ip.to_string())
@@ -186,7 +188,7 @@ fn what_somebody_merely_claims_is_refused_on_every_kind_of_listener() {
     }
     let twice = [tailscale, &[("x-forwarded-for", "100.101.102.103")]].concat();
     assert_eq!(judged(Serve, "127.0.0.1:5", &twice, &[]).err(), Some(NotTailscale));
-    let from = Arrival { addr: "127.0.0.1:5".parse().unwrap(), kind: Serve, secure: false };
+    let from = Arrival { addr: "127.0.0.1:5".parse().unwrap(), own: OWN, kind: Serve, secure: false };
     let unclaimed = Peer::of(from, &headers(tailscale), &Rules::default(), None);
     assert_eq!(unclaimed.err(), Some(NotTailscale), "nothing is published");
 }

@@ -98,7 +98,8 @@ async fn command(call: &Call, key: SessionKey, p: Params) -> Answer {
         None => ("runtime".to_owned(), principal.client_id.clone()),
     };
     let speaker = Speaker {
-        decides: principal.may(Scope::Approvals).then_some(Decider { resolver, client: Some(&call.conn) }),
+        decides: (principal.may(Scope::Approvals) && !principal.over_funnel)
+            .then_some(Decider { resolver, client: Some(&call.conn) }),
         may_reset: principal.may(Scope::Admin),
         after: None,
         key: key.clone(),
