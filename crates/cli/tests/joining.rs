@@ -149,6 +149,15 @@ fn a_taken_place_is_not_taken_away_and_its_secrets_go_nowhere() {
         "// mine\n{ gateway: { mode: 'remote', remote: { url: 'wss://other.example', token: 'for-the-other' } } }",
     );
     assert_failed(&other.run(&["connect", &url, "--pair-only", "--json"]), 1, "PLACE_TAKEN");
+    for taken in [
+        "mode: 'remote', remote: { sshTarget: 'me@vps', token: 'for-the-other' }".to_owned(),
+        format!("mode: 'remote', remote: {{ url: 'ws://127.0.0.1:{}' }}", support::free_port()),
+        format!("mode: 'local', remote: {{ url: '{}' }}", public(&gateway)),
+    ] {
+        let home = Home::with_config(&format!("{{ gateway: {{ {taken} }} }}"));
+        let ran = home.run(&["connect", &url, "--pair-only", "--json"]);
+        assert_failed(&ran, 1, "PLACE_TAKEN");
+    }
     // The URL was not used up by any of this.
     let forced = other.run(&["connect", &url, "--pair-only", "--force", "--json"]);
     assert_eq!(forced.code, 0, "{}{}", forced.out, forced.err);
@@ -157,7 +166,22 @@ fn a_taken_place_is_not_taken_away_and_its_secrets_go_nowhere() {
     let kept = std::fs::read_to_string(other.state().join("openclaw.json.bak")).unwrap();
     assert!(kept.contains("for-the-other"), "{kept}");
     let undo = &forced.json()["undo"][0];
-    assert!(undo.as_str().unwrap().contains("gateway.remote.url wss://other.example"), "{undo}");
+    assert!(undo.as_str().unwrap().contains("openclaw.json.bak"), "{undo}");
+}
+
+#[test]
+fn a_code_changes_nothing_that_is_trusted_before_it_let_this_computer_in() {
+    use base64::Engine;
+    let nobody = support::free_port();
+    let url = format!("wss://127.0.0.1:{nobody}");
+    let code = |pin: &str| {
+        let value = json!({"url": url, "bootstrapToken": "hush", "tlsFingerprint": pin});
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
+    };
+    let home = Home::new();
+    let pins = home.state().join("identity/gateway-pins.json");
+    let ran = home.run(&["connect", &code(&"a1".repeat(32)), "--pair-only"]);
+    assert!(ran.code == 3 && !pins.exists(), "{}{}", ran.out, ran.err);
 }
 
 #[test]
@@ -195,8 +219,9 @@ fn what_cannot_be_joined_says_why_before_anything_is_sent() {
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
     };
     for (target, exit, part) in [
-        ("http://gw.example/j/abc".to_owned(), 2, "without TLS"),
-        ("https://gw.example/x".to_owned(), 2, "no join URL"),
+        ("http://gw.example/j/hush".to_owned(), 2, "without TLS"),
+        ("https://gw.example/hush".to_owned(), 2, "no join URL"),
+        ("https://me:hush@gw.example/j/x".to_owned(), 2, "credentials"),
         ("hush".to_owned(), 2, "no setup code"),
         (code(json!({"url": "ws://gw.example", "bootstrapToken": "hush"})), 2, "unencrypted"),
         (
@@ -214,7 +239,11 @@ fn what_cannot_be_joined_says_why_before_anything_is_sent() {
         let home = Home::new();
         let ran = home.run(&["connect", &target, "--pair-only"]);
         assert!(ran.code == exit && ran.err.contains(part), "{target}: {}{}", ran.out, ran.err);
-        assert!(!ran.err.contains("hush") || target == "hush", "{}", ran.err);
+        assert!(!ran.err.contains("hush") && !ran.out.contains("hush"), "{}{}", ran.out, ran.err);
+        if part != "unencrypted" && exit == 2 && !part.contains("time") {
+            let node = home.run(&["node", "run", "--pair", &target]);
+            assert!(node.code == 2 && !node.err.contains("hush"), "{}", node.err);
+        }
         assert!(!home.state().join("openclaw.json").exists(), "{target}");
     }
 }

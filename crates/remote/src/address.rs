@@ -28,6 +28,17 @@ pub fn check_url(text: &str) -> Result<String, UrlError> {
     Ok(if bare { text.trim_end_matches('/').to_owned() } else { text.to_owned() })
 }
 
+/// Whether two addresses are those of one gateway: equally encrypted, with the same host and port.
+pub fn is_same_gateway(one: &str, other: &str) -> bool {
+    let ends = |text: &str| {
+        let url = Url::parse(text).ok()?;
+        let secure = matches!(url.scheme(), "wss" | "https");
+        let port = url.port().unwrap_or(if secure { 443 } else { 80 });
+        Some((secure, url.host_str()?.to_ascii_lowercase(), port))
+    };
+    ends(one).is_some_and(|one| Some(one) == ends(other))
+}
+
 /// Whether what is sent to `host` stays on this host, its network, or a tailnet.
 fn is_near(host: &Host<&str>) -> bool {
     match host {

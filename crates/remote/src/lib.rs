@@ -19,7 +19,7 @@ mod setup_code;
 mod target;
 pub mod tunnel;
 
-pub use address::check_url;
+pub use address::{check_url, is_same_gateway};
 pub use candidate::{Candidate, Kind, Standing, shown};
 pub use error::{TargetError, UrlError};
 pub use host::{HostFlags, resolve_host};

@@ -36,6 +36,8 @@ impl Store {
             renew(c, &id, &token, now)?;
             if let Some(scopes) = scopes {
                 set_scopes(c, &id, &role, &scopes)?;
+                // The code that it came by gives more than that, and would again.
+                crate::setup::end_of_device(c, &id, now)?;
             }
             Ok(find(c, &id, &role)?.map_or(Rotated::Changed, Rotated::Done))
         })

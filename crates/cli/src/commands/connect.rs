@@ -2,12 +2,14 @@
 
 mod place;
 
+use crate::args::secret;
 use crate::commands::node;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::input;
 use crate::link::join;
 use clap::Args;
+use model::{ExposeSecret, Pin, SecretString};
 use remote::{JoinError, JoinTarget, SetupCode, Target};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -22,8 +24,8 @@ const MAX_FILE: u64 = 64 * 1024;
 #[derive(Debug, Args)]
 pub(crate) struct ConnectCommandArgs {
     /// A join URL (openclaw devices join-code) or a setup code (openclaw qr)
-    #[arg(value_name = "URL|CODE", value_parser = JoinTarget::read, required_unless_present = "target_file")]
-    target: Option<JoinTarget>,
+    #[arg(value_name = "URL|CODE", value_parser = secret, required_unless_present = "target_file")]
+    target: Option<SecretString>,
     /// Read it from this file, and remove the file then: it does not show in the list of processes
     #[arg(long, value_name = "FILE", conflicts_with = "target")]
     target_file: Option<PathBuf>,
@@ -57,19 +59,31 @@ pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), F
     if !args.force {
         place::check_free(&before, &target)?;
     }
+    // What cannot be written is known before a code is used up.
+    place::write(ctx, "ws://127.0.0.1", true)?;
     // A join URL names a node's code.
     let as_node = args.node || matches!(target, JoinTarget::Url(_));
     let code = match target {
         JoinTarget::Url(url) => url.fetch().await?,
         JoinTarget::Code(code) => code,
     };
-    let url = checked(&code, ctx)?;
-    let paired = pair(&args, ctx, &url, &code, as_node).await?;
-    let edited = place::write(ctx, &url)?;
+    let (target, pins) = checked(&code, ctx, args.force)?;
+    let paired = pair(&args, ctx, &target, &code, as_node).await?;
+    let url = target.url;
+    if !pins.is_empty() {
+        // Whoever gave the code says so, and it let this computer in: from now on that gateway shows this certificate, or is none.
+        remote::pin_store(&ctx.paths).trust(&url, &pins).map_err(remote::TargetError::from)?;
+    }
+    let edited = place::write(ctx, &url, false)?;
+    if let Some(file) = &args.target_file {
+        std::fs::remove_file(file).map_err(|error| {
+            Failure::new(Exit::Failed, "FILE", format!("{} cannot be removed: {error}", file.display()))
+        })?;
+    }
     let report = json!({
         "ok": true, "url": url, "role": paired.role, "deviceId": paired.device_id,
         "config": edited.loaded.file, "changedPaths": edited.changed,
-        "undo": place::undo(ctx, &before, &paired.device_id),
+        "undo": place::undo(ctx, &before, &url, &paired.device_id),
     });
     let stays = paired.role == "node" && !args.pair_only;
     if ctx.out.json && stays {
@@ -84,23 +98,18 @@ pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), F
 }
 
 fn target(args: &ConnectCommandArgs) -> Result<JoinTarget, Failure> {
-    if let Some(target) = &args.target {
-        return Ok(target.clone());
-    }
-    let file = args.target_file.as_deref();
-    let (text, place) = input::read(file, MAX_FILE)?;
-    let target =
-        JoinTarget::read(&text).map_err(|problem| Failure::usage(format!("what {place} holds {problem}")))?;
-    if let Some(file) = file {
-        std::fs::remove_file(file).map_err(|error| {
-            Failure::new(Exit::Failed, "FILE", format!("{place} cannot be removed: {error}"))
-        })?;
-    }
-    Ok(target)
+    let (text, place) = match &args.target {
+        Some(text) => (text.expose_secret().to_owned(), "what was given".to_owned()),
+        None => {
+            let (text, place) = input::read(args.target_file.as_deref(), MAX_FILE)?;
+            (text, format!("what {place} holds"))
+        }
+    };
+    JoinTarget::read(&text).map_err(|problem| Failure::usage(format!("{place} {problem}")))
 }
 
-/// The address in the code, where it may be connected to as the code wants it.
-fn checked(code: &SetupCode, ctx: &Context) -> Result<String, Failure> {
+/// Where the code leads, if it may be connected to as the code wants it, and the pins that the code names.
+fn checked(code: &SetupCode, ctx: &Context, force: bool) -> Result<(Target, Vec<Pin>), Failure> {
     if code.expires_at_ms.is_some_and(|until| until <= ctx.now_ms()) {
         return Err(Failure::usage("the time of this code is over")
             .hint("make another on the gateway: openclaw qr, or openclaw devices join-code")
@@ -109,39 +118,42 @@ fn checked(code: &SetupCode, ctx: &Context) -> Result<String, Failure> {
     let url = remote::check_url(&code.url)
         .map_err(|error| Failure::usage(format!("the address in this code cannot be used: {error}")))?;
     let pins = code.pins().map_err(|problem| Failure::usage(format!("this code {problem}")))?;
-    if !pins.is_empty() {
-        if !url.starts_with("wss:") {
-            return Err(Failure::usage(
-                "this code names the certificate of the gateway, and an address that shows none",
-            ));
-        }
-        // Whoever gave the code says so: from then on that gateway shows this certificate, or is none.
-        remote::pin_store(&ctx.paths).trust(&url, &pins).map_err(remote::TargetError::from)?;
+    if !pins.is_empty() && !url.starts_with("wss:") {
+        return Err(Failure::usage(
+            "this code names the certificate of the gateway, and an address that shows none",
+        ));
     }
-    Ok(url)
+    let trusted = remote::pin_store(&ctx.paths).trusted(&url).map_err(remote::TargetError::from)?;
+    let is_other = !pins.is_empty() && !trusted.is_empty() && !pins.iter().any(|pin| trusted.contains(pin));
+    if is_other && !force {
+        let message = format!("{url} is trusted with another certificate than the one that this code names");
+        return Err(Failure::new(Exit::Failed, "PLACE_TAKEN", message)
+            .hint("if the gateway's certificate was replaced, add --force; else do not use this code"));
+    }
+    let pinned = remote::pinned(&url, "the code", &pins, &[], &ctx.paths)?;
+    Ok((Target { pinned, ..Target::far(url, "the code") }, pins))
 }
 
 /// As an operator where the code is good for that, else as a node.
 async fn pair(
     args: &ConnectCommandArgs,
     ctx: &Context,
-    url: &str,
+    target: &Target,
     code: &SetupCode,
     as_node: bool,
 ) -> Result<Paired, Failure> {
     let name = args.display_name.clone();
     if !as_node {
-        match join::as_operator(ctx, url, &code.bootstrap_token, name.clone(), WITHIN).await? {
+        match join::as_operator(ctx, target, &code.bootstrap_token, name.clone(), WITHIN).await? {
             Ok(paired) => return Ok(paired),
             // It may be a node's code; what else is wrong with it is wrong with it for a node, too.
             Err(error) if error.shape().is_some() => {}
             Err(error) => {
-                let target = Target::far(url, "the code");
-                return Err(crate::failure::connect::explain(error, &target, &ctx.paths.profile_flags()));
+                return Err(crate::failure::connect::explain(error, target, &ctx.paths.profile_flags()));
             }
         }
     }
-    node::pair(ctx, url, &code.bootstrap_token, name, WITHIN).await
+    node::pair(ctx, target, &code.bootstrap_token, name, WITHIN).await
 }
 
 fn page(ctx: &Context, report: &Value, stays: bool) -> String {

@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure};
 use crate::link::tunnel::Keeper;
 use crate::logging;
 use clap::{Args, Subcommand};
-use model::{Pin, SecretString};
+use model::{ExposeSecret, Pin, SecretString};
 use node::{NodeOptions, Notice};
 use remote::{HostFlags, SetupCode, Target, TargetFlags};
 use serde_json::json;
@@ -59,8 +59,8 @@ struct RunArgs {
     #[arg(long, value_name = "URL", conflicts_with_all = ["host", "port", "tls"])]
     url: Option<String>,
     /// A setup code of the gateway, as `openclaw qr --node` makes it: it has the address and lets this node in once
-    #[arg(long, value_name = "CODE", value_parser = SetupCode::read, conflicts_with_all = ["url", "host", "port", "tls", "token", "password"])]
-    pair: Option<SetupCode>,
+    #[arg(long, value_name = "CODE", value_parser = secret, conflicts_with_all = ["url", "host", "port", "tls", "token", "password"])]
+    pair: Option<SecretString>,
     /// Use TLS (wss://)
     #[arg(long, requires = "host")]
     tls: bool,
@@ -112,9 +112,13 @@ pub(crate) async fn run(args: NodeArgs, ctx: &Context) -> Result<(), Failure> {
 
 async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
     logging::start_console(ctx.global.log_level.unwrap_or(LogLevel::Warn), !ctx.global.no_color)?;
-    let mut target = target(&args, ctx)?;
+    // Not read by clap, which would repeat what it cannot read.
+    let read = |text: &SecretString| SetupCode::read(text.expose_secret());
+    let code = args.pair.as_ref().map(read).transpose();
+    let code = code.map_err(|problem| Failure::usage(format!("what --pair was given {problem}")))?;
+    let mut target = target(&args, code.as_ref(), ctx)?;
     let kept = Keeper::begin(ctx, &mut target).await?;
-    let mut options = options(args, ctx, &target);
+    let mut options = options(args, code, ctx, &target);
     options.way = kept.as_ref().map(|(keeper, _)| keeper.way());
     let keep = async {
         match kept {
@@ -168,15 +172,14 @@ pub(crate) async fn stay(ctx: &Context, target: Target, name: Option<String>) ->
 /// The gateway refuses, or does not let it in in time.
 pub(crate) async fn pair(
     ctx: &Context,
-    url: &str,
+    target: &Target,
     code: &SecretString,
     name: Option<String>,
     within: Duration,
 ) -> Result<Paired, Failure> {
-    let target = Target::known(url, "the code", &ctx.paths)?;
     let identity = node::identity(&ctx.paths.state_dir)
         .map_err(|error| Failure::new(Exit::Failed, "IDENTITY", error.to_string()))?;
-    let mut options = plain_options(ctx, &target);
+    let mut options = plain_options(ctx, target);
     options.bootstrap_token = Some(code.clone());
     options.display_name = name;
     let connected = CancellationToken::new();
@@ -187,11 +190,11 @@ pub(crate) async fn pair(
     };
     match tokio::time::timeout(within, node::run(options, &notices, &connected)).await {
         Ok(Ok(())) => Ok(Paired { role: "node", device_id: identity.device_id }),
-        Ok(Err(error)) => Err(of_node(error, &target, &ctx.paths.profile_flags())),
+        Ok(Err(error)) => Err(of_node(error, target, &ctx.paths.profile_flags())),
         Err(_) => Err(Failure::new(
             Exit::Timeout,
             "TIMEOUT",
-            format!("{url} did not let this node in within {} s", within.as_secs()),
+            format!("{} did not let this node in within {} s", target.url, within.as_secs()),
         )),
     }
 }
@@ -215,18 +218,18 @@ async fn stop_signal() -> Result<(), Failure> {
     }
 }
 
-fn options(args: RunArgs, ctx: &Context, target: &Target) -> NodeOptions {
+fn options(args: RunArgs, code: Option<SetupCode>, ctx: &Context, target: &Target) -> NodeOptions {
     let mut options = plain_options(ctx, target);
     options.token.clone_from(&target.token);
     options.password.clone_from(&target.password);
-    options.bootstrap_token = args.pair.map(|code| code.bootstrap_token);
+    options.bootstrap_token = code.map(|code| code.bootstrap_token);
     options.display_name = args.display_name;
     options
 }
 
 /// Where to: `--url` or `--host`, else where the other commands go.
-fn target(args: &RunArgs, ctx: &Context) -> Result<Target, Failure> {
-    if let Some(code) = &args.pair {
+fn target(args: &RunArgs, code: Option<&SetupCode>, ctx: &Context) -> Result<Target, Failure> {
+    if let Some(code) = code {
         let url = remote::check_url(&code.url).map_err(|e| Failure::usage(format!("--pair: {e}")))?;
         let named = code.pins().map_err(|problem| Failure::usage(format!("--pair {problem}")))?;
         let pins = if args.tls_fingerprint.is_empty() { named } else { args.tls_fingerprint.clone() };

@@ -16,15 +16,14 @@ use std::time::Duration;
 /// The device's key or tokens cannot be read or made, or it is paired and cannot come in.
 pub(crate) async fn as_operator(
     ctx: &Context,
-    url: &str,
+    target: &Target,
     code: &SecretString,
     name: Option<String>,
     within: Duration,
 ) -> Result<Result<Paired, ConnectError>, Failure> {
-    let target = Target::known(url, "the code", &ctx.paths)?;
     let dir = ctx.paths.identity_dir();
-    let device = Device::open(&dir, &target)?;
-    let mut options = options(url, &name, within);
+    let device = Device::open(&dir, target)?;
+    let mut options = options(&target.url, &name, within);
     options.pinned.clone_from(&target.pinned);
     options.identity = Some(device.identity.clone());
     options.bootstrap_token = Some(code.clone());
@@ -32,9 +31,9 @@ pub(crate) async fn as_operator(
         Ok(connection) => connection,
         Err(error) => return Ok(Err(error)),
     };
-    device.keep(&target, connection.hello())?;
+    device.keep(target, connection.hello())?;
     connection.close().await;
-    let device = Device::open(&dir, &target)?;
+    let device = Device::open(&dir, target)?;
     options.bootstrap_token = None;
     options.device_token.clone_from(&device.token);
     match Connection::open(&options).await {

@@ -36,6 +36,21 @@ async fn a_code_lets_in_one_device_which_may_ask_again_until_it_has_its_tokens()
 }
 
 #[tokio::test]
+async fn a_code_gives_no_more_than_what_its_devices_token_was_narrowed_to() {
+    for (scopes, again) in [(None, true), (Some(vec!["a".to_owned()]), false)] {
+        let f = fixture();
+        let code = f.store.make_setup_code(SetupAccess::Limited, LIFE).await.unwrap();
+        let redeem = async || {
+            let asks = vec![ask("d", "operator", &["a", "b"])];
+            f.store.redeem_setup_code(&code.setup_id, asks).await.unwrap()
+        };
+        assert!(redeem().await.is_some());
+        f.store.rotate_device_token("d", "operator", 1, scopes).await.unwrap();
+        assert_eq!(redeem().await.is_some(), again);
+    }
+}
+
+#[tokio::test]
 async fn a_code_gives_back_nothing_that_was_taken() {
     for revoke in [true, false] {
         let f = fixture();

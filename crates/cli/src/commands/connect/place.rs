@@ -11,7 +11,6 @@ use serde_json::json;
 /// # Errors
 /// The place is taken.
 pub(super) fn check_free(before: &Loaded, target: &JoinTarget) -> Result<(), Failure> {
-    let gateway = &before.config.gateway;
     let taken = |what: String| {
         Err(Failure::new(Exit::Failed, "PLACE_TAKEN", what).hint(
             "to put the new gateway in its place, add --force; the file as it is stays beside it as a copy",
@@ -21,48 +20,56 @@ pub(super) fn check_free(before: &Loaded, target: &JoinTarget) -> Result<(), Fai
         JoinTarget::Url(url) => url.shown(),
         JoinTarget::Code(code) => code.url.clone(),
     };
+    let gateway = &before.config.gateway;
+    if gateway.mode == Some(GatewayMode::Local) {
+        return taken("this computer has a gateway of its own: gateway.mode is \"local\"".to_owned());
+    }
+    if let Some(host) = &gateway.remote.ssh_target {
+        return taken(format!("this computer goes to another gateway: gateway.remote.sshTarget is {host}"));
+    }
     match &gateway.remote.url {
-        Some(url) if host(url) != host(&new) => {
+        Some(url) if !remote::is_same_gateway(url, &new) => {
             taken(format!("this computer goes to another gateway: gateway.remote.url is {url}"))
-        }
-        None if gateway.mode == Some(GatewayMode::Local) => {
-            taken("this computer has a gateway of its own: gateway.mode is \"local\"".to_owned())
         }
         _ => Ok(()),
     }
 }
 
-fn host(url: &str) -> &str {
-    crate::link::host_of(url)
-}
-
 /// Takes the place. All else of `gateway.remote` goes where it was for another address: what was meant for that gateway goes
-/// to no other.
+/// to no other. With `dry_run` nothing is written.
 ///
 /// # Errors
 /// The file cannot be changed.
-pub(super) fn write(ctx: &Context, url: &str) -> Result<Edited, Failure> {
-    let same = ctx.load()?.config.gateway.remote.url.as_deref() == Some(url);
+pub(super) fn write(ctx: &Context, url: &str, dry_run: bool) -> Result<Edited, Failure> {
+    let remote = ctx.load()?.config.gateway.remote;
+    let same =
+        remote.ssh_target.is_none() && remote.url.is_some_and(|before| remote::is_same_gateway(&before, url));
     let patch = json!({"gateway": {"mode": "remote", "remote": {"url": url}}});
     let replace = if same { Vec::new() } else { vec!["gateway.remote".to_owned()] };
-    let editor = Editor { paths: &ctx.paths, env: &ctx.env, base: None, dry_run: false };
+    let editor = Editor { paths: &ctx.paths, env: &ctx.env, base: None, dry_run };
     Ok(editor.apply(Change::Merge { patch, replace })?)
 }
 
 /// What takes it back, a step a line.
-pub(super) fn undo(ctx: &Context, before: &Loaded, device_id: &str) -> Vec<String> {
+pub(super) fn undo(ctx: &Context, before: &Loaded, url: &str, device_id: &str) -> Vec<String> {
     let gateway = &before.config.gateway;
     let mode = match gateway.mode {
         Some(GatewayMode::Local) => "config set gateway.mode local",
         Some(GatewayMode::Remote) => "config set gateway.mode remote",
         None => "config unset gateway.mode",
     };
-    let remote = match &gateway.remote.url {
-        Some(url) => format!("config set gateway.remote.url {url}"),
-        None => "config unset gateway.remote".to_owned(),
+    let had = gateway.remote.ssh_target.is_some()
+        || gateway.remote.url.as_ref().is_some_and(|before| !remote::is_same_gateway(before, url));
+    let back = if had {
+        // More than an address was replaced: the whole file is what brings it back.
+        let file = before.file.display();
+        format!("cp {file}.bak {file}")
+    } else {
+        let remote = match &gateway.remote.url {
+            Some(url) => format!("config set gateway.remote.url {url}"),
+            None => "config unset gateway.remote".to_owned(),
+        };
+        format!("{} && {}", ctx.command(&remote), ctx.command(mode))
     };
-    vec![
-        format!("{} && {}", ctx.command(&remote), ctx.command(mode)),
-        format!("on the gateway: openclaw devices remove {device_id}"),
-    ]
+    vec![back, format!("on the gateway: openclaw devices remove {device_id}")]
 }
