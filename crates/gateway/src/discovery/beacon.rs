@@ -15,11 +15,13 @@ pub(super) struct Host {
     pub(super) ssh_port: String,
     pub(super) cli_path: Option<String>,
     pub(super) tailnet: Option<String>,
+    /// The certificate that it shows, as SHA-256 in hex; `None` without TLS.
+    pub(super) certificate: Option<String>,
 }
 
 impl Host {
     /// This machine and a gateway that listens there.
-    pub(super) fn of(env: &Env, addr: SocketAddr) -> Self {
+    pub(super) fn of(env: &Env, addr: SocketAddr, certificate: Option<String>) -> Self {
         let system = exec::host::hostname();
         let name = env.get_filled("OPENCLAW_MDNS_HOSTNAME").unwrap_or(&system);
         let own = || std::env::current_exe().ok().map(|path| path.display().to_string());
@@ -30,6 +32,7 @@ impl Host {
             ssh_port: env.get_filled("OPENCLAW_SSH_PORT").unwrap_or("22").to_owned(),
             cli_path: env.get_filled("OPENCLAW_CLI_PATH").map(str::to_owned).or_else(own),
             tailnet: env.get_filled("OPENCLAW_TAILNET_DNS").map(str::to_owned),
+            certificate,
         }
     }
 
@@ -42,6 +45,9 @@ impl Host {
         ];
         txt.extend(lan_host.map(|host| ("lanHost", host)));
         txt.push(("gatewayPort", self.addr.port().to_string()));
+        if let Some(certificate) = &self.certificate {
+            txt.extend([("gatewayTls", "1".to_owned()), ("gatewayTlsSha256", certificate.clone())]);
+        }
         if !self.addr.ip().is_loopback() {
             txt.push(("gatewayDirectReachable", "1".to_owned()));
         }
@@ -107,7 +113,15 @@ mod tests {
     use super::*;
 
     fn host(vars: &[(&str, &str)], addr: &str) -> Host {
-        Host::of(&vars.iter().copied().collect(), addr.parse().unwrap())
+        Host::of(&vars.iter().copied().collect(), addr.parse().unwrap(), None)
+    }
+
+    #[test]
+    fn a_gateway_with_tls_says_so_and_which_certificate_it_shows() {
+        let host = Host { certificate: Some("ab".repeat(32)), ..host(&[], "0.0.0.0:5") };
+        let txt = Beacon::new(&host, MdnsMode::Minimal).txt;
+        assert!(txt.contains(&("gatewayTls", "1".to_owned())), "{txt:?}");
+        assert!(txt.contains(&("gatewayTlsSha256", "ab".repeat(32))), "{txt:?}");
     }
 
     #[test]

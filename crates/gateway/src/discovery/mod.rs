@@ -30,7 +30,8 @@ impl Discovery {
     /// Tells what the configuration says from now on; what is told already goes on.
     pub(crate) fn configure(&self, shared: &Arc<Shared>, loaded: &Loaded) {
         // The environment as the process has it: `env.vars` is for secrets and models.
-        let host = || Host::of(&shared.base.env, shared.addr);
+        let certificate = || shared.tls.as_ref().map(|tls| tls.certificate().leaf.hex());
+        let host = || Host::of(&shared.base.env, shared.addr, certificate());
         let mode = loaded.config.discovery.mdns;
         let wanted = mdns::is_wanted(loaded, &shared.base.env).then(|| Beacon::new(&host(), mode));
         let zone = loaded.config.discovery.wide_area_domain.as_ref().and_then(|domain| {

@@ -114,7 +114,8 @@ mod tests {
     #[test]
     fn a_zone_names_the_gateway_and_nothing_breaks_out_of_it() {
         let env = [("OPENCLAW_CLI_PATH", "/a \"b\"\\\nc"), ("OPENCLAW_MDNS_HOSTNAME", "box")].into();
-        let host = Host { name: "My box; x".into(), ..Host::of(&env, "0.0.0.0:18789".parse().unwrap()) };
+        let host =
+            Host { name: "My box; x".into(), ..Host::of(&env, "0.0.0.0:18789".parse().unwrap(), None) };
         let zone = render("openclaw.internal", &host, "100.64.0.7".parse().unwrap(), MdnsMode::Full, 7);
         assert_eq!(zone.lines().count(), 9, "{zone}");
         for line in [

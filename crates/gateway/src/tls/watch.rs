@@ -47,7 +47,8 @@ async fn reload(shared: &Arc<Shared>, tls: &Arc<Tls>) {
         })
     };
     match tokio::time::timeout(READ_WITHIN, reading).await {
-        Ok(Ok(Ok(()))) => {}
+        // What is announced names the certificate; where it is the same nothing is told anew.
+        Ok(Ok(Ok(()))) => shared.discovery.configure(shared, &shared.current().loaded),
         Ok(Ok(Err(problem))) => tls.failed(problem),
         Ok(Err(error)) => tls.failed(format!("the certificate could not be read: {error}")),
         Err(_) => tls.failed(format!("the certificate could not be read within {} s", READ_WITHIN.as_secs())),
