@@ -127,8 +127,8 @@ async fn remove_files(shared: &Arc<Shared>, id: &str, workspace: PathBuf, answer
     let trash = shared.paths.state_dir.join("trash");
     let agent_dir = shared.paths.agent_dir(id);
     let moving = tokio::task::spawn_blocking(move || {
-        let moves = [(workspace, "workspace"), (agent_dir, "agent")];
-        moves.map(|(path, what)| {
+        let [in_workspace, in_agent] = trash::PARTS;
+        [(workspace, in_workspace), (agent_dir, in_agent)].map(|(path, what)| {
             let moved = trash::discard(&path, &trash.join(format!("{prefix}-{what}")), &kept, &around);
             (path.display().to_string(), moved)
         })

@@ -62,10 +62,25 @@ const KEEP_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// And as long as it is among so many of the latest: an agent that is made and deleted by a program must not fill the disk.
 const KEEP: usize = 50;
 
-/// Destroys what lies there too long. Whatever has not a name as this gateway gives it is left alone.
+/// What is put there is named `MS-AGENT-WHAT`: when, whose, and one of these.
+pub(super) const PARTS: [&str; 2] = ["workspace", "agent"];
+
+/// When it was put there, where the name is one as this gateway gives it.
+fn put_at(name: &str) -> Option<i64> {
+    let (ms, rest) = name.split_once('-')?;
+    let (agent, part) = rest.rsplit_once('-')?;
+    let is_ours = ms.len() == MS_DIGITS && !agent.is_empty() && PARTS.contains(&part);
+    is_ours.then(|| ms.parse().ok()).flatten()
+}
+
+/// Digits of a time of these centuries, ms.
+const MS_DIGITS: usize = 13;
+
+/// Destroys what lies there too long. Whatever has not a name as this gateway gives it is left alone. What cannot be
+/// destroyed keeps nothing else from it.
 ///
 /// # Errors
-/// Something cannot be read or destroyed.
+/// Something cannot be read, or some of it cannot be destroyed.
 pub(crate) fn empty(trash: &Path, now_ms: i64) -> io::Result<usize> {
     let entries = match fs::read_dir(trash) {
         Ok(entries) => entries,
@@ -76,22 +91,28 @@ pub(crate) fn empty(trash: &Path, now_ms: i64) -> io::Result<usize> {
     for entry in entries {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let discarded = name.split_once('-').and_then(|(ms, _)| ms.parse::<i64>().ok());
-        ours.extend(discarded.map(|ms| (ms, path)));
+        ours.extend(put_at(name).map(|ms| (ms, path)));
     }
     ours.sort_by(|a, b| b.cmp(a));
     let over =
         ours.iter().enumerate().filter(|(n, (ms, _))| *n >= KEEP || now_ms.saturating_sub(*ms) > KEEP_MS);
     let mut destroyed = 0;
+    let mut failed = None;
     for (_, (_, path)) in over {
-        // A link is destroyed, and not what it leads to.
-        match path.symlink_metadata()?.is_dir() {
-            true => fs::remove_dir_all(path)?,
-            false => fs::remove_file(path)?,
+        match destroy(path) {
+            Ok(()) => destroyed += 1,
+            Err(error) => failed = Some(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
         }
-        destroyed += 1;
     }
-    Ok(destroyed)
+    failed.map_or(Ok(destroyed), Err)
+}
+
+fn destroy(path: &Path) -> io::Result<()> {
+    // A link is destroyed, and not what it leads to.
+    match path.symlink_metadata()?.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    }
 }
 
 /// A path that cannot be resolved stands for itself.
@@ -138,22 +159,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let trash = dir.path().join("trash");
         assert_eq!(empty(&trash, KEEP_MS).unwrap(), 0, "there is none");
-        for ms in 0..60_i64 {
-            fs::create_dir_all(trash.join(format!("{ms}-ops-workspace/inner"))).unwrap();
+        let begun = 1_700_000_000_000_i64;
+        let name = |n: i64| format!("{}-ops-workspace", begun + n);
+        for n in 0..60 {
+            fs::create_dir_all(trash.join(name(n)).join("inner")).unwrap();
         }
-        fs::create_dir_all(trash.join("somebody's")).unwrap();
-        fs::write(trash.join("100-note"), "a file").unwrap();
-        let left = || {
-            let mut left: Vec<_> = fs::read_dir(&trash).unwrap().map(|e| e.unwrap().file_name()).collect();
-            left.sort();
-            left
-        };
-        assert_eq!(empty(&trash, 100).unwrap(), 11, "of 61 the latest 50 stay");
-        assert_eq!((left().len(), trash.join("11-ops-workspace").exists()), (51, true));
-        assert_eq!(empty(&trash, KEEP_MS + 59).unwrap(), 48);
-        assert_eq!(left(), ["100-note", "59-ops-workspace", "somebody's"]);
-        assert_eq!(empty(&trash, KEEP_MS + 101).unwrap(), 2);
-        assert_eq!(left(), ["somebody's"]);
+        for others in ["somebody's", "2024-photos", "1700000000000-notes", "17-ops-agent"] {
+            fs::create_dir_all(trash.join(others)).unwrap();
+        }
+        let left = || fs::read_dir(&trash).unwrap().count();
+        assert_eq!(empty(&trash, begun + 100).unwrap(), 10, "of 60 the latest 50 stay");
+        assert!(!trash.join(name(9)).exists() && trash.join(name(10)).exists());
+        assert_eq!(empty(&trash, begun + KEEP_MS + 59).unwrap(), 49);
+        assert_eq!((left(), trash.join(name(59)).exists()), (5, true));
+        assert_eq!(empty(&trash, begun + KEEP_MS + 60).unwrap(), 1);
+        assert_eq!(left(), 4, "what others put there");
     }
 
     #[cfg(unix)]
