@@ -145,9 +145,15 @@ async fn cancel(mut call: Call) -> Answer {
     };
     let stopped = abort::abort(&call.shared, &key, Some(&id)).await.map_err(store_error)?;
     if stopped.is_empty() {
-        return Ok(
-            json!({"found": true, "cancelled": false, "reason": "Task has ended.", "task": before}).into()
-        );
+        // It may have begun or ended meanwhile.
+        let now = find(&call, &id).await?.map_or(before, |(task, _)| task);
+        let reason = match now["status"].as_str() {
+            Some("queued") => {
+                "Task waits until its session has room or its channel works, and cannot be cancelled before."
+            }
+            _ => "Task has ended.",
+        };
+        return Ok(json!({"found": true, "cancelled": false, "reason": reason, "task": now}).into());
     }
     tracing::info!(task = %id, session = %key, by = %call.conn.id(), "a task is cancelled");
     // A running turn ends a moment later; a waiting one is gone, as it was.
