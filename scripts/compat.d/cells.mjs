@@ -8,6 +8,7 @@
 //   json   JSON pointer → what must be there: a value, a pattern, or a test
 //   out    a pattern that what was printed must have
 //   exit   the exit code, where it is not 0
+//   fails  it must fail, whatever its exit code, and print what has this pattern
 //   save   name → JSON pointer into what was printed
 //   retry  seconds: what is wrong now may be right by then
 //   home   whose configuration: `host` (the gateway's own, by default) or `laptop` (gateway.mode: remote)
@@ -15,6 +16,7 @@
 //   only   the pairings in which the cell makes sense, `cli-to-gateway`
 //   why    pairing → { fails: a pattern of how it fails, because: why }, where that is known; another failure is one, and so is none
 
+import { tlsOff, tlsOn } from './tls.mjs';
 import { closeTunnel, openTunnel } from './tunnel.mjs';
 import { PROGRAMS } from './world.mjs';
 
@@ -134,6 +136,14 @@ export const CELLS = [
   { name: 'status --deep, through the tunnel', run: 'status --deep', home: 'laptop-with-tunnel', out: /telegram/i },
   { name: 'agent, through the tunnel', run: "agent --agent main --message 'through a tunnel' --json", home: 'laptop-with-tunnel', json: { '/result/payloads/0/text': /echo: [^]*through a tunnel/ } },
   { name: 'the tunnel closes', act: (world) => closeTunnel(world) },
+
+  { group: 'Over TLS, with a pinned certificate' },
+  { name: 'the gateway speaks TLS', act: tlsOn },
+  { name: 'gateway health, right pin', run: 'gateway health --json', home: 'laptop-with-pin', json: { '/ok': true } },
+  { name: 'gateway health, wrong pin', run: 'gateway health --json', home: 'laptop-with-wrong-pin', fails: /fingerprint|certificate/i },
+  { name: 'health, right pin', run: 'health --json', home: 'laptop-with-pin', json: { '/ok': true } },
+  { name: 'agent, right pin', run: "agent --agent main --message 'over TLS' --json", home: 'laptop-with-pin', json: { '/result/payloads/0/text': /echo: [^]*over TLS/ } },
+  { name: 'the gateway speaks plainly again', act: tlsOff },
 
   { group: 'One home, one gateway after the other' },
   { name: 'their gateway in place of ours', act: (world) => world.replaceGateway('theirs'), only: swapped },

@@ -42,13 +42,17 @@ function fits(value, wanted) {
 
 /**
  * The first difference between what a program did and what `want` says, or null.
- * `want.exit` (0 by default), `want.out` (a pattern in what was printed), `want.json` (pointer → value, pattern, or test).
+ * `want.exit` (0 by default), `want.fails` (a pattern in what was printed by a command that must fail), `want.out` (a pattern in what was printed), `want.json` (pointer → value, pattern, or test).
  */
 export function difference(result, want) {
   if (result.late) return 'no end within its time';
-  if (result.code !== (want.exit ?? 0)) return `exit code ${result.code}: ${reasonOf(result)}`;
   // Some print their tables as if they were remarks.
   const printed = `${result.stdout}\n${result.stderr}`.trim();
+  if (want.fails) {
+    if (result.code === 0) return 'it did not fail';
+    return want.fails.test(printed) ? null : `no ${want.fails} in: ${printed.slice(0, 160) || 'nothing'}`;
+  }
+  if (result.code !== (want.exit ?? 0)) return `exit code ${result.code}: ${reasonOf(result)}`;
   if (want.out && !want.out.test(printed)) return `no ${want.out} in: ${printed.slice(0, 160) || 'nothing'}`;
   if (!want.json) return null;
   const json = jsonOf(result.stdout);

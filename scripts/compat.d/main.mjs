@@ -12,6 +12,13 @@ const pairs = PAIRS.filter((pair) => words.includes(pair));
 const runs = resolve(import.meta.dirname, '../../target/compat/run');
 const names = words.filter((word) => !PAIRS.includes(word));
 
+/** Cells need what comes before them in their group, and nothing of other groups. */
+function chosen() {
+  const groups = [];
+  for (const cell of CELLS) cell.group ? groups.push([]) : groups.at(-1).push(cell);
+  return groups.filter((group) => !names.length || group.some((cell) => names.some((name) => cell.name.includes(name)))).flat();
+}
+
 const unknown = names.filter((name) => !CELLS.some((cell) => cell.name?.includes(name)));
 if (unknown.length) {
   console.error(`no cell has ${unknown.join(', ')} in its name; see scripts/compat.d/cells.mjs`);
@@ -65,8 +72,7 @@ async function runPair(pair, verdicts) {
   const world = new World(...pair.split('-to-'));
   try {
     await world.begin();
-    for (const cell of CELLS.filter((each) => each.name && (each.only ?? PAIRS).includes(pair))) {
-      if (names.length && !names.some((name) => cell.name.includes(name)) && !cell.save && !cell.act) continue; // What others need runs in any case.
+    for (const cell of chosen().filter((each) => (each.only ?? PAIRS).includes(pair))) {
       const began = Date.now();
       const wrong = await runCell(cell, world);
       const lacking = wrong || world.make.cli === 'ours' ? [] : missing(cell, world);

@@ -1,6 +1,9 @@
 // A pairing of programs: a command line and a node of one make, a gateway of the same or the other, and fakes of a model
 // and of Telegram, all in directories of their own.
+import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 import { join, resolve } from 'node:path';
 import { Service, freePort, run, sleep, until } from './process.mjs';
 
@@ -116,9 +119,14 @@ export class World {
   }
 
   async isReady() {
+    const { scheme = 'http', port } = this.saved;
+    // Its certificate is its own; whether it is the right one is for the cells to see.
+    const asked = (scheme === 'https' ? https : http).get({ host: '127.0.0.1', port, path: '/readyz', rejectUnauthorized: false, agent: false, timeout: 5000 });
+    asked.on('timeout', () => asked.destroy(new Error('no answer')));
     try {
-      const answer = await fetch(`http://127.0.0.1:${this.saved.port}/readyz`, { signal: AbortSignal.timeout(5000) });
-      return answer.ok;
+      const [answer] = await once(asked, 'response');
+      answer.resume();
+      return answer.statusCode === 200;
     } catch {
       return false; // Not listening yet, or not any more.
     }
