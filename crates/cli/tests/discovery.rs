@@ -108,6 +108,18 @@ fn nothing_is_announced_where_nobody_said_so_and_a_zone_is_written_where_somebod
     }
 }
 
+#[test]
+fn a_gateway_on_loopback_is_found_and_no_url_leads_to_it() {
+    let net = Net::make();
+    let home = Home::with_config(&config(ON).replace("'lan'", "'loopback'"));
+    let (gateway, _) = gateway(&net, &home);
+    let beacons = found(&net, "the gateway", |all| !all.is_empty());
+    let problem = beacons[0]["problem"].as_str().unwrap_or_default();
+    assert_eq!(beacons[0]["wsUrl"], Value::Null, "{beacons:?}");
+    assert!(problem.contains("loopback alone") && problem.contains("USER@box.local"), "{problem}");
+    assert_eq!(gateway.stop("-TERM"), Some(0));
+}
+
 /// Not a test of its own: a stranger in a namespace, which another test starts.
 #[test]
 #[ignore = "a stranger, started by the tests that need one"]

@@ -5,9 +5,12 @@
 
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/namespaces.rs"]
+mod namespaces;
 mod support;
 
 use live::{Gateway, Program, TOKEN};
+use namespaces::Net;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -182,6 +185,43 @@ fn a_code_changes_nothing_that_is_trusted_before_it_let_this_computer_in() {
     let pins = home.state().join("identity/gateway-pins.json");
     let ran = home.run(&["connect", &code(&"a1".repeat(32)), "--pair-only"]);
     assert!(ran.code == 3 && !pins.exists(), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_join_url_of_a_gateway_with_a_certificate_of_its_own_names_it_and_nobody_else_is_asked() {
+    let net = Net::make();
+    let tls = "bind: 'custom', customBindHost: '10.77.0.1', tls: { enabled: true }";
+    let home = Home::with_config(&format!(
+        "{{ gateway: {{ {tls}, auth: {{ mode: 'token', token: '{TOKEN}' }} }} }}"
+    ));
+    let gateway = Net::command(&net.here, &home, &["gateway", "run", "--port", "18789", "--json"]);
+    let gateway = Program::start("gateway", gateway);
+    let pin = gateway.wait_for_json("its pin", |said| said["tlsFingerprint"].as_str().map(str::to_owned));
+    let made = Net::run(&net.here, &home, &["devices", "join-code", "--json"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let url = made.json()["joinUrl"].as_str().unwrap().to_owned();
+    assert!(url.starts_with("https://10.77.0.1:18789/j/") && url.ends_with(&format!("#{pin}")), "{url}");
+
+    // Another certificate than the URL names: not a byte goes there, and the code stays good.
+    let connect = |home: &Home, url: &str| {
+        Net::run(&net.there, home, &["connect", url, "--pair-only", "--json"])
+    };
+    let other = url.replace(&pin, &format!("sha256:{}", "ab".repeat(32)));
+    let refused = connect(&Home::new(), &other);
+    assert_failed(&refused, 7, "TLS_PIN_MISMATCH");
+    assert_eq!(refused.json()["error"]["details"]["seen"]["leaf"], json!(pin));
+    let unnamed = connect(&Home::new(), url.split('#').next().unwrap());
+    assert_failed(&unnamed, 3, "UNREACHABLE");
+
+    let laptop = Home::new();
+    let joined = connect(&laptop, &url);
+    assert_eq!((joined.code, &joined.json()["role"]), (0, &json!("node")), "{}{}", joined.out, joined.err);
+    let trusted = std::fs::read_to_string(laptop.state().join("identity/gateway-pins.json")).unwrap();
+    assert!(trusted.contains(&pin), "{trusted}");
+    let node = Program::start("node", Net::command(&net.there, &laptop, &["node", "run", "--json"]));
+    node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+    drop(node);
+    assert_eq!(gateway.stop("-TERM"), Some(0));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub use connection::{Caller, Connection, EVENT_QUEUE, MAX_IN_FLIGHT};
 pub use error::{CallError, ConnectError};
 pub use identity::{Identity, IdentityError};
 pub use options::{ClientDescription, ConnectOptions};
-pub use pins::{PinStore, PinStoreError, Pinned, Seen, certificate_of_file, look};
+pub use pins::{PinStore, PinStoreError, Pinned, Seen, certificate_of_file, look, pinned_tls, seen_instead};
 pub use reconnect::{BoxFuture, Hooks, Step, Supervisor, Waiting, Way, keep_connected, next_step};
 pub use tokens::{TokenStore, TokenStoreError};
 pub use transport::install_crypto;

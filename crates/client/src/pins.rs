@@ -8,7 +8,7 @@ mod store;
 mod verifier;
 
 pub use store::{PinStore, PinStoreError};
-pub use verifier::Seen;
+pub use verifier::{Seen, pinned_tls, seen_instead};
 
 pub(crate) use verifier::{client_config, mismatch};
 

@@ -51,7 +51,8 @@ enum Step {
     },
     /// Of these three, `true`: while the device is connected with a token, where it has a good one.
     Remove(u8, bool),
-    Rotate(u8, usize, bool),
+    /// Within it, the scopes that the token is to have from then on, where some are given.
+    Rotate(u8, usize, bool, Option<usize>),
     Revoke(u8, usize, bool),
     /// A device asks for a token of its own that may do everything.
     Escalate(u8),
@@ -61,7 +62,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let device = prop::sample::select(DEVICES.to_vec());
     let (role, n) = (0..2usize, 0..4usize);
-    let connect = (device.clone(), role.clone(), 0..16usize, 0..10usize, 0..12u8, 0..4u8);
+    let connect = (device.clone(), role.clone(), 0..16usize, 0..11usize, 0..12u8, 0..4u8);
+    let narrowed = prop::option::of(0..16usize);
     prop_oneof![
         20 => connect.prop_map(|(device, role, scopes, shown, elsewhere, lost)| Step::Connect {
             device, role, scopes, shown, elsewhere: elsewhere == 0, lost: lost == 0,
@@ -73,7 +75,8 @@ fn step() -> impl Strategy<Value = Step> {
             device, role, scopes, lost: lost == 0,
         }),
         1 => (device.clone(), any::<bool>()).prop_map(|(d, live)| Step::Remove(d, live)),
-        4 => (device.clone(), role.clone(), any::<bool>()).prop_map(|(d, r, live)| Step::Rotate(d, r, live)),
+        4 => (device.clone(), role.clone(), any::<bool>(), narrowed)
+            .prop_map(|(d, r, live, scopes)| Step::Rotate(d, r, live, scopes)),
         2 => (device.clone(), role, any::<bool>()).prop_map(|(d, r, live)| Step::Revoke(d, r, live)),
         3 => device.prop_map(Step::Escalate),
         1 => Just(Step::Restart),
@@ -103,6 +106,23 @@ fn run(steps: &[Step]) {
 fn pairing_holds_over_a_long_row_of_steps() {
     let steps = prop::collection::vec(step(), 150).new_tree(&mut TestRunner::deterministic());
     run(&steps.unwrap().current());
+}
+
+/// A code that is not used up yet gives back nothing of what was taken away.
+#[test]
+fn a_narrowed_token_does_not_grow_again_by_the_code_that_it_came_from() {
+    let (device, role, scopes) = (1, 0, 1);
+    let by_code = |scopes| Step::Connect { device, role, scopes, shown: 9, elsewhere: false, lost: false };
+    run(&[
+        Step::Code { device, role, scopes: 3, lost: true },
+        Step::Rotate(device, role, false, None),
+        by_code(3),
+        Step::Rotate(device, role, false, Some(8)),
+        by_code(3),
+        Step::Rotate(device, role, false, Some(scopes)),
+        by_code(3),
+        by_code(scopes),
+    ]);
 }
 
 proptest! {

@@ -109,6 +109,13 @@ pub(crate) fn put(c: &Connection, inbound: Inbound, now: i64) -> Sql<Option<Inbo
     insert(c, (&channel, &account), inbound, now)
 }
 
+/// Whether the message was taken in before, whatever became of it.
+pub(crate) fn is_known(c: &Connection, m: &Inbound) -> Sql<bool> {
+    let sql =
+        "SELECT 1 FROM inbound WHERE channel = ?1 AND account = ?2 AND chat_id = ?3 AND message_id = ?4";
+    Ok(sql::one(c, sql, [&m.channel, &m.account, &m.chat.id, &m.message_id], |_| Ok(()))?.is_some())
+}
+
 fn insert(
     c: &Connection,
     (channel, account): (&str, &str),

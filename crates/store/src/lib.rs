@@ -5,6 +5,7 @@
 //! A method whose future is dropped may still have its effect, since its job is with the writer by then; whoever
 //! needs to know asks again by id.
 
+mod accept;
 mod access;
 mod adopt;
 mod approvals;
@@ -45,6 +46,7 @@ mod usage;
 mod voice_wake;
 mod writer;
 
+pub use accept::{Accepted, Expected, Leaf, Unmet};
 pub use access::{MAX_STRANGERS, STRANGER_LIFE_MS};
 pub use approvals::{Approval, ApprovalEnd, ApprovalStatus, NewApproval};
 pub use audit::{AuditEvent, AuditFilter};

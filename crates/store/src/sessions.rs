@@ -104,27 +104,6 @@ impl Store {
         self.write(move |c, now| ensure(c, &key, &created_via, now)).await
     }
 
-    /// As [`Store::ensure_session`]; one that this makes has the id that is given. `None` where that was an id before.
-    pub async fn ensure_session_as(
-        &self,
-        key: &SessionKey,
-        session_id: &str,
-        created_via: &str,
-    ) -> R<Option<Session>> {
-        let (key, id, created_via) = (key.clone(), session_id.to_owned(), created_via.to_owned());
-        self.write(move |c, now| {
-            if let Some(session) = find(c, &key)? {
-                return Ok(Some(session));
-            }
-            let sql = "SELECT 1 FROM transcripts WHERE session_id = ?1";
-            if sql::one(c, sql, [&id], |_| Ok(()))?.is_some() {
-                return Ok(None);
-            }
-            make(c, &key, id, &created_via, now).map(Some)
-        })
-        .await
-    }
-
     /// Begins a new, empty transcript; the old one stays in the file. Counters begin at 0, name and route stay. A run
     /// under way goes on writing to the old transcript. `None` where there is no such session.
     pub async fn reset_session(&self, key: &SessionKey) -> R<Option<Session>> {
@@ -252,7 +231,14 @@ pub(crate) fn ensure(c: &Connection, key: &SessionKey, created_via: &str, now: i
     make(c, key, model::new_id(), created_via, now)
 }
 
-fn make(c: &Connection, key: &SessionKey, session_id: String, created_via: &str, now: i64) -> Sql<Session> {
+/// A session that is not there yet, with this id, which no transcript has.
+pub(crate) fn make(
+    c: &Connection,
+    key: &SessionKey,
+    session_id: String,
+    created_via: &str,
+    now: i64,
+) -> Sql<Session> {
     transcript::begin(c, &session_id, key.as_str(), now)?;
     let sql = "INSERT INTO sessions (key, agent_id, session_id, created_at_ms, updated_at_ms, created_via)
                VALUES (?1, ?2, ?3, ?4, ?4, ?5)";

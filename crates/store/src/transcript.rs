@@ -213,6 +213,11 @@ pub(crate) fn spoken(c: &Connection, transcript: i64, limit: usize, max_bytes: u
 }
 
 /// One entry by its id.
+/// Whether there is a transcript with this id, a session's or one that a session left behind.
+pub(crate) fn is_there(c: &Connection, session_id: &str) -> Sql<bool> {
+    Ok(sql::one(c, "SELECT 1 FROM transcripts WHERE session_id = ?1", [session_id], |_| Ok(()))?.is_some())
+}
+
 pub(crate) fn find(c: &Connection, transcript: i64, id: &str) -> Sql<Option<Entry>> {
     let sql = format!("SELECT {COLUMNS} FROM entries WHERE transcript = ?1 AND id = ?2");
     sql::one(c, &sql, params![transcript, id], read)

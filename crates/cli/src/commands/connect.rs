@@ -175,6 +175,15 @@ impl From<JoinError> for Failure {
     fn from(error: JoinError) -> Failure {
         let message = error.to_string();
         match error {
+            JoinError::Pin { place, expected, seen } => {
+                let details = json!({
+                    "url": place, "expected": [expected.to_string()],
+                    "seen": {"leaf": seen.leaf.to_string(), "spki": seen.spki.to_string()},
+                });
+                Failure::new(Exit::Pin, "TLS_PIN_MISMATCH", message).details(details).hint(
+                    "somebody may stand between: do not go on unless you know why; if the gateway's certificate was replaced, make another join URL there",
+                )
+            }
             JoinError::Unknown(_) | JoinError::Limited(_) => Failure::new(Exit::Refused, "JOIN_CODE", message),
             JoinError::NoCode(..) => Failure::new(Exit::Unreachable, "NOT_A_GATEWAY", message),
             JoinError::Fetch(..) => Failure::new(Exit::Unreachable, "UNREACHABLE", message).hint(

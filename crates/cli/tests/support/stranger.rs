@@ -33,10 +33,14 @@ pub(crate) fn descriptions(domain: &str) -> Vec<Described> {
         gateway(
             "honest",
             &format!("honest.{domain}"),
-            &[b"role=gateway", b"displayName=Honest", b"gatewayPort=1"],
+            &[b"role=gateway", b"displayName=Honest", b"gatewayPort=1", b"gatewayDirectReachable=1"],
         ),
         gateway("leads-away", "evil.example.com", &[b"lanHost=evil.example.com"]),
-        gateway("claims-a-pin", &format!("pin.{domain}"), &[b"gatewayTls=1", b"gatewayTlsSha256=00ff"]),
+        gateway(
+            "claims-a-pin",
+            &format!("pin.{domain}"),
+            &[b"gatewayTls=1", b"gatewayTlsSha256=00ff", b"gatewayDirectReachable=1"],
+        ),
         gateway(
             "steers",
             &format!("steers.{domain}"),

@@ -107,6 +107,26 @@ pub(crate) fn client_config(trust: Trust<'_>) -> Result<ClientConfig, Error> {
     Ok(config)
 }
 
+/// TLS that lets through whoever shows one of these, for other protocols than the gateway's.
+///
+/// # Errors
+/// The TLS library refuses its own defaults.
+pub fn pinned_tls(pins: &[Pin]) -> Result<ClientConfig, Error> {
+    client_config(Trust::Pins(pins))
+}
+
+/// What was shown, where one of the error's causes is that it was not the pinned one.
+pub fn seen_instead(error: &(dyn std::error::Error + 'static)) -> Option<Seen> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(seen) = error.downcast_ref().and_then(mismatch) {
+            return Some(seen);
+        }
+        cause = error.source();
+    }
+    None
+}
+
 /// What was shown, where the handshake ended because of it.
 pub(crate) fn mismatch(error: &std::io::Error) -> Option<Seen> {
     match error.get_ref()?.downcast_ref::<Error>()? {

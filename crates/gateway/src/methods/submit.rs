@@ -1,7 +1,7 @@
 //! A message that came by RPC, on its way to a session: stored first, so that what was accepted is answered even after
 //! a crash, then queued. Used by `agent` and `chat.send`.
 
-use super::{Call, store_error};
+use super::{Call, store_error, turn};
 use crate::runs::dispatch::{self, Dispatched, RPC};
 use crate::runs::{RunResult, finish};
 use crate::shared::Shared;
@@ -11,6 +11,7 @@ use protocol::{ErrorCode, ErrorShape};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use store::{Accepted, Expected, InboundRow};
 use tokio::sync::watch;
 
 /// A message to submit.
@@ -20,6 +21,8 @@ pub(super) struct Submit {
     pub(super) message: String,
     pub(super) attachments: Vec<Value>,
     pub(super) directives: Directives,
+    /// Looked at when the message comes first: the same one again is answered, whatever became of its session since.
+    pub(super) expected: Expected,
 }
 
 /// A submitted message.
@@ -69,26 +72,35 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
         directives: Some(directives),
     };
     // Guards against a crash after "accepted": from here on the message is on disk and will be answered.
-    let rows = shared.store.accept_inbound(RPC, "", vec![inbound], "").await.map_err(store_error)?;
-    if rows.is_empty() && !is_known(shared, &run_id).await? {
-        // Aborted before it began: it will never run, and waiting for it would be in vain.
-        return Err(ErrorShape::invalid(format!(
-            "idempotencyKey {run_id} was used for a message that never ran (it was aborted); use a new one"
-        )));
-    }
-    for row in rows {
-        let id = row.id;
-        // The claim is held until the row is closed: nobody else can begin what is refused here.
-        if let Dispatched::Full(_claim) = dispatch::one(shared, row).await.map_err(store_error)? {
-            // Forgotten, not closed: the same key may be tried again.
-            shared.store.forget_inbound(id).await.map_err(store_error)?;
-            return Err(ErrorShape::unavailable(
-                "the session has too many messages waiting (messages.queue.cap); try again when some are answered",
-            )
-            .retryable());
+    let key = submit.key;
+    let is_for = dispatch::is_for(shared, &key);
+    match shared.store.accept_for(&key, inbound, submit.expected, is_for).await.map_err(store_error)? {
+        Accepted::New(row) => begin(shared, row).await?,
+        Accepted::Known if is_known(shared, &run_id).await? => {}
+        Accepted::Known => {
+            // Aborted before it began: it will never run, and waiting for it would be in vain.
+            return Err(ErrorShape::invalid(format!(
+                "idempotencyKey {run_id} was used for a message that never ran (it was aborted); use a new one"
+            )));
         }
+        Accepted::Unmet(unmet) => return Err(turn::unmet(&key, &unmet)),
     }
     Ok(Submitted { result })
+}
+
+/// Queues what was taken in, or gives it back.
+async fn begin(shared: &Arc<Shared>, row: InboundRow) -> Result<(), ErrorShape> {
+    let id = row.id;
+    // The claim is held until the row is closed: nobody else can begin what is refused here.
+    if let Dispatched::Full(_claim) = dispatch::one(shared, row).await.map_err(store_error)? {
+        // Forgotten, not closed: the same key may be tried again.
+        shared.store.forget_inbound(id).await.map_err(store_error)?;
+        return Err(ErrorShape::unavailable(
+            "the session has too many messages waiting (messages.queue.cap); try again when some are answered",
+        )
+        .retryable());
+    }
+    Ok(())
 }
 
 /// Whether a run of this id waits, runs or ran.

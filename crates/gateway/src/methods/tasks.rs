@@ -55,8 +55,8 @@ async fn list(mut call: Call) -> Answer {
     if wanted.iter().any(|word| !STATUS.contains(&word.as_str())) {
         return Err(invalid("at /status: must be equal to one of the allowed values"));
     }
-    let below = p.cursor.as_deref().filter(|cursor| !cursor.is_empty()).map(str::parse::<i64>).transpose();
-    let below = below.map_err(|_| invalid("at /cursor: must be the nextCursor of an earlier answer"))?;
+    let begin = Begin::read(p.cursor.as_deref())
+        .ok_or_else(|| invalid("at /cursor: must be the nextCursor of an earlier answer"))?;
     let session = match &p.session_key {
         Some(key) => Some(submit::kept_session_key(&call, Some(key), p.agent_id.as_deref())?),
         None => None,
@@ -66,15 +66,27 @@ async fn list(mut call: Call) -> Answer {
             && p.agent_id.as_ref().is_none_or(|agent| agent == key.agent_id())
     };
     let mut tasks: Vec<Value> = Vec::new();
-    // What waits is not numbered: it stands before everything else, on the first page, as far as that reaches.
-    if below.is_none() && wanted.iter().any(|word| word == "queued") {
+    // What waits has no run's number yet: it stands before everything else, as it came.
+    if let Begin::Waiting(after) = begin
+        && wanted.iter().any(|word| word == "queued")
+    {
+        let mut last = after;
         for row in call.shared.store.open_inbound().await.map_err(store_error)? {
             let key = dispatch::session_of(&call.shared, &row.inbound);
-            if is_wanted(&key) && tasks.len() < limit {
-                tasks.push(queued(&row, &key));
+            if row.id <= after || !is_wanted(&key) {
+                continue;
             }
+            if tasks.len() == limit {
+                return Ok(json!({"tasks": tasks, "nextCursor": format!("{WAITING}{last}")}).into());
+            }
+            last = row.id;
+            tasks.push(queued(&row, &key));
         }
     }
+    let below = match begin {
+        Begin::Waiting(_) => None,
+        Begin::Runs(below) => Some(below),
+    };
     let statuses: Vec<RunStatus> = wanted.iter().filter_map(|word| run_status(word)).collect();
     let left = limit - tasks.len();
     // One more says whether there is another page.
@@ -96,6 +108,30 @@ async fn list(mut call: Call) -> Answer {
         answer["nextCursor"] = json!(last.to_string());
     }
     Ok(answer.into())
+}
+
+/// Before the number of a row in a cursor.
+const WAITING: &str = "waiting-";
+
+/// Where a page begins.
+#[derive(Clone, Copy)]
+enum Begin {
+    /// With what waits, behind this row.
+    Waiting(i64),
+    /// With what runs and ran, below this number.
+    Runs(i64),
+}
+
+impl Begin {
+    fn read(cursor: Option<&str>) -> Option<Self> {
+        match cursor.filter(|cursor| !cursor.is_empty()) {
+            None => Some(Self::Waiting(0)),
+            Some(cursor) => match cursor.strip_prefix(WAITING) {
+                Some(row) => row.parse().ok().map(Self::Waiting),
+                None => cursor.parse().ok().map(Self::Runs),
+            },
+        }
+    }
 }
 
 fn run_status(word: &str) -> Option<RunStatus> {

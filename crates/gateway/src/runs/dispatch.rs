@@ -2,6 +2,7 @@
 
 use super::{Claim, Work};
 use crate::chat_commands::{self, Decider, Parsed, Speaker};
+use crate::settings::Settings;
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
 use channels::policy::{Access, decide, is_named, new_pairing_code, pairing_reply};
@@ -27,7 +28,7 @@ pub(crate) async fn rows(shared: &Arc<Shared>, rows: Vec<InboundRow>) -> Result<
     let mut full = shared.inbox.full_sessions();
     for row in rows {
         let key = session_of(shared, &row.inbound);
-        if full.contains(&key) && command_of(&row).is_none() {
+        if full.contains(&key) && command_of(&row.inbound).is_none() {
             continue;
         }
         if let Dispatched::Full(claim) = one(shared, row).await? {
@@ -72,7 +73,7 @@ async fn from_channel(
 ) -> Result<Option<Submitted>, store::StoreError> {
     let inbound = &row.inbound;
     match access(shared, inbound).await? {
-        Some(Access::Allow) => match command_of(&row) {
+        Some(Access::Allow) => match command_of(&row.inbound) {
             Some(command) => answer_command(shared, &row, &command).await?,
             None => return Ok(Some(submit(shared, row, claim))),
         },
@@ -91,8 +92,7 @@ async fn from_channel(
 }
 
 /// The command that a message of a channel is.
-fn command_of(row: &InboundRow) -> Option<Parsed<'_>> {
-    let inbound = &row.inbound;
+fn command_of(inbound: &Inbound) -> Option<Parsed<'_>> {
     let may_be = inbound.channel != RPC && inbound.images.is_empty();
     may_be.then(|| chat_commands::parse(&inbound.text)).flatten()
 }
@@ -194,7 +194,21 @@ pub(crate) fn run_id(row: &InboundRow) -> String {
 /// The session that hears a message: direct messages share the main session and each group has its own, unless
 /// `session.dmScope` or `session.groupScope` say otherwise.
 pub(crate) fn session_of(shared: &Shared, inbound: &Inbound) -> SessionKey {
-    let settings = shared.settings();
+    session_in(&shared.settings(), inbound)
+}
+
+/// Tells which messages of platforms will be heard in a session, as things stand now: not those that wait for their channel to
+/// work, nor commands.
+pub(crate) fn is_for(shared: &Shared, key: &SessionKey) -> impl Fn(&Inbound) -> bool + Send + 'static {
+    let (settings, working, key) = (shared.settings(), shared.channels.names(), key.clone());
+    move |inbound| {
+        working.contains(&inbound.channel.as_str())
+            && command_of(inbound).is_none()
+            && session_in(&settings, inbound) == key
+    }
+}
+
+fn session_in(settings: &Settings, inbound: &Inbound) -> SessionKey {
     let agent = &settings.default_agent;
     let Inbound { channel, account, chat, sender, .. } = inbound;
     if channel == RPC {

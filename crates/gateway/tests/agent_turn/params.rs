@@ -5,7 +5,7 @@ use protocol::ErrorCode;
 use protocol::methods;
 use protocol::shape::Kind;
 use serde_json::{Value, json};
-use testkit::fake_model::FakeModel;
+use testkit::fake_model::{FakeModel, Step};
 use testkit::fake_telegram::FakeTelegram;
 use testkit::gateway::{TestGateway, TestOptions, default_config};
 
@@ -174,6 +174,50 @@ async fn a_message_that_was_written_to_the_last_word_comes_before_no_other() {
     operator.refused("chat.send", named).await;
     operator.call("chat.send", chat("c", "expectedLeafEntryId", leaf)).await;
     assert_eq!(bench.model.request_count(), 3);
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_messages_to_the_same_last_word_one_is_taken_and_what_waits_counts_as_said() {
+    let bench = Bench::start("").await;
+    let (one, two) = (bench.operator().await, bench.operator().await);
+    bench.model.script(vec![Step::Hang]);
+    let send = |operator: Operator, key: &'static str| async move {
+        let params = chat(key, "expectedLeafEntryId", Value::Null);
+        let sent = operator.connection.call("chat.send", params, PATIENCE).await;
+        (operator, sent.is_ok())
+    };
+    let ((one, first), (_two, second)) = tokio::join!(send(one, "a"), send(two, "b"));
+    assert!(first ^ second, "{first} {second}");
+    bench.model.wait_for_requests(1).await;
+    let leaf = one.history().await.last().unwrap()["__openclaw"]["id"].clone();
+    // It says nothing of a last word, and waits behind the turn that runs.
+    one.send("c", "more").await;
+    let error = one.refused("chat.send", chat("d", "expectedLeafEntryId", leaf.clone())).await;
+    assert_eq!(error.details.unwrap()["reason"], "active-leaf-changed");
+    one.call("tasks.cancel", json!({"taskId": "c"})).await;
+    one.call("chat.send", chat("d", "expectedLeafEntryId", leaf)).await;
+    one.call("chat.abort", json!({"sessionKey": MAIN})).await;
+    one.wait_for("d").await;
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_leaves_no_session_behind() {
+    let bench = Bench::start("").await;
+    let operator = bench.operator().await;
+    for (name, value) in [
+        ("model", json!("no/such")),
+        ("deliver", json!(true)),
+        ("attachments", json!([{"mimeType": "text/plain", "content": "eA=="}])),
+        ("expectedExistingSessionId", json!("another")),
+    ] {
+        let mut params = agent("a", name, value);
+        params["sessionId"] = json!("my-own.id");
+        operator.refused("agent", params).await;
+        let listed = operator.call("sessions.list", json!({})).await;
+        assert_eq!(listed["sessions"], json!([]), "{name}");
+    }
     bench.gateway.stop().await;
 }
 

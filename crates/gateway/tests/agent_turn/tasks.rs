@@ -12,6 +12,43 @@ fn named(tasks: &[Value]) -> Vec<(&str, &str)> {
     tasks.iter().map(|task| (task["id"].as_str().unwrap(), task["status"].as_str().unwrap())).collect()
 }
 
+/// All pages of so many, one after another.
+async fn pages(operator: &Operator, limit: usize) -> Vec<Value> {
+    let (mut tasks, mut params) = (Vec::new(), json!({"limit": limit}));
+    loop {
+        let page = operator.call("tasks.list", params.clone()).await;
+        let found = page["tasks"].as_array().unwrap();
+        assert!(found.len() <= limit, "{page}");
+        tasks.extend(found.clone());
+        match page.get("nextCursor") {
+            Some(cursor) => params["cursor"] = cursor.clone(),
+            None => return tasks,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_listed_to_its_end_however_short_the_pages_are() {
+    let bench = Bench::start("").await;
+    let operator = bench.operator().await;
+    operator.agent("done", "hello").await.expect("an answer");
+    bench.model.script(vec![Step::Hang]);
+    operator.send("running", "one").await;
+    bench.model.wait_for_requests(2).await;
+    for id in ["w1", "w2", "w3"] {
+        operator.send(id, "more").await;
+    }
+    let expected =
+        [("w1", "queued"), ("w2", "queued"), ("w3", "queued"), ("running", "running"), ("done", "completed")];
+    for limit in 1..=6 {
+        assert_eq!(named(&pages(&operator, limit).await), expected, "{limit}");
+    }
+    let error = operator.refused("tasks.list", json!({"cursor": "waiting-x"})).await;
+    assert!(error.message.contains("/cursor"), "{error}");
+    operator.call("tasks.cancel", json!({"taskId": "running"})).await;
+    bench.gateway.stop().await;
+}
+
 #[tokio::test]
 async fn what_runs_ran_and_waits_is_listed_and_can_be_cancelled() {
     let bench = Bench::start("").await;
@@ -48,17 +85,7 @@ async fn what_runs_ran_and_waits_is_listed_and_can_be_cancelled() {
         let tasks = list(&operator, params.clone()).await;
         assert_eq!(named(&tasks).iter().map(|(id, _)| *id).collect::<Vec<_>>(), ids, "{params}");
     }
-    let mut pages = Vec::new();
-    let mut params = json!({"limit": 1});
-    loop {
-        let page = operator.call("tasks.list", params.clone()).await;
-        pages.extend(page["tasks"].as_array().unwrap().clone());
-        match page.get("nextCursor") {
-            Some(cursor) => params["cursor"] = cursor.clone(),
-            None => break,
-        }
-    }
-    assert_eq!(named(&pages), expected);
+    assert_eq!(named(&pages(&operator, 1).await), expected);
     for (params, place) in [
         (json!({"status": "lost"}), "/status"),
         (json!({"status": 1}), "/status"),

@@ -182,6 +182,19 @@ impl Model {
         true
     }
 
+    /// A new generation that may do this from now on; false where that is more than the device is approved for.
+    pub(crate) fn narrow(&mut self, seat: Seat, scopes: &Scopes) -> bool {
+        let approved = self.paired.get(&seat.0).map(|d| d.scopes.clone()).unwrap_or_default();
+        if !scopes.iter().all(|s| covers(&approved, s)) || !self.renew(seat) {
+            return false;
+        }
+        if let Some(token) = self.paired.get_mut(&seat.0).and_then(|d| d.tokens.get_mut(seat.1)) {
+            token.scopes.clone_from(scopes);
+        }
+        self.end_code_of(seat.0);
+        true
+    }
+
     /// False where there is no such token.
     pub(crate) fn revoke(&mut self, seat: Seat) -> bool {
         let token = self.paired.get_mut(&seat.0).and_then(|d| d.tokens.get_mut(seat.1));

@@ -67,11 +67,32 @@ impl Beacon {
         self.hints.get("gatewayTls").is_some_and(|value| value == "1")
     }
 
+    /// Whether it says that others than its own host get to its port. Who listens on loopback alone does not say so.
+    pub fn says_reachable(&self) -> bool {
+        self.hints.get("gatewayDirectReachable").is_some_and(|value| value == "1")
+    }
+
     /// The URL of what was found, from its SRV record alone.
     ///
     /// # Errors
-    /// Why it is not offered: the record leads out of where it was found, or to where a client may not go.
+    /// Why it is not offered: nobody gets there directly, or the record leads out of where it was found or to where a client may
+    /// not go.
     pub fn ws_url(&self) -> Result<String, String> {
+        let url = self.resolved_url()?;
+        if self.says_reachable() {
+            return Ok(url);
+        }
+        // What people paste into a shell holds nothing that steers one.
+        let is_plain = self.host.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
+        let host = if is_plain { &self.host } else { "HOST" };
+        let port = self.hints.get("sshPort").filter(|port| *port != "22").and_then(|p| p.parse::<u16>().ok());
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        Err(format!(
+            "it listens on loopback alone: come by ssh (openclaw config set gateway.remote.sshTarget USER@{host}{port})"
+        ))
+    }
+
+    fn resolved_url(&self) -> Result<String, String> {
         let domain = &self.domain;
         let inside = self.host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'));
         // The names that a tailnet gives its machines are in no zone of ours.
@@ -171,16 +192,33 @@ mod tests {
                 beacon.hint("gatewayTls", b"1");
             }
             beacon.hint("lanHost", b"evil.example.com");
+            beacon.hint("gatewayDirectReachable", b"1");
             assert_eq!(beacon.ws_url().ok().as_deref(), url, "{host}");
         }
         let wide = |host: &str, ip: &str| {
             let name = "x._openclaw-gw._tcp.gw.internal";
-            Beacon::new(name, "gw.internal", host, 5, [ip.parse().unwrap()]).unwrap().ws_url()
+            let mut beacon = Beacon::new(name, "gw.internal", host, 5, [ip.parse().unwrap()]).unwrap();
+            beacon.hint("gatewayDirectReachable", b"1");
+            beacon.ws_url()
         };
         assert_eq!(wide("box.gw.internal", "100.64.0.7").unwrap(), "ws://100.64.0.7:5");
         assert!(wide("box.gw.internal", "8.8.8.8").is_err(), "plain text to a public address");
         assert_eq!(wide("box.tail1.ts.net", "100.64.0.7").unwrap(), "ws://box.tail1.ts.net:5");
         assert!(wide("box.other.internal", "100.64.0.7").is_err());
+    }
+
+    #[test]
+    fn who_listens_on_loopback_alone_is_reached_by_ssh_and_by_no_url() {
+        let mut beacon = found("x", "box.local.", 18789).unwrap();
+        let problem = beacon.ws_url().unwrap_err();
+        assert!(problem.contains("sshTarget USER@box.local)"), "{problem}");
+        let problem = found("x", "$(reboot).local", 18789).unwrap().ws_url().unwrap_err();
+        assert!(!problem.contains("reboot)"), "{problem}");
+        beacon.hint("sshPort", b"2222");
+        let problem = beacon.ws_url().unwrap_err();
+        assert!(problem.contains("USER@box.local:2222)"), "{problem}");
+        beacon.hint("gatewayDirectReachable", b"1");
+        assert_eq!(beacon.ws_url().unwrap(), "ws://box.local:18789");
     }
 
     #[test]

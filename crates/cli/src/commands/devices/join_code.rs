@@ -29,7 +29,10 @@ pub(super) async fn run(args: JoinCodeArgs, ctx: &Context) -> Result<(), Failure
         .map(printable)
         .ok_or_else(|| Failure::new(Exit::Failed, "PROTOCOL", "the gateway answered without a join URL"))?;
     ctx.out.show(&made, || {
-        let mut lines = vec![url.clone(), String::new(), format!("on that computer: openclaw connect {url}")];
+        // Shells have their own uses for a #.
+        let pasted = if url.contains('#') { format!("'{url}'") } else { url.clone() };
+        let mut lines =
+            vec![url.clone(), String::new(), format!("on that computer: openclaw connect {pasted}")];
         if let Some(until) = number(&made, "/expiresAtMs") {
             let minutes = (until - ctx.now_ms()).max(0) / 60_000;
             lines.push(format!("good for {minutes} min, and for one node: treat it like a password"));

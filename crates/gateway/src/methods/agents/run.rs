@@ -9,6 +9,7 @@ use protocol::{ErrorCode, ErrorShape};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
+use store::Expected;
 
 /// Where the call names no deadline, in seconds.
 const DEFAULT_TIMEOUT_S: u64 = 600;
@@ -50,7 +51,7 @@ struct Params {
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
-    let key = session(&call, &p).await?;
+    let (key, expected) = session(&call, &p).await?;
     let model = turn::model(&call, p.provider.as_deref(), p.model.as_deref())?;
     let timeout = Duration::from_secs(p.timeout.filter(|t| *t > 0).unwrap_or(DEFAULT_TIMEOUT_S));
     let deliver_to = if p.deliver { deliver_to(&call, &p, &key).await? } else { None };
@@ -72,6 +73,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
             message: p.message,
             attachments: p.attachments,
             directives,
+            expected,
         },
     )
     .await?;
@@ -96,24 +98,23 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     }
 }
 
-/// The session that is meant. What the caller expects of it is looked at when the message comes first: the same message
-/// again is answered, whatever became of the session since.
-async fn session(call: &Call, p: &Params) -> Result<SessionKey, ErrorShape> {
+/// The session that is meant, and what is expected of it.
+async fn session(call: &Call, p: &Params) -> Result<(SessionKey, Expected), ErrorShape> {
     let (key, agent) = (p.session_key.as_deref(), p.agent_id.as_deref());
     let id = p.session_id.as_deref();
-    if submit::is_known(&call.shared, &p.idempotency_key).await? {
+    // The same message again is meant for the session that it came to first, whatever became of that since.
+    if id.is_some() && key.is_none() {
         let run = call.shared.store.run(&p.idempotency_key).await.map_err(store_error)?;
-        match run.filter(|_| id.is_some() && key.is_none()) {
-            Some(run) => return Ok(run.session_key),
-            None if key.is_some() || id.is_none() => return submit::session_key(call, key, agent),
-            None => {}
+        if let Some(run) = run {
+            return Ok((run.session_key, Expected::default()));
         }
     }
-    if let Some(expected) = &p.expected_existing_session_id {
-        let key = turn::named(call, key, agent, id).await?;
-        turn::expect_session(call, &key, expected).await?;
-    }
-    turn::session(call, key, agent, id).await
+    let expected = Expected {
+        session_id: p.expected_existing_session_id.clone(),
+        made_as: turn::new_id(id)?,
+        leaf: None,
+    };
+    Ok((turn::session(call, key, agent, id).await?, expected))
 }
 
 /// Where the answer goes beside the caller.

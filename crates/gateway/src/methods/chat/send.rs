@@ -5,12 +5,14 @@ use crate::chat_commands::{self, Decider, Speaker};
 use crate::hub::Audience;
 use crate::methods::submit::{self, Submit};
 use crate::methods::turn::{self, Delivery};
-use crate::methods::{Answer, Call, given};
+use crate::methods::{Answer, Call, given, store_error};
+use crate::runs::dispatch;
 use crate::runs::events::assistant_text;
 use model::{Directives, SessionKey};
-use protocol::{ErrorShape, Scope};
+use protocol::Scope;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::{Expected, Leaf};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,11 +48,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     if may_command && chat_commands::parse(&p.message).is_some() {
         return command(&call, key, p).await;
     }
-    // The same message again is answered, whatever became of the session since it came first.
-    if !submit::is_known(&call.shared, &p.idempotency_key).await? {
-        check(&call, &p, &key).await?;
-    }
     let deliver_to = if p.deliver { turn::target(&call, delivery(&p), &key).await? } else { None };
+    let expected = expected(&p);
     let directives = Directives {
         queue_mode: p.queue_mode,
         timeout_ms: p.timeout_ms,
@@ -58,8 +57,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         ..Directives::default()
     };
     let run_id = p.idempotency_key;
-    let submit =
-        Submit { key, run_id: run_id.clone(), message: p.message, attachments: p.attachments, directives };
+    let (message, attachments) = (p.message, p.attachments);
+    let submit = Submit { key, run_id: run_id.clone(), message, attachments, directives, expected };
     submit::submit(&call, submit).await?;
     Ok(json!({"runId": run_id, "status": "started"}).into())
 }
@@ -75,18 +74,17 @@ fn delivery(p: &Params) -> Delivery<'_> {
     }
 }
 
-/// The session is as the caller expects it.
-async fn check(call: &Call, p: &Params, key: &SessionKey) -> Result<(), ErrorShape> {
-    if let Some(id) = &p.session_id {
-        turn::expect_session(call, key, id).await?;
-    }
-    match &p.expected_leaf_entry_id {
+/// The session as the caller knows it.
+fn expected(p: &Params) -> Expected {
+    let leaf = match (&p.expected_leaf_entry_id, &p.session_id) {
         // What is said into a turn under way comes behind whatever that says meanwhile.
-        Some(leaf) if p.queue_mode.as_deref() != Some("steer") => {
-            turn::expect_leaf(call, key, leaf.as_deref(), p.session_id.is_some()).await
-        }
-        _ => Ok(()),
-    }
+        _ if p.queue_mode.as_deref() == Some("steer") => None,
+        (Some(leaf), None) => Some(Leaf::Last(leaf.clone())),
+        // Who names the session's id too knows that others speak in it.
+        (Some(Some(leaf)), Some(_)) => Some(Leaf::Part(leaf.clone())),
+        (Some(None), Some(_)) | (None, _) => None,
+    };
+    Expected { session_id: p.session_id.clone(), made_as: None, leaf }
 }
 
 /// Answers a command; under the same key it is done once.
@@ -106,7 +104,10 @@ async fn command(call: &Call, key: SessionKey, p: Params) -> Answer {
     };
     let shared = &call.shared;
     let work = async {
-        check(call, &p, &key).await?;
+        let unmet = shared.store.unmet(&key, expected(&p), dispatch::is_for(shared, &key)).await;
+        if let Some(unmet) = unmet.map_err(store_error)? {
+            return Err(turn::unmet(&key, &unmet));
+        }
         let Some(parsed) = chat_commands::parse(&p.message) else {
             return Ok(json!({"runId": run_id, "status": "started"}).into());
         };

@@ -44,9 +44,10 @@ pub(super) async fn code(mut call: Call) -> Answer {
     let made = shared.store.make_setup_code(access, LIFE_MS).await.map_err(store_error)?;
     let token = shared.identity.setup_token(&made.setup_id);
     let mut payload = json!({"url": url.text, "bootstrapToken": token, "expiresAtMs": made.expires_at_ms});
-    if let Some(tls) = shared.tls.as_ref().filter(|_| source == "gateway.bind") {
+    let pin = shared.tls.as_ref().filter(|_| source == "gateway.bind").map(|tls| tls.certificate().leaf);
+    if let Some(pin) = &pin {
         // The digits alone, as apps read it.
-        payload["tlsFingerprint"] = json!(tls.certificate().leaf.hex());
+        payload["tlsFingerprint"] = json!(pin.hex());
     }
     let mut answer = json!({
         "setupId": made.setup_id, "setupCode": URL_SAFE_NO_PAD.encode(payload.to_string()),
@@ -59,7 +60,10 @@ pub(super) async fn code(mut call: Call) -> Answer {
     }
     if let Some(base) = join {
         let code = shared.joining.make(payload, made.expires_at_ms).map_err(ErrorShape::unavailable)?;
-        answer["joinUrl"] = json!(format!("{base}/j/{code}"));
+        // Who comes to an address of this host's own can ask no authority about the certificate there. What is behind the # is
+        // for whoever pastes it, and is not sent.
+        let pin = pin.map(|pin| format!("#{pin}")).unwrap_or_default();
+        answer["joinUrl"] = json!(format!("{base}/j/{code}{pin}"));
     }
     tracing::info!(setup = %made.setup_id, access = access.as_str(), "setup code made");
     Ok(answer.into())

@@ -8,7 +8,7 @@ use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use store::{Created, NewSession, SessionPatch};
+use store::{Created, Expected, NewSession, SessionPatch};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,6 +70,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
             message,
             attachments: p.attachments,
             directives: Directives::default(),
+            expected: Expected::default(),
         };
         // The session is there whatever becomes of its message: the caller may send it again.
         match submit::submit(&call, first).await {

@@ -6,6 +6,7 @@ use crate::methods::{Answer, Call, store_error};
 use model::Directives;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::Expected;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,8 +28,14 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     }
     let run_id = p.idempotency_key.unwrap_or_else(model::new_id);
     let directives = Directives { timeout_ms: p.timeout_ms, ..Directives::default() };
-    let submit =
-        Submit { key, run_id: run_id.clone(), message: p.message, attachments: p.attachments, directives };
+    let submit = Submit {
+        key,
+        run_id: run_id.clone(),
+        message: p.message,
+        attachments: p.attachments,
+        directives,
+        expected: Expected::default(),
+    };
     submit::submit(&call, submit).await?;
     Ok(json!({"runId": run_id, "status": "started"}).into())
 }
