@@ -106,6 +106,24 @@ fn nothing_is_announced_where_nobody_said_so_and_a_zone_is_written_where_somebod
     for part in ["$ORIGIN gw.internal.", "box IN A 10.77.0.1", &format!("IN SRV 0 0 {port} box")] {
         assert!(zone.contains(part), "{part}: {zone}");
     }
+
+    // Another domain's takes its place, and goes with the domain, also where that was taken out meanwhile.
+    let dns = home.state().join("dns");
+    let zones = || -> Vec<String> {
+        let names = std::fs::read_dir(&dns).unwrap().flatten().map(|entry| entry.file_name());
+        names.map(|name| name.into_string().unwrap()).collect()
+    };
+    let file = home.state().join("openclaw.json");
+    std::fs::write(&file, config("discovery: { wideArea: { domain: 'other.internal' } },")).unwrap();
+    let other = |line: &str| line.contains("other.internal.db").then_some(());
+    gateway.wait_for("the other zone", other);
+    assert_eq!(zones(), ["other.internal.db"]);
+    assert_eq!(gateway.stop("-TERM"), Some(0));
+    std::fs::write(&file, config("")).unwrap();
+    let (gateway, _) = self::gateway(&net, &home);
+    gateway.wait_for("its end", |line| line.contains("discovery is removed").then_some(()));
+    assert_eq!(zones(), Vec::<String>::new());
+    assert_eq!(gateway.stop("-TERM"), Some(0));
 }
 
 #[test]

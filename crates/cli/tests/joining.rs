@@ -203,9 +203,8 @@ fn a_join_url_of_a_gateway_with_a_certificate_of_its_own_names_it_and_nobody_els
     assert!(url.starts_with("https://10.77.0.1:18789/j/") && url.ends_with(&format!("#{pin}")), "{url}");
 
     // Another certificate than the URL names: not a byte goes there, and the code stays good.
-    let connect = |home: &Home, url: &str| {
-        Net::run(&net.there, home, &["connect", url, "--pair-only", "--json"])
-    };
+    let connect =
+        |home: &Home, url: &str| Net::run(&net.there, home, &["connect", url, "--pair-only", "--json"]);
     let other = url.replace(&pin, &format!("sha256:{}", "ab".repeat(32)));
     let refused = connect(&Home::new(), &other);
     assert_failed(&refused, 7, "TLS_PIN_MISMATCH");
@@ -225,6 +224,40 @@ fn a_join_url_of_a_gateway_with_a_certificate_of_its_own_names_it_and_nobody_els
 }
 
 #[test]
+fn a_code_names_all_ways_to_its_gateway_and_the_first_that_works_is_gone() {
+    let net = Net::make();
+    let ip = |namespace: &str, args: &[&str]| {
+        assert!(Net::exec(namespace, "ip", args).status().unwrap().success(), "{args:?}");
+    };
+    // As Tailscale would give them.
+    ip(&net.here, &["address", "add", "100.64.0.1/10", "dev", "v0"]);
+    ip(&net.there, &["address", "add", "100.64.0.2/10", "dev", "v0"]);
+    let home = Home::with_config(&format!(
+        "{{ gateway: {{ bind: 'lan', tls: {{ enabled: true }}, auth: {{ mode: 'token', token: '{TOKEN}' }} }} }}"
+    ));
+    let gateway = Net::command(&net.here, &home, &["gateway", "run", "--port", "18789", "--json"]);
+    let gateway = Program::start("gateway", gateway);
+    gateway.wait_for_json("its address", |said| said.get("url").map(|_| ()));
+    let code = || {
+        let made = Net::run(&net.here, &home, &["qr", "--node", "--json"]);
+        assert_eq!(made.code, 0, "{}", made.err);
+        let ways = json!(["wss://10.77.0.1:18789", "wss://100.64.0.1:18789"]);
+        assert_eq!(made.json()["gatewayUrls"], ways, "{}", made.out);
+        made.json()["setupCode"].as_str().unwrap().to_owned()
+    };
+    for way in ["wss://10.77.0.1:18789", "wss://100.64.0.1:18789"] {
+        let laptop = Home::new();
+        let joined = Net::run(&net.there, &laptop, &["connect", &code(), "--pair-only", "--json"]);
+        assert_eq!((joined.code, &joined.json()["url"]), (0, &json!(way)), "{}{}", joined.out, joined.err);
+        let ip_of_way = way.trim_start_matches("wss://").trim_end_matches(":18789");
+        ip(&net.there, &["route", "add", "unreachable", ip_of_way]);
+    }
+    let refused = Net::run(&net.there, &Home::new(), &["connect", &code(), "--pair-only", "--json"]);
+    assert_failed(&refused, 3, "UNREACHABLE");
+    assert_eq!(gateway.stop("-TERM"), Some(0));
+}
+
+#[test]
 fn a_join_url_is_fetched_once_and_only_as_it_was_made() {
     let (home, gateway) = gateway();
     let url = join_url(&home, &gateway);
@@ -234,10 +267,14 @@ fn a_join_url_is_fetched_once_and_only_as_it_was_made() {
     {
         assert!(http(&gateway, method, path).0.contains("404"), "{method} {path}");
     }
+    // It lives as long as its code, whatever becomes of the process.
+    let before = public(&gateway);
+    assert_eq!(gateway.program.stop("-TERM"), Some(0));
+    let gateway = Gateway::start(&home);
     let (status, body) = http(&gateway, "GET", &path);
     assert!(status.contains("200"), "{status}");
     let payload: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(payload["url"], public(&gateway));
+    assert_eq!(payload["url"], before);
     assert!(payload["bootstrapToken"].is_string() && payload["expiresAtMs"].is_number(), "{payload}");
     assert!(http(&gateway, "GET", &path).0.contains("404"));
 

@@ -71,6 +71,16 @@ impl Paths {
         self.tls_dir().join("served.json")
     }
 
+    /// Zones for wide-area discovery; a DNS server reads them.
+    pub fn zone_dir(&self) -> PathBuf {
+        self.state_dir.join("dns")
+    }
+
+    /// The zone of a domain.
+    pub fn zone_file(&self, domain: &str) -> PathBuf {
+        self.zone_dir().join(format!("{domain}.db"))
+    }
+
     /// Generated and stored credentials; mode 0700.
     pub fn credentials_dir(&self) -> PathBuf {
         self.state_dir.join("credentials")

@@ -111,6 +111,13 @@ impl GatewayIdentity {
     pub(crate) fn setup_token(&self, setup_id: &str) -> String {
         URL_SAFE_NO_PAD.encode(mac(&self.token_key, &["setup", setup_id]))
     }
+
+    /// What a join URL ends with: 132 bits.
+    pub(crate) fn join_code(&self, setup_id: &str) -> String {
+        let mut code = URL_SAFE_NO_PAD.encode(mac(&self.token_key, &["join", setup_id]));
+        code.truncate(22);
+        code
+    }
 }
 
 fn decode_seed(text: &str) -> Option<[u8; 32]> {

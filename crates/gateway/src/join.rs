@@ -1,72 +1,40 @@
 //! Join URLs: `GET /j/CODE` gives what a setup code says, once. What is pasted is then short, and worth nothing to whoever
-//! finds it afterwards.
+//! finds it afterwards. Like a setup code's credential, CODE is derived from the gateway's key and is not kept.
 
-use crate::auth::rate_limit::{RateLimit, RateLimitSettings};
 use crate::auth::secret::same;
 use crate::http::{peer, turned_away};
 use crate::listener::Arrival;
+use crate::setup;
 use crate::shared::Shared;
 use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use store::{SetupCode, StoreError};
 
-/// Codes that may be open at once; beyond it the oldest one ends. As many as there may be open setup codes.
-const OPEN: usize = 16;
-/// Characters of a code: 132 random bits.
-const LENGTH: usize = 22;
-
-/// The codes that may still be fetched. They end with the process: whoever has one then gets another.
-pub(crate) struct JoinCodes {
-    open: Mutex<VecDeque<Open>>,
-    /// Guesses are counted apart from those of the shared secret: neither locks out the other.
-    limit: RateLimit,
+/// Makes the code that may be fetched, and gives CODE. `says` is what a setup code says but for its credential and its end.
+pub(crate) async fn offer(
+    shared: &Shared,
+    code: &SetupCode,
+    says: &Map<String, Value>,
+) -> Result<String, StoreError> {
+    let text = Value::Object(says.clone()).to_string();
+    shared.store.offer_join(&code.setup_id, text).await?;
+    Ok(shared.identity.join_code(&code.setup_id))
 }
 
-struct Open {
-    code: String,
-    payload: Value,
-    until_ms: i64,
-}
-
-impl JoinCodes {
-    pub(crate) fn new(limit: RateLimitSettings) -> Self {
-        Self { open: Mutex::default(), limit: RateLimit::new(limit) }
-    }
-
-    /// Goes by other limits from now on.
-    pub(crate) fn set(&self, limit: RateLimitSettings) {
-        self.limit.set(limit);
-    }
-
-    fn open(&self) -> MutexGuard<'_, VecDeque<Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A code that gives this payload once, until then.
-    ///
-    /// # Errors
-    /// The system gives no random bytes.
-    pub(crate) fn make(&self, payload: Value, until_ms: i64) -> Result<String, String> {
-        let mut code = model::random_token().map_err(|error| error.to_string())?;
-        code.truncate(LENGTH);
-        let mut open = self.open();
-        open.push_back(Open { code: code.clone(), payload, until_ms });
-        while open.len() > OPEN {
-            open.pop_front();
-        }
-        Ok(code)
-    }
-
-    fn take(&self, code: &str, now_ms: i64) -> Option<Value> {
-        let mut open = self.open();
-        open.retain(|one| one.until_ms > now_ms);
-        let place = open.iter().position(|one| same(code, &one.code))?;
-        open.remove(place).map(|one| one.payload)
-    }
+/// What CODE stands for, which is told to nobody else from then on. All that are open are compared, in constant time each.
+async fn take(shared: &Shared, code: &str) -> Result<Option<Value>, StoreError> {
+    let open = shared.store.open_joins().await?;
+    let Some(id) = open.iter().find(|id| same(code, &shared.identity.join_code(id))) else { return Ok(None) };
+    let taken = shared.store.take_join(id).await?;
+    Ok(taken.map(|(code, says)| {
+        // The gateway's own text.
+        let says = serde_json::from_str(&says).unwrap_or_default();
+        setup::payload(shared, &code, says)
+    }))
 }
 
 /// Gives what the code stands for. A used code is answered as one that never was.
@@ -83,23 +51,29 @@ pub(crate) async fn fetch(
         Err(reason) => return turned_away(from.addr, reason),
     };
     let (ip, local, browser) = (peer.ip, peer.local, peer.origin.is_some());
-    let joining = &shared.joining;
-    if let Some(left) = joining.limit.locked_for(ip, local, browser) {
+    // Guesses are counted apart from those of the shared secret: neither locks out the other.
+    let limit = &shared.joining;
+    if let Some(left) = limit.locked_for(ip, local, browser) {
         let mut response = answer(StatusCode::TOO_MANY_REQUESTS, json!({"error": "rate_limited"}));
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(left.as_secs() + 1));
         return response;
     }
     // Looking whether it is there (HEAD) must not use it up, and nothing asks for it with parameters.
     let asked = method == Method::GET && uri.query().is_none();
-    match asked.then(|| joining.take(&code, shared.clock.now_ms())).flatten() {
-        Some(payload) => {
-            joining.limit.succeeded(ip, local, browser);
+    let taken = if asked { take(&shared, &code).await } else { Ok(None) };
+    match taken {
+        Ok(Some(payload)) => {
+            limit.succeeded(ip, local, browser);
             tracing::info!(%ip, "a join URL was fetched");
             answer(StatusCode::OK, payload)
         }
-        None => {
-            joining.limit.failed(ip, local, browser);
+        Ok(None) => {
+            limit.failed(ip, local, browser);
             answer(StatusCode::NOT_FOUND, json!({"error": "not_found"}))
+        }
+        Err(error) => {
+            tracing::error!(%error, "a join URL was not answered");
+            answer(StatusCode::SERVICE_UNAVAILABLE, json!({"error": "unavailable"}))
         }
     }
 }
@@ -110,27 +84,4 @@ fn answer(status: StatusCode, body: Value) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_gives_its_payload_once_and_in_its_time() {
-        let codes = JoinCodes::new(RateLimitSettings::default());
-        let (late, good) = (codes.make(json!(1), 10).unwrap(), codes.make(json!(2), 20).unwrap());
-        assert_eq!((good.len(), late == good), (LENGTH, false));
-        assert_eq!(codes.take(&late, 10), None, "its time is over");
-        assert_eq!((codes.take(&good, 11), codes.take(&good, 11)), (Some(json!(2)), None));
-        assert_eq!(codes.take("", 11), None);
-    }
-
-    #[test]
-    fn the_oldest_of_too_many_ends() {
-        let codes = JoinCodes::new(RateLimitSettings::default());
-        let made: Vec<String> = (0..=OPEN).map(|i| codes.make(json!(i), 10).unwrap()).collect();
-        assert_eq!(codes.take(&made[0], 0), None);
-        assert_eq!(codes.take(&made[1], 0), Some(json!(1)));
-    }
 }

@@ -1,5 +1,5 @@
 //! Setup codes: what one lets a device in for, and how the device hears of it. The code that people copy is base64url of
-//! `{"url", "bootstrapToken"}`; the token in it is derived from the gateway's key and the code's id.
+//! [`payload`]; the token in it is derived from the gateway's key and the code's id.
 
 use crate::auth::secret::same;
 use crate::hub::Audience;
@@ -22,6 +22,14 @@ pub(crate) fn grants(access: SetupAccess) -> &'static [(&'static str, &'static [
         SetupAccess::Limited => &[("node", &[]), ("operator", LIMITED)],
         SetupAccess::Node => &[("node", &[])],
     }
+}
+
+/// What a code says: `says`, its credential, and when it is over.
+pub(crate) fn payload(shared: &Shared, code: &SetupCode, says: Map<String, Value>) -> Value {
+    let mut payload = says;
+    payload.insert("bootstrapToken".into(), json!(shared.identity.setup_token(&code.setup_id)));
+    payload.insert("expiresAtMs".into(), json!(code.expires_at_ms));
+    Value::Object(payload)
 }
 
 /// The code that this credential is from, where it is open. All are compared, in constant time each.

@@ -14,7 +14,6 @@ use crate::health::Health;
 use crate::hub::Hub;
 use crate::idempotency::Idempotency;
 use crate::identity::GatewayIdentity;
-use crate::join::JoinCodes;
 use crate::lifecycle::Lifecycle;
 use crate::models::Models;
 use crate::node_tools::{self, NodeTool};
@@ -65,7 +64,8 @@ pub(crate) struct Shared {
     pub(crate) cron: Cron,
     pub(crate) idempotency: Idempotency,
     pub(crate) decisions: Decisions,
-    pub(crate) joining: JoinCodes,
+    /// Guesses at join URLs.
+    pub(crate) joining: RateLimit,
     pub(crate) discovery: Discovery,
     /// Where it listens.
     pub(crate) addr: SocketAddr,

@@ -3,7 +3,7 @@
 //! lock → key → settings → certificate → port → store → secrets → parts → open approvals → cut runs → tasks → listener. The port is taken early, so that a second
 //! gateway fails at once, and served last, so that whoever gets an answer has a gateway that works.
 
-mod bind;
+pub(crate) mod bind;
 mod command_line;
 
 use crate::approvals::{self, Approvals};
@@ -227,8 +227,9 @@ impl Gateway {
         approvals::ending::end_all_of_before(&shared).await?;
         runs::resume::all(&shared).await?;
         crate::cron::prepare(&shared).await;
-        spawn_tasks(&shared, listeners.all);
+        // Before the task that keeps the zone begins: it would take one away that is wanted.
         shared.discovery.configure(&shared, &shared.current().loaded);
+        spawn_tasks(&shared, listeners.all);
         let mut notices = opened.notices;
         notices.extend(shared.tls.as_ref().and_then(|tls| tls.notice()));
         Ok(Self { shared, addr, notices, _lock: lock })
@@ -362,7 +363,7 @@ impl Parts {
             started_at_ms: clock.now_ms(),
             rate_limit: RateLimit::new(settings.rate_limit.clone()),
             discovery: crate::discovery::Discovery::default(),
-            joining: crate::join::JoinCodes::new(settings.rate_limit.clone()),
+            joining: RateLimit::new(settings.rate_limit.clone()),
             runs: Runs::new(settings.max_concurrent, settings.queue_cap),
             toolbox: Toolbox::new(weak.clone()),
             approvals: Approvals::new(&base.paths.state_dir),
@@ -483,6 +484,8 @@ fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<Bound>) {
     lifecycle.supervise("approvals", move || approvals::ending::run(s.clone()));
     let s = shared.clone();
     lifecycle.supervise("configuration", move || reload::watch(s.clone()));
+    let s = shared.clone();
+    lifecycle.supervise("zone", move || crate::discovery::keep_zone(s.clone()));
     if let Some(tls) = &shared.tls {
         let (s, tls) = (shared.clone(), tls.clone());
         lifecycle.supervise("certificate", move || tls::run(s.clone(), tls.clone()));

@@ -1,11 +1,13 @@
-//! A setup code: base64url of `{"url", "bootstrapToken", "expiresAtMs"?, "tlsFingerprint"?}`, also as a link that begins
-//! with `oc-pair://`.
+//! A setup code: base64url of `{"url", "bootstrapToken", "urls"?, "expiresAtMs"?, "tlsFingerprint"?}`, also as a link that
+//! begins with `oc-pair://`.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use model::{Pin, SecretString};
 use serde_json::Value;
 
+/// Ways to one gateway that are tried, as many as a gateway may name.
+const MAX_URLS: usize = 8;
 /// The longest text that is looked at; codes have a few hundred characters.
 const MAX_CHARS: usize = 8192;
 
@@ -14,6 +16,8 @@ const MAX_CHARS: usize = 8192;
 pub struct SetupCode {
     /// The gateway's URL, as the code has it: not checked.
     pub url: String,
+    /// All ways there, in the order in which they are tried, as the code has them; the first one is `url` where it names no more.
+    pub urls: Vec<String>,
     /// Goes into `auth.bootstrapToken`.
     pub bootstrap_token: SecretString,
     /// When the code is over, in milliseconds since the epoch, where it says so.
@@ -55,8 +59,16 @@ impl SetupCode {
             let text = value.get(name).and_then(Value::as_str);
             text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
         };
+        let url = field("url")?;
+        let urls = value.get("urls").and_then(Value::as_array).into_iter().flatten();
+        let mut urls: Vec<String> =
+            urls.filter_map(Value::as_str).take(MAX_URLS).map(|url| url.trim().to_owned()).collect();
+        if urls.is_empty() {
+            urls.push(url.clone());
+        }
         Some(Self {
-            url: field("url")?,
+            url,
+            urls,
             bootstrap_token: field("bootstrapToken")?.into(),
             expires_at_ms: value.get("expiresAtMs").and_then(Value::as_i64),
             tls_fingerprint: field("tlsFingerprint"),
@@ -68,6 +80,19 @@ impl SetupCode {
 mod tests {
     use super::*;
     use model::ExposeSecret;
+
+    #[test]
+    fn a_code_names_one_way_or_some_in_their_order() {
+        let read = |urls: &str| {
+            let text = format!(r#"{{"url":"wss://a","bootstrapToken":"x"{urls}}}"#);
+            SetupCode::read(&URL_SAFE_NO_PAD.encode(text)).unwrap().urls
+        };
+        assert_eq!(read(""), ["wss://a"]);
+        assert_eq!(read(r#","urls":[]"#), ["wss://a"]);
+        assert_eq!(read(r#","urls":["wss://b", 1, "wss://a "]"#), ["wss://b", "wss://a"]);
+        let many = format!(r#","urls":[{}]"#, vec![r#""wss://c""#; 50].join(","));
+        assert_eq!(read(&many).len(), MAX_URLS);
+    }
 
     #[test]
     fn a_code_is_read_in_all_its_spellings_and_nothing_else_is_one() {

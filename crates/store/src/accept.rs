@@ -44,7 +44,7 @@ pub enum Unmet {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Accepted {
     /// It is on disk.
-    New(InboundRow),
+    New(Box<InboundRow>),
     /// It was there before, whatever became of it; nothing was expected of the session again.
     Known,
     /// It was not taken in.
@@ -75,7 +75,7 @@ impl Store {
             {
                 sessions::make(c, &key, id, "run", now)?;
             }
-            Ok(inbound::put(c, message, now)?.map_or(Accepted::Known, Accepted::New))
+            Ok(inbound::put(c, message, now)?.map_or(Accepted::Known, |row| Accepted::New(Box::new(row))))
         })
         .await
     }

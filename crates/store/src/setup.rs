@@ -56,6 +56,41 @@ impl Store {
         self.read(move |c| find(c, &id)).await
     }
 
+    /// From now on the code may be fetched by its join URL, once: `says` is what is told then.
+    pub async fn offer_join(&self, setup_id: &str, says: String) -> R<()> {
+        let id = setup_id.to_owned();
+        self.write(move |c, _| {
+            sql::run(c, "UPDATE setup_codes SET join_says = ?2 WHERE setup_id = ?1", params![id, says])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The codes that may be fetched.
+    pub async fn open_joins(&self) -> R<Vec<String>> {
+        let now = self.now();
+        self.read(move |c| {
+            let sql = format!("SELECT setup_id FROM setup_codes WHERE {IS_OPEN} AND join_says IS NOT NULL");
+            sql::all(c, &sql, [now], |row| row.get(0))
+        })
+        .await
+    }
+
+    /// Takes what a code says; `None` where somebody did before, or its time is over.
+    pub async fn take_join(&self, setup_id: &str) -> R<Option<(SetupCode, String)>> {
+        let id = setup_id.to_owned();
+        // One transaction, answered after the commit: what was told is told to nobody else, whatever happens.
+        self.write(move |c, now| {
+            let says = "SELECT join_says FROM setup_codes WHERE setup_id = ?1 AND join_says IS NOT NULL";
+            let says: Option<String> = sql::one(c, says, [&id], |row| row.get(0))?;
+            let code = find(c, &id)?.filter(|code| code.is_open(now));
+            let Some(taken) = code.zip(says) else { return Ok(None) };
+            sql::run(c, "UPDATE setup_codes SET join_says = NULL WHERE setup_id = ?1", [&id])?;
+            Ok(Some(taken))
+        })
+        .await
+    }
+
     /// Pairs a device by a code with all that it asks for, one wish for each role, and makes the code its own. The same device
     /// may do so again, for an answer may be lost: it finds itself paired and nothing changes. `None` where the code is over
     /// or another's.

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Connecting, pairing and one question, each.
 const WITHIN: Duration = Duration::from_secs(15);
+/// Seeing whether a gateway answers.
+const LOOK_WITHIN: Duration = Duration::from_secs(5);
 /// Largest file that a target is read from.
 const MAX_FILE: u64 = 64 * 1024;
 
@@ -38,6 +40,9 @@ pub(crate) struct ConnectCommandArgs {
     /// Leave once it is paired; a node stays up otherwise
     #[arg(long)]
     pair_only: bool,
+    /// Join as a node, and install it as a service of this user: it runs from now on and after every start of this host
+    #[arg(long, conflicts_with = "pair_only")]
+    service: bool,
     /// Also where this computer has another gateway already; its place in the configuration is taken
     #[arg(long)]
     force: bool,
@@ -59,15 +64,18 @@ pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), F
     if !args.force {
         place::check_free(&before, &target)?;
     }
-    // What cannot be written is known before a code is used up.
+    // What cannot be written or installed is known before a code is used up.
     place::write(ctx, "ws://127.0.0.1", true)?;
+    if args.service {
+        node::service::check(ctx).await?;
+    }
     // A join URL names a node's code.
-    let as_node = args.node || matches!(target, JoinTarget::Url(_));
+    let as_node = args.node || args.service || matches!(target, JoinTarget::Url(_));
     let code = match target {
         JoinTarget::Url(url) => url.fetch().await?,
         JoinTarget::Code(code) => code,
     };
-    let (target, pins) = checked(&code, ctx, args.force)?;
+    let (target, pins) = way(&code, ctx, args.force).await?;
     let paired = pair(&args, ctx, &target, &code, as_node).await?;
     let url = target.url;
     if !pins.is_empty() {
@@ -85,11 +93,14 @@ pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), F
         "config": edited.loaded.file, "changedPaths": edited.changed,
         "undo": place::undo(ctx, &before, &url, &paired.device_id),
     });
-    let stays = paired.role == "node" && !args.pair_only;
-    if ctx.out.json && stays {
+    let stays = paired.role == "node" && !args.pair_only && !args.service;
+    if ctx.out.json && (stays || args.service) {
         ctx.out.json_line(&json!({"type": "paired", "report": report}))?;
     } else {
         ctx.out.show(&report, || page(ctx, &report, stays))?;
+    }
+    if args.service {
+        return node::service::install_paired(ctx, args.display_name).await;
     }
     if !stays {
         return Ok(());
@@ -108,14 +119,33 @@ fn target(args: &ConnectCommandArgs) -> Result<JoinTarget, Failure> {
     JoinTarget::read(&text).map_err(|problem| Failure::usage(format!("{place} {problem}")))
 }
 
-/// Where the code leads, if it may be connected to as the code wants it, and the pins that the code names.
-fn checked(code: &SetupCode, ctx: &Context, force: bool) -> Result<(Target, Vec<Pin>), Failure> {
+/// The way that is gone, and the pins that the code names: the only one, else the first on which a gateway answers.
+async fn way(code: &SetupCode, ctx: &Context, force: bool) -> Result<(Target, Vec<Pin>), Failure> {
     if code.expires_at_ms.is_some_and(|until| until <= ctx.now_ms()) {
         return Err(Failure::usage("the time of this code is over")
             .hint("make another on the gateway: openclaw qr, or openclaw devices join-code")
             .hint("if it was made just now, the clocks of the two computers differ: set them right"));
     }
-    let url = remote::check_url(&code.url)
+    let mut failed = None;
+    for url in &code.urls {
+        let failure = match checked(code, url, ctx, force) {
+            Ok(way) if code.urls.len() == 1 => return Ok(way),
+            // Nothing is told to whoever answers; who it is shows when this computer joins.
+            Ok(way) => match client::challenge(&way.0.url, LOOK_WITHIN).await {
+                Ok(()) => return Ok(way),
+                Err(error) => crate::failure::connect::explain(error, &way.0, &ctx.paths.profile_flags()),
+            },
+            Err(failure) => failure,
+        };
+        // The first way is the usual one: what is wrong there is said.
+        failed.get_or_insert(failure);
+    }
+    Err(failed.unwrap_or_else(|| Failure::usage("this code names no way to its gateway")))
+}
+
+/// Where a way of the code leads, if it may be connected to as the code wants it, and the pins that the code names.
+fn checked(code: &SetupCode, url: &str, ctx: &Context, force: bool) -> Result<(Target, Vec<Pin>), Failure> {
+    let url = remote::check_url(url)
         .map_err(|error| Failure::usage(format!("the address in this code cannot be used: {error}")))?;
     let pins = code.pins().map_err(|problem| Failure::usage(format!("this code {problem}")))?;
     if !pins.is_empty() && !url.starts_with("wss:") {

@@ -83,6 +83,16 @@ impl<'a> Living<'a> {
         .await
     }
 
+    /// Whether it can be installed without taking somebody else's place.
+    pub(crate) async fn may_install(&self) -> Result<(), Failure> {
+        self.native()?;
+        let standing = self.look().await?;
+        match standing.definition {
+            Definition::Foreign => Err(self.failed(ManagerError::Foreign(standing.file))),
+            Definition::Absent | Definition::Ours(..) => Ok(()),
+        }
+    }
+
     /// Starts it, and waits until it says that it works.
     pub(crate) async fn start(&self) -> Result<(), Failure> {
         self.native()?;

@@ -1,7 +1,7 @@
 //! `openclaw node`: this computer as a node of a gateway.
 
 mod notices;
-mod service;
+pub(crate) mod service;
 
 use crate::args::{LogLevel, pin, secret};
 use crate::commands::connect::Paired;

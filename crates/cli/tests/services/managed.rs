@@ -221,6 +221,41 @@ fn a_node_is_a_service_too() {
 }
 
 #[test]
+fn a_computer_that_joins_as_a_service_is_a_node_from_then_on() {
+    let host = Host::new();
+    host.json(&["gateway", "install"]);
+    let public = format!("ws://127.0.0.1:{}", host.port);
+    let join_url = || {
+        let made = host.json(&["devices", "join-code", "--public-url", &public]);
+        made["joinUrl"].as_str().unwrap().to_owned()
+    };
+    let laptop = Home::new();
+    let systemd = Systemd::start(&laptop);
+    let connect = |url: &str| {
+        let args = ["connect", url, "--service", "--display-name", "Laptop", "--json"];
+        systemd.run(&laptop, &args)
+    };
+    let unit = laptop.path().join(".config/systemd/user/openclaw-node.service");
+    std::fs::create_dir_all(unit.parent().unwrap()).unwrap();
+    std::fs::write(&unit, "[Service]\nExecStart=/bin/true\n").unwrap();
+    let url = join_url();
+    let refused = connect(&url);
+    assert!(refused.code == 1 && refused.out.contains("FOREIGN_SERVICE"), "{}{}", refused.out, refused.err);
+    std::fs::remove_file(&unit).unwrap();
+    // The URL was not used up by that.
+    let joined = connect(&url);
+    assert!(joined.code == 0 && joined.out.contains("\"paired\""), "{}{}", joined.out, joined.err);
+    let text = std::fs::read_to_string(&unit).unwrap();
+    assert!(!text.contains(url.rsplit('/').next().unwrap()) && text.contains("Laptop"), "{text}");
+    #[allow(clippy::disallowed_methods)] // A deadline of the test, in real time.
+    let begun = Instant::now();
+    while host.json(&["nodes", "status"])["nodes"][0]["connected"] != true {
+        assert!(begun.elapsed() < PATIENCE, "the node never came");
+    }
+    assert_eq!(systemd.run(&laptop, &["node", "uninstall"]).code, 0);
+}
+
+#[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
     let host = Host::new();
     host.json(&["gateway", "install"]);

@@ -115,21 +115,24 @@ pub fn pinned_tls(pins: &[Pin]) -> Result<ClientConfig, Error> {
     client_config(Trust::Pins(pins))
 }
 
-/// What was shown, where one of the error's causes is that it was not the pinned one.
+/// What was shown, where the handshake ended because of it: whichever of its causes says so.
 pub fn seen_instead(error: &(dyn std::error::Error + 'static)) -> Option<Seen> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(seen) = error.downcast_ref().and_then(mismatch) {
-            return Some(seen);
-        }
-        cause = error.source();
+    if let Some(error) = error.downcast_ref() {
+        return mismatch_of(error);
     }
-    None
+    // What such an error holds is not among its causes.
+    let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let held = held.and_then(|held| seen_instead(held));
+    held.or_else(|| seen_instead(error.source()?))
 }
 
-/// What was shown, where the handshake ended because of it.
+/// As [`seen_instead`], for an error of the socket itself.
 pub(crate) fn mismatch(error: &std::io::Error) -> Option<Seen> {
-    match error.get_ref()?.downcast_ref::<Error>()? {
+    mismatch_of(error.get_ref()?.downcast_ref()?)
+}
+
+fn mismatch_of(error: &Error) -> Option<Seen> {
+    match error {
         Error::InvalidCertificate(CertificateError::Other(OtherError(reason))) => {
             reason.downcast_ref::<Mismatch>().map(|mismatch| mismatch.0)
         }

@@ -1,5 +1,5 @@
 //! How the gateway is found: announced by mDNS in its own network, and as a DNS zone for wide-area DNS-SD. Where neither is
-//! wanted nothing runs.
+//! wanted, nothing is announced and nothing written.
 //!
 //! What is told follows the configuration while the gateway runs. Nothing depends on it: where it cannot be told, the log says
 //! so and the gateway works on.
@@ -7,23 +7,28 @@
 mod beacon;
 mod mdns;
 mod zone;
+mod zone_file;
 
 use crate::shared::Shared;
 use beacon::{Beacon, Host};
 use config::{Env, Loaded};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use zone_file::Wanted;
 
 /// What is told now.
 #[derive(Default)]
-pub(crate) struct Discovery(Mutex<State>);
+pub(crate) struct Discovery {
+    announced: Mutex<Announced>,
+    /// The latest alone counts.
+    zone: watch::Sender<Option<Wanted>>,
+}
 
 #[derive(Default)]
-struct State {
+struct Announced {
     beacon: Option<Beacon>,
     announcing: Option<CancellationToken>,
-    zone: Option<(PathBuf, String)>,
 }
 
 impl Discovery {
@@ -34,26 +39,25 @@ impl Discovery {
         let host = || Host::of(&shared.base.env, shared.addr, certificate());
         let mode = loaded.config.discovery.mdns;
         let wanted = mdns::is_wanted(loaded, &shared.base.env).then(|| Beacon::new(&host(), mode));
-        let zone = loaded.config.discovery.wide_area_domain.as_ref().and_then(|domain| {
-            let text = zone::text(domain, &host(), mode, shared.clock.now_ms())?;
-            Some((shared.paths.state_dir.join("dns").join(format!("{domain}.db")), text))
-        });
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let zone = loaded.config.discovery.wide_area_domain.clone();
+        let zone = zone.map(|domain| Wanted { domain, host: host(), mode });
+        self.zone.send_if_modified(|now| std::mem::replace(now, zone.clone()) != zone);
+        let mut state = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
         if wanted != state.beacon {
             state.stop();
             state.announcing = wanted.clone().map(|beacon| announce(shared, beacon));
             state.beacon = wanted;
         }
-        if let Some((file, text)) = zone
-            && state.zone.as_ref().is_none_or(|(old, was)| *old != file || !zone::says_the_same(was, &text))
-        {
-            state.zone = Some((file.clone(), text.clone()));
-            shared.lifecycle.spawn(async move { zone::write(&file, &text).await });
-        }
     }
 }
 
-impl State {
+/// Keeps the zone's file until shutdown.
+pub(crate) async fn keep_zone(shared: Arc<Shared>) {
+    let wanted = shared.discovery.zone.subscribe();
+    zone_file::run(shared, wanted).await;
+}
+
+impl Announced {
     fn stop(&mut self) {
         if let Some(announcing) = self.announcing.take() {
             announcing.cancel();

@@ -5,7 +5,9 @@ use config::MdnsMode;
 use protocol::discovery::SERVICE;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::Path;
+
+/// How the files begin that the gateway writes.
+pub(super) const MARK: &str = "; Written by the gateway; changes are lost.\n";
 
 /// Where Tailscale's own resolver is: the address that is used to get there is this machine's in the tailnet.
 const TAILSCALE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(100, 100, 100, 100)), 53);
@@ -15,11 +17,7 @@ pub(super) fn text(domain: &str, host: &Host, mode: MdnsMode, now_ms: i64) -> Op
     let listening = host.addr.ip();
     let ip =
         if listening.is_loopback() || listening.is_unspecified() { own_address() } else { Some(listening) };
-    let Some(ip) = ip else {
-        tracing::warn!(domain, "no zone is written: this machine has no address that others could use");
-        return None;
-    };
-    Some(render(domain, host, ip, mode, now_ms / 1000))
+    Some(render(domain, host, ip?, mode, now_ms / 1000))
 }
 
 fn render(domain: &str, host: &Host, ip: IpAddr, mode: MdnsMode, serial: i64) -> String {
@@ -32,7 +30,7 @@ fn render(domain: &str, host: &Host, ip: IpAddr, mode: MdnsMode, serial: i64) ->
         let _ = write!(txt, " \"{}\"", quoted(&format!("{key}={value}")));
     }
     format!(
-        "; Written by the gateway; changes are lost.\n$ORIGIN {domain}.\n$TTL 60\n\
+        "{MARK}$ORIGIN {domain}.\n$TTL 60\n\
          @ IN SOA {label} hostmaster {serial} 7200 3600 1209600 60\n@ IN NS {label}\n{label} IN {kind} {ip}\n\
          {SERVICE} IN PTR {name}.{SERVICE}\n{name}.{SERVICE} IN SRV 0 0 {port} {label}\n{name}.{SERVICE} IN TXT{txt}\n"
     )
@@ -85,26 +83,6 @@ fn own_address() -> Option<IpAddr> {
     // An address for documentation: only the route to it is looked up.
     let elsewhere = || from(SocketAddr::from(([192, 0, 2, 1], 9)));
     tailnet.or_else(elsewhere).filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
-}
-
-/// Writes the file in one step, so that a DNS server reads the zone before or this one.
-pub(super) async fn write(file: &Path, text: &str) {
-    let (target, text) = (file.to_path_buf(), text.to_owned());
-    let written = tokio::task::spawn_blocking(move || {
-        if let Some(dir) = target.parent() {
-            std::fs::create_dir_all(dir)?;
-        }
-        let beside = target.with_extension("db.new");
-        std::fs::write(&beside, text)?;
-        std::fs::rename(beside, target)
-    });
-    match written.await {
-        Ok(Ok(())) => tracing::info!(file = %file.display(), "the zone for wide-area discovery is written"),
-        Ok(Err(error)) => {
-            tracing::warn!(file = %file.display(), %error, "the zone for wide-area discovery is not written")
-        }
-        Err(error) => tracing::warn!(%error, "the zone for wide-area discovery is not written"),
-    }
 }
 
 #[cfg(test)]

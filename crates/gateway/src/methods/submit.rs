@@ -75,7 +75,7 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
     let key = submit.key;
     let is_for = dispatch::is_for(shared, &key);
     match shared.store.accept_for(&key, inbound, submit.expected, is_for).await.map_err(store_error)? {
-        Accepted::New(row) => begin(shared, row).await?,
+        Accepted::New(row) => begin(shared, *row).await?,
         Accepted::Known if is_known(shared, &run_id).await? => {}
         Accepted::Known => {
             // Aborted before it began: it will never run, and waiting for it would be in vain.

@@ -100,7 +100,8 @@ fn tailnet(own: Vec<IpAddr>) -> Vec<Wanted> {
     found.into_iter().enumerate().map(|(at, ip)| if at == 0 { needed(ip) } else { nice(ip) }).collect()
 }
 
-fn own_addresses() -> Vec<IpAddr> {
+/// The addresses of this host's interfaces.
+pub(crate) fn own_addresses() -> Vec<IpAddr> {
     match if_addrs::get_if_addrs() {
         Ok(interfaces) => interfaces.iter().map(if_addrs::Interface::ip).collect(),
         Err(error) => {

@@ -15,6 +15,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "setupCode",
         "joinUrl?",
         "gatewayUrl",
+        "gatewayUrls?",
         "auth",
         "urlSource",
         "access",

@@ -87,3 +87,25 @@ async fn codes_end_with_their_time_and_the_oldest_makes_room() {
     let late = f.store.redeem_setup_code(&last.setup_id, vec![ask("d", "node", &[])]).await.unwrap();
     assert_eq!((late, f.store.devices().await.unwrap().len()), (None, 0));
 }
+
+#[tokio::test]
+async fn a_join_url_is_told_once_in_its_time_and_over_a_new_start() {
+    let f = fixture();
+    let mut codes = Vec::new();
+    for says in [Some("one"), Some("two"), None] {
+        let code = f.store.make_setup_code(SetupAccess::Node, LIFE).await.unwrap();
+        if let Some(says) = says {
+            f.store.offer_join(&code.setup_id, says.to_owned()).await.unwrap();
+        }
+        codes.push(code);
+    }
+    let f = f.restarted().await;
+    let take = async |at: usize| f.store.take_join(&codes[at].setup_id).await.unwrap().map(|(_, says)| says);
+    assert_eq!(f.store.open_joins().await.unwrap().len(), 2);
+    assert_eq!((take(0).await, take(0).await), (Some("one".to_owned()), None));
+    assert_eq!(take(2).await, None, "nobody offered it");
+    assert_eq!(f.store.open_joins().await.unwrap(), [codes[1].setup_id.clone()]);
+    f.clock.advance_ms(LIFE);
+    assert_eq!(take(1).await, None, "its time is over");
+    assert!(f.store.open_joins().await.unwrap().is_empty());
+}

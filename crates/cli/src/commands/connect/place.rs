@@ -17,8 +17,8 @@ pub(super) fn check_free(before: &Loaded, target: &JoinTarget) -> Result<(), Fai
         ))
     };
     let new = match target {
-        JoinTarget::Url(url) => url.shown(),
-        JoinTarget::Code(code) => code.url.clone(),
+        JoinTarget::Url(url) => vec![url.shown()],
+        JoinTarget::Code(code) => code.urls.clone(),
     };
     let gateway = &before.config.gateway;
     if gateway.mode == Some(GatewayMode::Local) {
@@ -28,7 +28,7 @@ pub(super) fn check_free(before: &Loaded, target: &JoinTarget) -> Result<(), Fai
         return taken(format!("this computer goes to another gateway: gateway.remote.sshTarget is {host}"));
     }
     match &gateway.remote.url {
-        Some(url) if !remote::is_same_gateway(url, &new) => {
+        Some(url) if !new.iter().any(|new| remote::is_same_gateway(url, new)) => {
             taken(format!("this computer goes to another gateway: gateway.remote.url is {url}"))
         }
         _ => Ok(()),

@@ -9,7 +9,7 @@ use clap::Args;
 use model::Pin;
 use std::path::PathBuf;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct InstallArgs {
     /// The gateway's host; else the configuration says
     #[arg(long, value_name = "HOST")]
@@ -40,6 +40,24 @@ pub(super) struct InstallArgs {
 /// The node of this profile as a service.
 pub(super) fn living(ctx: &Context) -> Result<Living<'_>, Failure> {
     Living::new(ctx, Identity::of("node", ctx.paths.profile.as_deref()))
+}
+
+/// Whether it can be installed here.
+///
+/// # Errors
+/// There is no service manager, or somebody else's service has its name.
+pub(crate) async fn check(ctx: &Context) -> Result<(), Failure> {
+    living(ctx)?.may_install().await
+}
+
+/// Installs and starts the service of a node that is paired, for the gateway that the configuration names. One that runs is
+/// started anew: it went to the gateway of before.
+///
+/// # Errors
+/// The service manager refuses.
+pub(crate) async fn install_paired(ctx: &Context, display_name: Option<String>) -> Result<(), Failure> {
+    check(ctx).await?;
+    install(InstallArgs { display_name, force: true, ..InstallArgs::default() }, ctx).await
 }
 
 /// Installs and starts the service.

@@ -4,14 +4,17 @@
 //! lets nobody in. A join URL stands for a code that a node comes with.
 
 use crate::auth::secret::AuthMode;
+use crate::join;
 use crate::methods::{Answer, Call, store_error};
 use crate::setup;
+use crate::shared::Shared;
+use crate::start::bind;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::Uri;
 use protocol::ErrorShape;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use store::SetupAccess;
 
@@ -42,13 +45,21 @@ pub(super) async fn code(mut call: Call) -> Answer {
     let access =
         if url.is_plain_and_far() && wanted == SetupAccess::Full { SetupAccess::Limited } else { wanted };
     let made = shared.store.make_setup_code(access, LIFE_MS).await.map_err(store_error)?;
-    let token = shared.identity.setup_token(&made.setup_id);
-    let mut payload = json!({"url": url.text, "bootstrapToken": token, "expiresAtMs": made.expires_at_ms});
+    let mut says = Map::from_iter([("url".to_owned(), json!(url.text))]);
+    let urls = if source == "gateway.bind" { ways(shared, &url) } else { Vec::new() };
     let pin = shared.tls.as_ref().filter(|_| source == "gateway.bind").map(|tls| tls.certificate().leaf);
     if let Some(pin) = &pin {
         // The digits alone, as apps read it.
-        payload["tlsFingerprint"] = json!(pin.hex());
+        says.insert("tlsFingerprint".into(), json!(pin.hex()));
     }
+    if urls.len() > 1 {
+        says.insert("urls".into(), json!(urls));
+    }
+    let join = match join {
+        Some(base) => Some((base, join::offer(shared, &made, &says).await.map_err(store_error)?)),
+        None => None,
+    };
+    let payload = setup::payload(shared, &made, says);
     let mut answer = json!({
         "setupId": made.setup_id, "setupCode": URL_SAFE_NO_PAD.encode(payload.to_string()),
         "gatewayUrl": url.text, "urlSource": source, "access": access.as_str(),
@@ -58,8 +69,10 @@ pub(super) async fn code(mut call: Call) -> Answer {
     if access != wanted {
         answer["accessDowngraded"] = json!(true);
     }
-    if let Some(base) = join {
-        let code = shared.joining.make(payload, made.expires_at_ms).map_err(ErrorShape::unavailable)?;
+    if urls.len() > 1 {
+        answer["gatewayUrls"] = json!(urls);
+    }
+    if let Some((base, code)) = join {
         // Who comes to an address of this host's own can ask no authority about the certificate there. What is behind the # is
         // for whoever pastes it, and is not sent.
         let pin = pin.map(|pin| format!("#{pin}")).unwrap_or_default();
@@ -193,6 +206,18 @@ fn address(call: &Call, p: &Params) -> Result<(Address, &'static str), ErrorShap
     };
     let scheme = if call.shared.tls.is_some() { "wss" } else { "ws" };
     Ok((Address::read(&format!("{scheme}://{}", SocketAddr::new(ip, listening.port())))?, "gateway.bind"))
+}
+
+/// The ways to a gateway that listens on all addresses, in the order in which they are tried: the one that is known, and the one
+/// through the tailnet. Without TLS there is none through there: nothing else says who answers.
+fn ways(shared: &Shared, url: &Address) -> Vec<String> {
+    let mut ways = vec![url.text.clone()];
+    if shared.addr.ip().is_unspecified() && shared.tls.is_some() {
+        let tailnet = bind::own_addresses().into_iter().find(|ip| ip.is_ipv4() && bind::is_tailscale(*ip));
+        let way = tailnet.map(|ip| format!("wss://{}", SocketAddr::new(ip, shared.addr.port())));
+        ways.extend(way.filter(|way| *way != url.text));
+    }
+    ways
 }
 
 /// The address that this host has in its network: the one from which it would send to elsewhere. Nothing is sent.
