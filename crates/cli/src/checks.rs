@@ -4,6 +4,7 @@
 //! To add a check: a file with a [`Check`], and its line in [`CHECKS`]. `docs/doctor.md` has a row for every [`Kind`]; a test
 //! holds it to the table.
 
+mod change;
 mod clock;
 mod commands;
 mod config_file;

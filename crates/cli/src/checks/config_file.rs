@@ -1,7 +1,7 @@
 //! What the configuration file says wrong, and what it says in words of the past.
 
-use super::{Check, Finding, Kind, Scene, Severity, UsedBy, now};
-use config::{Change, ConfigError, Diagnostic, Editor, Level, Loaded};
+use super::{Check, Finding, Kind, Scene, Severity, UsedBy, change, now};
+use config::{Change, ConfigError, Diagnostic, Level, Loaded};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -164,14 +164,9 @@ impl Legacy {
         let patch = (self.instead)(value)?;
         let key = self.path.join(".");
         let place = format!("{} {key}", loaded.file.display());
-        let (paths, env) = (scene.ctx.paths.clone(), scene.ctx.env.clone());
         let replace = vec!["agents.list".to_owned()];
-        Some(Finding::new(&LEGACY, place, self.detail).mend(async move {
-            let change = Change::Merge { patch, replace };
-            Editor { paths: &paths, env: &env, base: None, dry_run: false }
-                .apply(change)
-                .map(|_| format!("{}: {key} is written as it is now", paths.config_file.display()))
-                .map_err(|error| error.to_string())
-        }))
+        let merge = move |_: &str| Ok(Change::Merge { patch, replace });
+        let mend = change::config(scene, merge, format!("{key} is written as it is now"));
+        Some(Finding::new(&LEGACY, place, self.detail).mend(mend))
     }
 }

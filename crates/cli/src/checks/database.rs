@@ -1,5 +1,6 @@
 //! Whether the state file is sound.
 
+use super::own::Seen;
 use super::{Check, Finding, Kind, Looked, Scene, Severity, UsedBy};
 use gateway::{HostState, Soundness};
 use std::time::Duration;
@@ -64,20 +65,18 @@ async fn look(scene: &Scene<'_>) -> Looked {
         }
         Ok(Soundness::Damaged(reason)) => {
             let found = Finding::in_file(&DAMAGED, &file, reason.clone());
-            if let Some(holder) = &scene.holder {
-                let first = format!(
-                    "stop the gateway (process {}) first, then: {}",
-                    holder.pid,
-                    scene.ctx.command("doctor --fix")
-                );
+            if let Some(first) = scene.stop_first() {
                 return vec![found.fix(first)].into();
             }
-            let clock = scene.ctx.clock.clone();
-            vec![found.mend(async move {
+            let (clock, own) = (scene.ctx.clock.clone(), file.clone());
+            let mend = async move {
+                if let Some(why) = Seen::at(&own).and_then(|seen| seen.not_ours()) {
+                    return Err(why);
+                }
                 let done = HostState::set_aside_if_damaged(&dir, &reason, clock).await;
                 done.map(|notices| notices.join("; ")).map_err(|error| error.to_string())
-            })]
-            .into()
+            };
+            vec![found.mend(scene.unlinked(&file, mend))].into()
         }
         Err(error) => vec![Finding::in_file(&UNUSABLE, &file, error.to_string())].into(),
     }

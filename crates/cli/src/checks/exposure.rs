@@ -1,7 +1,7 @@
 //! Whether anybody can get in without proving anything.
 
-use super::{Check, Finding, Kind, Scene, Severity, UsedBy, now};
-use config::{Change, Editor};
+use super::{Check, Finding, Kind, Scene, Severity, UsedBy, change, now};
+use config::Change;
 use serde_json::json;
 
 pub(super) const CHECK: Check = Check {
@@ -16,7 +16,7 @@ static OPEN: Kind = Kind {
     id: "gateway.bind_no_auth",
     severity: Severity::Critical,
     title: "the gateway would listen for others, and nobody would have to prove anything",
-    remedy: "ask for a token (`openclaw config set gateway.auth.mode token`), or set gateway.bind to \"loopback\"",
+    remedy: "set gateway.bind to \"loopback\", or ask for a token: `openclaw config set gateway.auth.mode token`",
     mends: true,
 };
 static LOCAL: Kind = Kind {
@@ -36,23 +36,13 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
     let kind = if scene.opens_to_others() { &OPEN } else { &LOCAL };
     let detail = format!("is \"none\", and gateway.bind is {bind:?}");
     let finding = Finding::new(kind, "gateway.auth.mode", detail);
-    // The audit changes nothing about who gets in.
-    vec![if scene.command == UsedBy::Doctor { finding.mend(ask_for_a_token(scene)) } else { finding }]
+    // The gateway makes a token of its own where none is configured, unless it listens for others.
+    let done = "gateway.auth.mode is \"token\" now";
+    vec![scene.mend_access(finding, || change::config(scene, ask_for_a_token, done.to_owned()))]
 }
 
-/// The gateway makes a token of its own where none is configured.
-fn ask_for_a_token(scene: &Scene<'_>) -> impl Future<Output = Result<String, String>> + use<> {
-    let (paths, env) = (scene.ctx.paths.clone(), scene.ctx.env.clone());
-    async move {
-        let file = &paths.config_file;
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let text = config::edit::set(&text, "gateway.auth.mode", &json!("token"))
-            .map_err(|error| error.to_string())?;
-        Editor { paths: &paths, env: &env, base: None, dry_run: false }
-            .apply(Change::Replace { text })
-            .map(|_| {
-                format!("{}: gateway.auth.mode is \"token\" now; start the gateway again", file.display())
-            })
-            .map_err(|error| error.to_string())
-    }
+/// In the text, because a configuration that is refused as a whole cannot be changed key by key.
+fn ask_for_a_token(text: &str) -> Result<Change, String> {
+    let text = config::edit::set(text, "gateway.auth.mode", &json!("token"));
+    Ok(Change::Replace { text: text.map_err(|error| error.to_string())? })
 }

@@ -40,7 +40,9 @@ pub(super) enum Sort {
 impl Seen {
     /// What lies there; `None` where nothing does, or nothing that this user may look at.
     pub(super) fn at(path: &Path) -> Option<Self> {
-        std::fs::symlink_metadata(path).ok().map(|data| Self::of(path, &data))
+        // Without a slash or a dot at the end, which would lead through a link.
+        let path: PathBuf = path.components().collect();
+        std::fs::symlink_metadata(&path).ok().map(|data| Self::of(&path, &data))
     }
 
     fn of(path: &Path, data: &Metadata) -> Self {
@@ -65,6 +67,17 @@ impl Seen {
     /// The user that it belongs to, if that is another one.
     pub(super) fn foreign_owner(&self) -> Option<u32> {
         (self.uid != rustix::process::geteuid().as_raw()).then_some(self.uid)
+    }
+
+    /// Why nothing that is here may be replaced, if that is so: it is no regular file, or another user's.
+    pub(super) fn not_ours(&self) -> Option<String> {
+        let path = self.path.display();
+        match (self.sort, self.foreign_owner()) {
+            (Sort::Link, _) => Some(format!("{path} is a symbolic link, and nothing is changed through one")),
+            (Sort::Directory | Sort::Other, _) => Some(format!("{path} is no regular file")),
+            (Sort::File, Some(uid)) => Some(format!("{path} belongs to user {uid}")),
+            (Sort::File, None) => None,
+        }
     }
 
     /// What lies in a directory, by name; nothing where it is a link, or cannot be read.
@@ -122,6 +135,27 @@ impl Seen {
     }
 }
 
+/// The link on the way from the state directory (itself included) to `path`, if there is one: what is behind it is left
+/// alone. A place elsewhere is somebody's own choice of a way.
+///
+/// # Errors
+/// Which directory is a link.
+pub(super) fn no_link_on_the_way(state_dir: &Path, path: &Path) -> Result<(), String> {
+    let Ok(below) = path.strip_prefix(state_dir) else { return Ok(()) };
+    let mut dir = state_dir.to_owned();
+    let mut names = below.components();
+    // The last name is what is to be changed; whoever changes it looks at that.
+    names.next_back();
+    for name in [None].into_iter().chain(names.map(Some)) {
+        dir.extend(name);
+        if Seen::at(&dir).is_some_and(|seen| seen.sort == Sort::Link) {
+            let link = Seen::at(&dir).map_or(dir, |seen| seen.path);
+            return Err(format!("{} is a symbolic link, and nothing behind it is changed", link.display()));
+        }
+    }
+    Ok(())
+}
+
 /// Directories of ours hold some dozens of files; of one with more, the first are enough to tell what is wrong.
 const MOST_CHILDREN: usize = 2000;
 
@@ -167,6 +201,30 @@ mod tests {
         for _ in 0..2 {
             seen.remove().unwrap();
             assert!(!place.exists());
+        }
+    }
+
+    #[test]
+    fn a_link_on_the_way_is_named_wherever_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, link) = (dir.path().join("state"), dir.path().join("link"));
+        std::fs::create_dir_all(state.join("a/b")).unwrap();
+        std::os::unix::fs::symlink(&state, &link).unwrap();
+        std::os::unix::fs::symlink("a", state.join("c")).unwrap();
+        for (from, to, stops) in [
+            (&state, state.join("a/b/x"), None),
+            (&state, state.join("c"), None),
+            (&state, state.clone(), None),
+            (&state, state.join("missing/x"), None),
+            (&state, link.join("x"), None),
+            (&state, state.join("c/b/x"), Some(state.join("c"))),
+            (&link, link.join("x"), Some(link.clone())),
+            (&link, link.clone(), Some(link.clone())),
+            (&link.join(""), link.join("x"), Some(link.clone())),
+        ] {
+            let told = no_link_on_the_way(from, &to).err();
+            let wanted = stops.map(|link| link.display().to_string());
+            assert_eq!(told.and_then(|t| Some(t.split_once(" is a")?.0.to_owned())), wanted, "{to:?}");
         }
     }
 

@@ -48,14 +48,14 @@ static STATE_LINK: Kind = Kind {
     id: "fs.state_dir.symlink",
     severity: Severity::Warn,
     title: "the state directory is a symbolic link",
-    remedy: "name the real directory in OPENCLAW_STATE_DIR: whoever may change the link chooses the state",
+    remedy: "name the real directory in OPENCLAW_STATE_DIR: whoever may change the link chooses the state; --fix changes nothing behind it",
     mends: false,
 };
 static CONFIG_LINK: Kind = Kind {
     id: "fs.config.symlink",
     severity: Severity::Warn,
     title: "the configuration is a symbolic link",
-    remedy: "name the real file in OPENCLAW_CONFIG_PATH: whoever may change the link chooses the configuration",
+    remedy: "name the real file in OPENCLAW_CONFIG_PATH: whoever may change the link chooses the configuration; --fix changes nothing behind it",
     mends: false,
 };
 static FOREIGN: Kind = Kind {
@@ -133,7 +133,7 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
         findings.push(Finding::in_file(&CONFIG_LINK, &paths.config_file, "leads elsewhere"));
     }
     for (seen, family) in private_places(scene) {
-        findings.extend(judge(seen, family));
+        findings.extend(judge(scene, seen, family));
     }
     findings
 }
@@ -178,7 +178,7 @@ fn former_configs(paths: &Paths) -> Vec<Seen> {
 }
 
 /// What others may do with it, if anything.
-fn judge(seen: Seen, family: &'static Family) -> Option<Finding> {
+fn judge(scene: &Scene<'_>, seen: Seen, family: &'static Family) -> Option<Finding> {
     if !matches!(seen.sort, Sort::File | Sort::Directory) {
         // A link has no permissions of its own, and what it leads to is not this installation's.
         return None;
@@ -204,6 +204,6 @@ fn judge(seen: Seen, family: &'static Family) -> Option<Finding> {
         Finding::in_file(kind, &path, format!("has mode {mode:04o}"))
             .severity(severity)
             .fix(shell)
-            .mend(async move { seen.restrict(keep) }),
+            .mend(scene.unlinked(&path, async move { seen.restrict(keep) })),
     )
 }

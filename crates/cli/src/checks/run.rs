@@ -45,6 +45,8 @@ pub(crate) async fn run(
             for mend in found.into_iter().filter_map(|finding| finding.mend) {
                 match mend.await {
                     Ok(done) => outcome.mended.push(done),
+                    // Many files can stand behind one link: once is enough.
+                    Err(why) if outcome.failed.contains(&why) => {}
                     Err(why) => outcome.failed.push(why),
                 }
             }

@@ -1,7 +1,9 @@
 //! What checks look at: the places, the configuration as it is (a broken one too), who holds the state directory, and the
 //! gateway that answers.
 
-use super::UsedBy;
+use super::finding::{Done, Mend};
+use super::own::no_link_on_the_way;
+use super::{Finding, UsedBy};
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -84,6 +86,36 @@ impl<'a> Scene<'a> {
             "custom" => host.is_ok_and(|ip| !ip.is_loopback()),
             _ => true,
         }
+    }
+
+    /// The next step where a gateway has to be stopped before something can be mended; `None` where none runs here.
+    pub(super) fn stop_first(&self) -> Option<String> {
+        let holder = self.holder.as_ref()?;
+        let again = self.ctx.command("doctor --fix");
+        Some(format!("stop the gateway (process {}) first, then: {again}", holder.pid))
+    }
+
+    /// A finding about who may come in, with its mend where that may be. The audit changes nothing about that, and under a
+    /// running gateway nothing is changed: those who are in would be cut off, or it would take up half of it.
+    pub(super) fn mend_access<F: Future<Output = Done> + 'static>(
+        &self,
+        finding: Finding,
+        mend: impl FnOnce() -> F,
+    ) -> Finding {
+        match self.stop_first() {
+            _ if self.command != UsedBy::Doctor => finding,
+            Some(first) => finding.fix(first),
+            None => finding.mend(mend()),
+        }
+    }
+
+    /// A mend at `path`, which is not done where a symbolic link lies on the way from the state directory to it.
+    pub(super) fn unlinked(&self, path: &Path, mend: impl Future<Output = Done> + 'static) -> Mend {
+        let (state_dir, path) = (self.state_dir().to_owned(), path.to_owned());
+        Box::pin(async move {
+            no_link_on_the_way(&state_dir, &path)?;
+            mend.await
+        })
     }
 
     /// The state directory.

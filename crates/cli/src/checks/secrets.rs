@@ -1,10 +1,11 @@
 //! What callers have to prove: that it is there, and that nobody can guess it.
 
-use super::own::Seen;
-use super::{Check, Finding, Kind, Looked, Scene, Severity, UsedBy, now};
-use config::{AuthMode, Change, Editor, SecretError, SecretInput, TokenError};
+use super::finding::Mend;
+use super::own::{Seen, no_link_on_the_way};
+use super::{Check, Finding, Kind, Looked, Scene, Severity, UsedBy, change, now};
+use config::{AuthMode, Change, SecretError, SecretInput, TokenError};
 use model::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) const CHECK: Check = Check {
     id: "secrets",
@@ -69,7 +70,7 @@ static UNCHOSEN: Kind = Kind {
     id: "gateway.bind_no_secret",
     severity: Severity::Critical,
     title: "the gateway is to listen for others, and nobody has chosen what they have to prove, so it does not start",
-    remedy: "set gateway.auth.token (or gateway.auth.password), or gateway.bind to \"loopback\"",
+    remedy: "choose gateway.auth.token (or gateway.auth.password) for them, or set gateway.bind to \"loopback\"",
     mends: true,
 };
 static TELEGRAM: Kind = Kind {
@@ -159,9 +160,7 @@ fn own_secret(scene: &Scene<'_>, looked: &mut Looked) {
         (false, _) if scene.opens_to_others() => {
             let finding =
                 Finding::new(&UNCHOSEN, "gateway.auth.token", "there is none, and no password either");
-            let may = scene.command == UsedBy::Doctor;
-            let place = "gateway.auth.token".to_owned();
-            looked.findings.push(if may { finding.mend(renew(scene, place)) } else { finding });
+            looked.findings.push(scene.mend_access(finding, || close(scene)));
         }
         (false, _) => generated(scene, looked),
     }
@@ -234,30 +233,34 @@ impl Given {
         } else {
             return true;
         };
-        // The audit never changes what clients need to get in.
-        let may = rule.mends && literal && scene.command == UsedBy::Doctor;
-        looked.findings.push(if may { finding.mend(renew(scene, place)) } else { finding });
+        let ours = rule.mends && literal;
+        looked.findings.push(if ours { scene.mend_access(finding, || renew(scene, place)) } else { finding });
         true
     }
 }
 
 /// Puts a new token in the place of the old one.
-fn renew(scene: &Scene<'_>, place: String) -> impl Future<Output = Result<String, String>> + use<> {
-    let (paths, env) = (scene.ctx.paths.clone(), scene.ctx.env.clone());
-    async move {
+fn renew(scene: &Scene<'_>, place: String) -> Mend {
+    let done = format!(
+        "{place} is a new random one; start the gateway, and give it to clients that have the old one"
+    );
+    let set = move |_: &str| {
         let token =
             model::random_token().map_err(|error| format!("the system gives no random bytes: {error}"))?;
-        let change = Change::Set { steps: config::path_steps(&place)?, value: Value::String(token) };
-        Editor { paths: &paths, env: &env, base: None, dry_run: false }
-            .apply(change)
-            .map(|_| {
-                format!(
-                    "{}: {place} is a new random one; start the gateway again, and give it to clients that have the old one",
-                    paths.config_file.display()
-                )
-            })
-            .map_err(|error| error.to_string())
-    }
+        Ok(Change::Set { steps: config::path_steps(&place)?, value: Value::String(token) })
+    };
+    change::config(scene, set, done)
+}
+
+/// Has the gateway listen for this host alone. A secret that nobody has chosen would open what it refuses to open.
+fn close(scene: &Scene<'_>) -> Mend {
+    let was = scene.written_text("/gateway/bind").unwrap_or_default();
+    let done = format!(
+        "gateway.bind is \"loopback\" now; for others, set gateway.auth.token and then gateway.bind to {was:?} again"
+    );
+    let set =
+        |_: &str| Ok(Change::Set { steps: config::path_steps("gateway.bind")?, value: json!("loopback") });
+    change::config(scene, set, done)
 }
 
 /// The token that a gateway makes where nothing is configured.
@@ -266,17 +269,17 @@ fn generated(scene: &Scene<'_>, looked: &mut Looked) {
     let Err(error) = config::read_gateway_token(paths) else { return };
     let file = paths.gateway_token_file();
     let finding = Finding::in_file(&GENERATED, &file, error.to_string());
-    let may = scene.command == UsedBy::Doctor && scene.holder.is_none();
     let damaged = matches!(error, TokenError::Damaged { .. });
     looked.findings.push(match Seen::at(&file) {
-        Some(seen) if may && damaged => {
+        Some(seen) if damaged => scene.mend_access(finding, || {
             let paths = paths.clone();
-            finding.mend(async move {
+            async move {
+                no_link_on_the_way(&paths.state_dir, &seen.path)?;
                 seen.remove()?;
                 let (_, file, _) = config::ensure_gateway_token(&paths).map_err(|error| error.to_string())?;
                 Ok(format!("{} holds a new token; clients elsewhere need it", file.display()))
-            })
-        }
+            }
+        }),
         _ => finding,
     });
 }

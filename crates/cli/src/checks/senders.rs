@@ -1,8 +1,9 @@
 //! Who may write to the agent, and what that lets them do.
 
-use super::{Check, Finding, Kind, Scene, Severity, UsedBy, now};
+use super::finding::Mend;
+use super::{Check, Finding, Kind, Scene, Severity, UsedBy, change, now};
 use crate::checks::commands::runs_unasked;
-use config::{Change, DmPolicy, DmScope, Editor, GroupPolicy, GroupScope, TelegramConfig};
+use config::{Change, DmPolicy, DmScope, GroupPolicy, GroupScope, TelegramConfig};
 use serde_json::json;
 
 pub(super) const CHECK: Check = Check {
@@ -103,13 +104,8 @@ fn open_to_all(scene: &Scene<'_>, telegram: &TelegramConfig) -> Vec<Finding> {
 }
 
 /// Groups that are listed are heard, and in them those who are listed.
-fn close(scene: &Scene<'_>, key: String) -> impl Future<Output = Result<String, String>> + use<> {
-    let (paths, env) = (scene.ctx.paths.clone(), scene.ctx.env.clone());
-    async move {
-        let change = Change::Set { steps: config::path_steps(&key)?, value: json!("allowlist") };
-        Editor { paths: &paths, env: &env, base: None, dry_run: false }
-            .apply(change)
-            .map(|_| format!("{}: {key} is \"allowlist\" now", paths.config_file.display()))
-            .map_err(|error| error.to_string())
-    }
+fn close(scene: &Scene<'_>, key: String) -> Mend {
+    let done = format!("{key} is \"allowlist\" now");
+    let set = move |_: &str| Ok(Change::Set { steps: config::path_steps(&key)?, value: json!("allowlist") });
+    change::config(scene, set, done)
 }
