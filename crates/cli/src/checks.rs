@@ -29,6 +29,7 @@ mod service;
 mod sshd;
 mod surface;
 mod tailscale;
+mod tls;
 
 pub(crate) use finding::{Finding, Kind, Severity};
 pub(crate) use run::{Outcome, Ran, run};
@@ -118,6 +119,7 @@ pub(crate) const CHECKS: &[Check] = &[
     identity::CHECK,
     database::CHECK,
     listening::CHECK,
+    tls::CHECK,
     clock::CHECK,
     tailscale::CHECK,
     sshd::CHECK,

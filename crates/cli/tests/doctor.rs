@@ -11,6 +11,8 @@ mod mending;
 #[path = "support/recorded.rs"]
 mod recorded;
 mod support;
+#[path = "doctor/tls.rs"]
+mod tls;
 
 use live::{Gateway, PATH, TOKEN};
 use serde_json::Value;

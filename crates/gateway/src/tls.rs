@@ -5,6 +5,7 @@
 mod error;
 mod files;
 mod generate;
+mod inspect;
 mod material;
 mod offer;
 mod plain;
@@ -15,6 +16,7 @@ mod watch;
 
 pub use error::TlsError;
 pub use files::TlsFiles;
+pub use inspect::inspect;
 pub use material::Certificate;
 pub use rotate::{Rotation, prepare, switch};
 

@@ -40,6 +40,10 @@ kinds! {
     STORE_WRITE: Critical, "fs.sessions_store.perms_writable", "other users can change the state file";
     STORE_READ: Warn, "fs.sessions_store.perms_readable", "other users can read the state file, with all that was said";
     LOG_READ: Warn, "fs.log_file.perms_readable", "other users can read or change the log";
+    PROFILES_WRITE: Critical, "fs.auth_profiles.perms_writable", "other users can change the keys of an agent's model providers";
+    PROFILES_READ: Critical, "fs.auth_profiles.perms_readable", "other users can read the keys of an agent's model providers";
+    TLS_WRITE: Critical, "fs.tls_key.perms_writable", "other users can change the key of the gateway's certificate, or which certificate this host believes";
+    TLS_READ: Critical, "fs.tls_key.perms_readable", "other users can read the key of the gateway's certificate, and show it as the gateway does";
     APPROVALS_WRITE: Critical, "fs.exec_approvals.perms_writable", "other users can change which commands run without asking";
     APPROVALS_READ: Warn, "fs.exec_approvals.perms_readable", "other users can read which commands run without asking";
 }
@@ -87,6 +91,10 @@ const KINDS: &[&Kind] = &[
     &STORE_WRITE,
     &STORE_READ,
     &LOG_READ,
+    &PROFILES_WRITE,
+    &PROFILES_READ,
+    &TLS_WRITE,
+    &TLS_READ,
     &APPROVALS_WRITE,
     &APPROVALS_READ,
     &FOREIGN,
@@ -117,6 +125,8 @@ static CREDENTIALS: Family = family(&CREDENTIALS_WRITE, &CREDENTIALS_READ, &CRED
 static IDENTITY: Family = family(&IDENTITY_WRITE, &IDENTITY_READ, &IDENTITY_READ);
 static STORE: Family = family(&STORE_WRITE, &STORE_READ, &STORE_READ);
 static LOG: Family = family(&LOG_READ, &LOG_READ, &LOG_READ);
+static PROFILES: Family = family(&PROFILES_WRITE, &PROFILES_READ, &PROFILES_READ);
+static TLS: Family = family(&TLS_WRITE, &TLS_READ, &TLS_READ);
 static APPROVALS: Family = family(&APPROVALS_WRITE, &APPROVALS_READ, &APPROVALS_READ);
 
 fn look(scene: &Scene<'_>) -> Vec<Finding> {
@@ -134,6 +144,12 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
     }
     for (seen, family) in private_places(scene) {
         findings.extend(judge(scene, seen, family));
+    }
+    for seen in keys_elsewhere(scene) {
+        findings.extend(match seen.foreign_owner() {
+            Some(uid) => key_of_others(&seen, uid),
+            None => judge(scene, seen, &TLS),
+        });
     }
     findings
 }
@@ -159,8 +175,46 @@ fn private_places(scene: &Scene<'_>) -> Vec<(Seen, &'static Family)> {
         places.push((dir, family));
         places.extend(inside.into_iter().map(|seen| (seen, family)));
     }
+    places.extend(agents(paths).into_iter().map(|seen| (seen, &PROFILES)));
+    places.extend(certificates(paths).into_iter().map(|seen| (seen, &TLS)));
+    let log = scene.config().and_then(|config| config.logging.file.as_deref());
+    places.extend(log.and_then(Seen::at).map(|seen| (seen, &LOG)));
     places.extend(Seen::at(&paths.state_dir.join("exec-approvals.json")).map(|seen| (seen, &APPROVALS)));
     places
+}
+
+/// The agents' directories, and the keys of model providers in them.
+fn agents(paths: &Paths) -> Vec<Seen> {
+    let Some(all) = Seen::at(&paths.state_dir.join("agents")) else { return Vec::new() };
+    let agents = all.children();
+    let dirs: Vec<Seen> = agents.into_iter().filter(|seen| seen.sort == Sort::Directory).collect();
+    let keys: Vec<Seen> =
+        dirs.iter().filter_map(|dir| Seen::at(&dir.path.join("auth-profiles.json"))).collect();
+    [all].into_iter().chain(dirs).chain(keys).collect()
+}
+
+/// The gateway's own certificates and keys. A certificate is shown to everybody: only changing it is for its owner alone.
+fn certificates(paths: &Paths) -> Vec<Seen> {
+    let Some(dir) = Seen::at(&paths.tls_dir()) else { return Vec::new() };
+    let shown = |seen: &Seen| seen.name().starts_with("gateway-cert.pem") && seen.mode & 0o022 == 0;
+    let inside: Vec<Seen> = dir.children().into_iter().filter(|seen| !shown(seen)).collect();
+    [dir].into_iter().chain(inside).collect()
+}
+
+/// The keys that `gateway.tls.keyPath` names outside of this installation, the next one too.
+fn keys_elsewhere(scene: &Scene<'_>) -> Vec<Seen> {
+    let paths = &scene.ctx.paths;
+    let Some(tls) = scene.config().map(|config| &config.gateway.tls) else { return Vec::new() };
+    let keys = [tls.key_file(paths), tls.next_key_file(paths)];
+    keys.iter().filter(|key| !key.starts_with(paths.tls_dir())).filter_map(|key| Seen::at(key)).collect()
+}
+
+/// What renews certificates may keep their keys for a group that the gateway is in, but not for everybody.
+fn key_of_others(seen: &Seen, uid: u32) -> Option<Finding> {
+    let open = seen.sort == Sort::File && seen.mode & 0o007 != 0;
+    let detail = format!("has mode {:04o}, and belongs to user {uid}", seen.mode);
+    let fix = format!("as its owner: chmod o-rwx {}", seen.path.display());
+    open.then(|| Finding::in_file(&TLS_READ, &seen.path, detail).fix(fix))
 }
 
 /// What was kept beside the configuration when it was changed, by this program or by OpenClaw.

@@ -19,17 +19,8 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// The pair, and a next key beside it, where there is nothing; whether they were made.
 pub(super) fn where_missing(files: &TlsFiles, more: &[IpAddr], now_ms: i64) -> Result<bool, TlsError> {
-    match (files.cert.exists(), files.key.exists()) {
-        (true, true) => return Ok(false),
-        (true, false) => {
-            let (missing, file, other) = ("the private key", files.key.clone(), files.cert.clone());
-            return Err(TlsError::Half { missing, file, other });
-        }
-        (false, true) => {
-            let (missing, file, other) = ("the certificate", files.cert.clone(), files.key.clone());
-            return Err(TlsError::Half { missing, file, other });
-        }
-        (false, false) => {}
+    if is_there(files)? {
+        return Ok(false);
     }
     let key = new_key()?;
     let cert = self_signed(&key, more, now_ms)?;
@@ -38,6 +29,17 @@ pub(super) fn where_missing(files: &TlsFiles, more: &[IpAddr], now_ms: i64) -> R
     publish(&files.cert, cert.as_bytes()).map_err(|e| TlsError::write(&files.cert, e))?;
     next_key(files)?;
     Ok(true)
+}
+
+/// Whether the pair is there.
+pub(super) fn is_there(files: &TlsFiles) -> Result<bool, TlsError> {
+    let (missing, file, other) = match (files.cert.exists(), files.key.exists()) {
+        (true, true) => return Ok(true),
+        (false, false) => return Ok(false),
+        (true, false) => ("the private key", &files.key, &files.cert),
+        (false, true) => ("the certificate", &files.cert, &files.key),
+    };
+    Err(TlsError::Half { missing, file: file.clone(), other: other.clone() })
 }
 
 /// Prepares the key that comes next, unless one is prepared; whether it was made.
