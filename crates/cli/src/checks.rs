@@ -104,6 +104,11 @@ impl From<Vec<Finding>> for Looked {
     }
 }
 
+/// Why a check did not look that goes by the configuration as it is written.
+const UNREADABLE: &str = "the configuration cannot be read";
+/// And one that needs it to be good.
+const UNUSABLE: &str = "the configuration cannot be used";
+
 /// A look that waited for nothing.
 fn now<'a>(looked: impl Into<Looked>) -> Looking<'a> {
     Box::pin(ready(looked.into()))

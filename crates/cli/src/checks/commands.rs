@@ -1,6 +1,6 @@
 //! What the agent may run, on this host and on nodes.
 
-use super::{Check, Finding, Kind, Scene, Severity, UsedBy, now};
+use super::{Check, Finding, Kind, Looked, Scene, Severity, UNUSABLE, UsedBy, now};
 use exec::policy::{ApprovalsFile, Ask, Document, Policy, Request, Security};
 use std::path::Path;
 
@@ -71,8 +71,8 @@ const PRIVATE: &[&str] = &[
     "mobile.",
 ];
 
-fn look(scene: &Scene<'_>) -> Vec<Finding> {
-    let Some(config) = scene.config() else { return Vec::new() };
+fn look(scene: &Scene<'_>) -> Looked {
+    let Some(config) = scene.config() else { return Looked::skipped(UNUSABLE) };
     let mut findings = Vec::new();
     let file = ApprovalsFile::in_dir(scene.state_dir());
     match file.read() {
@@ -101,7 +101,7 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
         let detail = format!("{name:?} names no command");
         findings.push(Finding::new(&NODE_DENY, "gateway.nodes.commands.deny", detail));
     }
-    findings
+    findings.into()
 }
 
 /// Whether the main agent's commands run on this host without anybody being asked.

@@ -9,7 +9,7 @@ pub(super) const CHECK: Check = Check {
     id: "config",
     title: "Configuration",
     kinds: &[&UNREADABLE, &INVALID, &WARNING, &LEGACY, &UNUSED],
-    used_by: UsedBy::Doctor,
+    used_by: UsedBy::Both,
     look: |scene| now(look(scene)),
 };
 
@@ -51,6 +51,8 @@ static UNUSED: Kind = Kind {
 
 fn look(scene: &Scene<'_>) -> Vec<Finding> {
     match &scene.loaded {
+        // What a good one says is judged elsewhere; of one that cannot be used, most cannot be judged.
+        Ok(_) if scene.command == UsedBy::Audit => Vec::new(),
         Ok(loaded) => good(scene, loaded),
         Err(error) => broken(scene, error),
     }

@@ -1,6 +1,6 @@
 //! Whether anybody can get in without proving anything.
 
-use super::{Check, Finding, Kind, Scene, Severity, UsedBy, change, now};
+use super::{Check, Finding, Kind, Looked, Scene, Severity, UNREADABLE, UsedBy, change, now};
 use config::Change;
 use serde_json::json;
 
@@ -28,9 +28,12 @@ static LOCAL: Kind = Kind {
 };
 
 /// Goes by the file as it is written: with an open bind, the configuration as a whole is refused.
-fn look(scene: &Scene<'_>) -> Vec<Finding> {
+fn look(scene: &Scene<'_>) -> Looked {
+    if scene.is_unreadable() {
+        return Looked::skipped(UNREADABLE);
+    }
     if scene.is_remote() || scene.written_text("/gateway/auth/mode") != Some("none") {
-        return Vec::new();
+        return Looked::default();
     }
     let bind = scene.written_text("/gateway/bind").unwrap_or("loopback");
     let kind = if scene.opens_to_others() { &OPEN } else { &LOCAL };
@@ -38,7 +41,7 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
     let finding = Finding::new(kind, "gateway.auth.mode", detail);
     // The gateway makes a token of its own where none is configured, unless it listens for others.
     let done = "gateway.auth.mode is \"token\" now";
-    vec![scene.mend_access(finding, || change::config(scene, ask_for_a_token, done.to_owned()))]
+    vec![scene.mend_access(finding, || change::config(scene, ask_for_a_token, done.to_owned()))].into()
 }
 
 /// In the text, because a configuration that is refused as a whole cannot be changed key by key.

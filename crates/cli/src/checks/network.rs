@@ -1,6 +1,6 @@
 //! How the gateway can be reached, and what stands between it and others.
 
-use super::{Check, Finding, Kind, Scene, Severity, UsedBy, now};
+use super::{Check, Finding, Kind, Looked, Scene, Severity, UNREADABLE, UsedBy, now};
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -109,9 +109,12 @@ const WIDE_V6: u32 = 48;
 /// More wrong secrets than this in a minute are many.
 const MANY: f64 = 60.0;
 
-fn look(scene: &Scene<'_>) -> Vec<Finding> {
+fn look(scene: &Scene<'_>) -> Looked {
+    if scene.is_unreadable() {
+        return Looked::skipped(UNREADABLE);
+    }
     if scene.is_remote() {
-        return Vec::new();
+        return Looked::default();
     }
     let gateway = scene.written.get("gateway").unwrap_or(&Value::Null);
     let text = |pointer: &str| gateway.pointer(pointer).and_then(Value::as_str);
@@ -119,8 +122,9 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
     let open = scene.opens_to_others();
     let worse = if open { Severity::Critical } else { Severity::Warn };
     let mut findings = Vec::new();
-    if open && !is_true("/tls/enabled") {
-        let bind = text("/bind").unwrap_or_default();
+    // What goes over a tailnet is encrypted on its way.
+    let bind = text("/bind").unwrap_or_default();
+    if open && bind != "tailnet" && !is_true("/tls/enabled") {
         findings.push(Finding::new(&NO_TLS, "gateway.bind", format!("is {bind:?}, and gateway.tls is off")));
     }
     findings.extend(wide_proxies(gateway, worse));
@@ -142,7 +146,7 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
     if text("/auth/mode") == Some("trusted-proxy") {
         findings.extend(by_proxy(gateway));
     }
-    findings
+    findings.into()
 }
 
 fn list<'a>(gateway: &'a Value, pointer: &str) -> Vec<&'a str> {

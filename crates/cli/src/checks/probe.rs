@@ -51,7 +51,12 @@ async fn look(scene: &Scene<'_>) -> Looked {
     }
     findings.extend(without_secret(scene, &target).await);
     findings.extend(wider(scene));
-    findings.into()
+    let tried = match target.local {
+        true => "lets nobody in who proves nothing",
+        false => "runs elsewhere, where nobody is tried without a secret",
+    };
+    let note = findings.is_empty().then(|| format!("{} answers, and {tried}", target.url));
+    Looked { findings, note, skipped: None }
 }
 
 /// Comes with nothing in its hands, not even a device; being let in is what is wrong.

@@ -28,21 +28,22 @@ pub(crate) struct Outcome {
     pub(crate) failed: Vec<String>,
 }
 
-/// Runs the checks of one command. With `fix`, mends what can be mended and looks again.
+/// Runs the checks of one command. With `fix`, mends what can be mended of the findings that it picks, and looks again.
 pub(crate) async fn run(
     ctx: &Context,
     connect: &ConnectArgs,
     command: UsedBy,
     deep: bool,
-    fix: bool,
+    fix: Option<&dyn Fn(&Finding) -> bool>,
 ) -> Outcome {
     let mut outcome = Outcome { ran: Vec::new(), mended: Vec::new(), failed: Vec::new() };
-    if fix {
+    if let Some(picks) = fix {
         // One after the other, each with a look of its own: what one mends may be what the next one needs.
         for check in checks(command) {
             let scene = Scene::of(ctx, connect, command, deep);
             let found = (check.look)(&scene).await.findings;
-            for mend in found.into_iter().filter_map(|finding| finding.mend) {
+            for mend in found.into_iter().filter(|finding| picks(finding)).filter_map(|finding| finding.mend)
+            {
                 match mend.await {
                     Ok(done) => outcome.mended.push(done),
                     // Many files can stand behind one link: once is enough.
@@ -66,6 +67,11 @@ fn checks(command: UsedBy) -> impl Iterator<Item = &'static Check> {
 }
 
 impl Check {
+    /// Whether it looks with `--deep` alone.
+    pub(crate) fn is_deep(&self) -> bool {
+        self.id == super::probe::CHECK.id
+    }
+
     /// Whether the page about findings says what this one is, and that it can be mended where it can.
     fn announces(&self, finding: &Finding) -> bool {
         let known = self.kinds.iter().any(|kind| kind.id == finding.kind.id);

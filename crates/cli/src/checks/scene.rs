@@ -62,6 +62,11 @@ impl<'a> Scene<'a> {
         self.loaded.as_ref().ok().map(|loaded| &loaded.config)
     }
 
+    /// Whether nothing at all is known of what the configuration says.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.loaded.is_err() && self.written.is_null()
+    }
+
     /// The text at a place of the configuration, even of one that cannot be used.
     pub(crate) fn written_text(&self, pointer: &str) -> Option<&str> {
         self.written.pointer(pointer).and_then(Value::as_str)

@@ -2,7 +2,7 @@
 
 use super::finding::Mend;
 use super::own::{Seen, no_link_on_the_way};
-use super::{Check, Finding, Kind, Looked, Scene, Severity, UsedBy, change, now};
+use super::{Check, Finding, Kind, Looked, Scene, Severity, UNUSABLE, UsedBy, change, now};
 use config::{AuthMode, Change, SecretError, SecretInput, TokenError};
 use model::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ const PLACEHOLDERS: &[&str] = &[
 
 fn look(scene: &Scene<'_>) -> Looked {
     let Some(config) = scene.config() else {
-        return Looked::skipped("the configuration cannot be used");
+        return Looked::skipped(UNUSABLE);
     };
     let mut looked = Looked::default();
     if !scene.is_remote() {

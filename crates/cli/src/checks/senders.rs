@@ -1,7 +1,7 @@
 //! Who may write to the agent, and what that lets them do.
 
 use super::finding::Mend;
-use super::{Check, Finding, Kind, Scene, Severity, UsedBy, change, now};
+use super::{Check, Finding, Kind, Looked, Scene, Severity, UNUSABLE, UsedBy, change, now};
 use crate::checks::commands::runs_unasked;
 use config::{Change, DmPolicy, DmScope, GroupPolicy, GroupScope, TelegramConfig};
 use serde_json::json;
@@ -57,10 +57,10 @@ static EXEC: Kind = Kind {
     mends: false,
 };
 
-fn look(scene: &Scene<'_>) -> Vec<Finding> {
-    let Some(config) = scene.config() else { return Vec::new() };
+fn look(scene: &Scene<'_>) -> Looked {
+    let Some(config) = scene.config() else { return Looked::skipped(UNUSABLE) };
     let Some(telegram) = config.channels.telegram.as_ref().filter(|telegram| telegram.enabled) else {
-        return Vec::new();
+        return Looked::default();
     };
     let mut findings = open_to_all(scene, telegram);
     if !findings.is_empty() && runs_unasked(scene) {
@@ -74,7 +74,7 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
     if config.session.group_scope == GroupScope::Main && telegram.group_policy != GroupPolicy::Disabled {
         findings.push(Finding::new(&GROUPS_MAIN, "session.groupScope", "is \"main\""));
     }
-    findings
+    findings.into()
 }
 
 fn open_to_all(scene: &Scene<'_>, telegram: &TelegramConfig) -> Vec<Finding> {

@@ -2,19 +2,19 @@
 
 use super::finding::Mend;
 use super::own::Seen;
-use super::{Check, Finding, Kind, Looked, Scene, Severity, UsedBy};
+use super::{Check, Finding, Kind, Looked, Scene, Severity, UNUSABLE, UsedBy};
 use gateway::tls::{Certificate, TlsError, TlsFiles, inspect, prepare, switch};
 use std::time::Duration;
 
 pub(super) const CHECK: Check = Check {
     id: "tls",
     title: "Certificate",
-    kinds: &[&UNUSABLE, &EXPIRED, &SOON, &EARLY],
+    kinds: &[&BROKEN, &EXPIRED, &SOON, &EARLY],
     used_by: UsedBy::Doctor,
     look: |scene| Box::pin(look(scene)),
 };
 
-static UNUSABLE: Kind = Kind {
+static BROKEN: Kind = Kind {
     id: "gateway.tls_unusable",
     severity: Severity::Critical,
     title: "the gateway's certificate or key cannot be used: it does not start, and one that runs goes on with what it has",
@@ -50,7 +50,7 @@ const SOON_MS: i64 = 14 * 24 * 3600 * 1000;
 
 async fn look(scene: &Scene<'_>) -> Looked {
     let Some(config) = scene.config() else {
-        return Looked::skipped("the configuration cannot be used");
+        return Looked::skipped(UNUSABLE);
     };
     if scene.is_remote() {
         return Looked::skipped("the gateway runs elsewhere");
@@ -72,7 +72,7 @@ async fn look(scene: &Scene<'_>) -> Looked {
 }
 
 fn unusable(scene: &Scene<'_>, files: &TlsFiles, error: &TlsError) -> Finding {
-    let finding = Finding::new(&UNUSABLE, "gateway.tls", error.to_string());
+    let finding = Finding::new(&BROKEN, "gateway.tls", error.to_string());
     match error {
         // What a switch leaves that was cut short.
         TlsError::Apart { .. } if files.next_cert.exists() => {

@@ -3,7 +3,7 @@
 pub(crate) mod page;
 
 use crate::args::ConnectArgs;
-use crate::checks::{self, Outcome, Severity, UsedBy};
+use crate::checks::{self, Finding, Outcome, Severity, UsedBy};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use clap::Args;
@@ -33,7 +33,9 @@ pub(crate) struct DoctorArgs {
 /// # Errors
 /// Something is left that should be looked at: exit code 9.
 pub(crate) async fn run(args: DoctorArgs, ctx: &Context) -> Result<(), Failure> {
-    let outcome = checks::run(ctx, &args.connect, UsedBy::Doctor, args.deep, args.fix).await;
+    let all: &dyn Fn(&Finding) -> bool = &|_| true;
+    let fix = args.fix.then_some(all);
+    let outcome = checks::run(ctx, &args.connect, UsedBy::Doctor, args.deep, fix).await;
     ctx.out.show(&report(&outcome), || page::of(ctx, &outcome, args.fix))?;
     verdict(&outcome)
 }

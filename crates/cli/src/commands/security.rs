@@ -42,9 +42,12 @@ struct AuditArgs {
 /// Something is left that should be looked at: exit code 9.
 pub(crate) async fn run(args: SecurityArgs, ctx: &Context) -> Result<(), Failure> {
     let SecurityCommand::Audit(args) = args.command;
-    let mut outcome = checks::run(ctx, &args.connect, UsedBy::Audit, args.deep, args.fix).await;
     // A configuration that cannot be used suppresses nothing.
     let known = ctx.load().map(|loaded| loaded.config.security.suppressions).unwrap_or_default();
+    // What is meant is not mended either.
+    let open: &dyn Fn(&Finding) -> bool = &|finding| !covers(&known, finding);
+    let fix = args.fix.then_some(open);
+    let mut outcome = checks::run(ctx, &args.connect, UsedBy::Audit, args.deep, fix).await;
     let hidden = suppress(&mut outcome, &known);
     let report = report(ctx, &outcome, &hidden, !known.is_empty());
     let whole = if args.fix {
@@ -58,14 +61,17 @@ pub(crate) async fn run(args: SecurityArgs, ctx: &Context) -> Result<(), Failure
     verdict(&outcome)
 }
 
-/// Takes out what somebody has said is meant.
+/// Whether somebody has said that this is meant.
+fn covers(known: &[Suppression], finding: &Finding) -> bool {
+    known.iter().any(|s| s.covers(finding.kind.id, finding.kind.title, &detail(finding)))
+}
+
+/// Takes out what is meant.
 fn suppress(outcome: &mut Outcome, known: &[Suppression]) -> Vec<Finding> {
-    let covers = |finding: &Finding| {
-        known.iter().any(|s| s.covers(finding.kind.id, finding.kind.title, &detail(finding)))
-    };
     let mut hidden = Vec::new();
     for ran in &mut outcome.ran {
-        let (out, left) = std::mem::take(&mut ran.findings).into_iter().partition(covers);
+        let (out, left) =
+            std::mem::take(&mut ran.findings).into_iter().partition(|finding| covers(known, finding));
         hidden.extend::<Vec<_>>(out);
         ran.findings = left;
     }
@@ -114,6 +120,29 @@ fn report(ctx: &Context, outcome: &Outcome, hidden: &[Finding], filtered: bool) 
     })
 }
 
+/// What was not looked at and why, those for the same reason together; and what else is good to know.
+fn remarks(ctx: &Context, outcome: &Outcome, deep: bool) -> String {
+    let mut skipped: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut text = String::new();
+    for ran in &outcome.ran {
+        if let Some(note) = &ran.note {
+            let word = ctx.out.paint(Tone::Good, "ok      ");
+            let _ = writeln!(text, "{word} {}: {}", ran.check.title, printable(note));
+        }
+        // Without --deep, the last line says how to have it asked.
+        let Some(why) = ran.skipped.as_deref().filter(|_| deep || !ran.check.is_deep()) else { continue };
+        match skipped.iter_mut().find(|(reason, _)| *reason == why) {
+            Some((_, titles)) => titles.push(ran.check.title),
+            None => skipped.push((why, vec![ran.check.title])),
+        }
+    }
+    for (why, titles) in skipped {
+        let word = ctx.out.paint(Tone::Dim, "skipped ");
+        let _ = writeln!(text, "{word} {}: {}", titles.join(", "), printable(why));
+    }
+    text
+}
+
 fn page(ctx: &Context, outcome: &Outcome, args: &AuditArgs, hidden: usize) -> String {
     let mut page = outcome.deeds(&ctx.out);
     // Writing to a string cannot fail.
@@ -127,12 +156,7 @@ fn page(ctx: &Context, outcome: &Outcome, args: &AuditArgs, hidden: usize) -> St
             let _ = writeln!(page, "         {fix} {}", printable(finding.next_step()));
         }
     }
-    for ran in outcome.ran.iter().filter(|ran| ran.check.used_by == UsedBy::Both) {
-        if let Some(why) = &ran.skipped {
-            let word = ctx.out.paint(Tone::Dim, "skipped ");
-            let _ = writeln!(page, "{word} {}: {}", ran.check.title, printable(why));
-        }
-    }
+    page.push_str(&remarks(ctx, outcome, args.deep));
     let counts = [Severity::Critical, Severity::Warn, Severity::Info]
         .map(|severity| format!("{} {}", count(outcome, severity), severity.as_str()));
     let _ = write!(page, "\n{}", counts.join(" · "));

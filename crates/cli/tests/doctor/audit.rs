@@ -77,6 +77,12 @@ fn each_way_in_is_found_and_the_same_gateway_without_it_has_nothing() {
             String::new(),
             &[("gateway.control_ui.allowed_origins_wildcard", "warn")],
         ),
+        // A tailnet encrypts what goes over it.
+        (
+            &format!("bind: \"tailnet\", auth: {{ token: \"long-random-token-of-a-test\", {LIMIT} }}"),
+            String::new(),
+            &[("gateway.auth_rate_limit_weak", "warn")],
+        ),
         (
             &"auth: { mode: \"password\", password: \"correct horse battery staple\" }".to_owned(),
             String::new(),
@@ -187,11 +193,45 @@ fn what_is_meant_can_be_left_out_and_that_is_said() {
 }
 
 #[test]
+fn what_is_meant_is_not_mended_either() {
+    let home = lived_in();
+    let known = "security: { audit: { suppressions: [ { checkId: \"channels.telegram.groups.open\", reason: \"a club\" } ] } }";
+    let telegram = "channels: { telegram: { botToken: \"1:a\", groupPolicy: \"open\" } }";
+    configure(&home, &config(SECRET, &format!("{known}, {telegram}")));
+    let before = everything(home.path());
+    let told = audit(&home, &["--fix", "--json"]).json();
+    assert_eq!(told["fix"]["changes"], json!([]), "{told:#}");
+    assert_eq!(told["report"]["suppressedFindings"][0]["checkId"], "channels.telegram.groups.open");
+    assert_eq!(everything(home.path()), before);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_judged_is_not_called_good() {
+    let home = lived_in();
+    configure(&home, "{ gateway: { \n");
+    let (ids, code) = found(&home, &[]);
+    assert_eq!((ids, code), (pairs(&[("config.unreadable", "critical")]), 9));
+    let page = audit(&home, &[]).out;
+    assert!(page.contains("Who can connect, Network: the configuration cannot be read"), "{page}");
+    configure(&home, &config("bind: \"mars\"", "channels: { telegram: { dmPolicy: \"open\" } }"));
+    let (ids, code) = found(&home, &[]);
+    assert!(code == 9 && ids.contains(&("config.invalid".into(), "critical".into())), "{ids:?}");
+    let page = audit(&home, &[]).out;
+    let unjudged =
+        "Secrets, Who can write to the agent, What the agent can run: the configuration cannot be used";
+    assert!(page.contains(unjudged), "{page}");
+}
+
+#[test]
 fn a_deep_audit_asks_the_running_gateway() {
     let home = lived_in();
     let gateway = Gateway::start_with(&home, &[]);
     assert_eq!(found(&home, &["--deep"]), (vec![], 0));
+    let page = audit(&home, &["--deep"]).out;
+    assert!(page.contains("answers, and lets nobody in who proves nothing"), "{page}");
     assert_eq!(gateway.program.stop("-TERM"), Some(0));
+    let page = audit(&home, &["--deep"]).out;
+    assert!(page.contains("The running gateway: none runs here"), "{page}");
     configure(&home, &config("auth: { mode: \"none\" }", ""));
     let gateway = Gateway::start_with(&home, &[]);
     configure(&home, &config(SECRET, ""));
