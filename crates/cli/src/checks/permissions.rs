@@ -142,7 +142,19 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
     {
         findings.push(Finding::in_file(&CONFIG_LINK, &paths.config_file, "leads elsewhere"));
     }
-    for (seen, family) in private_places(scene) {
+    let whose = Seen::at(&paths.state_dir).and_then(|seen| seen.foreign_owner());
+    if let Some(uid) = whose {
+        let detail = format!("belongs to user {uid}, and this is user {}", own_user());
+        let fix = format!(
+            "run this as user {uid}, whose installation it is; or, if it is to be this user's: chown -R {} {}",
+            own_user(),
+            paths.state_dir.display()
+        );
+        findings.push(Finding::in_file(&FOREIGN, &paths.state_dir, detail).fix(fix));
+    }
+    // What is in another user's state directory and theirs is where it belongs.
+    let theirs = |seen: &Seen| whose.is_some() && seen.foreign_owner() == whose;
+    for (seen, family) in private_places(scene).into_iter().filter(|(seen, _)| !theirs(seen)) {
         findings.extend(judge(scene, seen, family));
     }
     for seen in keys_elsewhere(scene) {
@@ -152,6 +164,10 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
         });
     }
     findings
+}
+
+fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// Everything that is for this user alone, directories before what is in them.
@@ -239,7 +255,8 @@ fn judge(scene: &Scene<'_>, seen: Seen, family: &'static Family) -> Option<Findi
     }
     let path = seen.path.clone();
     if let Some(uid) = seen.foreign_owner() {
-        return Some(Finding::in_file(&FOREIGN, &path, format!("belongs to user {uid}")));
+        let fix = format!("give it to this user: sudo chown {} {}", own_user(), path.display());
+        return Some(Finding::in_file(&FOREIGN, &path, format!("belongs to user {uid}")).fix(fix));
     }
     let others = seen.mode & 0o077;
     let kind = match () {

@@ -36,6 +36,28 @@ fn what_a_link_leads_to_and_what_is_anothers_is_never_touched() {
     assert!(home.state().join("identity").join(stale).is_symlink());
 }
 
+#[test]
+fn in_another_users_installation_it_is_told_once_whose_it_is() {
+    let home = lived_in();
+    short_token(&home);
+    fn give(dir: &Path) {
+        for entry in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() && !entry.is_symlink() {
+                give(&entry);
+            }
+            std::os::unix::fs::lchown(&entry, Some(12345), None).unwrap();
+        }
+        chown(dir, Some(12345), None).unwrap();
+    }
+    give(&home.state());
+    let before = everything(home.path());
+    let ran = doctor(&home, &["--fix"]);
+    not_done(&ran, "openclaw.json belongs to user 12345");
+    assert_eq!(ran.out.matches("run this as user 12345, whose installation it is").count(), 1, "{}", ran.out);
+    assert_eq!(ran.out.matches("fs.foreign_owner").count(), 1, "{}", ran.out);
+    assert_eq!(everything(home.path()), before);
+}
+
 /// Makes a file an hour old.
 fn age(file: &Path) {
     let hour_ago = fs::metadata(file).unwrap().modified().unwrap() - std::time::Duration::from_secs(3600);
