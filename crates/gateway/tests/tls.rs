@@ -2,6 +2,8 @@
 // A helper that cannot do its part fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "tls/half_done.rs"]
+mod half_done;
 mod support;
 
 use client::{ClientDescription, ConnectError, ConnectOptions, Connection, PinStore, Pinned, look};

@@ -2,7 +2,8 @@
 //! made once: where there is neither certificate nor key.
 
 use super::TlsError;
-use super::files::{TlsFiles, publish};
+use super::files::{TlsFiles, publish, replace};
+use super::rotate::{keep_former, rename};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rcgen::{
@@ -17,17 +18,21 @@ const LIFE_MS: i64 = (3650 + 3) * DAY_MS;
 const HEADSTART_MS: i64 = DAY_MS;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-/// The pair, and a next key beside it, where there is nothing; whether they were made.
+/// The pair, and a next key beside it, where there is nothing; whether they were made. The certificate waits beside its place
+/// until its key is there, so that what a crash leaves is either begun anew or finished ([`super::rotate::finish`]).
 pub(super) fn where_missing(files: &TlsFiles, more: &[IpAddr], now_ms: i64) -> Result<bool, TlsError> {
     if is_there(files)? {
         return Ok(false);
     }
+    next_key(files)?;
     let key = new_key()?;
     let cert = self_signed(&key, more, now_ms)?;
-    // The key first: a certificate that nobody has the key of would look like one that was pinned.
+    if files.next_cert.exists() {
+        keep_former(&files.next_cert)?;
+    }
+    replace(&files.next_cert, cert.as_bytes()).map_err(|e| TlsError::write(&files.next_cert, e))?;
     publish(&files.key, key.serialize_pem().as_bytes()).map_err(|e| TlsError::write(&files.key, e))?;
-    publish(&files.cert, cert.as_bytes()).map_err(|e| TlsError::write(&files.cert, e))?;
-    next_key(files)?;
+    rename(&files.next_cert, &files.cert)?;
     Ok(true)
 }
 

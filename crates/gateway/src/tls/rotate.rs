@@ -1,8 +1,8 @@
 //! From one key to the next: a key is prepared and told to clients in advance, then taken into use. Works on the files; a
 //! running gateway notices.
 //!
-//! Switching is two renames, and what a crash leaves between them is finished by switching again: the certificate for the next
-//! key is on disk before the key moves.
+//! Switching is two renames, and what a crash leaves between them is finished by switching again, and by the gateway's start: the
+//! certificate for the next key is on disk before the key moves.
 
 use super::files::{TlsFiles, publish, read, sync_directory};
 use super::material::{Certificate, next_pin, pin_of_key};
@@ -39,25 +39,33 @@ pub fn prepare(files: &TlsFiles) -> Result<Rotation, TlsError> {
 /// None is prepared, an authority has to make the certificate, or the files cannot be moved.
 pub fn switch(files: &TlsFiles, now_ms: i64) -> Result<Rotation, TlsError> {
     let current = Certificate::read(&files.cert)?;
-    if !is_half_done(files)? {
+    if !finish(files)? {
         let next = next_pin(files)?.ok_or(TlsError::NotPrepared)?;
         provide_certificate(files, &current, next, now_ms)?;
         keep_former(&files.cert)?;
         keep_former(&files.key)?;
         rename(&files.next_key, &files.key)?;
+        rename(&files.next_cert, &files.cert)?;
     }
-    rename(&files.next_cert, &files.cert)?;
     generate::next_key(files)?;
     Ok(Rotation { current: Certificate::read(&files.cert)?, next: next_pin(files)?, changed: true })
 }
 
-/// The key has moved and its certificate has not.
-fn is_half_done(files: &TlsFiles) -> Result<bool, TlsError> {
-    if !files.next_cert.exists() {
+/// Finishes what a crash cut: the key is in its place, and the certificate for it still waits beside its own. Whether that was so;
+/// what cannot be read is left to those who need it.
+pub(super) fn finish(files: &TlsFiles) -> Result<bool, TlsError> {
+    let Ok(Some(key)) = pin_of_key(&files.key) else { return Ok(false) };
+    let is_of_key = |cert: &Path| Certificate::read(cert).map(|cert| cert.spki == key);
+    let is_missing = !files.cert.exists();
+    let is_apart = is_missing || is_of_key(&files.cert).is_ok_and(|fits| !fits);
+    if !is_apart || !is_of_key(&files.next_cert).unwrap_or(false) {
         return Ok(false);
     }
-    let waiting = Certificate::read(&files.next_cert)?;
-    Ok(pin_of_key(&files.key)? == Some(waiting.spki))
+    if !is_missing {
+        keep_former(&files.cert)?;
+    }
+    rename(&files.next_cert, &files.cert)?;
+    Ok(true)
 }
 
 /// A certificate for the next key at its place: an authority's, or one that signs itself as the one in use does.
@@ -89,7 +97,7 @@ fn provide_certificate(
 }
 
 /// Keeps what is replaced as `FILE.previous`, for who has to go back.
-fn keep_former(file: &Path) -> Result<(), TlsError> {
+pub(super) fn keep_former(file: &Path) -> Result<(), TlsError> {
     let former = former(file);
     let failed = |e| TlsError::write(&former, e);
     match std::fs::remove_file(&former) {
@@ -105,6 +113,6 @@ fn former(file: &Path) -> PathBuf {
     name.into()
 }
 
-fn rename(from: &Path, to: &Path) -> Result<(), TlsError> {
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), TlsError> {
     std::fs::rename(from, to).and_then(|()| sync_directory(to)).map_err(|e| TlsError::write(to, e))
 }

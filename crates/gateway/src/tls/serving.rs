@@ -2,7 +2,7 @@
 
 use super::files::TlsFiles;
 use super::material::{Certificate, Material};
-use super::{TlsError, generate, offer, plain};
+use super::{TlsError, generate, offer, plain, rotate};
 use crate::identity::GatewayIdentity;
 use config::TlsConfig;
 use model::Pin;
@@ -68,6 +68,9 @@ impl Tls {
         identity: &GatewayIdentity,
         now_ms: i64,
     ) -> Result<Self, TlsError> {
+        if rotate::finish(&files)? {
+            tracing::info!(certificate = %files.cert.display(), "TLS: the certificate of the key in use was put in its place");
+        }
         if !config.auto_generate && !files.cert.exists() && !files.key.exists() {
             return Err(TlsError::None { cert: files.cert, key: files.key });
         }
