@@ -1,9 +1,49 @@
 //! Small private files: written whole or not at all, readable by their owner alone.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A change takes milliseconds; whoever holds the lock longer than this hangs.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks whether the lock is free.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// The right to change the files of a directory; it ends with its drop, and with its process.
+pub(crate) struct Lock(#[allow(dead_code, reason = "holds the lock while it is open")] Option<File>);
+
+/// Waits for the right to read and then change files beside `path`: one program at a time, five seconds at most. The lock is the
+/// directory's own, so that nothing is left behind. Directories that are missing are made with mode 0700.
+pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
+    let directory = directory_of(path);
+    make(directory)?;
+    let open = File::open(directory)?;
+    #[allow(clippy::disallowed_methods, reason = "a bound on waiting for another process, not a time of day")]
+    let begun = Instant::now();
+    loop {
+        match open.try_lock() {
+            Ok(()) => return Ok(Lock(Some(open))),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let text = format!(
+                    "another program has been changing files in {} for {} s",
+                    directory.display(),
+                    LOCK_PATIENCE.as_secs()
+                );
+                return Err(io::Error::new(ErrorKind::TimedOut, text));
+            }
+            // A file system without locks: each write is whole still, and the last one wins.
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(%error, directory = %directory.display(), "no locks there");
+                return Ok(Lock(None));
+            }
+        }
+    }
+}
 
 /// Replaces `path`, or makes it, with mode 0600. Directories that are missing are made with mode 0700.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -29,11 +69,15 @@ fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     let name =
         path.file_name().ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "the path names no file"))?;
     let directory = directory_of(path);
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    make(directory)?;
     let temporary = directory.join(format!(".{}.{}.tmp", name.to_string_lossy(), model::new_id()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     let result = file.write_all(bytes).and_then(|()| file.sync_all());
     discard_on_error(&temporary, result).map(|()| temporary)
+}
+
+fn make(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
 fn discard_on_error(temporary: &Path, result: io::Result<()>) -> io::Result<()> {

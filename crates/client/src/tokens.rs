@@ -70,6 +70,7 @@ impl TokenStore {
     /// # Errors
     /// The file cannot be read or written.
     pub fn put(&self, url: &str, role: &str, token: &SecretString) -> Result<bool, TokenStoreError> {
+        let _alone = self.lock()?;
         let mut stored = self.read()?;
         let old = stored.tokens.insert(key(url, role), token.expose_secret().to_owned());
         if old.as_deref() == Some(token.expose_secret()) {
@@ -89,11 +90,16 @@ impl TokenStore {
     /// # Errors
     /// The file cannot be read or written.
     pub fn remove(&self, url: &str, role: &str) -> Result<bool, TokenStoreError> {
+        let _alone = self.lock()?;
         let mut stored = self.read()?;
         if stored.tokens.remove(&key(url, role)).is_none() {
             return Ok(false);
         }
         self.write(&stored).map(|()| true)
+    }
+
+    fn lock(&self) -> Result<files::Lock, TokenStoreError> {
+        files::lock(&self.path).map_err(|source| TokenStoreError::Write { path: self.path.clone(), source })
     }
 
     fn read(&self) -> Result<Stored, TokenStoreError> {
@@ -144,6 +150,22 @@ mod tests {
         assert!(store.remove("ws://a:1", "node").unwrap());
         assert!(!store.remove("ws://a:1", "node").unwrap());
         assert!(store.get("ws://a:1", "node").unwrap().is_none());
+    }
+
+    #[test]
+    fn programs_that_store_at_once_lose_nothing_of_each_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokens.json");
+        std::thread::scope(|scope| {
+            for n in 0..16 {
+                let store = TokenStore::new(&path);
+                scope.spawn(move || store.put(&format!("ws://{n}"), "node", &"t".into()).unwrap());
+            }
+        });
+        let store = TokenStore::new(&path);
+        for n in 0..16 {
+            assert!(store.get(&format!("ws://{n}"), "node").unwrap().is_some(), "{n}");
+        }
     }
 
     #[test]

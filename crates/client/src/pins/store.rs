@@ -106,11 +106,20 @@ impl PinStore {
         Ok(self.read()?.gateways.get(&key(url)).map(|g| parsed(&g.trusted)).unwrap_or_default())
     }
 
+    /// Whether this gateway's announcements were kept.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read or understood.
+    pub fn has_learned(&self, url: &str) -> Result<bool, PinStoreError> {
+        Ok(self.read()?.gateways.get(&key(url)).is_some_and(|gateway| gateway.learned.is_some()))
+    }
+
     /// Trusts these from now on, in place of what was trusted and learned before.
     ///
     /// # Errors
     /// The file cannot be read or written.
     pub fn trust(&self, url: &str, pins: &[Pin]) -> Result<(), PinStoreError> {
+        let _alone = self.lock()?;
         let mut stored = self.read()?;
         stored.gateways.insert(key(url), Gateway { trusted: texts(pins), learned: None });
         self.write(stored)
@@ -137,6 +146,7 @@ impl PinStore {
         seen: &Seen,
         offer: &Offer,
     ) -> Result<bool, PinStoreError> {
+        let _alone = self.lock()?;
         let mut stored = self.read()?;
         let gateway = stored.gateways.entry(key(url)).or_default();
         // Of a list, those that the gateway has shown to be right; the others may be anybody's.
@@ -163,6 +173,10 @@ impl PinStore {
         }
         gateway.learned = Some(learned);
         self.write(stored).map(|()| true)
+    }
+
+    fn lock(&self) -> Result<files::Lock, PinStoreError> {
+        files::lock(&self.path).map_err(|source| PinStoreError::Write { path: self.path.clone(), source })
     }
 
     fn read(&self) -> Result<Stored, PinStoreError> {
@@ -278,6 +292,29 @@ mod tests {
             !store.learn(url, &[pin(7)], &seen(8), &offer("k", 9, &[pin(8)])).unwrap(),
             "accepted by nothing"
         );
+    }
+
+    #[test]
+    fn trusting_and_learning_at_once_lose_nothing_of_each_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pins.json");
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let (trusting, learning) = (PinStore::new(&path), PinStore::new(&path));
+                scope.spawn(move || trusting.trust(&format!("wss://trusted:{n}"), &[pin(n)]).unwrap());
+                scope.spawn(move || {
+                    let url = format!("wss://learned:{n}");
+                    assert!(learning.learn(&url, &[pin(n)], &seen(n), &offer("k", 5, &[pin(99)])).unwrap());
+                });
+            }
+        });
+        let store = PinStore::new(&path);
+        for n in 0..8 {
+            assert_eq!(store.trusted(&format!("wss://trusted:{n}")).unwrap(), [pin(n)]);
+            assert_eq!(store.accepted(&format!("wss://learned:{n}"), &[pin(n)]).unwrap(), [pin(n), pin(99)]);
+        }
+        let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "nothing is left behind: {left:?}");
     }
 
     #[test]
