@@ -117,6 +117,19 @@ pub(crate) fn start_console(level: LogLevel, colour: bool) -> Result<(), Failure
     init(tracing_subscriber::registry().with(console(colour).with_filter(filter(level))))
 }
 
+/// For every other command: what its connection warns of, such as a gateway whose certificates are not kept.
+///
+/// # Errors
+/// Logging was started before.
+pub(crate) fn start_warnings() -> Result<(), Failure> {
+    let plain = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let plain = plain.without_time().with_target(false);
+    init(
+        tracing_subscriber::registry()
+            .with(plain.with_filter(Targets::new().with_target("client", LevelFilter::WARN))),
+    )
+}
+
 fn console(colour: bool) -> impl Layer<Registry> {
     let ansi = colour && std::io::stderr().is_terminal();
     tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi)

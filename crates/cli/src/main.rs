@@ -49,8 +49,10 @@ fn become_ssh(line: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
 
 fn run(cli: args::Cli, env: config::Env, output: output::Output) -> Result<(), Failure> {
     let context = context::Context::new(&cli.global, env, output)?;
-    if let (false, Some(level)) = (cli.command.serves(), cli.global.log_level) {
-        logging::start_console(level, !cli.global.no_color)?;
+    match (cli.command.serves(), cli.global.log_level) {
+        (true, _) => {}
+        (false, Some(level)) => logging::start_console(level, !cli.global.no_color)?,
+        (false, None) => logging::start_warnings()?,
     }
     let runtime = runtime::build(cli.command.serves())?;
     let outcome = runtime.block_on(commands::run(cli.command, &context));

@@ -21,8 +21,11 @@ impl Host {
     fn start() -> Self {
         let config =
             json!({"gateway": {"tls": {"enabled": true}, "auth": {"mode": "token", "token": TOKEN}}});
-        let home = Home::with_config(&config.to_string());
-        let gateway = Program::start("gateway", home.command(&["gateway", "run", "--port", "0", "--json"]));
+        Self::start_in(Home::with_config(&config.to_string()), "0")
+    }
+
+    fn start_in(home: Home, port: &str) -> Self {
+        let gateway = Program::start("gateway", home.command(&["gateway", "run", "--port", port, "--json"]));
         let text = |said: &Value, key: &str| said[key].as_str().map(str::to_owned);
         let (url, pin) = gateway
             .wait_for_json("its address", |said| Some((text(said, "url")?, text(said, "tlsFingerprint")?)));
@@ -126,4 +129,42 @@ fn what_a_person_trusted_is_what_counts_and_leads_to_the_next_key() {
     assert_eq!(stranger.code, 7, "{}", stranger.out);
     let here = host.home.run(&["health", "--json", "--port", host.port()]);
     assert_eq!(here.code, 0, "{}", here.err);
+}
+
+#[test]
+fn trusting_the_same_certificate_anew_lets_a_new_identity_be_learned() {
+    let (host, elsewhere) = (Host::start(), Home::new());
+    let trust = |url: &str, pin: &str| {
+        let done = elsewhere.run(&["remote", "trust", url, "--fingerprint", pin, "--yes", "--json"]);
+        assert_eq!(done.code, 0, "{}", done.err);
+        done.json()["changed"].clone()
+    };
+    let learned = || {
+        let file = elsewhere.state().join("identity/gateway-pins.json");
+        let stored: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let gateway = stored["gateways"].as_object().unwrap().values().next().unwrap().clone();
+        gateway["learned"]["identity"].as_str().map(str::to_owned)
+    };
+    assert_eq!(trust(&host.url, &host.pin), true);
+    assert_eq!(trust(&host.url, &host.pin), false, "there is nothing to begin anew");
+    assert_eq!(host.health_from(&elsewhere, &[]).code, 0);
+    let first = learned().expect("its identity is known");
+
+    // Set up anew, with the certificate that clients have pinned.
+    let Host { home, gateway, url, pin } = host;
+    assert_eq!(gateway.stop("-TERM"), Some(0));
+    std::fs::remove_file(home.state().join("identity/gateway.key")).unwrap();
+    let host = Host::start_in(home, url.rsplit(':').next().unwrap());
+    assert_eq!((&host.url, &host.pin), (&url, &pin));
+    let told = host.health_from(&elsewhere, &[]);
+    assert_eq!(told.code, 0, "{}", told.out);
+    assert!(told.err.contains(&format!("openclaw remote trust {url}")), "{}", told.err);
+    assert_eq!(learned().as_ref(), Some(&first));
+
+    // What it was told to do helps.
+    assert_eq!(trust(&url, &pin), true);
+    assert_eq!(learned(), None);
+    let after = host.health_from(&elsewhere, &[]);
+    assert!(after.code == 0 && !after.err.contains("another identity"), "{}{}", after.out, after.err);
+    assert!(learned().is_some_and(|identity| identity != first));
 }

@@ -42,19 +42,21 @@ pub(super) async fn run(args: TrustArgs, ctx: &Context) -> Result<(), Failure> {
         return Err(explain(ConnectError::Pin { url, expected: vec![expected], seen }));
     }
     let pin = args.fingerprint.unwrap_or(seen.leaf);
-    let is_known = before == [pin];
-    if !is_known && !args.yes {
-        agree(&url, &seen, &before, args.fingerprint, ctx)?;
-    }
-    if !is_known {
+    // What it announced goes with the trust: whoever was told to trust it anew begins anew.
+    let has_learned = store.has_learned(&url).map_err(remote::TargetError::from)?;
+    let changes = before != [pin] || has_learned;
+    if changes {
+        if !args.yes {
+            agree(&url, &seen, &before, args.fingerprint, ctx)?;
+        }
         store.trust(&url, &[pin]).map_err(remote::TargetError::from)?;
     }
     let report = json!({
-        "ok": true, "url": url, "pin": pin.to_string(), "changed": !is_known, "file": store.path(),
+        "ok": true, "url": url, "pin": pin.to_string(), "changed": changes, "file": store.path(),
         "seen": {"leaf": seen.leaf.to_string(), "spki": seen.spki.to_string()},
     });
     ctx.out.show(&report, || {
-        let done = if is_known { "is trusted already" } else { "is trusted from now on" };
+        let done = if changes { "is trusted from now on" } else { "is trusted already" };
         format!("{url} {done}, with this certificate alone:\n  {pin}\nkept in {}", store.path().display())
     })
 }
@@ -68,7 +70,9 @@ fn agree(
     ctx: &Context,
 ) -> Result<(), Failure> {
     ctx.out.remark(&format!("{url} shows this certificate:\n  {}\n  {}", seen.leaf, seen.spki));
-    if !before.is_empty() {
+    if before == [expected.unwrap_or(seen.leaf)] {
+        ctx.out.remark("it is trusted already; trusting it anew forgets what it announced since: its identity and its next key");
+    } else if !before.is_empty() {
         let before: Vec<String> = before.iter().map(Pin::to_string).collect();
         ctx.out.remark(&format!("until now another was trusted:\n  {}", before.join("\n  ")));
     }
