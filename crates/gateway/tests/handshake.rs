@@ -245,3 +245,25 @@ async fn every_recorded_handshake_gets_the_recorded_answer() {
     }
     assert!(wrong.is_empty(), "{} of 42 differ:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Somebody in the network answers for a private name, and then lets it point to the visitor's own computer: the page is of the same
+/// origin then, and the browser takes it to whatever listens there.
+#[tokio::test]
+async fn a_page_that_makes_its_private_name_point_here_gets_nowhere() {
+    let gateway = gateway_with("").await;
+    let port = gateway.port();
+    let visit = |host: String| async move {
+        let headers = [("host", host.clone()), ("origin", format!("http://{host}"))];
+        Raw::upgrade(port, &headers).await.map(drop)
+    };
+    for name in ["claimed.local", "claimed", "claimed.lan", "claimed.tail1234.ts.net", "claimed.example"] {
+        assert_eq!(visit(format!("{name}:{port}")).await, Err(403), "{name}");
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned();
+    let label = host.split('.').next().unwrap().to_owned();
+    let own = ["127.0.0.1".to_owned(), "localhost".to_owned(), host, format!("{label}.local")];
+    for name in own {
+        assert_eq!(visit(format!("{name}:{port}")).await, Ok(()), "{name}");
+    }
+    gateway.stop().await;
+}

@@ -4,8 +4,8 @@ use super::peer::Peer;
 use std::net::IpAddr;
 
 /// Whether the page may connect: loopback to loopback, the gateway's own page on a private name or address, or an
-/// origin that the configuration allows. A public name never counts as the gateway's own, because a page elsewhere
-/// can make its name point here (DNS rebinding).
+/// origin that the configuration allows. A public name never counts as the gateway's own, and on loopback no name but this
+/// host's own does, because a page elsewhere can make its name point here (DNS rebinding).
 pub(crate) fn is_allowed(origin: &str, peer: &Peer, allowed: &[String]) -> bool {
     if allowed.iter().any(|a| a == "*" || a.trim_end_matches('/').eq_ignore_ascii_case(origin)) {
         return true;
@@ -15,7 +15,7 @@ pub(crate) fn is_allowed(origin: &str, peer: &Peer, allowed: &[String]) -> bool 
         return peer.local;
     }
     let own = peer.host.as_deref().and_then(|h| split_host(h, port_of_scheme(origin)));
-    is_private_name(host) && own.is_some_and(|(h, p)| h.eq_ignore_ascii_case(host) && p == port)
+    peer.named && is_private_name(host) && own.is_some_and(|(h, p)| h.eq_ignore_ascii_case(host) && p == port)
 }
 
 fn port_of_scheme(origin: &str) -> u16 {
@@ -75,6 +75,7 @@ mod tests {
             own: std::net::SocketAddr::from(([127, 0, 0, 1], 6)),
             origin: None,
             host: Some(host.into()),
+            named: true,
             headers: axum::http::HeaderMap::new(),
         };
         let home = peer("127.0.0.1", "127.0.0.1:18789");
@@ -95,6 +96,10 @@ mod tests {
         for (origin, peer, expected) in cases {
             assert_eq!(is_allowed(origin, peer, &[]), expected, "{origin} from {}", peer.ip);
         }
+        // A private name that is not this host's: somebody in the network answers for it, and then lets it point here.
+        let claimed = Peer { named: false, ..peer("127.0.0.1", "box.local:18789") };
+        assert!(!is_allowed("http://box.local:18789", &claimed, &[]));
+        assert!(is_allowed("http://box.local:18789", &peer("127.0.0.1", "box.local:18789"), &[]));
         // The page's name points here by DNS: same origin, and still not ours.
         assert!(!is_allowed("http://evil.example:18789", &peer("127.0.0.1", "evil.example:18789"), &[]));
         assert!(is_allowed("https://claw.example", &home, &["https://claw.example/".into()]));

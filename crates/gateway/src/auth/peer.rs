@@ -1,6 +1,6 @@
 //! Where a connection comes from, judged by the listener, the socket and, behind a trusted proxy or Tailscale, by its headers.
 
-use super::host;
+use super::host::{self, OwnNames};
 use super::rules::Rules;
 use crate::listener::{Arrival, ListenerKind};
 use crate::tailscale::Ends;
@@ -38,6 +38,8 @@ pub(crate) struct Peer {
     pub(crate) origin: Option<String>,
     /// The `Host` header.
     pub(crate) host: Option<String>,
+    /// Whether that is a name of this gateway; behind a proxy it is the proxy's to say.
+    pub(crate) named: bool,
     /// All headers of the request, for what a proxy says about its user.
     pub(crate) headers: HeaderMap,
 }
@@ -86,14 +88,21 @@ impl Peer {
         tailnet_name: Option<&str>,
     ) -> Result<Self, TurnedAway> {
         match from.kind {
-            ListenerKind::Loopback | ListenerKind::Public => Self::at_the_port(from, headers, rules),
+            ListenerKind::Loopback | ListenerKind::Public => {
+                Self::at_the_port(from, headers, rules, tailnet_name)
+            }
             ListenerKind::Serve | ListenerKind::Funnel => {
                 Self::through_tailscale(from, headers, tailnet_name)
             }
         }
     }
 
-    fn at_the_port(from: Arrival, headers: &HeaderMap, rules: &Rules) -> Result<Self, TurnedAway> {
+    fn at_the_port(
+        from: Arrival,
+        headers: &HeaderMap,
+        rules: &Rules,
+        tailnet_name: Option<&str>,
+    ) -> Result<Self, TurnedAway> {
         let socket_ip = from.addr.ip().to_canonical();
         let forwarded = headers.keys().any(|name| is_forwarding(name.as_str()));
         let ip = if forwarded {
@@ -106,12 +115,13 @@ impl Peer {
             socket_ip
         };
         let local = !forwarded && (from.kind == ListenerKind::Loopback || socket_ip.is_loopback());
-        let peer = Self::with(from, ip, (local, forwarded), headers);
-        let is_foreign = |host: &String| !host::is_ours(host, &rules.allowed_origins);
-        if !forwarded && !from.secure && peer.host.as_ref().is_some_and(is_foreign) {
-            return Err(TurnedAway::ForeignHost);
+        let mut peer = Self::with(from, ip, (local, forwarded), headers);
+        if let Some(host) = peer.host.as_deref().filter(|_| !forwarded) {
+            let own = local.then(|| OwnNames::new(&exec::host::hostname(), tailnet_name));
+            peer.named = host::is_ours(host, own.as_ref(), &rules.allowed_origins);
         }
-        Ok(peer)
+        // Over TLS the certificate has said whose the name is; pages are still held against it.
+        if peer.named || from.secure { Ok(peer) } else { Err(TurnedAway::ForeignHost) }
     }
 
     /// Tailscale sets these headers on every request, whatever a client sent: one address, `https`, the name that was asked for.
@@ -149,6 +159,7 @@ impl Peer {
             own: from.own,
             origin: text("origin"),
             host: text("host"),
+            named: true,
             headers: headers.clone(),
         }
     }

@@ -157,7 +157,16 @@ fn what_somebody_merely_claims_is_refused_on_every_kind_of_listener() {
             [Some(ForeignHost), Some(ForeignHost), Some(ForeignHost), Some(ForeignHost)],
         ),
         (&[("host", "127.0.0.1")], [None, None, Some(ForeignHost), Some(ForeignHost)]),
-        (&[("host", "other.tail1234.ts.net")], [None, None, Some(ForeignHost), Some(ForeignHost)]),
+        (&[("host", "localhost:18789")], [None, None, Some(ForeignHost), Some(ForeignHost)]),
+        (&[("host", NAME)], [None, None, None, None]),
+        (
+            &[("host", "other.tail1234.ts.net")],
+            [Some(ForeignHost), Some(ForeignHost), Some(ForeignHost), Some(ForeignHost)],
+        ),
+        (
+            &[("host", "claimed-by-somebody.local:18789")],
+            [Some(ForeignHost), Some(ForeignHost), Some(ForeignHost), Some(ForeignHost)],
+        ),
     ];
     for (beside, verdicts) in cases {
         for (kind, verdict) in [Loopback, Public, Serve, Funnel].into_iter().zip(verdicts) {
@@ -176,6 +185,10 @@ fn what_somebody_merely_claims_is_refused_on_every_kind_of_listener() {
             }
         }
     }
+    // Who comes from elsewhere has other names for this host than it has itself.
+    let from_elsewhere = |host| judged(Public, "192.168.1.9:5", &[("host", host)], &[]).err();
+    assert_eq!(from_elsewhere("box.lan:18789"), None);
+    assert_eq!(from_elsewhere("evil.example:18789"), Some(ForeignHost));
     for missing in ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "host"] {
         let list: Vec<_> = tailscale.iter().filter(|(name, _)| *name != missing).copied().collect();
         for kind in [Serve, Funnel] {
