@@ -1,6 +1,9 @@
-//! Accepting connections: bounded in number, with a deadline on the request that opens each. Every listener has a kind, which
+//! Accepting connections: bounded in number (`places`), with a deadline on the request that opens each. Every listener has a kind, which
 //! its connections carry: authority depends on it.
 
+mod places;
+
+use crate::auth::peer::is_trusted;
 use crate::shared::Shared;
 use crate::tls::{Refused, Tls};
 use axum::Router;
@@ -10,21 +13,14 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+pub(crate) use places::Place;
+use places::Places;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections at the same time. Each idle one costs some 10 KiB and a file descriptor.
-const MAX_CONNECTIONS: usize = 10_000;
-/// Connections of which nobody knows yet whose they are: plain HTTP, and WebSockets until the handshake is done. Each may
-/// cost some 100 KiB, and holds its place for [`HTTP_TIMEOUT`] and the handshake's deadline at most.
-const MAX_STRANGERS: usize = 512;
-/// When all those places are taken, the next one waits for one this long before it is turned away. Others wait with the
-/// system meanwhile: after a restart everybody comes at once.
-const STRANGER_PATIENCE: Duration = Duration::from_secs(1);
 /// The head of a request must be there within this time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// HTTP on one connection ends after this time, also where request follows request; a WebSocket goes on.
@@ -70,41 +66,6 @@ pub(crate) struct Arrival {
     pub(crate) secure: bool,
 }
 
-/// A connection's place, held from its first byte to its last: as HTTP, and as a WebSocket after that.
-#[derive(Debug)]
-pub(crate) struct Place {
-    _among_all: OwnedSemaphorePermit,
-    among_strangers: Mutex<Option<OwnedSemaphorePermit>>,
-}
-
-impl Place {
-    /// It has proven itself: it gives up its place among the strangers.
-    pub(crate) fn is_known(&self) {
-        self.among_strangers.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
-/// The places that there are.
-#[derive(Clone)]
-struct Places {
-    all: Arc<Semaphore>,
-    strangers: Arc<Semaphore>,
-}
-
-impl Places {
-    fn new(all: usize, strangers: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(all)), strangers: Arc::new(Semaphore::new(strangers)) }
-    }
-
-    /// A place for a new connection; `None` where there is none.
-    async fn take(&self) -> Option<Arc<Place>> {
-        let among_all = self.all.clone().try_acquire_owned().ok()?;
-        let stranger = tokio::time::timeout(STRANGER_PATIENCE, self.strangers.clone().acquire_owned());
-        let stranger = stranger.await.ok()?.ok()?;
-        Some(Arc::new(Place { _among_all: among_all, among_strangers: Mutex::new(Some(stranger)) }))
-    }
-}
-
 /// What all listeners have in common: the routes, and the places of all connections together.
 #[derive(Clone)]
 pub(crate) struct Doors {
@@ -116,7 +77,7 @@ pub(crate) struct Doors {
 impl Doors {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let router = TowerToHyperService::new(crate::http::router(shared.clone()));
-        Self { shared, router, places: Places::new(MAX_CONNECTIONS, MAX_STRANGERS) }
+        Self { shared, router, places: Places::new() }
     }
 
     /// Accepts until shutdown. Dies with the listener alone; each connection is a task of its own.
@@ -139,15 +100,28 @@ impl Doors {
                 tracing::debug!(ip = %addr.ip(), "gone before it was looked at");
                 continue;
             };
-            let Some(place) = self.places.take().await else {
-                tracing::warn!(ip = %addr.ip(), "too many connections; this one is closed");
+            let ip = addr.ip();
+            let is_proxy = is_trusted(ip, &self.shared.settings().rules);
+            let Some(asking) = self.places.ask(kind, ip, is_proxy) else {
+                self.turn_away(ip);
                 continue;
             };
             // What Tailscale forwards has had its TLS there.
             let tls = self.shared.tls.clone().filter(|_| kind.is_direct());
-            let router = self.router.clone();
             let from = Arrival { addr, own, kind, secure: tls.is_some() };
-            self.shared.lifecycle.spawn(serve(stream, from, router, place, tls));
+            let doors = self.clone();
+            self.shared.lifecycle.spawn(async move {
+                match asking.place().await {
+                    Some(place) => serve(stream, from, doors.router, place, tls).await,
+                    None => doors.turn_away(ip),
+                }
+            });
+        }
+    }
+
+    fn turn_away(&self, ip: IpAddr) {
+        if let Some(count) = self.places.note_turned_away() {
+            tracing::warn!(%ip, count, "too many connections; this one is closed, as were others since the last time that this was said");
         }
     }
 }
@@ -193,23 +167,5 @@ where
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, ip = %addr.ip(), "connection ended"),
         Err(_) => tracing::debug!(ip = %addr.ip(), "HTTP took too long; connection closed"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn places_are_held_to_the_end_and_those_of_strangers_until_they_are_known() {
-        let places = Places::new(3, 2);
-        let (first, second) = (places.take().await.unwrap(), places.take().await.unwrap());
-        assert!(places.take().await.is_none(), "two strangers are enough");
-        first.is_known();
-        let third = places.take().await.unwrap();
-        third.is_known();
-        assert!(places.take().await.is_none(), "three are enough");
-        drop(second);
-        assert!(places.take().await.is_some());
     }
 }

@@ -4,7 +4,9 @@
 // Only tests use this: what cannot be set up ends them with the reason.
 #![allow(clippy::panic)]
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, pidfd_open, pidfd_send_signal, setrlimit,
+};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
@@ -238,4 +240,14 @@ fn read(from: impl Read + Send + 'static, said: &Arc<Said>) -> JoinHandle<()> {
         said.lines.lock().unwrap_or_else(PoisonError::into_inner).ended += 1;
         said.more.notify_all();
     })
+}
+
+/// Lets this process have as many files open as it may, for tests with many connections.
+///
+/// # Panics
+/// The system does not let it.
+#[allow(clippy::expect_used)]
+pub fn open_many_files() {
+    let allowed = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, ..allowed }).expect("its own maximum");
 }

@@ -189,10 +189,15 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     values.next().is_none().then_some(value)
 }
 
+/// Whether an address is a trusted proxy's.
+pub(crate) fn is_trusted(ip: IpAddr, rules: &Rules) -> bool {
+    rules.trusted_proxies.iter().any(|trusted| is_within(ip.to_canonical(), trusted))
+}
+
 /// The client that a trusted proxy forwards for.
 fn attributed(socket_ip: IpAddr, headers: &HeaderMap, rules: &Rules) -> Option<IpAddr> {
     let trusted = &rules.trusted_proxies;
-    if !trusted.iter().any(|t| is_within(socket_ip, t)) {
+    if !is_trusted(socket_ip, rules) {
         return None;
     }
     if rules.allow_real_ip && !headers.contains_key("x-forwarded-for") {

@@ -339,3 +339,20 @@ async fn what_cannot_be_mended_by_waiting_is_a_failure_with_its_reason() {
         gateway.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_crowd_that_comes_over_tailscale_keeps_nobody_from_the_gateways_own_port() {
+    testkit::process::open_many_files();
+    let fake = FakeTailscale::start().unwrap();
+    let gateway = serving(&fake).await;
+    reported(&gateway, "up").await;
+    let (_, port) = fake.claim(true).await.unwrap();
+    // More than there are places of any kind, and none of them says a word.
+    let mut crowd = Vec::new();
+    for _ in 0..520 {
+        crowd.push(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    }
+    Raw::connected(gateway.port(), &local(&gateway)).await.call("health", json!({})).await;
+    drop(crowd);
+    gateway.stop().await;
+}
