@@ -6,6 +6,8 @@
 mod live;
 mod support;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use live::{Program, TOKEN};
 use serde_json::{Value, json};
 use support::{Home, Ran};
@@ -167,4 +169,24 @@ fn trusting_the_same_certificate_anew_lets_a_new_identity_be_learned() {
     let after = host.health_from(&elsewhere, &[]);
     assert!(after.code == 0 && !after.err.contains("another identity"), "{}{}", after.out, after.err);
     assert!(learned().is_some_and(|identity| identity != first));
+}
+
+#[test]
+fn the_next_certificate_is_for_the_configured_address_too() {
+    let config = json!({"gateway": {"tls": {"enabled": true}, "bind": "custom", "customBindHost": "127.0.0.7",
+        "auth": {"mode": "token", "token": TOKEN}}});
+    let host = Host::start_in(Home::with_config(&config.to_string()), "0");
+    let is_for_it = || {
+        let pem = std::fs::read_to_string(host.home.state().join("gateway/tls/gateway-cert.pem")).unwrap();
+        let digits: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let der = STANDARD.decode(digits).unwrap();
+        // An address among the names: tag 7 of GeneralName, four bytes.
+        der.windows(6).any(|bytes| bytes == [0x87, 4, 127, 0, 0, 7])
+    };
+    assert!(is_for_it());
+    let switched = host.home.run(&["gateway", "tls", "rotate", "--switch", "--json"]);
+    assert_eq!(switched.code, 0, "{}", switched.err);
+    assert_ne!(switched.json()["leaf"], host.pin);
+    assert!(is_for_it());
+    assert_eq!(host.gateway.stop("-TERM"), Some(0));
 }

@@ -4,6 +4,8 @@
 
 #[path = "tls/half_done.rs"]
 mod half_done;
+#[path = "tls/made_elsewhere.rs"]
+mod made_elsewhere;
 mod support;
 
 use client::{ClientDescription, ConnectError, ConnectOptions, Connection, PinStore, Pinned, look};
@@ -384,7 +386,7 @@ async fn who_pinned_one_certificate_is_led_from_key_to_key_and_nobody_else_is() 
     // The backup key is prepared with the certificate; its pin is what clients were told.
     let prepared = prepare(&files).unwrap();
     assert!(!prepared.changed && prepared.next.is_some());
-    let switched = switch(&files, SystemClock.now_ms()).unwrap();
+    let switched = switch(&files, &[], SystemClock.now_ms()).unwrap();
     assert_eq!(Some(switched.current.spki), prepared.next);
     let second = renewed(&url, first).await;
     assert_eq!(switched.current.leaf, second);
@@ -393,7 +395,7 @@ async fn who_pinned_one_certificate_is_led_from_key_to_key_and_nobody_else_is() 
     assert!(matches!(error, ConnectError::Pin { .. }), "{error}");
 
     // And once more, from what it learned on the way.
-    switch(&files, SystemClock.now_ms()).unwrap();
+    switch(&files, &[], SystemClock.now_ms()).unwrap();
     let third = renewed(&url, second).await;
     Connection::open(&led("told", first)).await.expect("it was told of the second key").close().await;
     // Whoever had the first key and no more has nothing by it: the store goes with the pin that it was learned by.
@@ -412,50 +414,14 @@ async fn a_crash_in_the_middle_of_switching_is_finished_by_switching_again() {
     let copies = tempfile::tempdir().unwrap();
     let saved = copies.path().join("cert");
     std::fs::copy(&files.cert, &saved).unwrap();
-    switch(&files, SystemClock.now_ms()).unwrap();
+    switch(&files, &[], SystemClock.now_ms()).unwrap();
     std::fs::rename(&files.cert, &files.next_cert).unwrap();
     std::fs::copy(&saved, &files.cert).unwrap();
-    let done = switch(&files, SystemClock.now_ms()).unwrap();
+    let done = switch(&files, &[], SystemClock.now_ms()).unwrap();
     assert_eq!(done.current.spki, next);
     assert_ne!(done.current.leaf, first.leaf);
     renewed(&gateway.url(), first.leaf).await;
     gateway.stop().await;
-}
-
-#[tokio::test]
-async fn an_authoritys_certificate_is_not_replaced_by_one_of_our_own() {
-    let dir = tempfile::tempdir().unwrap();
-    let of = |name: &str| dir.path().join(name);
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let mut ca = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    ca.distinguished_name.push(rcgen::DnType::CommonName, "an authority");
-    let issuer = rcgen::Issuer::from_params(&ca, &ca_key);
-    let made = |key: &rcgen::KeyPair| {
-        let leaf = rcgen::CertificateParams::new(vec!["gw.example".to_owned()]).unwrap();
-        leaf.signed_by(key, &issuer).unwrap().pem()
-    };
-    let key = rcgen::KeyPair::generate().unwrap();
-    std::fs::write(of("key.pem"), key.serialize_pem()).unwrap();
-    std::fs::write(of("cert.pem"), made(&key)).unwrap();
-    let files = TlsFiles {
-        cert: of("cert.pem"),
-        key: of("key.pem"),
-        ca: None,
-        next_key: of("key.pem.next"),
-        next_cert: of("cert.pem.next"),
-        served: of("served.json"),
-    };
-    let now = SystemClock.now_ms();
-    assert!(switch(&files, now).unwrap_err().to_string().contains("openclaw gateway tls rotate"));
-    prepare(&files).unwrap();
-    let error = switch(&files, now).unwrap_err().to_string();
-    assert!(error.contains("cert.pem.next") && error.contains("key.pem.next"), "{error}");
-    let next = rcgen::KeyPair::from_pem(&std::fs::read_to_string(&files.next_key).unwrap()).unwrap();
-    std::fs::write(&files.next_cert, made(&next)).unwrap();
-    let before = Certificate::read(&files.cert).unwrap();
-    let after = switch(&files, now).unwrap();
-    assert!(!after.current.self_signed && after.current.spki != before.spki);
 }
 
 #[tokio::test]

@@ -77,14 +77,14 @@ pub enum TlsError {
     /// There is nothing to switch to.
     #[error("gateway.tls: no next key is prepared; prepare one first: openclaw gateway tls rotate")]
     NotPrepared,
-    /// An authority signed the certificate, and has to sign the next one.
+    /// An authority or the owner made the certificate, and has to make the next one.
     #[error(
-        "gateway.tls: an authority made the certificate {}; have it make one for the key {} and put it at {}, then switch",
+        "gateway.tls: the certificate {} was not made by a gateway for itself; have one made for the key {} as that one was, put it at {}, then switch",
         cert.display(),
         next_key.display(),
         next_cert.display()
     )]
-    NeedsAuthority {
+    MadeElsewhere {
         /// The certificate in use.
         cert: PathBuf,
         /// The key that waits.

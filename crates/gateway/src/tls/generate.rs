@@ -12,6 +12,8 @@ use rcgen::{
 };
 use std::net::IpAddr;
 
+/// Its subject and issuer, by which it is known as one that was made here; OpenClaw's gateway calls its own the same.
+pub(super) const NAME: &str = "openclaw-gateway";
 /// Ten years, and three days for its leap years.
 const LIFE_MS: i64 = (3650 + 3) * DAY_MS;
 /// Clocks of clients may be behind.
@@ -67,7 +69,7 @@ fn new_key() -> Result<KeyPair, TlsError> {
 pub(super) fn self_signed(key: &KeyPair, more: &[IpAddr], now_ms: i64) -> Result<String, TlsError> {
     let failed = |e: rcgen::Error| TlsError::Generate(e.to_string());
     let mut params = CertificateParams::new(names(more)).map_err(failed)?;
-    params.distinguished_name.push(DnType::CommonName, "openclaw-gateway");
+    params.distinguished_name.push(DnType::CommonName, NAME);
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];

@@ -2,6 +2,7 @@
 
 use super::TlsError;
 use super::files::{TlsFiles, read};
+use super::generate::NAME;
 use super::validity::validity;
 use model::Pin;
 use rustls::crypto::ring::sign::any_supported_type;
@@ -27,6 +28,8 @@ pub struct Certificate {
     pub spki: Pin,
     /// It signed itself: no authority stands behind it.
     pub self_signed: bool,
+    /// It was made by a gateway for itself: nobody chose it, and a gateway may make the next one.
+    pub made_here: bool,
     /// From when to when it is good, in milliseconds since 1970, where that can be read.
     pub valid_ms: Option<(i64, i64)>,
 }
@@ -47,13 +50,27 @@ impl Certificate {
         let parsed = EndEntityCert::try_from(leaf).map_err(|e| {
             TlsError::unusable(CERT, file, format!("its first certificate is no X.509 ({e})"))
         })?;
+        let self_signed = parsed.issuer() == parsed.subject();
         Ok(Self {
             leaf: Pin::leaf(Sha256::digest(leaf).into()),
             spki: Pin::spki(Sha256::digest(parsed.subject_public_key_info()).into()),
-            self_signed: parsed.issuer() == parsed.subject(),
+            self_signed,
+            made_here: self_signed && is_named_as_ours(parsed.subject()),
             valid_ms: validity(leaf),
         })
     }
+}
+
+/// Whether a subject (DER) is our common name and nothing else: `SET { SEQUENCE { OID 2.5.4.3, string } }`.
+fn is_named_as_ours(subject: &[u8]) -> bool {
+    const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
+    let (Some(front), Ok(length)) = (subject.strip_suffix(NAME.as_bytes()), u8::try_from(NAME.len())) else {
+        return false;
+    };
+    // The string is a UTF8String or a PrintableString.
+    front.len() == 4 + COMMON_NAME.len() + 2
+        && front[4..].starts_with(&COMMON_NAME)
+        && (front.ends_with(&[0x0c, length]) || front.ends_with(&[0x13, length]))
 }
 
 /// A pair that can be served.

@@ -10,6 +10,7 @@ use super::{TlsError, generate};
 use model::Pin;
 use rcgen::KeyPair;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// Where a rotation stands.
@@ -33,15 +34,15 @@ pub fn prepare(files: &TlsFiles) -> Result<Rotation, TlsError> {
     Ok(Rotation { current, next: next_pin(files)?, changed })
 }
 
-/// Takes the prepared key into use, and prepares another.
+/// Takes the prepared key into use, and prepares another. A new certificate is for this host and `more`.
 ///
 /// # Errors
-/// None is prepared, an authority has to make the certificate, or the files cannot be moved.
-pub fn switch(files: &TlsFiles, now_ms: i64) -> Result<Rotation, TlsError> {
+/// None is prepared, somebody else has to make the certificate, or the files cannot be moved.
+pub fn switch(files: &TlsFiles, more: &[IpAddr], now_ms: i64) -> Result<Rotation, TlsError> {
     let current = Certificate::read(&files.cert)?;
     if !finish(files)? {
         let next = next_pin(files)?.ok_or(TlsError::NotPrepared)?;
-        provide_certificate(files, &current, next, now_ms)?;
+        provide_certificate(files, &current, next, (more, now_ms))?;
         keep_former(&files.cert)?;
         keep_former(&files.key)?;
         rename(&files.next_key, &files.key)?;
@@ -68,12 +69,13 @@ pub(super) fn finish(files: &TlsFiles) -> Result<bool, TlsError> {
     Ok(true)
 }
 
-/// A certificate for the next key at its place: an authority's, or one that signs itself as the one in use does.
+/// A certificate for the next key at its place: one that was put there, or one that signs itself where the one in use was made
+/// here. What an authority or the owner made is not replaced by one of ours.
 fn provide_certificate(
     files: &TlsFiles,
     current: &Certificate,
     next: Pin,
-    now_ms: i64,
+    (more, now_ms): (&[IpAddr], i64),
 ) -> Result<(), TlsError> {
     if files.next_cert.exists() {
         let waiting = Certificate::read(&files.next_cert)?;
@@ -82,8 +84,8 @@ fn provide_certificate(
         }
         return Ok(());
     }
-    if !current.self_signed {
-        return Err(TlsError::NeedsAuthority {
+    if !current.made_here {
+        return Err(TlsError::MadeElsewhere {
             cert: files.cert.clone(),
             next_key: files.next_key.clone(),
             next_cert: files.next_cert.clone(),
@@ -92,7 +94,7 @@ fn provide_certificate(
     let pem = String::from_utf8_lossy(&read("the next private key", &files.next_key)?).into_owned();
     let key = KeyPair::from_pem(&pem)
         .map_err(|e| TlsError::unusable("the next private key", &files.next_key, e.to_string()))?;
-    let cert = generate::self_signed(&key, &[], now_ms)?;
+    let cert = generate::self_signed(&key, more, now_ms)?;
     publish(&files.next_cert, cert.as_bytes()).map_err(|e| TlsError::write(&files.next_cert, e))
 }
 

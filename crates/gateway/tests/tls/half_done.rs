@@ -38,7 +38,7 @@ async fn a_first_pair_that_was_cut_is_finished_or_begun_anew() {
     assert_ne!(second.spki, first.spki);
     assert_eq!(prepare(&files).unwrap().next, Some(next), "the next key stays what it was");
     assert!(!files.next_cert.exists(), "it would be taken for the next key's");
-    let switched = switch(&files, SystemClock.now_ms()).unwrap();
+    let switched = switch(&files, &[], SystemClock.now_ms()).unwrap();
     assert_eq!(switched.current.spki, next);
 }
 
@@ -49,7 +49,7 @@ async fn a_switch_that_was_cut_is_finished_by_the_next_start() {
     let first = shown(dir.path()).await;
     let next = prepare(&files).unwrap().next.unwrap();
     let before = fs::read(&files.cert).unwrap();
-    let switched = switch(&files, SystemClock.now_ms()).unwrap().current;
+    let switched = switch(&files, &[], SystemClock.now_ms()).unwrap().current;
     // As between the two renames: the key has moved, its certificate has not, and no other key is prepared.
     fs::rename(&files.cert, &files.next_cert).unwrap();
     fs::write(&files.cert, before).unwrap();
@@ -59,7 +59,7 @@ async fn a_switch_that_was_cut_is_finished_by_the_next_start() {
     let former = files.cert.with_extension("pem.previous");
     assert_eq!(Certificate::read(&former).unwrap(), first, "what was replaced stays beside");
     // Whoever repeats the command is not led to a key that nobody was told of.
-    assert!(switch(&files, SystemClock.now_ms()).unwrap_err().to_string().contains("prepare one first"));
+    assert!(switch(&files, &[], SystemClock.now_ms()).unwrap_err().to_string().contains("prepare one first"));
 }
 
 #[tokio::test]

@@ -45,7 +45,8 @@ pub(super) fn run(args: TlsArgs, ctx: &Context) -> Result<(), Failure> {
         TlsCommand::Rotate(args) => {
             read(&files, ctx)?;
             let now = ctx.now_ms();
-            let rotation = if args.switch { switch(&files, now) } else { prepare(&files) };
+            let more: Vec<_> = loaded.config.gateway.custom_bind_host.into_iter().collect();
+            let rotation = if args.switch { switch(&files, &more, now) } else { prepare(&files) };
             let rotation = rotation.map_err(failed)?;
             let mut report = shown(&rotation.current, &files);
             report["next"] = json!(rotation.next.map(|pin| pin.to_string()));
