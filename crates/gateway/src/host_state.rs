@@ -62,13 +62,14 @@ impl HostState {
     }
 
     /// Sets a damaged state file aside and begins a new one, as the next start would. What was done, as whole sentences; none
-    /// where the file turns out to be sound.
+    /// where the file turns out to be sound. `command` is what others are told holds the directory meanwhile.
     ///
     /// # Errors
     /// See [`HostStateError`]; where a gateway runs, it stays as it is.
     pub async fn set_aside_if_damaged(
         state_dir: &Path,
         reason: &str,
+        command: &str,
         clock: SharedClock,
     ) -> Result<Vec<String>, HostStateError> {
         if let Some(holder) = Self::holder(state_dir) {
@@ -79,17 +80,17 @@ impl HostState {
             reason: format!("no word of the damage could be left: {error}"),
         };
         store::suspect(state_dir, reason).map_err(failed)?;
-        let state = Self::open(state_dir, clock)?;
+        let state = Self::open(state_dir, command, clock)?;
         let notices = state.notices().to_vec();
         state.close().await;
         Ok(notices)
     }
 
-    /// Opens it. Makes no state where there is none.
+    /// Opens it. Makes no state where there is none. `command` is what others are told holds the directory meanwhile.
     ///
     /// # Errors
     /// See [`HostStateError`].
-    pub fn open(state_dir: &Path, clock: SharedClock) -> Result<Self, HostStateError> {
+    pub fn open(state_dir: &Path, command: &str, clock: SharedClock) -> Result<Self, HostStateError> {
         if !Store::is_in(state_dir) {
             return Err(HostStateError::Nothing(state_dir.to_owned()));
         }
@@ -97,7 +98,7 @@ impl HostState {
             pid: std::process::id(),
             started_at_ms: clock.now_ms(),
             port: None,
-            command: "openclaw devices --local".into(),
+            command: command.to_owned(),
         };
         let lock = StateLock::acquire(state_dir, &info).map_err(|error| match error {
             LockError::Held { holder, .. } => HostStateError::Running(holder.and_then(|h| h.port)),

@@ -69,11 +69,12 @@ async fn look(scene: &Scene<'_>) -> Looked {
                 return vec![found.fix(first)].into();
             }
             let (clock, own) = (scene.ctx.clock.clone(), file.clone());
+            let command = scene.ctx.command("doctor --fix");
             let mend = async move {
                 if let Some(why) = Seen::at(&own).and_then(|seen| seen.not_ours()) {
                     return Err(why);
                 }
-                let done = HostState::set_aside_if_damaged(&dir, &reason, clock).await;
+                let done = HostState::set_aside_if_damaged(&dir, &reason, &command, clock).await;
                 done.map(|notices| notices.join("; ")).map_err(|error| error.to_string())
             };
             vec![found.mend(scene.unlinked(&file, mend))].into()

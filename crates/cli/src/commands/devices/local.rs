@@ -42,7 +42,8 @@ pub(super) async fn approve(
 
 impl Way {
     async fn open(args: &ConnectArgs, ctx: &Context, scopes: &[String]) -> Result<Self, Failure> {
-        let port = match HostState::open(&ctx.paths.state_dir, ctx.clock.clone()) {
+        let command = ctx.command("devices --local");
+        let port = match HostState::open(&ctx.paths.state_dir, &command, ctx.clock.clone()) {
             Ok(state) => {
                 for notice in state.notices() {
                     ctx.out.remark(notice);
