@@ -38,7 +38,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{LockInfo, StateLock, Store};
+use store::{LockInfo, Opened, StateLock, Store, StoreError};
 use tokio::time::Instant;
 
 /// The program's version, as clients are told it.
@@ -205,7 +205,7 @@ impl Gateway {
         if let Err(error) = lock.note_port(addr.port()) {
             tracing::warn!(%error, "the lock file does not name the port");
         }
-        let opened = Store::open(&paths.state_dir, clock.clone())?;
+        let (opened, lock) = open_store(&paths, clock.clone(), lock).await?;
         let base = Base { env, paths, clock, model_fallback };
         let secrets = secrets_of(&base, &loaded).await;
         let parts = Parts {
@@ -445,6 +445,23 @@ fn open_tls(
     let files = TlsFiles::of(&gateway.tls, paths);
     let more: Vec<_> = gateway.custom_bind_host.into_iter().collect();
     Tls::open(&gateway.tls, files, &more, identity, now_ms).map(|tls| Some(Arc::new(tls)))
+}
+
+/// The store. Checking a large one and bringing it to our format may take minutes, so it has a thread of its own and no
+/// deadline: given up on, it would only begin anew. The lock goes with it: even where nobody waits for the start any more,
+/// the directory is held for as long as somebody writes there.
+async fn open_store(
+    paths: &Paths,
+    clock: SharedClock,
+    lock: StateLock,
+) -> Result<(Opened, StateLock), StartError> {
+    let dir = paths.state_dir.clone();
+    let opening = tokio::task::spawn_blocking(move || (Store::open(&dir, clock), lock));
+    let (opened, lock) = opening.await.map_err(|error| StoreError::Open {
+        path: paths.state_dir.clone(),
+        reason: format!("the thread that opened it ended: {error}"),
+    })?;
+    Ok((opened?, lock))
 }
 
 /// All other secrets. One that cannot be had is reported; what needs it fails, and the rest works.

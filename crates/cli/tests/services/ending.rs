@@ -146,3 +146,25 @@ fn the_watchdog_hears_of_a_gateway_only_while_its_state_works() {
     assert!(last.contains("EXTEND_TIMEOUT_USEC="), "{last}");
     assert_eq!(program.ended(), Some(0));
 }
+
+#[test]
+fn a_start_that_waits_for_its_state_is_given_time_for_as_long_as_it_takes() {
+    let home = Home::with_config("{}");
+    Gateway::start(&home).program.stop("-TERM");
+    let state = rusqlite::Connection::open(home.state().join("state/gateway.sqlite")).unwrap();
+    // As a backup would, this keeps everybody else from the file until it is dropped.
+    state.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
+    let path = home.path().join("notify");
+    let ear = Ear::at(&path);
+    let mut command = home.command(&["gateway", "run", "--port", "0", "--json"]);
+    command.env("PATH", PATH).env("NOTIFY_SOCKET", &path);
+    let program = Program::start("gateway", command);
+    // The second time, it is within the opening.
+    for _ in 0..2 {
+        let told = ear.until("EXTEND_TIMEOUT_USEC=30000000");
+        assert!(told.contains("STATUS=starting"), "{told}");
+    }
+    drop(state);
+    ear.until("READY=1");
+    assert_eq!(program.stop("-TERM"), Some(0));
+}

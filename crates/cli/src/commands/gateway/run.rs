@@ -9,6 +9,7 @@ use crate::args::{LogLevel, secret};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::logging::{self, LogOptions, Logging, Place};
+use crate::service::Notifier;
 use clap::{Args, ValueEnum};
 use config::{AuthMode, Bind, Loaded, SecretInput, TailscaleMode};
 use gateway::{ConfigHook, Gateway, GatewayOptions};
@@ -113,14 +114,16 @@ async fn serve(
         tap: None,
         on_config: Some(log_levels(args, ctx, logging)),
     };
+    let notifier = Notifier::of(&ctx.env);
     let gateway = tokio::select! {
         started = Gateway::start(options) => started.map_err(|e| {
             Failure::new(Exit::from_number(i32::from(e.exit_code())), "START_REFUSED", e.to_string())
         })?,
         () = signals.next() => return Ok(()),
+        never = end::tell_of_the_start(&notifier) => match never {},
     };
     announce::print(ctx, &announce::Facts::of(&gateway, ctx, config_exists, logging.path()))?;
-    end::await_it(gateway, ctx, signals).await
+    end::await_it(gateway, ctx, &notifier, signals).await
 }
 
 /// A host whose commands go elsewhere hardly means to run a gateway of its own.
