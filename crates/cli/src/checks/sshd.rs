@@ -1,10 +1,9 @@
 //! Whether the ssh server of this host lets tunnels through to the gateway.
 
 use super::{Check, Finding, Kind, Looked, Scene, Severity, UsedBy};
-use exec::{CommandSpec, ExecError};
-use std::path::PathBuf;
+use crate::service::Tool;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 pub(super) const CHECK: Check = Check {
     id: "sshd",
@@ -39,27 +38,33 @@ async fn look(scene: &Scene<'_>) -> Looked {
         return Looked::skipped("the gateway runs elsewhere");
     }
     let Some(program) = program(scene) else { return Looked::skipped("none is installed here") };
-    let user =
-        scene.ctx.env.get_filled("USER").or_else(|| scene.ctx.env.get_filled("LOGNAME")).unwrap_or("root");
-    let wanted = format!("user={user},host=localhost,addr=127.0.0.1");
-    let argv = [&program.display().to_string(), "-T", "-C", &wanted].map(String::from);
-    let mut spec = CommandSpec::new(argv.to_vec());
-    spec.timeout = Some(ANSWER_WITHIN);
-    let said = match exec::run(spec, &CancellationToken::new()).await {
-        Ok(said) if said.exit_code == Some(0) => said.stdout,
-        Ok(said) if said.timed_out => {
-            return Looked::skipped(format!("{} does not answer", program.display()));
-        }
-        Ok(said) => {
-            let reason = said.stderr.lines().next().unwrap_or("it said nothing").trim().to_owned();
-            return Looked::skipped(format!("only root can see what it allows ({reason})"));
-        }
-        Err(error @ ExecError::NotFound { .. }) => return Looked::skipped(error.to_string()),
-        Err(error) => return Looked::skipped(format!("{}: {error}", program.display())),
+    let said = match of_itself(&program).await {
+        Ok(said) => said,
+        Err(why) => return Looked::skipped(why),
     };
     let gateway = scene.config().map(|config| config.gateway.clone()).unwrap_or_default();
     let port = config::gateway_port(None, &scene.ctx.env, &gateway, &scene.ctx.paths).ok();
     judge(&said, port).into_iter().collect::<Vec<_>>().into()
+}
+
+/// What sshd says of itself, as it is for this user who signs in from this host; or why it does not.
+async fn of_itself(program: &Path) -> Result<String, String> {
+    // Not USER: after su, or in a service, that is somebody else or nobody.
+    let user = ask(&["id", "-un"]).await?;
+    // It says nothing without a host key, and the host's own are root's. One that nobody ever sees does as well.
+    let dir = tempfile::tempdir().map_err(|error| format!("no place for a throwaway host key: {error}"))?;
+    let key = dir.path().join("host_key").display().to_string();
+    ask(&["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", &key]).await?;
+    let wanted = format!("user={},host=localhost,addr=127.0.0.1", user.trim());
+    ask(&[&program.display().to_string(), "-T", "-h", &key, "-C", &wanted]).await
+}
+
+async fn ask(argv: &[&str]) -> Result<String, String> {
+    match Tool::default().ask(argv, ANSWER_WITHIN).await {
+        Ok(said) if said.is_well() => Ok(said.out),
+        Ok(said) => Err(format!("{}: {}", argv.first().unwrap_or(&""), said.reason())),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn program(scene: &Scene<'_>) -> Option<PathBuf> {
