@@ -49,6 +49,13 @@ pub(crate) struct Service {
     pub(crate) stop_seconds: u64,
 }
 
+impl Service {
+    /// How long its end may take, and the service manager's word that it came.
+    fn stop_within(&self) -> Duration {
+        Duration::from_secs(self.stop_seconds) + ANSWER_WITHIN
+    }
+}
+
 /// How a service says that it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,8 +98,10 @@ pub(crate) fn environment(ctx: &Context, home: &std::path::Path) -> Vec<(String,
 
 /// How long a service manager may take for one answer. Starting and stopping wait for the service, and get its time on top.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// A start is over by then, one way or the other: systemd itself gives up after 90 s.
+/// A start is mostly over by then. One with a large state to check goes on, and whoever asked for it is told to look again.
 const START_WITHIN: Duration = Duration::from_secs(100);
+/// What a service of somebody else gets to end: systemd gives it 90 s.
+const STOP_WITHIN: Duration = Duration::from_secs(100);
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

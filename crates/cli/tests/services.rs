@@ -1,4 +1,4 @@
-//! The gateway and the node as services of a user, under a real systemd; and how a gateway ends.
+//! The gateway, the node and the tunnel as services of a user, under a real systemd; and how a gateway ends.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,5 +13,7 @@ mod managed;
 mod support;
 #[path = "support/systemd.rs"]
 mod systemd;
+#[path = "services/tunnel.rs"]
+mod tunnel;
 #[path = "support/world.rs"]
 mod world;

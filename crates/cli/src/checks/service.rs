@@ -1,5 +1,6 @@
 //! The services of this installation, where there are any: whether they run, start by themselves, outlive the last login,
-//! and are defined as they would be today.
+//! and are defined as an install would define them. A definition is looked at and never written: what differs may be
+//! somebody's own change, and a program that is gone may have been a wrapper.
 
 use super::{Check, Finding, Kind, Looked, Scene, Severity, UsedBy};
 use crate::commands::living;
@@ -9,7 +10,7 @@ use std::path::Path;
 pub(super) const CHECK: Check = Check {
     id: "service",
     title: "Services",
-    kinds: &[&OUTDATED, &RELOAD, &NOT_ENABLED, &FAILED, &NO_LINGER],
+    kinds: &[&OUTDATED, &PROGRAM_GONE, &RELOAD, &NOT_ENABLED, &FAILED, &NO_LINGER],
     used_by: UsedBy::Doctor,
     look: |scene| Box::pin(look(scene)),
 };
@@ -17,9 +18,16 @@ pub(super) const CHECK: Check = Check {
 static OUTDATED: Kind = Kind {
     id: "service.outdated",
     severity: Severity::Warn,
-    title: "a service is not defined as it would be today",
-    remedy: "write it anew: `openclaw gateway install`, `openclaw node install`",
-    mends: true,
+    title: "a service is not defined as an install would define it: an older version wrote it, or somebody changed it",
+    remedy: "move changes of your own into a drop-in (`systemctl --user edit openclaw-gateway`), then install it again with its flags: `openclaw gateway install`, `openclaw node install`, `openclaw remote install`",
+    mends: false,
+};
+static PROGRAM_GONE: Kind = Kind {
+    id: "service.program_gone",
+    severity: Severity::Critical,
+    title: "the program that a service starts is not there, or may not be executed",
+    remedy: "put it back, or install the service again with its flags: `openclaw gateway install`, `openclaw node install`, `openclaw remote install`",
+    mends: false,
 };
 static RELOAD: Kind = Kind {
     id: "service.reload_pending",
@@ -32,7 +40,7 @@ static NOT_ENABLED: Kind = Kind {
     id: "service.not_enabled",
     severity: Severity::Warn,
     title: "a service is installed and does not start by itself",
-    remedy: "`openclaw gateway install`, `openclaw node install`; or uninstall it",
+    remedy: "`openclaw gateway install`, `openclaw node install`, `openclaw remote install`; or uninstall it",
     mends: false,
 };
 static FAILED: Kind = Kind {
@@ -52,13 +60,18 @@ static NO_LINGER: Kind = Kind {
 
 async fn look(scene: &Scene<'_>) -> Looked {
     let ctx = scene.ctx;
+    if living::is_external(ctx) {
+        let why = "OPENCLAW_SUPERVISOR_MODE is \"external\": another program starts and stops this one";
+        return Looked::skipped(why);
+    }
     let Some(home) = ctx.env.user_home() else { return Looked::skipped("there is no home directory") };
     let manager = Manager::of_host(&ctx.env, &home);
     let profile = ctx.paths.profile.as_deref();
     let mut findings = Vec::new();
     let mut installed = Vec::new();
     let gateway = Identity::gateway(profile, &ctx.env).ok();
-    for identity in gateway.into_iter().chain([Identity::of("node", profile)]) {
+    let others = ["node", "tunnel"].map(|word| Identity::of(word, profile));
+    for identity in gateway.into_iter().chain(others) {
         let standing = match manager.look(&identity).await {
             Ok(standing) => standing,
             Err(error) => return Looked::skipped(error.to_string()),
@@ -80,20 +93,20 @@ async fn look(scene: &Scene<'_>) -> Looked {
 fn judge(scene: &Scene<'_>, home: &Path, identity: &Identity, standing: &Standing) -> Vec<Finding> {
     let manager = Manager::of_host(&scene.ctx.env, home);
     let file = &standing.file;
-    let command = |rest: &str| scene.ctx.command(&format!("{} {rest}", identity.word));
+    let install = scene.ctx.command(&identity.command("install"));
     let mut findings = Vec::new();
     if let Definition::Ours(service, text) = &standing.definition {
-        let today = today(service);
-        if manager.text(&today) != *text {
-            let why =
-                if today.argv == service.argv { "an older version wrote it" } else { "its program is gone" };
-            let place = file.display().to_string();
-            let mend = async move {
-                let done = manager.rewrite(&today).await;
-                done.map(|()| format!("wrote {place} anew; it counts from the next start on"))
-                    .map_err(|error| error.to_string())
-            };
-            findings.push(Finding::in_file(&OUTDATED, file, why).fix(command("install")).mend(mend));
+        let again = format!("{install}{}", flags(service));
+        if manager.text(service) != *text {
+            let keep =
+                format!("move changes of your own into a drop-in (systemctl --user edit {})", identity.unit);
+            let found = Finding::in_file(&OUTDATED, file, "is not what an install would write");
+            findings.push(found.fix(format!("{keep}, then: {again}")));
+        }
+        let program = service.argv.first().map(String::as_str).unwrap_or_default();
+        if !living::is_executable(Path::new(program)) {
+            let fix = format!("put {program} back, or install the service again: {again}");
+            findings.push(Finding::in_file(&PROGRAM_GONE, file, format!("starts {program}")).fix(fix));
         }
     }
     if standing.reload_pending {
@@ -105,25 +118,42 @@ fn judge(scene: &Scene<'_>, home: &Path, identity: &Identity, standing: &Standin
         findings.push(Finding::in_file(&RELOAD, file, "changed since").mend(mend));
     }
     if !standing.enabled {
-        findings.push(Finding::in_file(&NOT_ENABLED, file, "disabled").fix(command("install")));
+        findings.push(Finding::in_file(&NOT_ENABLED, file, "disabled").fix(install));
     }
     if let Some(runtime) = standing.runtime.as_ref().filter(|runtime| runtime.state == "failed") {
         let exit =
             runtime.last_exit.map_or_else(|| "failed".into(), |code| format!("its exit code was {code}"));
-        let see = format!("journalctl --user -u {} -n 30, then {}", identity.unit, command("restart"));
+        let restart = scene.ctx.command(&identity.command("restart"));
+        let see = format!("journalctl --user -u {} -n 30, then {restart}", identity.unit);
         findings.push(Finding::in_file(&FAILED, file, exit).fix(see));
     }
     findings
 }
 
-/// The service as it would be installed now: as it was, with the program that is there.
-fn today(service: &Service) -> Service {
-    let mut today = service.clone();
-    if let Some(program) = today.argv.first_mut()
-        && !living::is_executable(Path::new(program))
-        && let Ok(own) = std::env::current_exe()
-    {
-        *program = own.display().to_string();
+/// What the service's own install was given, each word after a blank: what it gives its program after `run`.
+fn flags(service: &Service) -> String {
+    let given = service.argv.iter().skip_while(|word| *word != "run").skip(1);
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:@%".contains(c);
+    let quoted = |word: &String| match !word.is_empty() && word.chars().all(is_plain) {
+        true => format!(" {word}"),
+        false => format!(" '{}'", word.replace('\'', r"'\''")),
+    };
+    given.map(quoted).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_installed_again_with_the_flags_that_it_had() {
+        let service = |words: &[&str]| Service {
+            argv: words.iter().map(|word| (*word).to_owned()).collect(),
+            ..crate::service::testing::gateway()
+        };
+        assert_eq!(flags(&service(&["/x/run", "gateway", "run", "--port", "18790"])), " --port 18790");
+        let node = ["/x", "node", "run", "--display-name", "it's mine", ""];
+        assert_eq!(flags(&service(&node)), r" --display-name 'it'\''s mine' ''");
+        assert_eq!(flags(&service(&["/x", "remote", "up", "--foreground"])), "");
     }
-    today
 }

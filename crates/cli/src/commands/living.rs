@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::{Tone, printable};
-use crate::service::{Definition, Identity, Manager, ManagerError, Runtime, Service, Standing};
+use crate::service::{Definition, Identity, Manager, ManagerError, Runtime, Service, Standing, ToolError};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -156,7 +156,7 @@ impl<'a> Living<'a> {
 
     /// Whoever says that something else starts and stops this is not helped by a second one that does.
     fn native(&self) -> Result<(), Failure> {
-        if self.ctx.env.get_filled("OPENCLAW_SUPERVISOR_MODE") != Some("external") {
+        if !is_external(self.ctx) {
             return Ok(());
         }
         let message = "OPENCLAW_SUPERVISOR_MODE is \"external\": another program starts and stops this one";
@@ -232,8 +232,7 @@ impl<'a> Living<'a> {
 
     fn failed(&self, error: ManagerError) -> Failure {
         let message = error.to_string();
-        let word = &self.identity.word;
-        let install = self.ctx.command(&format!("{word} install"));
+        let install = self.ctx.command(&self.identity.command("install"));
         match error {
             ManagerError::None { advice, .. } => {
                 let failure = Failure::new(Exit::Failed, "NO_SERVICE_MANAGER", message);
@@ -256,9 +255,19 @@ impl<'a> Living<'a> {
                 }
                 .hint(format!("what may be wrong: {}", self.ctx.command("doctor")))
             }
+            ManagerError::Tool(ToolError::Slow { .. }) => {
+                let status = self.ctx.command(&self.identity.command("status"));
+                Failure::new(Exit::Failed, "SERVICE", message)
+                    .hint(format!("what was asked for may still come about: {status}"))
+            }
             ManagerError::Tool(_) | ManagerError::File(_) => Failure::new(Exit::Failed, "SERVICE", message),
         }
     }
+}
+
+/// Whether another program is said to start and stop what else would be a service.
+pub(crate) fn is_external(ctx: &Context) -> bool {
+    ctx.env.get_filled("OPENCLAW_SUPERVISOR_MODE") == Some("external")
 }
 
 /// The user's own home, where service managers look.
@@ -351,7 +360,7 @@ pub(crate) fn line(facts: &Value) -> String {
     words.push(text(if loaded { "/loadedText" } else { "/notLoadedText" }).unwrap_or_default().to_owned());
     match kind {
         "ours" => {}
-        "outdated" => words.push("its definition is of an older version: openclaw doctor --fix".into()),
+        "outdated" => words.push("its definition is not what an install would write: openclaw doctor".into()),
         other => words.push(format!("it is {other}")),
     }
     if facts["reloadPending"] == true {

@@ -51,6 +51,16 @@ impl Identity {
         }
     }
 
+    /// The words after `openclaw` that do this (`install`, `restart`, `run` …) with the service.
+    pub(crate) fn command(&self, verb: &str) -> String {
+        match (self.word.as_str(), verb) {
+            ("tunnel", "run") => "remote up --foreground".into(),
+            ("tunnel", "restart") => "remote install --force".into(),
+            ("tunnel", verb) => format!("remote {verb}"),
+            (word, verb) => format!("{word} {verb}"),
+        }
+    }
+
     /// `openclaw-gateway.service`.
     pub(crate) fn unit_file(&self) -> String {
         format!("{}.service", self.unit)
@@ -75,6 +85,18 @@ mod tests {
             (Identity::of("node", Some("work")), "openclaw-node-work", "ai.openclaw.node.work"),
         ] {
             assert_eq!((identity.unit.as_str(), identity.label.as_str()), (unit, label));
+        }
+    }
+
+    #[test]
+    fn each_service_is_handled_by_commands_that_there_are() {
+        use clap::CommandFactory;
+        let gateway = Identity::gateway(None, &Env::default()).unwrap();
+        for identity in [gateway, Identity::of("node", None), Identity::of("tunnel", None)] {
+            for verb in ["install", "uninstall", "restart", "status", "run"] {
+                let line = format!("openclaw {}", identity.command(verb));
+                crate::args::Cli::command().try_get_matches_from(line.split(' ')).unwrap();
+            }
         }
     }
 

@@ -17,10 +17,16 @@ pub(crate) struct Launchd {
 
 /// `launchctl`'s exit codes for an agent that is not loaded: of `print`, and of `bootout`.
 const NOT_LOADED: &[i32] = &[113, 3];
-/// … and for one that is already.
-const LOADED_ALREADY: &[i32] = &[37, 17];
+/// … of `bootstrap` for one that is loaded, or is still being unloaded; which of the two, they do not say.
+const IN_THE_WAY: &[i32] = &[5, 17, 37];
+/// … of `bootout` for one that takes longer to end than that waits.
+const STILL_ENDS: i32 = 36;
 /// … and for a user without a graphical session.
 const NO_SESSION: i32 = 125;
+/// What is still under way is looked at again after this …
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// … and loading, so many times: for about five seconds after the agent has gone.
+const TRIES: usize = 25;
 
 impl Launchd {
     pub(super) fn new(tool: Tool, home: &Path) -> Self {
@@ -45,7 +51,7 @@ impl Launchd {
     }
 
     pub(super) async fn take_up(&self, service: &Service, file: &Path) -> Result<(), ManagerError> {
-        self.stop(&service.identity).await?;
+        self.stop(&service.identity, service.stop_within()).await?;
         self.start(&service.identity, file).await
     }
 
@@ -55,25 +61,48 @@ impl Launchd {
         self.must(identity, &["enable", &self.target(identity)]).await?;
         let file = file.display().to_string();
         let words = ["bootstrap", &self.domain, &file];
-        let said = self.ask(identity, &words, START_WITHIN).await?;
-        match said.code {
-            Some(0) => Ok(()),
-            Some(code) if LOADED_ALREADY.contains(&code) => {
-                self.must(identity, &["kickstart", &self.target(identity)]).await
+        let mut said = self.ask(identity, &words, START_WITHIN).await?;
+        for _ in 1..TRIES {
+            match said.code {
+                Some(0) => return Ok(()),
+                Some(code) if IN_THE_WAY.contains(&code) => {}
+                _ => break,
             }
-            _ => Err(refused(&words, &said)),
+            let kick = ["kickstart", &self.target(identity)];
+            if self.is_loaded(identity).await? && self.ask(identity, &kick, ANSWER_WITHIN).await?.is_well() {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            said = self.ask(identity, &words, START_WITHIN).await?;
         }
+        if said.is_well() { Ok(()) } else { Err(refused(&words, &said)) }
     }
 
-    /// Unloads it, which ends it, until the next login or start.
-    pub(super) async fn stop(&self, identity: &Identity) -> Result<(), ManagerError> {
+    /// Unloads it, which ends it, until the next login or start. Over when it is gone, not when it has been told to go.
+    pub(super) async fn stop(&self, identity: &Identity, within: Duration) -> Result<(), ManagerError> {
         let target = self.target(identity);
         let words = ["bootout", &target];
-        let said = self.ask(identity, &words, START_WITHIN).await?;
+        let said = self.ask(identity, &words, within).await?;
         match said.code {
-            Some(code) if code == 0 || NOT_LOADED.contains(&code) => Ok(()),
-            _ => Err(refused(&words, &said)),
+            Some(0 | STILL_ENDS) => {}
+            Some(code) if NOT_LOADED.contains(&code) => return Ok(()),
+            _ => return Err(refused(&words, &said)),
         }
+        let gone = async {
+            while self.is_loaded(identity).await? {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(within, gone).await.unwrap_or_else(|_| {
+            let reason = format!("it has not ended within {} s", within.as_secs());
+            Err(ManagerError::Refused { command: format!("launchctl {}", words.join(" ")), reason })
+        })
+    }
+
+    async fn is_loaded(&self, identity: &Identity) -> Result<bool, ManagerError> {
+        let said = self.ask(identity, &["print", &self.target(identity)], ANSWER_WITHIN).await?;
+        Ok(said.is_well())
     }
 
     pub(super) async fn restart(
@@ -81,12 +110,13 @@ impl Launchd {
         identity: &Identity,
         file: &Path,
         at_once: bool,
+        stop_within: Duration,
     ) -> Result<(), ManagerError> {
         if at_once {
             // The first signal begins the end, and unloading cuts it short. One that does not run gets none.
             self.ask(identity, &["kill", "INT", &self.target(identity)], ANSWER_WITHIN).await?;
         }
-        self.stop(identity).await?;
+        self.stop(identity, stop_within).await?;
         self.start(identity, file).await
     }
 

@@ -4,9 +4,10 @@ use super::file::{self, FileError, Format};
 use super::launchd::Launchd;
 use super::place::Lacking;
 use super::systemd::Systemd;
-use super::{Definition, Identity, Service, Tool, ToolError};
+use super::{Definition, Identity, START_WITHIN, STOP_WITHIN, Service, Tool, ToolError};
 use config::Env;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The host's service manager for this user.
 #[derive(Debug)]
@@ -89,7 +90,7 @@ pub(crate) enum ManagerError {
 
 impl ManagerError {
     pub(super) fn none(reason: impl Into<String>, lacking: Lacking, identity: &Identity) -> Self {
-        let run = format!("openclaw {} run", identity.word);
+        let run = format!("openclaw {}", identity.command("run"));
         Self::None { reason: reason.into(), advice: super::place::advice(lacking, &run) }
     }
 
@@ -145,7 +146,7 @@ impl Manager {
         }
     }
 
-    /// The text that a service's definition has today.
+    /// The text that an install writes for a service.
     pub(crate) fn text(&self, service: &Service) -> String {
         self.format().text(service)
     }
@@ -181,15 +182,6 @@ impl Manager {
         }
     }
 
-    /// Writes the definition and has it taken up; what runs goes on as it is until it is started again.
-    ///
-    /// # Errors
-    /// As [`Manager::install`].
-    pub(crate) async fn rewrite(&self, service: &Service) -> Result<(), ManagerError> {
-        file::write(&self.file(&service.identity), self.format(), service)?;
-        self.reload(&service.identity).await
-    }
-
     /// Has the manager read its definitions again.
     ///
     /// # Errors
@@ -209,7 +201,7 @@ impl Manager {
     pub(crate) async fn start(&self, identity: &Identity) -> Result<(), ManagerError> {
         let file = self.installed(identity)?;
         match self {
-            Manager::Systemd(systemd) => systemd.job("start", identity).await,
+            Manager::Systemd(systemd) => systemd.job("start", identity, START_WITHIN).await,
             Manager::Launchd(launchd) => launchd.start(identity, &file).await,
         }
     }
@@ -219,9 +211,10 @@ impl Manager {
     /// # Errors
     /// The manager refuses.
     pub(crate) async fn stop(&self, identity: &Identity) -> Result<(), ManagerError> {
+        let within = stop_within(&file::look(&self.file(identity), self.format())?);
         match self {
-            Manager::Systemd(systemd) => systemd.job("stop", identity).await,
-            Manager::Launchd(launchd) => launchd.stop(identity).await,
+            Manager::Systemd(systemd) => systemd.job("stop", identity, within).await,
+            Manager::Launchd(launchd) => launchd.stop(identity, within).await,
         }
     }
 
@@ -231,9 +224,10 @@ impl Manager {
     /// It is not installed, or does not start.
     pub(crate) async fn restart(&self, identity: &Identity, at_once: bool) -> Result<(), ManagerError> {
         let file = self.installed(identity)?;
+        let within = stop_within(&file::look(&file, self.format())?);
         match self {
-            Manager::Systemd(systemd) => systemd.restart(identity, at_once).await,
-            Manager::Launchd(launchd) => launchd.restart(identity, &file, at_once).await,
+            Manager::Systemd(systemd) => systemd.restart(identity, at_once, within).await,
+            Manager::Launchd(launchd) => launchd.restart(identity, &file, at_once, within).await,
         }
     }
 
@@ -243,14 +237,16 @@ impl Manager {
     /// Somebody else's service is there and `force` is not; the manager refuses.
     pub(crate) async fn uninstall(&self, identity: &Identity, force: bool) -> Result<bool, ManagerError> {
         let file = self.file(identity);
-        match file::look(&file, self.format())? {
+        let definition = file::look(&file, self.format())?;
+        match definition {
             Definition::Absent => return Ok(false),
             Definition::Foreign if !force => return Err(ManagerError::Foreign(file)),
             Definition::Foreign | Definition::Ours(..) => {}
         }
+        let within = stop_within(&definition);
         match self {
-            Manager::Systemd(systemd) => systemd.disable(identity).await?,
-            Manager::Launchd(launchd) => launchd.stop(identity).await?,
+            Manager::Systemd(systemd) => systemd.disable(identity, within).await?,
+            Manager::Launchd(launchd) => launchd.stop(identity, within).await?,
         }
         file::remove(&file)?;
         if let Manager::Systemd(systemd) = self {
@@ -274,5 +270,13 @@ impl Manager {
             // Starting and stopping somebody else's service by its name is what people mean.
             Definition::Foreign | Definition::Ours(..) => Ok(file),
         }
+    }
+}
+
+/// How long the end of what is defined so may take.
+fn stop_within(definition: &Definition) -> Duration {
+    match definition {
+        Definition::Ours(service, _) => service.stop_within(),
+        Definition::Foreign | Definition::Absent => STOP_WITHIN,
     }
 }

@@ -68,7 +68,7 @@ impl Systemd {
         self.reload(identity).await?;
         self.must(identity, &["enable", &identity.unit_file()], ANSWER_WITHIN).await?;
         // What ran by the old definition ends, and gets its time for it.
-        self.restart(identity, false).await
+        self.restart(identity, false, service.stop_within()).await
     }
 
     pub(super) async fn reload(&self, identity: &Identity) -> Result<(), ManagerError> {
@@ -76,15 +76,25 @@ impl Systemd {
     }
 
     /// Starts or stops, and waits for the end of that. A unit that was never loaded cannot be stopped, and needs not be.
-    pub(super) async fn job(&self, verb: &str, identity: &Identity) -> Result<(), ManagerError> {
-        let said = self.ask(identity, &[verb, &identity.unit_file()], START_WITHIN).await?;
+    pub(super) async fn job(
+        &self,
+        verb: &str,
+        identity: &Identity,
+        within: Duration,
+    ) -> Result<(), ManagerError> {
+        let said = self.ask(identity, &[verb, &identity.unit_file()], within).await?;
         if said.is_well() || (verb == "stop" && said.code == Some(NOT_LOADED)) {
             return Ok(());
         }
         Err(self.refused(&[verb, &identity.unit_file()], &said))
     }
 
-    pub(super) async fn restart(&self, identity: &Identity, at_once: bool) -> Result<(), ManagerError> {
+    pub(super) async fn restart(
+        &self,
+        identity: &Identity,
+        at_once: bool,
+        stop_within: Duration,
+    ) -> Result<(), ManagerError> {
         let unit = identity.unit_file();
         // A unit that has failed too often refuses to start until that is forgotten; one that has not failed, or is not
         // known, has nothing to forget, and either is no reason to stop here.
@@ -94,11 +104,15 @@ impl Systemd {
             // gets none, and then there is nothing to cut.
             self.ask(identity, &["kill", "--kill-who=main", "--signal=INT", &unit], ANSWER_WITHIN).await?;
         }
-        self.job("restart", identity).await
+        self.job("restart", identity, stop_within + START_WITHIN).await
     }
 
-    pub(super) async fn disable(&self, identity: &Identity) -> Result<(), ManagerError> {
-        self.job("stop", identity).await?;
+    pub(super) async fn disable(
+        &self,
+        identity: &Identity,
+        stop_within: Duration,
+    ) -> Result<(), ManagerError> {
+        self.job("stop", identity, stop_within).await?;
         self.must(identity, &["disable", &identity.unit_file()], ANSWER_WITHIN).await
     }
 

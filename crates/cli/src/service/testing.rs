@@ -3,7 +3,7 @@
 use super::{Again, Identity, Readiness, Service};
 
 /// A gateway of a profile.
-pub(super) fn gateway() -> Service {
+pub(crate) fn gateway() -> Service {
     let words = ["/home/me/.local/bin/openclaw", "--profile", "work", "gateway", "run", "--port", "18790"];
     Service {
         identity: Identity {

@@ -22,6 +22,11 @@ impl Host {
         let home = Home::with_config(&format!(
             r#"{{ gateway: {{ port: {port}, auth: {{ mode: "token", token: "{TOKEN}" }} }} }}"#
         ));
+        Self::of(home, port)
+    }
+
+    /// A systemd for the user with this home.
+    pub(crate) fn of(home: Home, port: String) -> Self {
         let systemd = Systemd::start(&home);
         Self { home, systemd, port }
     }

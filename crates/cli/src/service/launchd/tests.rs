@@ -11,14 +11,23 @@ use tempfile::TempDir;
 const STAND_IN: &str = r#"#!/bin/sh
 echo "$*" >> "$STAND_IN/said"
 case "$1" in
-  print) [ -e "$STAND_IN/loaded" ] || { echo "Could not find service" >&2; exit 113; }
+  print) if [ -s "$STAND_IN/ends" ]; then
+      # It still ends; with each look at it, less so.
+      sed -i 1d "$STAND_IN/ends"
+      printf 'gui/501/x = {\n\tstate = SIGTERMed\n}\n'; exit 0
+    fi
+    [ -e "$STAND_IN/loaded" ] || { echo "Could not find service" >&2; exit 113; }
     printf 'gui/501/x = {\n\tstate = running\n\tpid = 4242\n\tlast exit code = 78: EX_CONFIG\n}\n' ;;
   bootstrap) [ -e "$STAND_IN/no-session" ] && { echo "Domain does not support specified action" >&2; exit 125; }
     [ -e "$3" ] || { echo "Bootstrap failed: 2: No such file" >&2; exit 2; }
+    [ -s "$STAND_IN/ends" ] && { echo "Bootstrap failed: 37: Operation already in progress" >&2; exit 37; }
+    [ -s "$STAND_IN/busy" ] && { sed -i 1d "$STAND_IN/busy"; echo "Bootstrap failed: 5: Input/output error" >&2; exit 5; }
     [ -e "$STAND_IN/loaded" ] && { echo "Bootstrap failed: 37" >&2; exit 37; }
     touch "$STAND_IN/loaded" ;;
   bootout) [ -e "$STAND_IN/loaded" ] || { echo "Boot-out failed: 3: No such process" >&2; exit 3; }
-    rm "$STAND_IN/loaded" ;;
+    rm "$STAND_IN/loaded"
+    [ -e "$STAND_IN/slow" ] && { mv "$STAND_IN/slow" "$STAND_IN/ends"; echo "Boot-out failed: 36: Operation now in progress" >&2; exit 36; }
+    exit 0 ;;
   kickstart|kill) [ -e "$STAND_IN/loaded" ] || { echo "Could not find service" >&2; exit 113; } ;;
   enable) ;;
   *) echo "unrecognized subcommand: $1" >&2; exit 64 ;;
@@ -65,15 +74,40 @@ async fn an_agent_is_installed_started_restarted_and_taken_away() {
     assert_eq!((runtime.running, runtime.pid, runtime.last_exit), (true, Some(4242), Some(78)));
     mac.asked();
     mac.manager.start(identity).await.unwrap();
-    assert_eq!(mac.asked(), ["enable", "bootstrap", "kickstart"]);
+    assert_eq!(mac.asked(), ["enable", "bootstrap", "print", "kickstart"]);
     mac.manager.restart(identity, true).await.unwrap();
-    assert_eq!(mac.asked(), ["kill", "bootout", "enable", "bootstrap"]);
+    assert_eq!(mac.asked(), ["kill", "bootout", "print", "enable", "bootstrap"]);
     mac.manager.stop(identity).await.unwrap();
     mac.manager.stop(identity).await.unwrap();
     assert_eq!(mac.manager.look(identity).await.unwrap().runtime, None);
     assert!(mac.manager.uninstall(identity, false).await.unwrap());
     assert!(!mac.manager.uninstall(identity, false).await.unwrap());
     assert!(!standing.file.exists());
+}
+
+#[tokio::test]
+async fn an_agent_that_takes_its_time_to_end_is_waited_for_before_it_is_loaded_again() {
+    let mac = Mac::new();
+    let service = gateway();
+    mac.manager.install(&service, false).await.unwrap();
+    mac.asked();
+    std::fs::write(mac.dir.path().join("slow"), "1\n2\n3\n").unwrap();
+    mac.manager.restart(&service.identity, false).await.unwrap();
+    assert_eq!(mac.asked(), ["bootout", "print", "print", "print", "print", "enable", "bootstrap"]);
+    // Gone, and launchd has not quite finished with it.
+    std::fs::write(mac.dir.path().join("busy"), "1\n2\n").unwrap();
+    mac.manager.restart(&service.identity, false).await.unwrap();
+    let again = ["bootstrap", "print", "bootstrap", "print", "bootstrap"];
+    assert_eq!(mac.asked()[3..], again);
+    assert!(mac.manager.look(&service.identity).await.unwrap().runtime.is_some());
+    // What never ends is not waited for without end.
+    let launchd = match &mac.manager {
+        Manager::Launchd(launchd) => launchd,
+        Manager::Systemd(_) => unreachable!("it was made as launchd"),
+    };
+    std::fs::write(mac.dir.path().join("slow"), "1\n".repeat(1000)).unwrap();
+    let error = launchd.stop(&service.identity, LOOK_EVERY * 5).await.unwrap_err();
+    assert!(error.to_string().contains("has not ended"), "{error}");
 }
 
 #[tokio::test]
