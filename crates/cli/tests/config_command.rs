@@ -135,3 +135,14 @@ fn a_file_that_is_managed_elsewhere_is_left_alone() {
     assert_eq!(home.run(&["config", "get", "gateway.port"]).out.trim(), "6000");
     assert_eq!(std::fs::read_to_string(home.state().join("gw.json5")).unwrap(), "{ port: 5000 }");
 }
+
+#[test]
+fn the_first_change_of_all_makes_a_state_directory_that_nobody_else_can_look_into() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    assert_eq!(home.run(&["config", "set", "gateway.port", "18790"]).code, 0);
+    let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!([mode(home.state()), mode(home.state().join("openclaw.json"))], [0o700, 0o600]);
+    let report = home.run_with(&["doctor", "--json"], &[("PATH", "/usr/bin:/bin")]).json();
+    assert_eq!(report["findings"], serde_json::json!([]), "{report}");
+}

@@ -18,6 +18,7 @@ mod path;
 mod paths;
 mod port;
 mod port_holder;
+mod private_dir;
 mod read;
 mod redact;
 mod reload;

@@ -52,7 +52,7 @@ pub fn ensure_gateway_token(paths: &Paths) -> Result<(SecretString, PathBuf, boo
         return Ok((token, file, false));
     }
     let dir = paths.credentials_dir();
-    fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
+    crate::private_dir::make(&dir).map_err(failed("create", &dir))?;
     restrict(&dir, 0o700)?;
     let token: SecretString =
         model::random_token().map_err(|error| TokenError::Random(error.to_string()))?.into();

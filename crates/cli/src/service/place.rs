@@ -29,7 +29,7 @@ fn advice_for(host: Host, lacking: Lacking, run: &str) -> Vec<String> {
     match (host, lacking) {
         (Host::Container, _) => vec![
             format!("in a container, make it the container's own program: {run}"),
-            "and let the container's engine start it again: docker run --restart unless-stopped …".into(),
+            "and let the container's engine start it again: docker run --init --restart unless-stopped …".into(),
         ],
         (Host::Wsl, _) => vec![
             "switch systemd on in WSL: \"[boot]\" and \"systemd=true\" in /etc/wsl.conf, then wsl --shutdown in Windows".into(),

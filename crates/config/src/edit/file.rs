@@ -37,7 +37,7 @@ pub(super) fn replace_keeping(file: &Path, text: &str, kept: Kept) -> Result<(),
         Err(error) => return Err(failed("find", file)(error)),
     };
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(dir).map_err(failed("create", dir))?;
+    crate::private_dir::make(dir).map_err(failed("create", dir))?;
     let permissions = match fs::read(&file) {
         Ok(before) => {
             let kept = fs::metadata(&file).map_err(failed("read", &file))?.permissions();

@@ -1,7 +1,7 @@
 //! One writer at a time: a lock on the config file's directory, which leaves nothing behind and which a crash releases.
 
 use super::EditError;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ impl Lock {
             let file = dir.to_path_buf();
             move |source| EditError::Write { action, file, source }
         };
-        fs::create_dir_all(dir).map_err(failed("create"))?;
+        crate::private_dir::make(dir).map_err(failed("create"))?;
         if !cfg!(unix) {
             // Directories cannot be opened there; the second look before the write must do.
             return Ok(Self(None));

@@ -16,7 +16,8 @@ pub(crate) struct InstallArgs {
     /// The port that the service listens on; else the configuration says
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// Keep this token in the configuration, as gateway.auth.token; never in the service's definition
+    /// Keep this token in the configuration, as gateway.auth.token; never in the service's definition. Other users of this
+    /// host may see it in the list of processes: openclaw config patch --stdin keeps one unseen
     #[arg(long, value_name = "TOKEN", value_parser = crate::args::secret)]
     token: Option<SecretString>,
     /// Start the gateway through this program; it gets the gateway's arguments
