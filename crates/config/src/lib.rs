@@ -12,6 +12,7 @@ mod choice;
 mod doc;
 pub mod edit;
 mod env;
+mod env_file;
 mod error;
 mod include;
 mod path;
@@ -34,6 +35,7 @@ pub use edit::{
     set_in_file as set, unset_in_file as unset,
 };
 pub use env::Env;
+pub use env_file::EnvFile;
 pub use error::{ConfigError, Diagnostic, Level};
 pub use path::{PathStep, find, path_steps};
 pub use paths::Paths;

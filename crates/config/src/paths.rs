@@ -96,6 +96,11 @@ impl Paths {
         self.state_dir.join("agents").join(agent_id)
     }
 
+    /// Variables for everything of this installation, behind those of the environment.
+    pub fn env_file(&self) -> PathBuf {
+        self.state_dir.join(".env")
+    }
+
     /// Log files, unless `logging.file` says otherwise.
     pub fn log_dir(&self) -> PathBuf {
         self.state_dir.join("logs")

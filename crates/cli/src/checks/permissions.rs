@@ -195,6 +195,7 @@ fn private_places(scene: &Scene<'_>) -> Vec<(Seen, &'static Family)> {
     places.extend(certificates(paths).into_iter().map(|seen| (seen, &TLS)));
     let log = scene.config().and_then(|config| config.logging.file.as_deref());
     places.extend(log.and_then(Seen::at).map(|seen| (seen, &LOG)));
+    places.extend(Seen::at(&paths.env_file()).map(|seen| (seen, &CREDENTIALS)));
     places.extend(Seen::at(&paths.state_dir.join("exec-approvals.json")).map(|seen| (seen, &APPROVALS)));
     places
 }

@@ -311,9 +311,10 @@ pub(crate) fn left_out(ctx: &Context, word: &str, runtime: bool, instead: &str) 
             .push(format!("--runtime is for OpenClaw's own {word}; this one needs no other program to run"));
     }
     for name in ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"] {
-        if ctx.env.get_filled(name).is_some() {
+        if ctx.of_shell(name).is_some() {
             left_out.push(format!(
-                "the service does not get this shell's {name}, as no secret goes into a definition; {instead}"
+                "the service does not get this shell's {name}, as no secret goes into a definition; {instead}, or into {}",
+                ctx.paths.env_file().display()
             ));
         }
     }

@@ -4,6 +4,7 @@ use crate::live::{PATIENCE, TOKEN};
 use crate::support::{Home, Ran, free_port};
 use crate::systemd::Systemd;
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -199,6 +200,29 @@ fn profiles_ports_wrappers_and_tokens_go_where_they_belong() {
     assert!(kept.contains("a-token-from-the-command-line"));
     assert_eq!(host.json(&["--profile", "work", "health", "--port", &port])["ok"], true);
     host.json(&["--profile", "work", "gateway", "uninstall"]);
+}
+
+#[test]
+fn variables_of_the_state_directory_are_the_services_and_the_commands_and_stand_in_no_definition() {
+    let port = free_port();
+    let home = Home::with_config(&format!(
+        r#"{{ gateway: {{ port: {port}, auth: {{ mode: "token", token: "${{MY_TOKEN}}" }} }} }}"#
+    ));
+    let file = home.state().join(".env");
+    std::fs::write(&file, format!("# mine\nexport MY_TOKEN='{TOKEN}'\nOPENCLAW_GATEWAY_PASSWORD=unused\n"))
+        .unwrap();
+    let host = Host::of(home, port);
+    let report = host.json(&["gateway", "install"]);
+    assert_eq!((&report["result"], &report["warnings"]), (&json!("installed"), &json!([])), "{report}");
+    assert!(!std::fs::read_to_string(host.unit(GATEWAY)).unwrap().contains(TOKEN));
+    assert_eq!(host.json(&["health"])["ok"], true);
+    let found = host.run(&["doctor", "--json"]).json();
+    assert!(found["findings"].to_string().contains("fs.credentials_dir.perms_readable"), "{found}");
+    host.run(&["doctor", "--fix"]);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::write(&file, format!("MY_TOKEN={TOKEN}\nnothing\n")).unwrap();
+    let ran = host.run(&["health"]);
+    assert!(ran.code == 0 && ran.err.contains(".env:2 is no NAME=value"), "{}{}", ran.out, ran.err);
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn definition(ctx: &Context, port: Option<u16>, wrapper: Option<&PathBuf>) -> Re
     argv.extend(living::profile_words(ctx));
     argv.extend(["gateway".to_owned(), "run".to_owned()]);
     let named = port.map(|port| port.to_string());
-    let port = named.or_else(|| ctx.env.get_filled("OPENCLAW_GATEWAY_PORT").map(str::to_owned));
+    let port = named.or_else(|| ctx.of_shell("OPENCLAW_GATEWAY_PORT").map(str::to_owned));
     argv.extend(port.into_iter().flat_map(|port| ["--port".to_owned(), port]));
     Ok(Service {
         description: match &ctx.paths.profile {
