@@ -32,7 +32,7 @@ fn certified() -> (Home, TlsFiles) {
 fn made_days_ago(files: &TlsFiles, days: i64) {
     #[allow(clippy::disallowed_methods, reason = "certificates are judged by the real clock")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
-    switch(files, now - days * DAY_MS).unwrap();
+    switch(files, &[], now - days * DAY_MS).unwrap();
 }
 
 #[test]
