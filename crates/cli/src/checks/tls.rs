@@ -129,12 +129,14 @@ fn state(from_ms: i64, until_ms: i64, now_ms: i64) -> Option<&'static Kind> {
 /// Takes the key into use that clients were told of in advance, with a certificate of its own.
 fn renew(scene: &Scene<'_>, files: TlsFiles) -> Mend {
     let now_ms = scene.ctx.now_ms();
+    let more: Vec<_> =
+        scene.config().and_then(|config| config.gateway.custom_bind_host).into_iter().collect();
     scene.unlinked(&files.cert.clone(), async move {
         let seen = [&files.cert, &files.key].map(|file| Seen::at(file));
         if let Some(why) = seen.iter().flatten().find_map(Seen::not_ours) {
             return Err(why);
         }
-        prepare(&files).and_then(|_| switch(&files, now_ms)).map_err(|error| error.to_string())?;
+        prepare(&files).and_then(|_| switch(&files, &more, now_ms)).map_err(|error| error.to_string())?;
         let file = files.cert.display();
         Ok(format!("{file} is a new one, for ten years; clients that were not told of its key must pin it"))
     })
