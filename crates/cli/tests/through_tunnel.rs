@@ -220,6 +220,22 @@ fn whatever_happens_the_tunnel_comes_back_at_its_port_and_leaves_nothing_behind(
     nobody_is_left(&far, &[]);
 }
 
+#[test]
+fn a_gateway_that_stands_still_keeps_its_ssh() {
+    let far = far();
+    let up = far.near_json(&["remote", "up"]);
+    let mut watch = Watch::begin(&far);
+    far.gateway().signal(Signal::STOP);
+    far.hosts.stir();
+    watch.until_down();
+    // Longer than an ssh that takes in nothing would be given.
+    let ran = far.near_run(&["remote", "up", "--timeout", "9000"]);
+    assert!(!ran.status.success(), "the gateway answers");
+    far.gateway().signal(Signal::CONT);
+    let status = watch.until("recovery", |status| status.state == Phase::Up);
+    assert_eq!((&json!(status.ssh_pid), status.starts), (&up["sshPid"], 1));
+}
+
 /// Nothing runs on the near host but these, whoever started it; what is just ending may end.
 fn nobody_is_left(far: &Far, allowed: &[u32]) {
     let allowed: BTreeSet<u32> = allowed.iter().copied().collect();

@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod handshake;
 mod identity;
+mod loopback;
 mod options;
 mod pins;
 mod pump;
@@ -18,7 +19,7 @@ mod shared;
 mod tokens;
 mod transport;
 
-pub use challenge::challenge;
+pub use challenge::{Unanswered, challenge};
 pub use close::CloseInfo;
 pub use connection::{Caller, Connection, EVENT_QUEUE, MAX_IN_FLIGHT};
 pub use error::{CallError, ConnectError};

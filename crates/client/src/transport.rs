@@ -38,16 +38,37 @@ pub(crate) enum Trust<'a> {
 /// Connects and upgrades; with pins, only where the certificate is one of theirs, and nothing is sent before that is known. Has
 /// no deadline of its own.
 pub(crate) async fn open(url: &str, trust: Trust<'_>) -> Result<Socket, ConnectError> {
-    let (request, host, port) = address(url)?;
-    let is_tls = request.uri().scheme_str() == Some("wss");
-    let pins = match trust {
-        Trust::Pins(_) if !is_tls => {
+    pins_of(trust, url)?;
+    upgrade(dial(url).await?, url, trust).await
+}
+
+/// The pins, which only TLS can hold anybody to.
+fn pins_of<'a>(trust: Trust<'a>, url: &str) -> Result<&'a [Pin], ConnectError> {
+    match trust {
+        Trust::Pins(_) if address(url)?.0.uri().scheme_str() != Some("wss") => {
             let problem = "its certificate is pinned, and without wss:// there is none".to_owned();
-            return Err(ConnectError::Url { url: url.to_owned(), problem });
+            Err(ConnectError::Url { url: url.to_owned(), problem })
         }
-        Trust::Pins(pins) => pins,
-        Trust::Authorities | Trust::Anybody => &[],
-    };
+        Trust::Pins(pins) => Ok(pins),
+        Trust::Authorities | Trust::Anybody => Ok(&[]),
+    }
+}
+
+/// Connects, and sends nothing. Has no deadline of its own.
+pub(crate) async fn dial(url: &str) -> Result<TcpStream, ConnectError> {
+    let (_, host, port) = address(url)?;
+    let io_error = |source| ConnectError::Io { url: url.to_owned(), source };
+    let tcp = TcpStream::connect((host.as_str(), port)).await.map_err(io_error)?;
+    // Frames are small and each waits for an answer: delaying them to fill packets only costs time.
+    tcp.set_nodelay(true).map_err(io_error)?;
+    Ok(tcp)
+}
+
+/// Upgrades a connection to this URL; as [`open`].
+pub(crate) async fn upgrade(tcp: TcpStream, url: &str, trust: Trust<'_>) -> Result<Socket, ConnectError> {
+    let (request, ..) = address(url)?;
+    let is_tls = request.uri().scheme_str() == Some("wss");
+    let pins = pins_of(trust, url)?;
     let connector = match trust {
         Trust::Authorities => None,
         Trust::Pins(_) | Trust::Anybody => {
@@ -58,10 +79,6 @@ pub(crate) async fn open(url: &str, trust: Trust<'_>) -> Result<Socket, ConnectE
     if is_tls {
         install_crypto();
     }
-    let io_error = |source| ConnectError::Io { url: url.to_owned(), source };
-    let tcp = TcpStream::connect((host.as_str(), port)).await.map_err(io_error)?;
-    // Frames are small and each waits for an answer: delaying them to fill packets only costs time.
-    tcp.set_nodelay(true).map_err(io_error)?;
     let opened =
         tokio_tungstenite::client_async_tls_with_config(request, tcp, Some(config()), connector).await;
     opened.map(|(socket, _)| socket).map_err(|e| explain(url, e, pins))

@@ -86,6 +86,11 @@ impl Hosts {
         ip(&["-n", &self.far.name, "route", "del", "blackhole", &format!("{}/32", self.near.address)]);
     }
 
+    /// Gives the near host one more address, which changes nothing about its way to the far one.
+    pub fn stir(&self) {
+        ip(&["-n", &self.near.name, "addr", "add", "10.92.0.1/32", "dev", "lo"]);
+    }
+
     /// Takes the near host's address away and gives it another one, as when a laptop goes to another network.
     pub fn move_near(&mut self) {
         let old = self.near.address;

@@ -2,7 +2,7 @@
 
 use super::argv::ssh_arguments;
 use super::holders::Holders;
-use super::machine::{Event, Machine, Phase, Step};
+use super::machine::{Event, Machine, Phase, Step, Way};
 use super::path_watch::PathWatch;
 use super::place::Remembered;
 use super::process::{Said, Ssh, find_ssh};
@@ -11,7 +11,7 @@ use super::supervisor::Supervise;
 use super::verdict::Verdict;
 use super::wire::{Parting, Status};
 use super::{TunnelSpec, ports};
-use client::ConnectError;
+use client::{ConnectError, Unanswered};
 use serde_json::json;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,10 @@ const LONGEST_WAIT_DOWN: Duration = Duration::from_secs(2);
 /// What ssh says of a connection that failed comes at the same time as the failure.
 const EXPLAINED_WITHIN: Duration = Duration::from_millis(100);
 
-type Probe = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
+/// An ssh that reads so much in the time of a probe is busy, and the probe waits behind the rest.
+const BUSY: u64 = 64 * 1024;
+
+type Probe = Pin<Box<dyn Future<Output = Result<(), Unanswered>> + Send>>;
 
 /// The state of one supervised tunnel.
 pub(super) struct Driver {
@@ -36,6 +39,8 @@ pub(super) struct Driver {
     machine: Machine,
     ssh: Option<Ssh>,
     probe: Option<Probe>,
+    /// What ssh had taken in when the probe began.
+    taken_in: Option<u64>,
     port: u16,
     note: Option<String>,
     verdict: Option<Verdict>,
@@ -49,7 +54,7 @@ pub(super) struct Driver {
 /// What woke the driver.
 pub(super) enum Wake {
     Said(Said),
-    Probed(Result<(), ConnectError>),
+    Probed(Result<(), Unanswered>),
     Due,
     Path,
 }
@@ -57,7 +62,7 @@ pub(super) enum Wake {
 impl Driver {
     /// A driver that has not begun, and where its status can be read.
     pub(super) fn new(setup: Supervise, holders: Arc<Holders>) -> (Self, watch::Receiver<Status>) {
-        let (machine, _) = Machine::begin(0);
+        let (machine, _) = Machine::begin(0, setup.ask);
         let since_ms = setup.clock.now_ms();
         let (status, reader) = watch::channel(Status {
             state: machine.phase(),
@@ -82,6 +87,7 @@ impl Driver {
             machine,
             ssh: None,
             probe: None,
+            taken_in: None,
             port: 0,
             note: None,
             verdict: None,
@@ -101,7 +107,7 @@ impl Driver {
     /// Starts ssh for the first time.
     pub(super) async fn begin(&mut self) {
         self.note(&format!("a tunnel to {}, port {}", self.setup.spec.target, self.setup.spec.remote_port));
-        let (machine, steps) = Machine::begin(self.now());
+        let (machine, steps) = Machine::begin(self.now(), self.setup.ask);
         self.machine = machine;
         self.carry_out(VecDeque::new(), steps).await;
     }
@@ -213,8 +219,9 @@ impl Driver {
         self.feed(event).await;
     }
 
-    async fn on_no_answer(&mut self, error: &ConnectError) {
-        let silent = matches!(error, ConnectError::Timeout { .. });
+    async fn on_no_answer(&mut self, unanswered: &Unanswered) {
+        let way = self.way_after(unanswered);
+        let silent = matches!(unanswered.error, ConnectError::Timeout { .. });
         let mut words = Vec::new();
         if let Some(ssh) = self.ssh.as_mut().filter(|_| !silent) {
             // What it says now belongs to this answer; a line that comes later is read as any other.
@@ -225,16 +232,30 @@ impl Driver {
             }
             words = self.ssh.as_ref().map(Ssh::words).unwrap_or_default();
         }
-        let verdict = Verdict::of_silence(&self.setup.spec.asked(self.port), &words, error);
+        let verdict = Verdict::of_silence(&self.setup.spec.asked(self.port), &words, &unanswered.error);
         if verdict.lasting {
             if let Some(ssh) = self.ssh.take() {
                 ssh.end().await;
             }
             return self.on_end(verdict).await;
         }
-        let event = Event::NoAnswer { silent, reason: verdict.reason.clone() };
+        let event = Event::NoAnswer { way, reason: verdict.reason.clone() };
         self.verdict = Some(verdict);
         self.feed(event).await;
+    }
+
+    /// What a probe without an answer tells about the way there. ssh takes in what is asked once its server has opened the
+    /// channel for it.
+    fn way_after(&self, unanswered: &Unanswered) -> Way {
+        let now = self.ssh.as_ref().and_then(Ssh::taken_in);
+        let is_busy = now.zip(self.taken_in).is_some_and(|(now, before)| now.saturating_sub(before) >= BUSY);
+        match (&unanswered.error, unanswered.heard) {
+            (ConnectError::Timeout { .. }, Some(true)) => Way::Good,
+            (ConnectError::Timeout { .. }, _) if is_busy => Way::Good,
+            (ConnectError::Timeout { .. }, Some(false)) => Way::Dead,
+            (ConnectError::Timeout { .. }, None) => Way::Silent,
+            _ => Way::Good,
+        }
     }
 
     /// Hands an event to the machine, and does what it says.
@@ -258,6 +279,7 @@ impl Driver {
             Step::Probe(within) => {
                 let url = self.setup.spec.url_at(self.port);
                 let within = Duration::from_millis(within);
+                self.taken_in = self.ssh.as_ref().and_then(Ssh::taken_in);
                 self.probe = Some(Box::pin(async move { client::challenge(&url, within).await }));
                 None
             }
@@ -376,7 +398,7 @@ async fn said(ssh: &mut Option<Ssh>) -> Said {
     }
 }
 
-async fn probed(probe: &mut Option<Probe>) -> Result<(), ConnectError> {
+async fn probed(probe: &mut Option<Probe>) -> Result<(), Unanswered> {
     match probe {
         Some(probe) => probe.await,
         None => std::future::pending().await,

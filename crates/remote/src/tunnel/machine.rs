@@ -51,8 +51,8 @@ pub(super) enum Event {
     Answered,
     /// It did not.
     NoAnswer {
-        /// Whether nothing at all came back: then the path may be dead.
-        silent: bool,
+        /// What that tells about the way there.
+        way: Way,
         /// What is known about it.
         reason: String,
     },
@@ -73,6 +73,17 @@ pub(super) enum Event {
     Changed,
 }
 
+/// What a probe without an answer tells about the way to the far host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It is good: a refusal came back, or ssh took in what was asked, or much else meanwhile.
+    Good,
+    /// Nothing came back, and ssh did not take in what was asked: it stands still, or waits for its server.
+    Dead,
+    /// Nothing came back, and that is all that is known.
+    Silent,
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -85,21 +96,28 @@ pub(super) enum Step {
     Probe(u64),
 }
 
-/// The far gateway is asked so often while it answers.
-pub(super) const PROBE_EVERY: u64 = 10_000;
+/// The far gateway is asked so often while it answers. Together with the next one, an ssh that stands still is found so within
+/// 8 s.
+pub(super) const PROBE_EVERY: u64 = 4_000;
 /// It has so long to answer. A path that is slower than that is none to work over.
-const PROBE_WITHIN: u64 = 4_000;
+const PROBE_WITHIN: u64 = 3_500;
 /// The same after the network changed: what was open before is most likely dead, and asking again costs little.
-const HURRIED_PROBE: u64 = 1_500;
+const HURRIED_PROBE: u64 = 1_200;
+/// And once more, before an ssh is given up that may only have lost a packet or two to the change.
+const HURRIED_AGAIN: u64 = 800;
 /// ssh has so long to reach its server when it is patient.
 const PATIENT_LINK: u64 = 10_000;
 /// And so long when it is not: after a cut, the first packet that comes through should be a new one, since TCP sends the
 /// lost one again ever more rarely.
-const HASTY_LINK: u64 = 2_500;
-/// Every so many tries ssh is patient, for servers that are far away.
+const HASTY_LINK: u64 = 2_000;
+/// Every so many tries ssh is patient, for servers that are far away, and for slow names.
 const PATIENT_EVERY: u32 = 6;
+/// The same for a server that was reached in half of the hasty time before.
+const PATIENT_EVERY_NEAR: u32 = 30;
 /// ssh has so long to be let in: a hardware key may have to be touched.
 const LOGIN_WITHIN: u64 = 60_000;
+/// And so long once the network has changed, where nobody is asked anything: its connection is most likely dead.
+const LOGIN_AFTER_CHANGE: u64 = 5_000;
 /// After so long up, what was before counts no more.
 const FORGIVEN_AFTER: u64 = 60_000;
 /// The shortest and the longest wait before another try.
@@ -111,8 +129,8 @@ const SHARE_OF_OUTAGE: u64 = 60;
 const REFUSED_WAIT: u64 = 300_000;
 /// A network that changes all the time must not make refused tries more frequent than this.
 const REFUSED_PATIENCE: u64 = 60_000;
-/// Silence is taken for a dead path after this long, or after a tenth of the outage if that is longer.
-const DEAD_AFTER: u64 = 6_000;
+/// An ssh is given up after a silence of a tenth of the time without answers, where that is longer than what it has otherwise.
+const SHARE_OF_SILENCE: u64 = 10;
 /// A new ssh is not replaced within this time, however often the network changes.
 const YOUNG: u64 = 500;
 
@@ -127,8 +145,15 @@ pub(super) struct Machine {
     linked: bool,
     probing: bool,
     hurried: bool,
+    /// Whether ssh may ask somebody.
+    asks: bool,
+    /// Whether the server was reached quickly the last time.
+    near: bool,
     started_at: u64,
+    asked_at: u64,
     outage: Option<u64>,
+    /// When the far gateway answered last, at the latest.
+    left_up: u64,
     silent_since: Option<u64>,
     tries: u32,
     starts: u64,
@@ -138,8 +163,8 @@ pub(super) struct Machine {
 const NEVER: u64 = u64::MAX;
 
 impl Machine {
-    /// A tunnel that begins now; the first step is [`Step::Start`].
-    pub(super) fn begin(now: u64) -> (Self, Vec<Step>) {
+    /// A tunnel that begins now; the first step is [`Step::Start`]. With `asks`, ssh may ask somebody for something.
+    pub(super) fn begin(now: u64, asks: bool) -> (Self, Vec<Step>) {
         let mut machine = Self {
             phase: Phase::Connecting,
             since: now,
@@ -149,8 +174,12 @@ impl Machine {
             linked: false,
             probing: false,
             hurried: false,
+            asks,
+            near: false,
             started_at: now,
+            asked_at: now,
             outage: Some(now),
+            left_up: now,
             silent_since: None,
             tries: 0,
             starts: 0,
@@ -188,10 +217,10 @@ impl Machine {
     pub(super) fn on(&mut self, now: u64, event: Event, jitter: u64) -> Vec<Step> {
         match event {
             Event::Linked => self.on_linked(now),
-            Event::Listening if self.ssh && !self.probing => self.probe(PROBE_WITHIN),
+            Event::Listening if self.ssh && !self.probing => self.probe(now, PROBE_WITHIN),
             Event::Listening => Vec::new(),
             Event::Answered => self.on_answer(now),
-            Event::NoAnswer { silent, reason } => self.on_no_answer(now, silent, reason, jitter),
+            Event::NoAnswer { way, reason } => self.on_no_answer(now, way, reason, jitter),
             Event::Ended { lasting, reason } => self.on_end(now, lasting, reason, jitter),
             Event::Due => self.on_due(now, jitter),
             Event::PathChanged => self.on_path(now),
@@ -203,6 +232,7 @@ impl Machine {
     fn on_linked(&mut self, now: u64) -> Vec<Step> {
         if self.ssh && !self.linked {
             self.linked = true;
+            self.near = now - self.started_at <= HASTY_LINK / 2;
             if self.phase == Phase::Connecting && !self.probing {
                 self.due = now + LOGIN_WITHIN;
                 self.reason = "ssh logs in".to_owned();
@@ -221,25 +251,38 @@ impl Machine {
         Vec::new()
     }
 
-    fn on_no_answer(&mut self, now: u64, silent: bool, reason: String, jitter: u64) -> Vec<Step> {
+    fn on_no_answer(&mut self, now: u64, way: Way, reason: String, jitter: u64) -> Vec<Step> {
         if !self.ssh || !self.probing {
             return Vec::new();
         }
         self.probing = false;
-        let hurried = std::mem::take(&mut self.hurried);
         self.enter(now, Phase::Degraded, reason);
-        let outage = now.saturating_sub(self.outage.unwrap_or(now));
-        if silent {
-            let since = *self.silent_since.get_or_insert(now.saturating_sub(PROBE_WITHIN));
-            if hurried || now.saturating_sub(since) >= DEAD_AFTER.max(outage / 10) {
+        if way == Way::Good {
+            (self.hurried, self.silent_since) = (false, None);
+        } else {
+            let since = *self.silent_since.get_or_insert(self.asked_at);
+            if now - since >= self.given_up_after(now, way) {
                 let reason = format!("{}; ssh connects anew", self.reason);
                 return self.restart(now, reason);
             }
-        } else {
-            self.silent_since = None;
+            if self.hurried {
+                return self.probe(now, if way == Way::Dead { HURRIED_AGAIN } else { PROBE_WITHIN });
+            }
         }
-        self.due = now + wait(outage, jitter).min(PROBE_EVERY);
+        self.due = now + wait(self.outage_at(now), jitter).min(PROBE_EVERY);
         Vec::new()
+    }
+
+    /// The silence after which another ssh has better prospects than this one. Where it is not known what ssh took in, one more
+    /// probe has to be lost.
+    fn given_up_after(&self, now: u64, way: Way) -> u64 {
+        let silence = match (way, self.hurried) {
+            (Way::Dead, true) => HURRIED_PROBE + HURRIED_AGAIN,
+            (Way::Dead, false) => PROBE_WITHIN,
+            (_, true) => HURRIED_PROBE + PROBE_WITHIN,
+            (_, false) => 2 * PROBE_WITHIN,
+        };
+        silence.max((now - self.left_up) / SHARE_OF_SILENCE)
     }
 
     fn on_end(&mut self, now: u64, lasting: bool, reason: String, jitter: u64) -> Vec<Step> {
@@ -255,8 +298,13 @@ impl Machine {
     fn rest(&mut self, now: u64, lasting: bool, reason: String, jitter: u64) {
         let phase = if lasting { Phase::Refused } else { Phase::BackingOff };
         self.enter(now, phase, reason);
-        let outage = now.saturating_sub(self.outage.unwrap_or(now));
-        self.due = now + if lasting { spread(REFUSED_WAIT, jitter) } else { wait(outage, jitter) };
+        let wait = if lasting { spread(REFUSED_WAIT, jitter) } else { wait(self.outage_at(now), jitter) };
+        self.due = now + wait;
+    }
+
+    /// How long ago it was up for a whole minute.
+    fn outage_at(&self, now: u64) -> u64 {
+        now - self.outage.unwrap_or(now)
     }
 
     fn on_due(&mut self, now: u64, jitter: u64) -> Vec<Step> {
@@ -268,12 +316,16 @@ impl Machine {
                 let reason = format!("another try, because {}", self.reason);
                 self.start(now, reason)
             }
-            Phase::Up | Phase::Degraded => self.probe(PROBE_WITHIN),
+            Phase::Up | Phase::Degraded => self.probe(now, PROBE_WITHIN),
             Phase::Connecting => {
                 let stage = if self.linked { "let this host in" } else { "answer" };
-                let within = (now - self.started_at) / 1000;
+                let took = now - self.started_at;
                 self.no_ssh();
-                self.rest(now, false, format!("the ssh server did not {stage} within {within} s"), jitter);
+                let reason = format!("the ssh server did not {stage} within {} s", took / 1000);
+                self.rest(now, false, reason, jitter);
+                // Nobody was bothered: the try itself was a part of the wait.
+                let left = (self.due - now).saturating_sub(took).max(SHORTEST_WAIT);
+                self.due = now + left;
                 vec![Step::Stop]
             }
         }
@@ -286,13 +338,28 @@ impl Machine {
             Phase::Refused if now - self.since >= REFUSED_PATIENCE => self.start(now, why()),
             Phase::Refused => Vec::new(),
             Phase::Connecting if !self.linked && now - self.started_at >= YOUNG => self.restart(now, why()),
-            Phase::Connecting => Vec::new(),
-            Phase::Degraded if self.silent_since.is_some() => self.restart(now, why()),
-            Phase::Up | Phase::Degraded => {
+            Phase::Connecting if self.linked && !self.probing && !self.asks => {
+                self.due = self.due.min(now + LOGIN_AFTER_CHANGE);
+                Vec::new()
+            }
+            Phase::Degraded if self.silent_for(now) >= HURRIED_PROBE + HURRIED_AGAIN => {
+                self.restart(now, why())
+            }
+            Phase::Up | Phase::Degraded if !self.probing => {
                 self.hurried = true;
-                if self.probing { Vec::new() } else { self.probe(HURRIED_PROBE) }
+                self.probe(now, HURRIED_PROBE)
+            }
+            Phase::Up | Phase::Degraded | Phase::Connecting => {
+                // The probe that is under way is not given as long any more.
+                self.hurried = self.probing;
+                Vec::new()
             }
         }
+    }
+
+    /// For how long nothing has come back.
+    fn silent_for(&self, now: u64) -> u64 {
+        now - self.silent_since.unwrap_or(now)
     }
 
     fn on_try_now(&mut self, now: u64) -> Vec<Step> {
@@ -301,13 +368,13 @@ impl Machine {
                 self.tries = 0;
                 self.start(now, "asked for".to_owned())
             }
-            Phase::Up | Phase::Degraded if !self.probing => self.probe(PROBE_WITHIN),
+            Phase::Up | Phase::Degraded if !self.probing => self.probe(now, PROBE_WITHIN),
             Phase::Up | Phase::Degraded | Phase::Connecting => Vec::new(),
         }
     }
 
-    fn probe(&mut self, within: u64) -> Vec<Step> {
-        self.probing = true;
+    fn probe(&mut self, now: u64, within: u64) -> Vec<Step> {
+        (self.probing, self.asked_at) = (true, now);
         self.due = NEVER;
         vec![Step::Probe(within)]
     }
@@ -325,7 +392,8 @@ impl Machine {
     fn start(&mut self, now: u64, reason: String) -> Vec<Step> {
         self.enter(now, Phase::Connecting, reason);
         (self.ssh, self.linked, self.started_at) = (true, false, now);
-        let patient = (self.starts == 0) || self.tries % PATIENT_EVERY == PATIENT_EVERY - 1;
+        let every = if self.near { PATIENT_EVERY_NEAR } else { PATIENT_EVERY };
+        let patient = (self.starts == 0) || self.tries % every == every - 1;
         self.due = now + if patient { PATIENT_LINK } else { HASTY_LINK };
         self.tries = self.tries.wrapping_add(1);
         self.starts += 1;
@@ -342,6 +410,9 @@ impl Machine {
         self.reason = reason;
         if self.phase == phase {
             return;
+        }
+        if self.phase == Phase::Up {
+            self.left_up = now;
         }
         match (self.phase, phase) {
             (Phase::Up, _) if now - self.since >= FORGIVEN_AFTER => self.outage = Some(now),

@@ -11,13 +11,13 @@ fn refused() -> Event {
     Event::Ended { lasting: true, reason: "permission denied".to_owned() }
 }
 
-fn no_answer(silent: bool) -> Event {
-    Event::NoAnswer { silent, reason: "nothing came back".to_owned() }
+fn no_answer(way: Way) -> Event {
+    Event::NoAnswer { way, reason: "nothing came back".to_owned() }
 }
 
 /// A machine that is up since `now`.
 fn up(now: u64) -> Machine {
-    let (mut machine, steps) = Machine::begin(now);
+    let (mut machine, steps) = Machine::begin(now, false);
     assert_eq!(steps, [Step::Start]);
     assert_eq!(machine.on(now, Event::Linked, 0), []);
     assert_eq!(machine.on(now, Event::Listening, 0), [Step::Probe(PROBE_WITHIN)]);
@@ -28,12 +28,12 @@ fn up(now: u64) -> Machine {
 
 #[test]
 fn it_is_up_when_the_far_gateway_answers_and_not_before() {
-    let (mut machine, _) = Machine::begin(0);
+    let (mut machine, _) = Machine::begin(0, false);
     machine.on(10, Event::Linked, 0);
     assert_eq!(machine.phase(), Phase::Connecting);
     machine.on(20, Event::Listening, 0);
     assert_eq!(machine.phase(), Phase::Connecting);
-    machine.on(30, no_answer(false), 0);
+    machine.on(30, no_answer(Way::Good), 0);
     assert_eq!((machine.phase(), machine.since()), (Phase::Degraded, 30));
     let due = machine.due();
     assert_eq!(machine.on(due, Event::Due, 0), [Step::Probe(PROBE_WITHIN)]);
@@ -79,7 +79,7 @@ fn waits_grow_with_the_outage_and_begin_anew_after_a_minute_up() {
 
 #[test]
 fn a_lasting_refusal_is_tried_again_rarely_and_when_somebody_asks() {
-    let (mut machine, _) = Machine::begin(0);
+    let (mut machine, _) = Machine::begin(0, false);
     machine.on(10, refused(), 0);
     assert_eq!((machine.phase(), machine.reason()), (Phase::Refused, "permission denied"));
     assert!(machine.due() >= 240_000);
@@ -91,21 +91,50 @@ fn a_lasting_refusal_is_tried_again_rarely_and_when_somebody_asks() {
 }
 
 #[test]
-fn a_dead_path_is_left_and_a_gateway_that_says_no_keeps_its_ssh() {
+fn an_ssh_that_takes_in_nothing_is_left_within_eight_seconds() {
+    let mut dead = up(0);
+    let due = dead.due();
+    assert_eq!(dead.on(due, Event::Due, 0), [Step::Probe(PROBE_WITHIN)]);
+    assert_eq!(dead.on(due + PROBE_WITHIN, no_answer(Way::Dead), 0), [Step::Stop, Step::Start]);
+    assert!(due + PROBE_WITHIN <= 8_000, "{due}");
+    // Where nothing tells what ssh took in, it is asked once more.
     let mut silent = up(0);
-    silent.on(PROBE_EVERY, Event::Due, 0);
-    assert_eq!(silent.on(14_000, no_answer(true), 0), []);
-    assert_eq!(silent.phase(), Phase::Degraded);
-    let due = silent.due();
     silent.on(due, Event::Due, 0);
-    assert_eq!(silent.on(due + PROBE_WITHIN, no_answer(true), 0), [Step::Stop, Step::Start]);
-    let mut says_no = up(0);
+    assert_eq!(silent.on(due + PROBE_WITHIN, no_answer(Way::Silent), 0), []);
+    assert_eq!(silent.phase(), Phase::Degraded);
+    let again = silent.due();
+    silent.on(again, Event::Due, 0);
+    assert_eq!(silent.on(again + PROBE_WITHIN, no_answer(Way::Silent), 0), [Step::Stop, Step::Start]);
+}
+
+#[test]
+fn whatever_was_before_a_tunnel_that_was_up_is_not_waited_for_longer() {
+    let mut machine = up(0);
+    for round in 1..200 {
+        let now = round * 50_000;
+        machine.on(now, ended("cut"), 0);
+        machine.on(machine.due(), Event::Due, 0);
+        machine.on(now + 400, Event::Listening, 0);
+        machine.on(now + 500, Event::Answered, 0);
+    }
+    let due = machine.due();
+    machine.on(due, Event::Due, 0);
+    assert_eq!(machine.on(due + PROBE_WITHIN, no_answer(Way::Dead), 0), [Step::Stop, Step::Start]);
+}
+
+#[test]
+fn a_gateway_that_says_no_or_nothing_keeps_its_ssh_while_the_way_is_good() {
+    let mut machine = up(0);
     let mut now = PROBE_EVERY;
-    for _ in 0..100 {
-        assert_eq!(says_no.on(now, Event::Due, 0), [Step::Probe(PROBE_WITHIN)]);
-        assert_eq!(says_no.on(now + 5, no_answer(false), 0), []);
-        assert!(says_no.due() <= now + 5 + PROBE_EVERY);
-        now = says_no.due();
+    for round in 0..100 {
+        assert_eq!(machine.on(now, Event::Due, 0), [Step::Probe(PROBE_WITHIN)]);
+        if round % 3 == 0 {
+            assert_eq!(machine.on(now + 1, Event::PathChanged, 0), []);
+        }
+        now += PROBE_WITHIN;
+        assert_eq!(machine.on(now, no_answer(Way::Good), 0), []);
+        assert!(machine.due() <= now + PROBE_EVERY);
+        now = machine.due();
     }
 }
 
@@ -118,12 +147,46 @@ fn a_change_of_the_network_is_looked_into_at_once() {
     assert_eq!((alive.phase(), alive.since()), (Phase::Up, 0));
     let mut dead = up(0);
     dead.on(3_000, Event::PathChanged, 0);
-    assert_eq!(dead.on(4_500, no_answer(true), 0), [Step::Stop, Step::Start]);
+    // A packet or two may be lost to the change, and the ssh be as good as before.
+    assert_eq!(dead.on(4_200, no_answer(Way::Dead), 0), [Step::Probe(HURRIED_AGAIN)]);
+    assert_eq!(dead.clone().on(4_900, Event::Answered, 0), []);
+    assert_eq!(dead.on(4_300, Event::PathChanged, 0), []);
+    assert_eq!(dead.on(5_000, no_answer(Way::Dead), 0), [Step::Stop, Step::Start]);
     // The new ssh is still reaching out when the network comes back.
-    assert_eq!(dead.on(4_600, Event::PathChanged, 0), []);
-    assert_eq!(dead.on(5_100, Event::PathChanged, 0), [Step::Stop, Step::Start]);
-    dead.on(5_200, ended("no route"), 0);
-    assert_eq!(dead.on(5_201, Event::PathChanged, 0), [Step::Start]);
+    assert_eq!(dead.on(5_100, Event::PathChanged, 0), []);
+    assert_eq!(dead.on(5_600, Event::PathChanged, 0), [Step::Stop, Step::Start]);
+    dead.on(5_700, ended("no route"), 0);
+    assert_eq!(dead.on(5_701, Event::PathChanged, 0), [Step::Start]);
+}
+
+#[test]
+fn a_hurried_probe_that_is_missed_over_a_slow_way_costs_no_ssh() {
+    let mut slow = up(0);
+    assert_eq!(slow.on(3_000, Event::PathChanged, 0), [Step::Probe(HURRIED_PROBE)]);
+    assert_eq!(slow.on(4_200, no_answer(Way::Good), 0), []);
+    let due = slow.due();
+    assert_eq!(slow.on(due, Event::Due, 0), [Step::Probe(PROBE_WITHIN)]);
+    assert_eq!(slow.on(due + 3_000, Event::Answered, 0), []);
+    // Where nothing tells, a whole one follows.
+    let mut unknown = up(0);
+    unknown.on(3_000, Event::PathChanged, 0);
+    assert_eq!(unknown.on(4_200, no_answer(Way::Silent), 0), [Step::Probe(PROBE_WITHIN)]);
+    assert_eq!(unknown.on(7_700, no_answer(Way::Silent), 0), [Step::Stop, Step::Start]);
+}
+
+#[test]
+fn a_login_is_not_waited_for_long_once_the_network_has_changed() {
+    for (asks, within) in [(false, LOGIN_AFTER_CHANGE), (true, LOGIN_WITHIN - 1_000)] {
+        let (mut machine, _) = Machine::begin(0, asks);
+        machine.on(0, Event::Linked, 0);
+        assert_eq!(machine.due(), LOGIN_WITHIN);
+        assert_eq!(machine.on(1_000, Event::PathChanged, 0), []);
+        assert_eq!(machine.due(), 1_000 + within, "{asks}");
+        // Let in meanwhile, it goes on.
+        assert_eq!(machine.clone().on(2_000, Event::Listening, 0), [Step::Probe(PROBE_WITHIN)]);
+        let due = machine.due();
+        assert_eq!(machine.on(due, Event::Due, 0), [Step::Stop]);
+    }
 }
 
 #[test]
@@ -138,12 +201,28 @@ fn an_ssh_that_reaches_nobody_is_not_waited_for() {
     assert!(machine.reason().contains("did not answer within 2 s"), "{}", machine.reason());
 }
 
+#[test]
+fn a_server_that_is_near_is_tried_in_short_turns_however_long_it_is_away() {
+    let mut machine = up(0);
+    machine.on(100_000, ended("cut"), 0);
+    let mut patient = 0;
+    while machine.due() < 160_000 {
+        let started = machine.due();
+        assert_eq!(machine.on(started, Event::Due, 0), [Step::Start]);
+        patient += usize::from(machine.due() == started + PATIENT_LINK);
+        let given_up = machine.due();
+        machine.on(given_up, Event::Due, 0);
+        assert!(machine.due() - given_up <= 300, "{} after {given_up}", machine.due());
+    }
+    assert_eq!(patient, 0);
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::Linked),
         Just(Event::Listening),
         Just(Event::Answered),
-        any::<bool>().prop_map(no_answer),
+        prop_oneof![Just(Way::Good), Just(Way::Dead), Just(Way::Silent)].prop_map(no_answer),
         any::<bool>().prop_map(|lasting| Event::Ended { lasting, reason: "why".to_owned() }),
         Just(Event::Due),
         Just(Event::Due),
@@ -160,7 +239,7 @@ proptest! {
     fn it_never_loses_its_way(
         events in proptest::collection::vec((any_event(), 0u64..20_000, any::<u64>()), 0..200)
     ) {
-        let (mut machine, _) = Machine::begin(0);
+        let (mut machine, _) = Machine::begin(0, false);
         let (mut now, mut ssh, mut probing) = (0, true, false);
         let mut refused_at = None;
         for (event, later, jitter) in events {

@@ -69,6 +69,13 @@ impl Ssh {
         self.child.id()
     }
 
+    /// How many bytes it has read so far, from its server and from those who use the tunnel; nothing where the system does not
+    /// tell (`/proc/PID/io`).
+    pub(super) fn taken_in(&self) -> Option<u64> {
+        let counts = std::fs::read_to_string(format!("/proc/{}/io", self.pid()?)).ok()?;
+        counts.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok())
+    }
+
     /// Waits for what it says or for its end. Giving this up loses nothing.
     pub(super) async fn next(&mut self) -> Said {
         tokio::select! {
@@ -106,8 +113,10 @@ impl Ssh {
         let Some(pid) = pid else { return };
         drop(self.stdin.take());
         if !self.stays {
-            // It has not been waited for, so that the number is its own. An error says that it is gone.
+            // It has not been waited for, so that the number is its own. An error says that it is gone. One that was stopped
+            // hears it when it goes on.
             let _ = kill_process(pid, Signal::TERM);
+            let _ = kill_process(pid, Signal::CONT);
         }
         if timeout(GRACE, self.child.wait()).await.is_err() {
             if self.leads {
