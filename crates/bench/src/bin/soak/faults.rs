@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use std::time::Duration;
 use testkit::far::Far;
 use testkit::process::Descendant;
+use tokio::time::Instant;
 
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +90,19 @@ impl Fault {
         }
     }
 
-    /// Lets it happen, and returns when the path is good again.
-    pub(crate) fn strike(self, far: &mut Far) -> Result<()> {
+    /// How soon the tunnel has to be back.
+    pub(crate) fn back_within(self) -> Duration {
+        Duration::from_secs(match self {
+            // Nobody tells; it is found by its silence, within 8 s.
+            Self::StopSsh => 9,
+            // What was open before may live on, and is given 2 s for it.
+            Self::Move => 3,
+            _ => 2,
+        })
+    }
+
+    /// Lets it happen; since when the path has been good again.
+    pub(crate) fn strike(self, far: &mut Far) -> Result<Instant> {
         let pass = |seconds| std::thread::sleep(Duration::from_secs(seconds));
         match self {
             Self::Unplug(seconds) => {
@@ -120,7 +132,9 @@ impl Fault {
             }
             Self::KillSupervisor => {
                 part(far, "pid")?.kill();
+                let begun = Instant::now();
                 far.near_json(&["remote", "up"]);
+                return Ok(begun);
             }
             Self::ReplaceGateway => {
                 far.kill_gateway();
@@ -128,7 +142,7 @@ impl Fault {
             }
             Self::Move => far.hosts.move_near(),
         }
-        Ok(())
+        Ok(Instant::now())
     }
 }
 

@@ -16,6 +16,12 @@ const BY_HAND: u16 = 18_999;
 const CALLS: usize = 400;
 const LARGE: usize = 40;
 const ROUNDS: usize = 9;
+/// A tunnel may cost this share of what one by hand gives.
+const MAY_COST: f64 = 0.1;
+/// The supervisor's own memory, in MB; its program's text is shared with whatever else runs of it.
+const MAY_HOLD_MB: f64 = 6.0;
+/// Of one processor, while nothing goes through: what asking the far gateway every 4 s takes.
+const MAY_USE: f64 = 0.002;
 /// The kernel counts processor time in these (`getconf CLK_TCK`, the same on every Linux of today).
 const TICKS_A_SECOND: f64 = 100.0;
 
@@ -27,15 +33,11 @@ struct Way {
     bytes: usize,
 }
 
-pub(crate) fn measure(args: &Args) -> Result<()> {
+/// Measures, prints, and says whether the tunnel costs no more than it may.
+pub(crate) fn measure(args: &Args) -> Result<bool> {
     let far = Far::start(&args.binary);
     let tunnel = far.near_json(&["remote", "up"]);
-    let mut command = far.user.ssh();
-    let forward = format!("127.0.0.1:{BY_HAND}:127.0.0.1:{PORT}");
-    command.args(["-v", "-N", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes", "-L", &forward]);
-    command.arg(far.sshd.destination());
-    let by_hand = Process::start("ssh by hand", far.hosts.near.wrap(&command));
-    by_hand.wait_for_text("Entering interactive session", 0);
+    let by_hand = by_hand(&far);
     let near = far.hosts.near.clone();
     let measured = std::thread::spawn(move || -> Result<(Way, Way)> {
         near.enter()?;
@@ -43,26 +45,80 @@ pub(crate) fn measure(args: &Args) -> Result<()> {
         runtime.block_on(compare())
     });
     let (managed, hand) = measured.join().map_err(|_| Failure::new("the measuring thread ended"))??;
+    drop(by_hand);
+    let mut verdict = Verdict::default();
+    println!("| | managed | `ssh -N -L` by hand | ratio | allowed |\n|---|---|---|---|---|");
     let mb = |way: &Way| way.large.per_second() * way.bytes as f64 / 1e6;
-    println!("| | managed | `ssh -N -L` by hand | ratio |\n|---|---|---|---|");
-    for (name, managed, hand) in [
-        ("calls, p50 ms", managed.small.quantile_ms(0.5), hand.small.quantile_ms(0.5)),
-        ("calls a second, one after the other", managed.small.per_second(), hand.small.per_second()),
-        ("large answers, MB a second", mb(&managed), mb(&hand)),
-    ] {
-        println!("| {name} | {managed:.2} | {hand:.2} | {:.3} |", managed / hand);
-    }
+    verdict.at_most("calls, p50 ms", managed.small.quantile_ms(0.5), hand.small.quantile_ms(0.5));
+    verdict.at_least(
+        "calls a second, one after the other",
+        managed.small.per_second(),
+        hand.small.per_second(),
+    );
+    verdict.at_least("large answers, MB a second", mb(&managed), mb(&hand));
     let pid = tunnel["pid"].as_u64().ok_or_else(|| Failure::new("the tunnel has no supervisor"))?;
     let before = processor(pid)?;
     std::thread::sleep(Duration::from_secs(args.idle));
-    let used = processor(pid)? - before;
-    println!(
-        "\nsupervisor: {:.1} MB resident, {:.3} s of processor in {} s of idling",
-        resident_mb(pid)?,
-        used,
-        args.idle
-    );
-    Ok(())
+    let used = (processor(pid)? - before) / args.idle.max(1) as f64;
+    let (resident, own) = (memory_mb(pid, &["Rss"])?, memory_mb(pid, &["Private_Clean", "Private_Dirty"])?);
+    println!("\n| supervisor | | allowed |\n|---|---|---|");
+    verdict.limit("own memory, MB", own, MAY_HOLD_MB);
+    verdict.limit("processor while idle, %", used * 100.0, MAY_USE * 100.0);
+    println!("\n{resident:.1} MB are resident, with the text of the program; idling took {} s", args.idle);
+    Ok(verdict.is_good)
+}
+
+/// The other tunnel.
+fn by_hand(far: &Far) -> Process {
+    let mut command = far.user.ssh();
+    let forward = format!("127.0.0.1:{BY_HAND}:127.0.0.1:{PORT}");
+    command.args(["-v", "-N", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes", "-L", &forward]);
+    command.arg(far.sshd.destination());
+    let by_hand = Process::start("ssh by hand", far.hosts.near.wrap(&command));
+    by_hand.wait_for_text("Entering interactive session", 0);
+    by_hand
+}
+
+/// Whether every figure so far is what it may be.
+struct Verdict {
+    is_good: bool,
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self { is_good: true }
+    }
+}
+
+impl Verdict {
+    /// Less is better.
+    fn at_most(&mut self, name: &str, managed: f64, hand: f64) {
+        self.compare(name, (managed, hand), managed <= hand * (1.0 + MAY_COST), 1.0 + MAY_COST);
+    }
+
+    /// More is better.
+    fn at_least(&mut self, name: &str, managed: f64, hand: f64) {
+        self.compare(name, (managed, hand), managed >= hand * (1.0 - MAY_COST), 1.0 - MAY_COST);
+    }
+
+    fn compare(&mut self, name: &str, (managed, hand): (f64, f64), is_good: bool, allowed: f64) {
+        println!("| {name} | {managed:.2} | {hand:.2} | {:.3} | {allowed:.1} |", managed / hand);
+        self.judge(name, is_good);
+    }
+
+    /// A figure that stands for itself.
+    fn limit(&mut self, name: &str, value: f64, allowed: f64) {
+        println!("| {name} | {value:.2} | {allowed} |");
+        self.judge(name, value <= allowed);
+    }
+
+    fn judge(&mut self, name: &str, is_good: bool) {
+        // A figure that is none is not good either.
+        if !is_good {
+            eprintln!("soak: {name}: not what it may be");
+            self.is_good = false;
+        }
+    }
 }
 
 async fn compare() -> Result<(Way, Way)> {
@@ -101,10 +157,37 @@ fn processor(pid: u64) -> Result<f64> {
     Ok(ticks / TICKS_A_SECOND)
 }
 
-fn resident_mb(pid: u64) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("the supervisor")?;
-    let kib = status.lines().find_map(|line| {
-        line.strip_prefix("VmRSS:")?.trim().trim_end_matches("kB").trim().parse::<f64>().ok()
-    });
-    kib.map(|kib| kib * 1024.0 / 1e6).ok_or_else(|| Failure::new("the supervisor has no memory"))
+/// The sum of these lines of the process's memory.
+fn memory_mb(pid: u64, kinds: &[&str]) -> Result<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).context("the supervisor")?;
+    let kib = |kind: &&str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(*kind)?.strip_prefix(':'));
+        line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<f64>().ok())
+    };
+    let all: Option<Vec<f64>> = kinds.iter().map(kib).collect();
+    let all = all.ok_or_else(|| Failure::new("the supervisor has no memory"))?;
+    Ok(all.iter().sum::<f64>() * 1024.0 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_figure_beyond_its_limit_is_enough() {
+        for (managed, hand, good) in [(100.0, 100.0, true), (109.0, 100.0, true), (111.0, 100.0, false)] {
+            let mut verdict = Verdict::default();
+            verdict.at_most("time", managed, hand);
+            verdict.limit("memory", 1.0, MAY_HOLD_MB);
+            assert_eq!(verdict.is_good, good, "{managed}");
+        }
+        for (managed, good) in [(150.0, true), (91.0, true), (89.0, false), (f64::NAN, false)] {
+            let mut verdict = Verdict::default();
+            verdict.at_least("rate", managed, 100.0);
+            assert_eq!(verdict.is_good, good, "{managed}");
+        }
+        let mut verdict = Verdict::default();
+        verdict.limit("memory", MAY_HOLD_MB + 0.1, MAY_HOLD_MB);
+        assert!(!verdict.is_good);
+    }
 }

@@ -20,7 +20,7 @@ const ANSWERS: usize = 5;
 
 /// The thread. It ends when this is dropped.
 pub(crate) struct Prober {
-    ask: Sender<()>,
+    ask: Sender<Instant>,
     told: Receiver<Option<Duration>>,
 }
 
@@ -33,8 +33,8 @@ impl Prober {
         std::thread::spawn(move || -> std::io::Result<()> {
             host.enter()?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            while asked.recv().is_ok() {
-                if tell.send(runtime.block_on(recovery(port))).is_err() {
+            while let Ok(since) = asked.recv() {
+                if tell.send(runtime.block_on(recovery(port, since))).is_err() {
                     break;
                 }
             }
@@ -43,18 +43,17 @@ impl Prober {
         Self { ask, told }
     }
 
-    /// How long it takes from now until the far gateway answers again and again.
-    pub(crate) fn recovery(&self) -> Result<Duration> {
+    /// How long it takes from then until the far gateway answers again and again.
+    pub(crate) fn recovery(&self, since: Instant) -> Result<Duration> {
         let gone = |_| Failure::new("nobody can ask from the near host");
-        self.ask.send(()).map_err(|_| gone(()))?;
+        self.ask.send(since).map_err(|_| gone(()))?;
         let took = self.told.recv().map_err(|_| gone(()))?;
         took.ok_or_else(|| Failure::new(format!("the tunnel is not back after {PATIENCE:?}")))
     }
 }
 
 /// The time of the first of several answers in a row.
-async fn recovery(port: u16) -> Option<Duration> {
-    let begun = Instant::now();
+async fn recovery(port: u16, begun: Instant) -> Option<Duration> {
     let mut asking = JoinSet::new();
     let mut ticks = interval(EVERY);
     let mut good: Vec<Duration> = Vec::new();

@@ -1,5 +1,6 @@
 //! The table of a run.
 
+use crate::faults::Fault;
 use crate::stats::median;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,6 +13,8 @@ pub(crate) struct Report(BTreeMap<String, Row>);
 #[derive(Debug, Default)]
 struct Row {
     seconds: Vec<f64>,
+    /// No time may be longer.
+    within: f64,
     orphans: usize,
     moves: usize,
 }
@@ -19,16 +22,22 @@ struct Row {
 impl Row {
     fn add(&mut self, other: &Row) {
         self.seconds.extend(&other.seconds);
+        self.within = self.within.max(other.within);
         self.orphans += other.orphans;
         self.moves += other.moves;
     }
 
+    fn slowest(&self) -> f64 {
+        self.seconds.iter().copied().fold(0.0, f64::max)
+    }
+
     fn line(&self, name: &str) -> String {
-        let max = self.seconds.iter().copied().fold(0.0, f64::max);
         format!(
-            "| {name} | {} | {:.2} | {max:.2} | {} | {} |\n",
+            "| {name} | {} | {:.2} | {:.2} | {} | {} | {} |\n",
             self.seconds.len(),
             median(self.seconds.iter().copied()),
+            self.slowest(),
+            self.within,
             self.orphans,
             self.moves
         )
@@ -36,16 +45,19 @@ impl Row {
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, name: String, took: Duration, orphans: usize, moved: bool) {
-        let one = Row { seconds: vec![took.as_secs_f64()], orphans, moves: usize::from(moved) };
-        self.0.entry(name).or_default().add(&one);
+    /// One fault, which took so long and might have taken no longer than `within`; what was left running, and whether the port
+    /// is another one.
+    pub(crate) fn add(&mut self, fault: Fault, took: Duration, orphans: usize, moved: bool) {
+        let (seconds, within) = (vec![took.as_secs_f64()], fault.back_within().as_secs_f64());
+        let one = Row { seconds, within, orphans, moves: usize::from(moved) };
+        self.0.entry(fault.name()).or_default().add(&one);
     }
 
     /// In Markdown.
     pub(crate) fn table(&self, seed: u64) -> String {
         let mut text =
             format!("seed {seed}; seconds from the path being good again to answers of the far gateway\n\n");
-        text += "| fault | times | p50 s | max s | orphans | port changes |\n|---|---|---|---|---|---|\n";
+        text += "| fault | times | p50 s | max s | allowed s | orphans | port changes |\n|---|---|---|---|---|---|---|\n";
         let mut all = Row::default();
         for (name, row) in &self.0 {
             // A string takes everything.
@@ -55,8 +67,31 @@ impl Report {
         text + &all.line("all")
     }
 
-    /// Whether nothing was left behind and the port stayed.
+    /// Whether it was back in time each time, nothing was left behind, and the port stayed.
     pub(crate) fn is_good(&self) -> bool {
-        self.0.values().all(|row| row.orphans == 0 && row.moves == 0)
+        self.0.values().all(|row| row.slowest() <= row.within && row.orphans == 0 && row.moves == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_good_when_each_fault_was_over_in_its_time_and_nothing_was_left_or_moved() {
+        let (soon, late) = (Duration::from_millis(1_900), Duration::from_millis(2_100));
+        for (fault, took, orphans, moved, good) in [
+            (Fault::KillSsh, soon, 0, false, true),
+            (Fault::KillSsh, late, 0, false, false),
+            (Fault::StopSsh, late, 0, false, true),
+            (Fault::KillSsh, soon, 1, false, false),
+            (Fault::KillSsh, soon, 0, true, false),
+        ] {
+            let mut report = Report::default();
+            report.add(Fault::Unplug(60), soon, 0, false);
+            report.add(fault, took, orphans, moved);
+            report.add(fault, soon, 0, false);
+            assert_eq!(report.is_good(), good, "{fault:?} {took:?} {orphans} {moved}");
+        }
     }
 }
