@@ -1,6 +1,9 @@
 //! Two hosts, a real sshd and gateway on one of them, and on the other the programs, which know `sshTarget` and a token.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "through_tunnel/large.rs"]
+mod large;
 
 use client::{ClientDescription, ConnectOptions, Connection};
 use config::SshTarget;
@@ -218,6 +221,15 @@ fn whatever_happens_the_tunnel_comes_back_at_its_port_and_leaves_nothing_behind(
     assert_eq!(up["localPort"], PORT);
     far.near_json(&["remote", "down", "--force"]);
     nobody_is_left(&far, &[]);
+}
+
+#[test]
+fn the_largest_frames_go_both_ways_while_a_stream_stays_whole() {
+    let far = far();
+    let up = far.near_json(&["remote", "up"]);
+    a_node_works(&far);
+    large::go_both_ways(&far);
+    assert_eq!(far.tunnel()["sshPid"], up["sshPid"]);
 }
 
 #[test]

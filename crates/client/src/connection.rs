@@ -65,7 +65,7 @@ impl Connection {
         let timeout =
             |stage| ConnectError::Timeout { url: options.url.clone(), stage, after: options.connect_timeout };
         let accepted = match &options.pinned {
-            Some(pinned) => Some(pinned.accepted(&options.url).await),
+            Some(pinned) => Some(pinned.accepted(&options.name()).await),
             None => None,
         };
         let trust = accepted.as_deref().map_or(Trust::Authorities, Trust::Pins);
@@ -74,7 +74,7 @@ impl Connection {
         let shaken = timeout_at(deadline, handshake::perform(&mut socket, options)).await;
         let hello = shaken.map_err(|_| timeout("the handshake"))??;
         if let (Some(pinned), Some(seen)) = (&options.pinned, transport::shown(&socket)) {
-            pinned.learn(&options.url, &seen, &hello).await;
+            pinned.learn((&options.name(), &options.url), &seen, &hello).await;
         }
         Ok(Self::start(socket, hello))
     }

@@ -59,6 +59,16 @@ pub enum ConnectError {
         /// What it showed.
         seen: Seen,
     },
+    /// Another user of this host listens where this user's tunnel ends. Nothing was sent.
+    #[error(
+        "at {url} another user of this host (uid {uid}) listens, and not the tunnel; nothing was sent there"
+    )]
+    Stranger {
+        /// Where.
+        url: String,
+        /// Who.
+        uid: u32,
+    },
     /// The gateway hung up in the middle of the handshake.
     #[error("{url} hung up during the handshake ({close})")]
     Closed {

@@ -1,6 +1,6 @@
 //! The handshake: challenge, signed `connect`, `hello-ok` or a refusal.
 
-use crate::transport::{Socket, end_of};
+use crate::transport::{Socket, end_of, stranger};
 use crate::{CloseInfo, ConnectError, ConnectOptions};
 use futures_util::{SinkExt, StreamExt};
 use model::{ExposeSecret, SecretString};
@@ -24,6 +24,10 @@ pub(crate) struct Challenge {
 /// Does the handshake; the payload of `hello-ok`. Has no deadline of its own.
 pub(crate) async fn perform(socket: &mut Socket, options: &ConnectOptions) -> Result<Value, ConnectError> {
     let challenge = read_challenge(socket, &options.url).await?;
+    // Who speaks has accepted the connection, so that it is known whose it is.
+    if let Some(uid) = options.known_as.as_ref().and_then(|_| stranger(socket)) {
+        return Err(ConnectError::Stranger { url: options.url.clone(), uid });
+    }
     let params = connect_params(options, &challenge);
     let request = encode_request(&CONNECT_ID.to_string(), "connect", &params);
     let sent = socket.send(Message::text(request)).await;

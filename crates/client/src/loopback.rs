@@ -2,6 +2,7 @@
 //! it of every connection (`/proc/net/tcp`); other systems do not.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use tokio::net::TcpStream;
 
 /// The other end, as the kernel knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(crate) struct Ends {
 
 impl Ends {
     /// Of a connection over IPv4 within this host; nothing for any other.
-    pub(crate) fn of(tcp: &tokio::net::TcpStream) -> Option<Self> {
+    pub(crate) fn of(tcp: &TcpStream) -> Option<Self> {
         let v4 = |address: SocketAddr| match address {
             SocketAddr::V4(address) if IpAddr::V4(*address.ip()).is_loopback() => Some(address),
             _ => None,
@@ -31,23 +32,33 @@ impl Ends {
 
     /// The other end; nothing where the system does not tell.
     pub(crate) fn other(self) -> Option<OtherEnd> {
-        let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
-        table.lines().find_map(|line| self.read(line))
+        self.look(self.other, self.own)
     }
 
-    /// What a line of the table says, where it is the one of the other end.
-    fn read(self, line: &str) -> Option<OtherEnd> {
-        let mut fields = line.split_whitespace().skip(1);
-        if fields.next()? != written(self.other) || fields.next()? != written(self.own) {
-            return None;
-        }
-        // State, queues, timer, retransmissions, user, timeout, inode.
-        let rest: Vec<&str> = fields.collect();
-        let (_, unread) = rest.get(1)?.split_once(':')?;
-        let is_taken = *rest.get(6)? != "0";
-        let uid = rest.get(4)?.parse().ok()?;
-        Some(OtherEnd { uid: is_taken.then_some(uid), unread: u64::from_str_radix(unread, 16).ok()? })
+    /// The user who has the other end, where that is another one than whoever has this end.
+    pub(crate) fn stranger(self) -> Option<u32> {
+        let own = self.look(self.own, self.other)?.uid?;
+        self.other()?.uid.filter(|other| *other != own)
     }
+
+    fn look(self, at: SocketAddrV4, to: SocketAddrV4) -> Option<OtherEnd> {
+        let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
+        table.lines().find_map(|line| read(line, at, to))
+    }
+}
+
+/// What a line of the table says, where it is the one of the end at this address of a connection to that one.
+fn read(line: &str, at: SocketAddrV4, to: SocketAddrV4) -> Option<OtherEnd> {
+    let mut fields = line.split_whitespace().skip(1);
+    if fields.next()? != written(at) || fields.next()? != written(to) {
+        return None;
+    }
+    // State, queues, timer, retransmissions, user, timeout, inode.
+    let rest: Vec<&str> = fields.collect();
+    let (_, unread) = rest.get(1)?.split_once(':')?;
+    let is_taken = *rest.get(6)? != "0";
+    let uid = rest.get(4)?.parse().ok()?;
+    Some(OtherEnd { uid: is_taken.then_some(uid), unread: u64::from_str_radix(unread, 16).ok()? })
 }
 
 /// An address as the table has it: the four bytes as one number of this machine, and the port.
@@ -61,7 +72,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
 
     #[tokio::test]
     async fn the_other_end_has_an_owner_once_it_is_accepted_and_tells_what_it_has_not_read() {
@@ -75,20 +86,21 @@ mod tests {
         assert_eq!(ends.other(), Some(OtherEnd { uid: Some(own), unread: 8 }));
         there.read_exact(&mut [0; 8]).await.unwrap();
         assert_eq!(ends.other(), Some(OtherEnd { uid: Some(own), unread: 0 }));
+        assert_eq!(ends.stranger(), None);
     }
 
     #[test]
     fn another_connections_line_and_what_is_no_line_say_nothing() {
-        let ends = Ends { own: "127.0.0.1:4660".parse().unwrap(), other: "127.0.0.1:18789".parse().unwrap() };
+        let (own, other) = ("127.0.0.1:4660".parse().unwrap(), "127.0.0.1:18789".parse().unwrap());
         let line =
             " 7: 0100007F:4965 0100007F:1234 01 00000000:0000001C 00:00000000 00000000  1000        0 99 1";
         if cfg!(target_endian = "little") {
-            assert_eq!(ends.read(line), Some(OtherEnd { uid: Some(1000), unread: 28 }));
+            assert_eq!(read(line, other, own), Some(OtherEnd { uid: Some(1000), unread: 28 }));
         }
-        for other in
+        for wrong in
             ["", "  sl  local_address rem_address   st", &line.replace(":1234", ":1235"), &line[..60]]
         {
-            assert_eq!(ends.read(other), None, "{other:?}");
+            assert_eq!(read(wrong, other, own), None, "{wrong:?}");
         }
     }
 }

@@ -53,7 +53,9 @@ impl ClientDescription {
 pub struct ConnectOptions {
     /// `ws://HOST:PORT` or `wss://HOST:PORT`.
     pub url: String,
-    /// The name under which a [`crate::TokenStore`] keeps this gateway's token; its URL unless said otherwise.
+    /// The gateway's name, where its URL would be the same for any gateway behind a tunnel: what it gives and announces is kept
+    /// under this name instead. The other end of the connection has to belong to this user then, where the system tells: it is
+    /// the tunnel's, or somebody else has taken its port.
     pub known_as: Option<String>,
     /// The shared secret, or a device token in its place.
     pub token: Option<SecretString>,
@@ -89,7 +91,7 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// The name of the gateway among those that gave this device a token.
+    /// The name of the gateway among those that gave this device a token or announced certificates.
     pub(crate) fn name(&self) -> String {
         self.known_as.as_ref().unwrap_or(&self.url).clone()
     }

@@ -31,10 +31,10 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// What is accepted at this moment: the pins, and those that were learned by them.
-    pub(crate) async fn accepted(&self, url: &str) -> Vec<Pin> {
+    /// What is accepted at this moment from the gateway of this name: the pins, and those that were learned by them.
+    pub(crate) async fn accepted(&self, name: &str) -> Vec<Pin> {
         let Some(store) = self.store.clone() else { return self.base.clone() };
-        let (key, base) = (url.to_owned(), self.base.clone());
+        let (key, base) = (name.to_owned(), self.base.clone());
         match tokio::task::spawn_blocking(move || store.accepted(&key, &base)).await {
             Ok(Ok(pins)) => pins,
             Ok(Err(error)) => {
@@ -46,8 +46,8 @@ impl Pinned {
         }
     }
 
-    /// Keeps what the gateway vouches for in its `hello-ok`, on a connection on which it showed `seen`.
-    pub(crate) async fn learn(&self, url: &str, seen: &Seen, hello: &Value) {
+    /// Keeps what the gateway of this name and URL vouches for in its `hello-ok`, on a connection on which it showed `seen`.
+    pub(crate) async fn learn(&self, (name, url): (&str, &str), seen: &Seen, hello: &Value) {
         let Some(store) = self.store.clone() else { return };
         let offer = match offer::read(hello) {
             Some(Ok(offer)) => offer,
@@ -57,11 +57,17 @@ impl Pinned {
             }
             None => return,
         };
-        let (key, base, seen) = (url.to_owned(), self.base.clone(), *seen);
+        let (key, base, seen) = (name.to_owned(), self.base.clone(), *seen);
         match tokio::task::spawn_blocking(move || store.learn(&key, &base, &seen, &offer)).await {
-            Ok(Ok(true)) => tracing::info!(url, "the certificates that this gateway announces are kept"),
+            Ok(Ok(true)) => tracing::info!(name, "the certificates that this gateway announces are kept"),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the certificates that this gateway announces are not kept")
+                let error = match error {
+                    PinStoreError::OtherIdentity { .. } => {
+                        PinStoreError::OtherIdentity { url: url.to_owned() }
+                    }
+                    other => other,
+                };
+                tracing::warn!(%error, "the certificates that this gateway announces are not kept");
             }
             Ok(Ok(false)) | Err(_) => {}
         }

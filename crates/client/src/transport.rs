@@ -1,5 +1,6 @@
 //! Opening the socket: address, TCP, TLS and the upgrade to WebSocket.
 
+use crate::loopback::Ends;
 use crate::pins::{client_config, mismatch};
 use crate::{CloseInfo, ConnectError, Seen};
 use model::Pin;
@@ -90,6 +91,16 @@ pub(crate) fn shown(socket: &Socket) -> Option<Seen> {
         MaybeTlsStream::Rustls(stream) => Seen::of(stream.get_ref().1.peer_certificates()?.first()?).ok(),
         _ => None,
     }
+}
+
+/// The user of this host who has the other end, where that is another one than whoever runs this.
+pub(crate) fn stranger(socket: &Socket) -> Option<u32> {
+    let tcp = match socket.get_ref() {
+        MaybeTlsStream::Plain(tcp) => tcp,
+        MaybeTlsStream::Rustls(stream) => stream.get_ref().0,
+        _ => return None,
+    };
+    Ends::of(tcp)?.stranger()
 }
 
 /// A small read buffer, since most programs have one idle connection; and no write buffer, since each frame is flushed.

@@ -382,6 +382,8 @@ async fn who_pinned_one_certificate_is_led_from_key_to_key_and_nobody_else_is() 
         options
     };
     Connection::open(&led("told", first)).await.unwrap().close().await;
+    let behind = |tunnel: &str| ConnectOptions { known_as: Some(tunnel.to_owned()), ..led("tunnels", first) };
+    Connection::open(&behind("ssh:me@one:18789")).await.unwrap().close().await;
 
     // The backup key is prepared with the certificate; its pin is what clients were told.
     let prepared = prepare(&files).unwrap();
@@ -392,6 +394,10 @@ async fn who_pinned_one_certificate_is_led_from_key_to_key_and_nobody_else_is() 
     assert_eq!(switched.current.leaf, second);
     Connection::open(&led("told", first)).await.expect("it was told of the key").close().await;
     let error = Connection::open(&led("not-told", first)).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Pin { .. }), "{error}");
+    // Behind another tunnel the same address is another gateway's.
+    Connection::open(&behind("ssh:me@one:18789")).await.expect("it was told of the key").close().await;
+    let error = Connection::open(&behind("ssh:me@two:18789")).await.unwrap_err();
     assert!(matches!(error, ConnectError::Pin { .. }), "{error}");
 
     // And once more, from what it learned on the way.

@@ -47,7 +47,7 @@ pub fn resolve_host(
     // The pin of the gateway that the other commands use is for this one too, if it is that one.
     let same = remote.url.as_deref().and_then(|url| check_url(url).ok()).is_some_and(|known| known == url);
     let configured: &[Pin] = if same { &remote.tls_fingerprint } else { &[] };
-    let pinned = pinned(&url, via, &flags.pins, configured, paths)?;
+    let pinned = pinned(&url, &url, via, &flags.pins, configured, paths)?;
     let mut target = Target { pinned, ..Target::far(url, via) };
     (target.token, target.password) = (flags.token.clone(), flags.password.clone());
     if target.has_secret() {

@@ -23,12 +23,14 @@ pub fn pin_store(paths: &Paths) -> PinStore {
     PinStore::new(paths.identity_dir().join("gateway-pins.json"))
 }
 
-/// The pins for a gateway elsewhere; `None` leaves it to the usual authorities. `via` says what the address is from.
+/// The pins for a gateway elsewhere, by the name under which what is known of it is kept; `None` leaves it to the usual
+/// authorities. `via` says what the address is from.
 ///
 /// # Errors
 /// A pin for an address without TLS, or what was trusted cannot be read.
 pub fn pinned(
     url: &str,
+    name: &str,
     via: &'static str,
     flags: &[Pin],
     configured: &[Pin],
@@ -45,7 +47,7 @@ pub fn pinned(
     let store = pin_store(paths);
     let base = match asked {
         Some((_, pins)) => pins.to_vec(),
-        None => store.trusted(url)?,
+        None => store.trusted(name)?,
     };
     Ok((!base.is_empty()).then_some(Pinned { base, store: Some(store) }))
 }

@@ -43,7 +43,8 @@ pub struct Target {
     /// The tunnel that has to be held to get there. Its end here may be at another port than the URL says: whoever holds
     /// the tunnel is told.
     pub tunnel: Option<TunnelSpec>,
-    /// The name under which its device tokens are kept, where the URL would be that of any gateway behind a tunnel.
+    /// The name under which its device tokens and what is known of its certificate are kept, where the URL would be that of any
+    /// gateway behind a tunnel.
     pub known_as: Option<String>,
     /// The certificates that it may show; none leaves that to the usual authorities, or to nobody without TLS.
     pub pinned: Option<Pinned>,
@@ -62,7 +63,7 @@ impl Target {
     /// What was trusted cannot be read.
     pub fn known(url: impl Into<String>, via: &'static str, paths: &Paths) -> Result<Self, TargetError> {
         let target = Self::far(url, via);
-        let pinned = pinned(&target.url, via, &[], &[], paths)?;
+        let pinned = pinned(&target.url, &target.url, via, &[], &[], paths)?;
         Ok(Self { pinned, ..target })
     }
 
@@ -72,7 +73,7 @@ impl Target {
         Self { local: true, pinned, ..Self::far(place::local_url(gateway, port), via) }
     }
 
-    /// The name of the gateway among those that gave this host a device token.
+    /// The name of the gateway among those that gave this host a device token, or that are trusted.
     pub fn name(&self) -> &str {
         self.known_as.as_deref().unwrap_or(&self.url)
     }
@@ -181,19 +182,24 @@ fn by(ask: &Ask<'_>, wanted: Wanted) -> Decision {
             return Err(TargetError::UrlWithoutCredential { url: shown(&url) });
         }
         let local = owner == Owner::Local;
-        let pinned = pins(ask, owner, &url, via)?;
         let known_as = tunnel.as_ref().map(TunnelSpec::known_as);
+        let pinned = pins(ask, owner, (&url, known_as.as_deref().unwrap_or(&url)), via)?;
         Ok(Target { url, token: with.token, password: with.password, via, local, tunnel, known_as, pinned })
     });
     Decision { target, places, credentials }
 }
 
-/// What the gateway there has to show; see `pins.rs`.
-fn pins(ask: &Ask<'_>, owner: Owner, url: &str, via: &'static str) -> Result<Option<Pinned>, TargetError> {
+/// What the gateway at this address, of this name, has to show; see `pins.rs`.
+fn pins(
+    ask: &Ask<'_>,
+    owner: Owner,
+    (url, name): (&str, &str),
+    via: &'static str,
+) -> Result<Option<Pinned>, TargetError> {
     let flags = &ask.flags.pins;
     match owner {
         Owner::Local if flags.is_empty() => Ok(local_pins(ask.gateway, ask.paths)),
-        Owner::Remote => pinned(url, via, flags, &ask.gateway.remote.tls_fingerprint, ask.paths),
-        Owner::Flags | Owner::Environment | Owner::Local => pinned(url, via, flags, &[], ask.paths),
+        Owner::Remote => pinned(url, name, via, flags, &ask.gateway.remote.tls_fingerprint, ask.paths),
+        Owner::Flags | Owner::Environment | Owner::Local => pinned(url, name, via, flags, &[], ask.paths),
     }
 }

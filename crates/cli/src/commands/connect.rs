@@ -133,7 +133,9 @@ async fn way(code: &SetupCode, ctx: &Context, force: bool) -> Result<(Target, Ve
             // Nothing is told to whoever answers; who it is shows when this computer joins.
             Ok(way) => match client::challenge(&way.0.url, LOOK_WITHIN).await {
                 Ok(()) => return Ok(way),
-                Err(error) => crate::failure::connect::explain(error, &way.0, &ctx.paths.profile_flags()),
+                Err(silence) => {
+                    crate::failure::connect::explain(silence.error, &way.0, &ctx.paths.profile_flags())
+                }
             },
             Err(failure) => failure,
         };
@@ -160,7 +162,7 @@ fn checked(code: &SetupCode, url: &str, ctx: &Context, force: bool) -> Result<(T
         return Err(Failure::new(Exit::Failed, "PLACE_TAKEN", message)
             .hint("if the gateway's certificate was replaced, add --force; else do not use this code"));
     }
-    let pinned = remote::pinned(&url, "the code", &pins, &[], &ctx.paths)?;
+    let pinned = remote::pinned(&url, &url, "the code", &pins, &[], &ctx.paths)?;
     Ok((Target { pinned, ..Target::far(url, "the code") }, pins))
 }
 

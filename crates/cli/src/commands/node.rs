@@ -233,7 +233,7 @@ fn target(args: &RunArgs, code: Option<&SetupCode>, ctx: &Context) -> Result<Tar
         let url = remote::check_url(&code.url).map_err(|e| Failure::usage(format!("--pair: {e}")))?;
         let named = code.pins().map_err(|problem| Failure::usage(format!("--pair {problem}")))?;
         let pins = if args.tls_fingerprint.is_empty() { named } else { args.tls_fingerprint.clone() };
-        let pinned = remote::pinned(&url, "--pair", &pins, &[], &ctx.paths)?;
+        let pinned = remote::pinned(&url, &url, "--pair", &pins, &[], &ctx.paths)?;
         return Ok(Target { pinned, ..Target::far(url, "--pair") });
     }
     let loaded = if args.url.is_some() { ctx.without_config()? } else { ctx.load()? };

@@ -58,6 +58,18 @@ pub(crate) async fn run(args: RemoteArgs, ctx: &Context) -> Result<(), Failure> 
     }
 }
 
+/// What a tunnel that nothing goes through waits for: commands of this host go to its own gateway as long as nobody says otherwise.
+fn unused(ctx: &Context) -> Option<String> {
+    let gateway = ctx.load().ok()?.config.gateway;
+    let unused = gateway.remote.ssh_target.is_some() && !gateway.is_remote();
+    unused.then(|| {
+        format!(
+            "gateway.mode is not \"remote\", so that commands do not go through the tunnel; to have them go there: {}",
+            ctx.command("config set gateway.mode remote")
+        )
+    })
+}
+
 /// The tunnel that the configuration names, and its place.
 fn configured(ctx: &Context) -> Result<(TunnelSpec, Place), Failure> {
     let loaded = ctx.load()?;

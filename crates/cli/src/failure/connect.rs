@@ -26,6 +26,9 @@ fn of(error: &ConnectError, target: &Target, flags: &str) -> Failure {
             .hint("the gateway may be starting or stopping: try again in a moment"),
         ConnectError::Timeout { .. } => Failure::new(Exit::Timeout, "TIMEOUT", message)
             .hint("give it longer with --timeout MS, or check that a gateway runs there"),
+        ConnectError::Stranger { .. } => Failure::new(Exit::Unreachable, "NOT_THE_TUNNEL", message).hint(
+            format!("the tunnel has lost its port; what it says of that: openclaw{flags} remote status"),
+        ),
         ConnectError::Http { status: 403, .. } => Failure::new(Exit::Refused, "FORBIDDEN", message)
             .hint("a proxy stands between: name it in gateway.trustedProxies on the gateway's host"),
         ConnectError::Http { .. } | ConnectError::Protocol(_) => {
@@ -170,6 +173,12 @@ mod tests {
             (io(), true, Exit::Unreachable, "openclaw --dev gateway run"),
             (io(), false, Exit::Unreachable, "wss://far.example"),
             (late, true, Exit::Timeout, "--timeout"),
+            (
+                ConnectError::Stranger { url: "ws://x".into(), uid: 7 },
+                false,
+                Exit::Unreachable,
+                "openclaw --dev remote status",
+            ),
             (http(403), true, Exit::Refused, "gateway.trustedProxies"),
             (http(404), true, Exit::Unreachable, "something else"),
             (ConnectError::Protocol("x".into()), true, Exit::Unreachable, "something else"),

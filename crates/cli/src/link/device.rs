@@ -89,6 +89,7 @@ fn identity(dir: &Path) -> Result<Identity, IdentityError> {
 fn options(target: &Target, scopes: &[String], device: Option<&Device>, timeout: Duration) -> ConnectOptions {
     let client = ClientDescription::new("cli", "cli", env!("CARGO_PKG_VERSION"));
     let mut options = ConnectOptions::new(target.url.clone(), client);
+    options.known_as.clone_from(&target.known_as);
     options.token.clone_from(&target.token);
     options.password.clone_from(&target.password);
     options.pinned.clone_from(&target.pinned);

@@ -17,16 +17,28 @@ pub(crate) struct Far {
     pub(crate) near: Home,
     // Of the gateway.
     pub(crate) home: Home,
+    scheme: &'static str,
 }
 
 impl Far {
     /// All of it, with nothing but an ssh target and a token configured, and ports that no other test has.
     pub(crate) fn new() -> Self {
-        let home = Home::with_config(&format!(r#"{{ gateway: {{ auth: {{ token: "{TOKEN}" }} }} }}"#));
+        Self::of("ws")
+    }
+
+    /// The same, and the gateway speaks TLS.
+    pub(crate) fn with_tls() -> Self {
+        Self::of("wss")
+    }
+
+    fn of(scheme: &'static str) -> Self {
+        let tls = scheme == "wss";
+        let config = json!({"gateway": {"auth": {"token": TOKEN}, "tls": {"enabled": tls}}});
+        let home = Home::with_config(&config.to_string());
         let gateway = Gateway::start(&home);
         let sshd = Sshd::with(SshdOptions::default());
         let user = SshUser::of(&sshd);
-        let far = Self { sshd, user, gateway, port: free_port(), near: Home::new(), home };
+        let far = Self { sshd, user, gateway, port: free_port(), near: Home::new(), home, scheme };
         std::fs::create_dir_all(far.near.state()).unwrap();
         far.configure(&far.gateway.port);
         far
@@ -36,7 +48,7 @@ impl Far {
     pub(crate) fn configure(&self, far_port: &str) {
         let config = json!({"gateway": {"mode": "remote", "remote": {
             "sshTarget": self.sshd.target(), "token": TOKEN,
-            "remotePort": far_port.parse::<u16>().unwrap(), "url": format!("ws://127.0.0.1:{}", self.port),
+            "remotePort": far_port.parse::<u16>().unwrap(), "url": format!("{}://127.0.0.1:{}", self.scheme, self.port),
         }}});
         std::fs::write(self.near.state().join("openclaw.json"), config.to_string()).unwrap();
     }

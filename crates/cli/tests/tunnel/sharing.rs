@@ -122,3 +122,30 @@ fn a_service_beside_a_command_with_a_tunnel_waits_and_takes_over() {
     assert_eq!(service.stop("-TERM"), Some(0));
     assert_eq!(far.tunnel(), None);
 }
+
+#[test]
+fn an_ssh_of_before_the_option_to_stay_is_good_enough() {
+    let far = Far::new();
+    let program = far.user.file("bin/ssh");
+    let script = std::fs::read_to_string(&program).unwrap();
+    let refuses = "for word; do case $word in ForkAfter*)
+        echo 'command-line: line 0: Bad configuration option: forkafterauthentication' >&2; exit 255;;
+    esac; done";
+    std::fs::write(&program, script.replacen('\n', &format!("\n{refuses}\n"), 1)).unwrap();
+    assert_eq!(far.json(&["health"])["ok"], true);
+    assert!(far.log().contains("older than OpenSSH 8.7"), "{}", far.log());
+}
+
+#[test]
+fn a_tunnel_that_commands_do_not_go_through_says_what_is_missing() {
+    let far = Far::new();
+    let hint = |ran: &crate::support::Ran| ran.err.contains("openclaw config set gateway.mode remote");
+    let up = far.run(&["remote", "up"]);
+    assert!(up.code == 0 && !hint(&up), "{}", up.err);
+    assert_eq!(far.run(&["config", "set", "gateway.mode", "local"]).code, 0);
+    for command in ["up", "status"] {
+        let ran = far.run(&["remote", command]);
+        assert!(ran.code == 0 && hint(&ran), "{command}: {}", ran.err);
+    }
+    assert!(far.json(&["remote", "status"])["hint"].as_str().unwrap().contains("gateway.mode"));
+}

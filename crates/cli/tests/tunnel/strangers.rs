@@ -1,52 +1,102 @@
 //! What other gateways, and other users of this host, do not get.
 
-use crate::far::Far;
-use crate::live::TOKEN;
+use crate::far::{Far, process};
+use crate::live::{PATIENCE, TOKEN};
 use futures_util::{SinkExt, StreamExt};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
+/// Another user of this host.
+const NOBODY: u32 = 65_534;
+
 /// Somebody who listens where the tunnel was and takes what is sent.
 struct Stranger {
-    // Ends with it.
-    _runtime: tokio::runtime::Runtime,
     heard: Arc<Mutex<Vec<String>>>,
+    // Ends the thread with it.
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Stranger {
-    /// Listens at this port, as soon as that is free.
+    /// Listens at this port, as soon as that is free, as another user.
     fn at(far: &Far) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let address = format!("127.0.0.1:{}", far.port);
-        let listener = far.patiently("the port", || runtime.block_on(TcpListener::bind(&address)).ok());
+        let port: u16 = far.port.parse().unwrap();
         let heard = Arc::<Mutex<Vec<String>>>::default();
         let ear = Arc::clone(&heard);
-        runtime.spawn(async move {
-            let mut open = JoinSet::new();
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let ear = Arc::clone(&ear);
-                open.spawn(async move {
-                    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
-                    let hello = json!({"type": "event", "event": "connect.challenge", "payload": {"nonce": "n", "ts": 1}});
-                    let _ = socket.send(Message::text(hello.to_string())).await;
-                    while let Some(Ok(Message::Text(text))) = socket.next().await {
-                        ear.lock().unwrap().push(text.to_string());
+        let (end, ended) = oneshot::channel();
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            // The kernel's own call, which is about this thread alone.
+            rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(NOBODY)).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = loop {
+                    match TcpListener::bind(("127.0.0.1", port)).await {
+                        Ok(listener) => break listener,
+                        Err(_) => tokio::task::yield_now().await,
                     }
-                });
-            }
+                };
+                tell.send(()).unwrap();
+                tokio::select! {
+                    () = listen(listener, ear) => {}
+                    _ = ended => {}
+                }
+            });
         });
-        Self { _runtime: runtime, heard }
+        told.recv_timeout(PATIENCE).expect("the port is not free");
+        Self { heard, end: Some(end), thread: Some(thread) }
     }
 
     /// Lets go of the port, and gives what was heard.
-    fn leave(self) -> Vec<String> {
+    fn leave(mut self) -> Vec<String> {
+        drop(self.end.take());
+        self.thread.take().unwrap().join().unwrap();
         std::mem::take(&mut self.heard.lock().unwrap())
     }
+}
+
+async fn listen(listener: TcpListener, ear: Arc<Mutex<Vec<String>>>) {
+    let mut open = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let ear = Arc::clone(&ear);
+        open.spawn(async move {
+            let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+            let hello =
+                json!({"type": "event", "event": "connect.challenge", "payload": {"nonce": "n", "ts": 1}});
+            let _ = socket.send(Message::text(hello.to_string())).await;
+            while let Some(Ok(Message::Text(text))) = socket.next().await {
+                ear.lock().unwrap().push(text.to_string());
+            }
+        });
+    }
+}
+
+#[test]
+fn who_takes_the_port_before_the_end_of_the_tunnel_is_noticed_hears_nothing_either() {
+    let far = Far::new();
+    let node = far.start("node", &["node", "run", "--json"]);
+    node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+    let up = far.tunnel().unwrap();
+    let (supervisor, ssh) = (process(&up, "pid"), process(&up, "sshPid"));
+    // It goes on saying that the tunnel is up.
+    supervisor.signal(Signal::STOP);
+    ssh.kill();
+    let stranger = Stranger::at(&far);
+    node.wait_for("the stranger found out", |line| line.contains("another user of this host").then_some(()));
+    let heard = stranger.leave();
+    supervisor.signal(Signal::CONT);
+    assert!(heard.is_empty(), "the stranger heard: {}", heard.join("\n").replace(TOKEN, "THE TOKEN"));
+    far.patiently("the node again", || {
+        let count = node.lines().iter().filter(|line| line.contains("\"connected\"")).count();
+        (count > 1).then_some(())
+    });
 }
 
 #[test]
@@ -85,4 +135,21 @@ fn what_a_gateway_behind_a_tunnel_gave_is_kept_for_that_one_alone() {
     let names: Vec<&String> = kept["tokens"].as_object().unwrap().keys().collect();
     let name = format!("ssh:{}:{} node", far.sshd.target(), far.gateway.port);
     assert_eq!(names, [&name]);
+}
+
+#[test]
+fn what_is_trusted_behind_a_tunnel_is_trusted_of_that_gateway_alone() {
+    let far = Far::with_tls();
+    let shown = far.home.run(&["gateway", "tls", "fingerprint", "--json"]).json();
+    let pin = shown["pin"]["gateway"]["remote"]["tlsFingerprint"].as_str().unwrap().to_owned();
+    far.json(&["remote", "up"]);
+    assert_ne!(far.run(&["health"]).code, 0, "nobody vouches for its certificate");
+    let url = format!("wss://127.0.0.1:{}", far.port);
+    let trusted = far.json(&["remote", "trust", &url, "--fingerprint", &pin, "--yes"]);
+    let name = format!("ssh:{}:{}", far.sshd.target(), far.gateway.port);
+    assert_eq!(trusted["gateway"], name);
+    assert_eq!(far.json(&["health"])["ok"], true);
+    let text = std::fs::read(far.near.state().join("identity/gateway-pins.json")).unwrap();
+    let kept: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(kept["gateways"].as_object().unwrap().keys().collect::<Vec<_>>(), [&name]);
 }

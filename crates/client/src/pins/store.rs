@@ -18,7 +18,8 @@ const VERSION: u32 = 1;
 /// Gateways that are remembered; beyond that, the file is a sign of something gone wrong.
 const MAX_GATEWAYS: usize = 256;
 
-/// A file (mode 0600): `{version, gateways: {"<url>": {trusted, learned: {by, identity, issuedAtMs, pins}}}}`.
+/// A file (mode 0600): `{version, gateways: {"<name>": {trusted, learned: {by, identity, issuedAtMs, pins}}}}`. The name is the
+/// gateway's address, or what it is known as where that would be the same for any gateway behind a tunnel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinStore {
     path: PathBuf,
@@ -48,7 +49,7 @@ pub enum PinStoreError {
         "the announcement is signed by another identity than the one that this gateway had; if the gateway was set up anew, trust it again: openclaw remote trust {url}"
     )]
     OtherIdentity {
-        /// The gateway.
+        /// Where the gateway is, or its name where only that is known.
         url: String,
     },
     /// Too many gateways.
@@ -102,26 +103,26 @@ impl PinStore {
     ///
     /// # Errors
     /// The file is there and cannot be read or understood.
-    pub fn trusted(&self, url: &str) -> Result<Vec<Pin>, PinStoreError> {
-        Ok(self.read()?.gateways.get(&key(url)).map(|g| parsed(&g.trusted)).unwrap_or_default())
+    pub fn trusted(&self, name: &str) -> Result<Vec<Pin>, PinStoreError> {
+        Ok(self.read()?.gateways.get(&key(name)).map(|g| parsed(&g.trusted)).unwrap_or_default())
     }
 
     /// Whether this gateway's announcements were kept.
     ///
     /// # Errors
     /// The file is there and cannot be read or understood.
-    pub fn has_learned(&self, url: &str) -> Result<bool, PinStoreError> {
-        Ok(self.read()?.gateways.get(&key(url)).is_some_and(|gateway| gateway.learned.is_some()))
+    pub fn has_learned(&self, name: &str) -> Result<bool, PinStoreError> {
+        Ok(self.read()?.gateways.get(&key(name)).is_some_and(|gateway| gateway.learned.is_some()))
     }
 
     /// Trusts these from now on, in place of what was trusted and learned before.
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn trust(&self, url: &str, pins: &[Pin]) -> Result<(), PinStoreError> {
+    pub fn trust(&self, name: &str, pins: &[Pin]) -> Result<(), PinStoreError> {
         let _alone = self.lock()?;
         let mut stored = self.read()?;
-        stored.gateways.insert(key(url), Gateway { trusted: texts(pins), learned: None });
+        stored.gateways.insert(key(name), Gateway { trusted: texts(pins), learned: None });
         self.write(stored)
     }
 
@@ -129,9 +130,9 @@ impl PinStore {
     ///
     /// # Errors
     /// The file is there and cannot be read or understood.
-    pub fn accepted(&self, url: &str, base: &[Pin]) -> Result<Vec<Pin>, PinStoreError> {
+    pub fn accepted(&self, name: &str, base: &[Pin]) -> Result<Vec<Pin>, PinStoreError> {
         let mut pins = base.to_vec();
-        let learned = self.read()?.gateways.remove(&key(url)).and_then(|g| g.learned);
+        let learned = self.read()?.gateways.remove(&key(name)).and_then(|g| g.learned);
         if let Some(learned) = learned.filter(|learned| learned.belongs_to(base)) {
             pins.extend(parsed(&learned.pins).into_iter().filter(|pin| !base.contains(pin)));
         }
@@ -141,20 +142,20 @@ impl PinStore {
     /// Keeps an announcement that came over a connection on which `seen` was accepted by these pins; whether the file changed.
     pub(super) fn learn(
         &self,
-        url: &str,
+        name: &str,
         base: &[Pin],
         seen: &Seen,
         offer: &Offer,
     ) -> Result<bool, PinStoreError> {
         let _alone = self.lock()?;
         let mut stored = self.read()?;
-        let gateway = stored.gateways.entry(key(url)).or_default();
+        let gateway = stored.gateways.entry(key(name)).or_default();
         // Of a list, those that the gateway has shown to be right; the others may be anybody's.
         let right: Vec<Pin> = base.iter().copied().filter(|pin| seen.is_one_of(&[*pin])).collect();
         let known = gateway.learned.as_ref().filter(|known| known.belongs_to(base));
         let by = match known {
             Some(known) if known.identity != offer.identity => {
-                return Err(PinStoreError::OtherIdentity { url: url.to_owned() });
+                return Err(PinStoreError::OtherIdentity { url: name.to_owned() });
             }
             Some(known) if offer.issued_at_ms < known.issued_at_ms => return Ok(false),
             Some(known) => merged(known.by.clone(), texts(&right)),
@@ -200,8 +201,8 @@ impl PinStore {
 }
 
 /// Addresses that differ in case or in a slash at the end are one gateway.
-fn key(url: &str) -> String {
-    url.trim().trim_end_matches('/').to_lowercase()
+fn key(name: &str) -> String {
+    name.trim().trim_end_matches('/').to_lowercase()
 }
 
 fn texts(pins: &[Pin]) -> Vec<String> {

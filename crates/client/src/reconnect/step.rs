@@ -40,6 +40,8 @@ pub fn next_step(error: &ConnectError, attempt: u32, has_device_token: bool) -> 
         | ConnectError::Tls { .. }
         | ConnectError::Timeout { .. }
         | ConnectError::Closed { .. }
+        // The tunnel takes its port back, or names who has it.
+        | ConnectError::Stranger { .. }
         // Another program may hold the port while the gateway restarts.
         | ConnectError::Protocol(_) => retry(),
         ConnectError::Http { status, .. } => match status {

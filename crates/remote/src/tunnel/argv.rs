@@ -11,7 +11,6 @@ const ALWAYS: &[&str] = &[
     // A shared connection would not be ours to end, and would not end with us.
     "ControlMaster=no",
     "ControlPath=none",
-    "ForkAfterAuthentication=no",
     // A host block may ask for a command or a terminal; a tunnel has neither.
     "RemoteCommand=none",
     "RequestTTY=no",
@@ -25,13 +24,34 @@ const ALWAYS: &[&str] = &[
     "ConnectTimeout=10",
 ];
 
-/// The arguments of ssh, without its own name. `ask` allows questions on a terminal.
-pub(super) fn ssh_arguments(spec: &TunnelSpec, local_port: u16, ask: bool) -> Vec<OsString> {
+/// An ssh that went into the background would not be ours any more. OpenSSH before 8.7 does not know this, and cannot be
+/// configured to go there either.
+const STAY: &str = "ForkAfterAuthentication=no";
+
+/// Whether ssh says by this line that it is of before [`STAY`].
+pub(super) fn cannot_fork(line: &str) -> bool {
+    line.to_ascii_lowercase().contains("bad configuration option: forkafterauthentication")
+}
+
+/// What kind of ssh it is, and how it is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// Whether it may ask questions on a terminal.
+    pub(super) asks: bool,
+    /// Whether it could be configured to go into the background.
+    pub(super) forks: bool,
+}
+
+/// The arguments of ssh, without its own name.
+pub(super) fn ssh_arguments(spec: &TunnelSpec, local_port: u16, manner: Manner) -> Vec<OsString> {
     // -v: ssh says nothing about having been let in otherwise.
     let mut line: Vec<OsString> = ["-N", "-T", "-v"].map(OsString::from).into();
     let mut option = |text: &str| line.extend([OsString::from("-o"), OsString::from(text)]);
     ALWAYS.iter().for_each(|text| option(text));
-    option(if ask { "BatchMode=no" } else { "BatchMode=yes" });
+    if manner.forks {
+        option(STAY);
+    }
+    option(if manner.asks { "BatchMode=no" } else { "BatchMode=yes" });
     match spec.host_keys {
         HostKeyPolicy::Strict => option("StrictHostKeyChecking=yes"),
         HostKeyPolicy::Openssh => {}
@@ -54,8 +74,8 @@ mod tests {
     use super::*;
     use config::SshTarget;
 
-    fn line(spec: &TunnelSpec, ask: bool) -> String {
-        let line = ssh_arguments(spec, 18790, ask);
+    fn line(spec: &TunnelSpec, asks: bool, forks: bool) -> String {
+        let line = ssh_arguments(spec, 18790, Manner { asks, forks });
         line.iter().map(|a| a.to_str().unwrap()).collect::<Vec<_>>().join(" ")
     }
 
@@ -66,10 +86,11 @@ mod tests {
     #[test]
     fn the_whole_line() {
         assert_eq!(
-            line(&spec("me@host"), false),
+            line(&spec("me@host"), false, true),
             "-N -T -v -o ExitOnForwardFailure=yes -o ControlMaster=no -o ControlPath=none \
-             -o ForkAfterAuthentication=no -o RemoteCommand=none -o RequestTTY=no -o GatewayPorts=no \
-             -o UpdateHostKeys=no -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -o ConnectTimeout=10 -o BatchMode=yes \
+             -o RemoteCommand=none -o RequestTTY=no -o GatewayPorts=no \
+             -o UpdateHostKeys=no -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -o ConnectTimeout=10 \
+             -o ForkAfterAuthentication=no -o BatchMode=yes \
              -o StrictHostKeyChecking=yes -L 127.0.0.1:18790:127.0.0.1:18789 -- me@host"
         );
     }
@@ -80,12 +101,13 @@ mod tests {
         spec.identity = Some("/keys/id with blank".into());
         spec.host_keys = HostKeyPolicy::Openssh;
         spec.remote_port = 9000;
-        let line = line(&spec, true);
+        let line = line(&spec, true, false);
         let tail = "-o BatchMode=no -o IdentitiesOnly=yes -i /keys/id with blank -p 2222 \
                     -L 127.0.0.1:18790:127.0.0.1:9000 -- me@fd00::1";
         assert!(line.ends_with(tail), "{line}");
-        assert!(!line.contains("StrictHostKeyChecking"), "{line}");
+        assert!(!line.contains("StrictHostKeyChecking") && !line.contains("Fork"), "{line}");
         // The path is one argument, whatever is in it.
-        assert!(ssh_arguments(&spec, 1, false).contains(&OsString::from("/keys/id with blank")));
+        let manner = Manner { asks: false, forks: true };
+        assert!(ssh_arguments(&spec, 1, manner).contains(&OsString::from("/keys/id with blank")));
     }
 }

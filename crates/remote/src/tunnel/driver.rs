@@ -1,6 +1,6 @@
 //! Does what the [`Machine`] says, and tells it what came of it.
 
-use super::argv::ssh_arguments;
+use super::argv::{Manner, cannot_fork, ssh_arguments};
 use super::holders::Holders;
 use super::machine::{Event, Machine, Phase, Step, Way};
 use super::path_watch::PathWatch;
@@ -41,6 +41,8 @@ pub(super) struct Driver {
     probe: Option<Probe>,
     /// What ssh had taken in when the probe began.
     taken_in: Option<u64>,
+    /// Whether this ssh could go into the background, as far as is known.
+    forks: bool,
     port: u16,
     note: Option<String>,
     verdict: Option<Verdict>,
@@ -88,6 +90,7 @@ impl Driver {
             ssh: None,
             probe: None,
             taken_in: None,
+            forks: true,
             port: 0,
             note: None,
             verdict: None,
@@ -126,8 +129,13 @@ impl Driver {
                 let Some(mut ssh) = self.ssh.take() else { return };
                 self.probe = None;
                 let words = ssh.last_words().await;
-                let asked = self.setup.spec.asked(self.port);
-                self.on_end(Verdict::of_end(&asked, &words, status.ok())).await;
+                let verdict = if self.forks && words.iter().any(|word| cannot_fork(word)) {
+                    self.forks = false;
+                    Verdict::older_ssh()
+                } else {
+                    Verdict::of_end(&self.setup.spec.asked(self.port), &words, status.ok())
+                };
+                self.on_end(verdict).await;
             }
             Wake::Probed(Ok(())) => {
                 self.probe = None;
@@ -313,7 +321,8 @@ impl Driver {
             return Err(Verdict::no_identity(identity));
         }
         self.take_port().await?;
-        let line = ssh_arguments(&self.setup.spec, self.port, self.setup.ask);
+        let manner = Manner { asks: self.setup.ask, forks: self.forks };
+        let line = ssh_arguments(&self.setup.spec, self.port, manner);
         Ssh::start(&self.setup.leash, &ssh, &line, self.setup.ask).map_err(|error| Verdict::no_start(&error))
     }
 

@@ -363,11 +363,10 @@ impl Machine {
     }
 
     fn on_try_now(&mut self, now: u64) -> Vec<Step> {
+        // Somebody is there, and does not want to wait for what was before.
+        (self.tries, self.outage) = (0, (self.phase != Phase::Up).then_some(now));
         match self.phase {
-            Phase::BackingOff | Phase::Refused => {
-                self.tries = 0;
-                self.start(now, "asked for".to_owned())
-            }
+            Phase::BackingOff | Phase::Refused => self.start(now, "asked for".to_owned()),
             Phase::Up | Phase::Degraded if !self.probing => self.probe(now, PROBE_WITHIN),
             Phase::Up | Phase::Degraded | Phase::Connecting => Vec::new(),
         }

@@ -75,6 +75,11 @@ fn waits_grow_with_the_outage_and_begin_anew_after_a_minute_up() {
         machine.on(now, Event::Answered, 0);
         assert_eq!(waited(&mut machine, now + stays) < 300, short, "{stays}");
     }
+    // Who asks for it does not wait for what was before.
+    machine.on(now, Event::Listening, 0);
+    machine.on(now, Event::Answered, 0);
+    assert_eq!(machine.on(now, Event::TryNow, 0), [Step::Probe(PROBE_WITHIN)]);
+    assert!(waited(&mut machine, now + 10) < 300);
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl TunnelSpec {
 
     /// The gateway behind it, wherever the end here is: what that one gave is kept under this name.
     pub fn known_as(&self) -> String {
-        format!("ssh:{}:{}", self.target, self.remote_port)
+        known_as(&self.target.to_string(), self.remote_port)
     }
 
     /// The gateway's address through the tunnel, where its end here is at this port.
@@ -99,6 +99,11 @@ impl TunnelSpec {
             tls: wire.tls,
         })
     }
+}
+
+/// The name of the gateway at this port of this ssh host.
+pub(super) fn known_as(target: &str, remote_port: u16) -> String {
+    format!("ssh:{target}:{remote_port}")
 }
 
 /// The usual port of a gateway.

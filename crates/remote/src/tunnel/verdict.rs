@@ -43,6 +43,11 @@ impl Verdict {
         }
     }
 
+    /// ssh does not know an option that it can do without.
+    pub(super) fn older_ssh() -> Self {
+        Self::passing("this ssh is older than OpenSSH 8.7, and is started with fewer options".to_owned())
+    }
+
     /// There is no ssh.
     pub(super) fn no_ssh() -> Self {
         Self::refused(&Refusal::NoSsh)

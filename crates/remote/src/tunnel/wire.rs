@@ -1,7 +1,7 @@
 //! What is said over a tunnel's socket: a request on one line, then answers on one line each, as JSON.
 
 use super::machine::Phase;
-use super::spec::WireSpec;
+use super::spec::{WireSpec, known_as};
 use serde::{Deserialize, Serialize};
 use std::io;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -75,6 +75,13 @@ pub struct Status {
     pub kept: bool,
     /// Who holds it.
     pub holders: Vec<Holder>,
+}
+
+impl Status {
+    /// The gateway behind it, as [`super::TunnelSpec::known_as`].
+    pub fn known_as(&self) -> String {
+        known_as(&self.target, self.remote_port)
+    }
 }
 
 /// Somebody who holds a tunnel.

@@ -21,14 +21,19 @@ pub(super) async fn run(_: StatusArgs, ctx: &Context) -> Result<(), Failure> {
     }
     // What is configured matters where nothing is up; a broken configuration must not hide what is.
     let configured = super::configured(ctx).ok().map(|(spec, _)| spec.target.to_string());
-    let report = json!({"tunnels": all, "configured": configured});
+    let hint = super::unused(ctx);
+    let report = json!({"tunnels": all, "configured": configured, "hint": hint});
     ctx.out.show(&report, || match (all.is_empty(), &configured) {
         (false, _) => page(ctx, &all),
         (true, Some(target)) => {
             format!("no tunnel is up; to open the one to {target}: {}", ctx.command("remote up"))
         }
         (true, None) => "no tunnel is up, and none is configured (gateway.remote.sshTarget)".to_owned(),
-    })
+    })?;
+    if let Some(hint) = hint {
+        ctx.out.remark(&hint);
+    }
+    Ok(())
 }
 
 /// Each tunnel in a few lines.

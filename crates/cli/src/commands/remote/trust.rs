@@ -3,12 +3,14 @@
 
 use crate::args::pin;
 use crate::context::Context;
-use crate::failure::{Exit, Failure, connect};
+use crate::failure::{Exit, Failure, connect, tunnel};
 use crate::input::ask;
+use crate::link::is_loopback;
 use clap::Args;
 use client::{ConnectError, Seen};
 use model::Pin;
 use remote::Target;
+use remote::tunnel::{Phase, Place, status};
 use serde_json::json;
 use std::time::Duration;
 
@@ -34,7 +36,8 @@ pub(super) async fn run(args: TrustArgs, ctx: &Context) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{url} shows no certificate; only wss:// does")));
     }
     let store = remote::pin_store(&ctx.paths);
-    let before = store.trusted(&url).map_err(remote::TargetError::from)?;
+    let name = behind(&url, ctx).await?.unwrap_or_else(|| url.clone());
+    let before = store.trusted(&name).map_err(remote::TargetError::from)?;
     let target = Target::far(url.clone(), "URL");
     let explain = |error| connect::explain(error, &target, &ctx.paths.profile_flags());
     let seen = client::look(&url, Duration::from_millis(args.timeout)).await.map_err(explain)?;
@@ -43,22 +46,37 @@ pub(super) async fn run(args: TrustArgs, ctx: &Context) -> Result<(), Failure> {
     }
     let pin = args.fingerprint.unwrap_or(seen.leaf);
     // What it announced goes with the trust: whoever was told to trust it anew begins anew.
-    let has_learned = store.has_learned(&url).map_err(remote::TargetError::from)?;
+    let has_learned = store.has_learned(&name).map_err(remote::TargetError::from)?;
     let changes = before != [pin] || has_learned;
     if changes {
         if !args.yes {
             agree(&url, &seen, &before, args.fingerprint, ctx)?;
         }
-        store.trust(&url, &[pin]).map_err(remote::TargetError::from)?;
+        store.trust(&name, &[pin]).map_err(remote::TargetError::from)?;
     }
     let report = json!({
-        "ok": true, "url": url, "pin": pin.to_string(), "changed": changes, "file": store.path(),
+        "ok": true, "url": url, "gateway": name, "pin": pin.to_string(), "changed": changes, "file": store.path(),
         "seen": {"leaf": seen.leaf.to_string(), "spki": seen.spki.to_string()},
     });
     ctx.out.show(&report, || {
         let done = if changes { "is trusted from now on" } else { "is trusted already" };
-        format!("{url} {done}, with this certificate alone:\n  {pin}\nkept in {}", store.path().display())
+        format!("{name} {done}, with this certificate alone:\n  {pin}\nkept in {}", store.path().display())
     })
+}
+
+/// The name of the gateway behind the tunnel that ends at this URL, where one does: the URL would be the same for any other.
+async fn behind(url: &str, ctx: &Context) -> Result<Option<String>, Failure> {
+    if !is_loopback(url) {
+        return Ok(None);
+    }
+    for place in Place::all(&ctx.paths.state_dir) {
+        let told = status(&place).await.map_err(|error| tunnel::explain(error, ctx))?;
+        let ends_there = |port: u16| url.trim_end_matches('/').ends_with(&format!(":{port}"));
+        if let Some(told) = told.filter(|told| told.state == Phase::Up && ends_there(told.local_port)) {
+            return Ok(Some(told.known_as()));
+        }
+    }
+    Ok(None)
 }
 
 /// Shows what the gateway shows, and asks.

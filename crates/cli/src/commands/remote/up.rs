@@ -1,6 +1,6 @@
 //! `openclaw remote up` and `openclaw remote down`.
 
-use super::{configured, service, status, supervise};
+use super::{configured, service, status, supervise, unused};
 use crate::context::Context;
 use crate::failure::{Failure, tunnel as explain};
 use crate::link::tunnel::{self, Patience};
@@ -47,7 +47,11 @@ pub(super) async fn run(args: UpArgs, ctx: &Context) -> Result<(), Failure> {
             .hint(format!("it is tried on; to look at it: {}", ctx.command("remote status")))
             .hint(format!("to end it: {}", ctx.command("remote down")))
     })?;
-    ctx.out.show(&json!(now), || status::page(ctx, std::slice::from_ref(&now)))
+    ctx.out.show(&json!(now), || status::page(ctx, std::slice::from_ref(&now)))?;
+    if let Some(hint) = unused(ctx) {
+        ctx.out.remark(&hint);
+    }
+    Ok(())
 }
 
 /// Lets the tunnel go.
