@@ -6,6 +6,7 @@
 //! have in common. [`Inbox`], [`SendError`] and [`ChannelStatus`] are already free of any platform.
 
 mod http;
+mod kept;
 mod pairing;
 pub mod policy;
 mod status;
@@ -16,6 +17,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use kept::tidy as tidy_files;
 pub use status::ChannelStatus;
 pub use telegram::{Telegram, TelegramConfig, TelegramError};
 

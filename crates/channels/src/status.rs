@@ -77,6 +77,11 @@ impl StatusBoard {
         self.status.subscribe()
     }
 
+    /// What time it is, in ms since the epoch.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     fn edit(&self, change: impl FnOnce(&mut ChannelStatus, Option<i64>)) {
         let now = Some(self.clock.now_ms());
         self.status.send_modify(|status| change(status, now));

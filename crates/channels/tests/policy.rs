@@ -14,6 +14,8 @@ fn message(kind: ChatKind, chat: &str, sender: &str, addressed: bool) -> Inbound
         message_id: "1".into(),
         chat: Chat { id: chat.into(), kind, title: None },
         sender: Sender { id: sender.into(), name: None, username: Some("Ada".into()) },
+        context: None,
+        event: None,
         text: "hi".into(),
         images: Vec::new(),
         addressed,

@@ -6,6 +6,7 @@ use channels::{Inbox, SendError, SendErrorKind, Telegram, TelegramConfig};
 use model::{Inbound, ManualClock, Outbound, Part};
 use serde_json::json;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -74,19 +75,30 @@ impl Running {
     }
 }
 
+/// For tests that keep no files.
 fn telegram(api_root: String) -> Telegram {
+    telegram_in(Path::new("/nonexistent"), api_root)
+}
+
+fn telegram_in(dir: &Path, api_root: String) -> Telegram {
     let config = TelegramConfig {
         account: "default".into(),
         token: TOKEN.to_owned().into(),
         api_root,
         poll_timeout: Duration::from_secs(30),
         media_max_bytes: 1_000,
+        image_max_bytes: 1_000,
+        media_dir: dir.join("media"),
+        commands: Some(vec![("status".into(), "Show how it stands.".into())]),
     };
     Telegram::new(config, Arc::new(ManualClock::at(5_000))).unwrap()
 }
 
 fn run(fake: &FakeTelegram, start: Option<&str>, refusals: u32) -> Running {
-    let telegram = telegram(fake.url());
+    run_with(telegram(fake.url()), start, refusals)
+}
+
+fn run_with(telegram: Telegram, start: Option<&str>, refusals: u32) -> Running {
     let (sender, batches) = mpsc::unbounded_channel();
     let inbox = Memory { batches: sender, refusals: Mutex::new(refusals) };
     let cancel = CancellationToken::new();
@@ -194,6 +206,91 @@ async fn photos_come_as_images_and_what_fails_is_told() {
         );
         assert!(message.images.is_empty());
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn files_are_kept_for_the_agent_and_never_larger_than_they_may_be() {
+    let (fake, dir) = (FakeTelegram::start(TOKEN).await, tempfile::tempdir().unwrap());
+    fake.put_file("report", b"%PDF".to_vec());
+    fake.put_file("liar", vec![7; 5_000]);
+    fake.announce_size("liar", 10);
+    let document = |id: &str, size: u64| json!({ "document": { "file_id": id, "file_unique_id": format!("u-{id}"), "file_name": "../a b.pdf", "file_size": size } });
+    fake.push_message(7, 7, document("report", 4));
+    fake.push_message(7, 7, document("liar", 10));
+    fake.push_message(
+        7,
+        7,
+        json!({ "voice": { "file_id": "long", "duration": 1200, "file_size": 50_000_000 } }),
+    );
+    let mut running = run_with(telegram_in(dir.path(), fake.url()), None, 0);
+    let (batch, _) = running.batch().await;
+    let path = dir.path().join("media/u-report-_a_b.pdf");
+    assert_eq!(batch[0].text, format!("[document ../a b.pdf, 4 bytes: saved as {}]", path.display()));
+    assert_eq!(std::fs::read(&path).unwrap(), b"%PDF");
+    assert!(
+        batch[1].text.contains("could not be downloaded: it is larger than 1000 bytes"),
+        "{}",
+        batch[1].text
+    );
+    assert!(batch[2].text.contains("50.0 MB: larger than the limit"), "{}", batch[2].text);
+    let left = std::fs::read_dir(dir.path().join("media")).unwrap().count();
+    assert_eq!(left, 1, "nothing is left of the one that was too large");
+    assert_eq!(fake.calls("getFile"), 2, "what announces too much is not even asked for");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_asked_in_reply_to_a_picture_comes_with_it() {
+    let fake = FakeTelegram::start(TOKEN).await;
+    fake.put_file("good", b"\xff\xd8\xffjpeg".to_vec());
+    let to = json!({ "message_id": 3, "date": 1, "chat": { "id": 7, "type": "private" }, "caption": "my cat",
+        "from": { "id": 7, "is_bot": false, "first_name": "Ada" },
+        "photo": [{ "file_id": "good", "width": 10, "height": 10 }] });
+    fake.push_message(7, 7, json!({ "text": "what is this?", "reply_to_message": to }));
+    let mut running = run(&fake, None, 0);
+    let (batch, _) = running.batch().await;
+    assert_eq!(batch[0].text, "what is this?");
+    assert_eq!(batch[0].context.as_deref(), Some("[in reply to Ada (message 3):]\n> my cat"));
+    assert_eq!(batch[0].images.len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_press_is_acknowledged_once_it_is_stored_and_not_before() {
+    let fake = FakeTelegram::start(TOKEN).await;
+    let press = fake.press(7, 7, 12, "/status");
+    let mut running = run(&fake, None, 1);
+    running.until("backing-off").await;
+    assert_eq!(fake.calls("answerCallbackQuery"), 0);
+    let (batch, _) = running.batch().await;
+    assert_eq!((batch[0].text.as_str(), batch[0].platform_message()), ("/status", "12"));
+    assert!(batch[0].addressed);
+    fake.wait_for_calls("answerCallbackQuery", 1, DEADLINE).await.unwrap();
+    let acknowledged = |(method, params): &(String, serde_json::Value)| {
+        method == "answercallbackquery" && params["callback_query_id"] == press.as_str()
+    };
+    assert!(fake.requests().iter().any(acknowledged));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_menu_of_commands_is_shown_and_its_failure_costs_nothing_else() {
+    let fake = FakeTelegram::start(TOKEN).await;
+    fake.fail_next(
+        "setMyCommands",
+        500,
+        json!({ "ok": false, "error_code": 500, "description": "Internal" }),
+    );
+    fake.push_text(7, 7, "hi");
+    let mut running = run(&fake, None, 0);
+    running.batch().await;
+    running.stop().await;
+    let running = run(&fake, None, 0);
+    fake.wait_for_calls("setMyCommands", 2, DEADLINE).await.unwrap();
+    let menus: Vec<_> = fake.requests().into_iter().filter(|(method, _)| method == "setmycommands").collect();
+    let menu = json!([{ "command": "status", "description": "Show how it stands." }]);
+    assert_eq!((menus.len(), &menus[1].1["commands"]), (2, &menu));
     running.stop().await;
 }
 

@@ -231,7 +231,7 @@ pub(crate) async fn prepare(shared: &Arc<Shared>, loaded: Loaded) -> Result<Read
     }
     let (base, paths) = (shared.base.clone(), shared.paths.clone());
     let making = tokio::task::spawn_blocking(move || {
-        let channels = Channels::wanted(&loaded.config, &secrets, &base.clock);
+        let channels = Channels::wanted(&loaded.config, &secrets, &base.clock, &base.paths.state_dir);
         let settings = before.settings.reloaded(&loaded, &base.env, &paths);
         Next { current: Current::new(&base, loaded, settings, Arc::new(secrets)), channels }
     });
@@ -319,9 +319,9 @@ pub(crate) async fn secrets_again(shared: &Arc<Shared>) {
     let Ok(_gate) = gate(shared).await else { return };
     // Whatever came meanwhile has looked up its own.
     if Arc::ptr_eq(&current, &shared.current()) {
-        let clock = shared.clock.clone();
+        let (clock, state_dir) = (shared.clock.clone(), shared.paths.state_dir.clone());
         let making = tokio::task::spawn_blocking(move || {
-            Channels::wanted(&current.loaded.config, &current.secrets, &clock)
+            Channels::wanted(&current.loaded.config, &current.secrets, &clock, &state_dir)
         });
         if let Ok(Ok(wanted)) = tokio::time::timeout(READ_WITHIN, making).await {
             shared.channels.configure(shared, wanted);

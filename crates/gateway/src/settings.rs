@@ -72,7 +72,13 @@ pub(crate) struct Settings {
     pub(crate) reload_off: bool,
     queue_mode: QueueMode,
     queue_by_channel: BTreeMap<String, QueueMode>,
-    telegram: Option<AccessPolicy>,
+    telegram: Option<AccountSettings>,
+}
+
+/// An account of a channel.
+struct AccountSettings {
+    access: AccessPolicy,
+    inline_buttons: config::InlineButtons,
 }
 
 /// What stays the same while the gateway runs.
@@ -148,13 +154,28 @@ impl Settings {
                 .iter()
                 .map(|(name, mode)| (name.clone(), queue_mode(*mode)))
                 .collect(),
-            telegram: config.channels.telegram.as_ref().filter(|t| t.enabled).map(access::policy),
+            telegram: config.channels.telegram.as_ref().filter(|t| t.enabled).map(account),
         }
+    }
+
+    /// Whether messages to a chat may have buttons.
+    pub(crate) fn has_buttons(&self, channel: &str, to: &str) -> bool {
+        use config::InlineButtons::{All, Allowlist, Dm, Group, Off};
+        // Telegram's people have positive ids, its groups negative ones.
+        let is_direct = to.starts_with(|c: char| c.is_ascii_digit());
+        let telegram = self.telegram.as_ref().filter(|_| channel == crate::delivery::channels::TELEGRAM);
+        telegram.is_some_and(|account| match account.inline_buttons {
+            Off => false,
+            Dm => is_direct,
+            Group => !is_direct,
+            All | Allowlist => true,
+        })
     }
 
     /// Who may speak on a channel; `None` where it is not configured.
     pub(crate) fn access_policy(&self, channel: &str) -> Option<&AccessPolicy> {
-        self.telegram.as_ref().filter(|_| channel == crate::delivery::channels::TELEGRAM)
+        let telegram = self.telegram.as_ref().filter(|_| channel == crate::delivery::channels::TELEGRAM);
+        telegram.map(|account| &account.access)
     }
 
     /// What a message of this channel does while a turn runs.
@@ -199,6 +220,10 @@ impl Zone {
         let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
         (name, self.0.to_offset(now).seconds() / 60)
     }
+}
+
+fn account(config: &config::TelegramConfig) -> AccountSettings {
+    AccountSettings { access: access::policy(config), inline_buttons: config.inline_buttons }
 }
 
 /// The first person that a channel lets in by name: direct chats have the person's own id.

@@ -11,7 +11,7 @@ use crate::auth::rate_limit::RateLimit;
 use crate::auth::secret::AuthMode;
 use crate::connection::hello::Fixed;
 use crate::current::{Base, Current, Holder};
-use crate::delivery::channels::Channels;
+use crate::delivery::channels::{Channels, telegram};
 use crate::delivery::{inbox, outbox};
 use crate::hub::presence::Presence;
 use crate::hub::{Audience, Hub};
@@ -37,7 +37,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use store::{LockInfo, Opened, StateLock, Store, StoreError};
 use tokio::time::Instant;
 
@@ -354,7 +354,8 @@ impl Parts {
             tls,
         } = self;
         let clock = base.clock.clone();
-        let channels = Channels::new(Channels::wanted(&loaded.config, &secrets, &clock));
+        let channels =
+            Channels::new(Channels::wanted(&loaded.config, &secrets, &clock, &base.paths.state_dir));
         let own = own_presence(&identity, clock.now_ms());
         Arc::new_cyclic(|weak| Shared {
             version: VERSION,
@@ -554,6 +555,19 @@ async fn upkeep(shared: Arc<Shared>) {
             Ok(Ok(Ok(destroyed))) => tracing::info!(destroyed, "what lay in the trash for long is gone"),
             other => tracing::warn!(?other, "the trash was not emptied"),
         }
+        tidy_media(&shared).await;
+    }
+}
+
+/// Files that came with messages go when the agent has had its time to read them.
+async fn tidy_media(shared: &Shared) {
+    let place = telegram::media_dir(&shared.paths.state_dir);
+    let now = UNIX_EPOCH + Duration::from_millis(shared.clock.now_ms().unsigned_abs());
+    let tidying = tokio::task::spawn_blocking(move || channels::tidy_files(&place, now));
+    match tokio::time::timeout(reload::READ_WITHIN, tidying).await {
+        Ok(Ok(Ok(0))) => {}
+        Ok(Ok(Ok(gone))) => tracing::info!(gone, "files that came with messages long ago are gone"),
+        other => tracing::warn!(?other, "files that came with messages were not tidied up"),
     }
 }
 

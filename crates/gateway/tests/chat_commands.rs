@@ -98,6 +98,28 @@ async fn what_is_said_to_another_bot_is_no_command() {
 }
 
 #[tokio::test]
+async fn a_question_is_decided_by_a_press_and_its_buttons_go() {
+    const OTHER: i64 = 778;
+    let world = World::start("").await;
+    world.asked(GROUP).await;
+    let prompt = world.fake.sent()[0].message_id;
+    let buttons = world.fake.shown(GROUP, prompt).unwrap().buttons.concat();
+    assert_eq!(buttons.len(), 2, "{buttons:?}");
+    // The group is open to all, and not everybody in it decides.
+    world.fake.press(GROUP, OTHER, prompt, &buttons[0]);
+    assert!(world.sent(2).await[1].contains("may not decide"));
+    world.fake.press(GROUP, FRIEND, prompt, &buttons[0]);
+    assert!(world.sent(3).await[2].contains("Allowed once"));
+    world.fake.wait_for_calls("editMessageReplyMarkup", 1, PATIENCE).await.unwrap();
+    assert!(world.fake.shown(GROUP, prompt).unwrap().buttons.is_empty());
+    // The command runs, and the turn goes on.
+    world.sent(4).await;
+    assert!(world.dir.path().join("ran").exists());
+    assert_eq!(world.fake.calls("answerCallbackQuery"), 2);
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_chat_decides_about_what_the_agent_asks_and_not_about_what_names_its_session() {
     let world = World::start("").await;
     let operator = Operator::connect(&world.gateway).await;

@@ -20,6 +20,13 @@ pub struct Inbound {
     pub sender: Sender,
     /// Its text (a caption, where it came with an image).
     pub text: String,
+    /// What stands beside the text, in lines of its own: what it answers, what it quotes, whose words it passes on. For the
+    /// agent to read; a command is still a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// What happened, where nothing new was said. [`Inbound::message_id`] names the event then, and not a message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<ChatEvent>,
     /// Images that came with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Part>,
@@ -30,6 +37,34 @@ pub struct Inbound {
     /// What a program that submitted it by RPC asked for beside it; `None` for what came from a platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directives: Option<Directives>,
+}
+
+impl Inbound {
+    /// The platform's id of the message that it is or is about: what an answer is shown as a reply to.
+    pub fn platform_message(&self) -> &str {
+        match &self.event {
+            Some(ChatEvent::Edited { message_id } | ChatEvent::Pressed { message_id, .. }) => message_id,
+            None => &self.message_id,
+        }
+    }
+}
+
+/// What happens in a chat beside somebody saying something new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ChatEvent {
+    /// The text takes the place of that of an earlier message.
+    Edited {
+        /// The platform's id of the message.
+        message_id: String,
+    },
+    /// A button was pressed; the text is what it stands for.
+    Pressed {
+        /// The platform's id of the message under which the button is.
+        message_id: String,
+        /// The platform's id of the press, with which it is acknowledged.
+        press_id: String,
+    },
 }
 
 /// What a program may ask for beside its message. Stored with the message, so that it still holds after a crash.
@@ -140,6 +175,16 @@ pub enum Act {
         /// The reaction; `None` takes the bot's own away.
         emoji: Option<String>,
     },
+    /// Says [`Outbound::text`] with buttons under it.
+    Ask {
+        /// Rows of buttons.
+        rows: Vec<Vec<Button>>,
+    },
+    /// Takes the buttons away from under a message.
+    Settle {
+        /// The platform's id of the message.
+        message_id: String,
+    },
     /// Puts [`Outbound::text`] in the place of a message's text.
     Edit {
         /// The platform's id of the message.
@@ -169,6 +214,8 @@ impl Act {
     pub fn name(&self) -> &'static str {
         match self {
             Act::Poll { .. } => "poll",
+            Act::Ask { .. } => "ask",
+            Act::Settle { .. } => "settle",
             Act::React { .. } => "react",
             Act::Edit { .. } => "edit",
             Act::Delete { .. } => "delete",
@@ -180,14 +227,24 @@ impl Act {
     /// The message that it is about, where there is one already.
     pub fn message_id(&self) -> Option<&str> {
         match self {
-            Act::Poll { .. } => None,
-            Act::React { message_id, .. }
+            Act::Poll { .. } | Act::Ask { .. } => None,
+            Act::Settle { message_id }
+            | Act::React { message_id, .. }
             | Act::Edit { message_id }
             | Act::Delete { message_id }
             | Act::Pin { message_id, .. }
             | Act::Unpin { message_id } => Some(message_id),
         }
     }
+}
+
+/// A button under a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    /// What stands on it.
+    pub label: String,
+    /// What it says when it is pressed, as if the person had written it; platforms take 64 bytes.
+    pub says: String,
 }
 
 /// One message to a platform, or one act. It is one send there: long texts are split before they become outbounds.

@@ -93,6 +93,11 @@ impl FakeTelegram {
         self.inner.push_message(chat_id, from_id, content)
     }
 
+    /// A person presses a button under a message of the bot, which gives `data`. Gives the press's id.
+    pub fn press(&self, chat_id: i64, from_id: i64, message_id: i64, data: &str) -> String {
+        self.inner.press(chat_id, from_id, message_id, data)
+    }
+
     /// Queues an update as it stands; `update_id` is filled in where it is missing. Gives the update's id.
     pub fn push_update(&self, update: Value) -> i64 {
         self.inner.push_update(update)
@@ -106,6 +111,11 @@ impl FakeTelegram {
     /// Puts a file there for `getFile` and download.
     pub fn put_file(&self, file_id: &str, bytes: Vec<u8>) {
         self.inner.put_file(file_id, bytes);
+    }
+
+    /// From now on `getFile` says that a file has this many bytes, whatever it has.
+    pub fn announce_size(&self, file_id: &str, bytes: u64) {
+        self.inner.announce_size(file_id, bytes);
     }
 
     /// A message as people see it now; `None` where it was deleted, or never was.

@@ -4,7 +4,7 @@ use super::api::ApiError;
 use super::send::{failure, is_about_markup, permanent, target};
 use super::{Inner, MAX_TEXT, format};
 use crate::SendError;
-use model::{Act, Outbound};
+use model::{Act, Button, Outbound};
 use serde_json::{Map, Value, json};
 use std::ops::RangeInclusive;
 
@@ -14,10 +14,15 @@ const OPTION: usize = 100;
 const OPTIONS: RangeInclusive<usize> = 2..=12;
 const OPEN_SECONDS: RangeInclusive<u64> = 5..=600;
 
+/// Telegram's bounds for buttons: how many under a message, bytes of what one stands for.
+const BUTTONS: RangeInclusive<usize> = 1..=100;
+const SAYS: usize = 64;
+
 /// What is wrong with it, as far as that can be said before Telegram is asked.
 pub(super) fn problem(out: &Outbound, act: &Act) -> Option<String> {
     match act {
         Act::Poll { question, options, open_seconds, .. } => poll_problem(question, options, *open_seconds),
+        Act::Ask { rows } => ask_problem(out, rows),
         Act::React { emoji: Some(emoji), .. } if emoji.trim().is_empty() => Some("the emoji is empty".into()),
         Act::Edit { .. } if out.text.trim().is_empty() => Some("the new text is empty".into()),
         Act::Edit { .. } if format::units(&format::render(&out.text).plain) > MAX_TEXT => {
@@ -30,6 +35,23 @@ pub(super) fn problem(out: &Outbound, act: &Act) -> Option<String> {
         let is_one = id.parse::<i64>().is_ok_and(|id| id > 0);
         (!is_one).then(|| format!("{id:?} is no id of a Telegram message, which is a number"))
     })
+}
+
+fn ask_problem(out: &Outbound, rows: &[Vec<Button>]) -> Option<String> {
+    let buttons = || rows.iter().flatten();
+    let wrong = |b: &&Button| b.label.trim().is_empty() || !(1..=SAYS).contains(&b.says.len());
+    if out.text.trim().is_empty() {
+        return Some("there is nothing above the buttons: the text is empty".into());
+    }
+    if format::units(&format::render(&out.text).plain) > MAX_TEXT {
+        return Some(format!("the text is longer than one message may be ({MAX_TEXT} characters)"));
+    }
+    if !BUTTONS.contains(&buttons().count()) {
+        return Some(format!("a message has {} to {} buttons", BUTTONS.start(), BUTTONS.end()));
+    }
+    buttons()
+        .find(wrong)
+        .map(|b| format!("button {:?}: it needs a label, and says 1 to {SAYS} bytes", b.label))
 }
 
 fn poll_problem(question: &str, options: &[String], open_seconds: Option<u64>) -> Option<String> {
@@ -64,7 +86,8 @@ pub(super) async fn act(inner: &Inner, out: &Outbound, act: &Act) -> Result<Stri
     for _ in 0..3 {
         let new_text = if html { &rendered.html } else { &rendered.plain };
         let (method, fields) = call(act, new_text, html);
-        let mut body = if matches!(act, Act::Poll { .. }) { target.for_message() } else { target.for_chat() };
+        let is_new = matches!(act, Act::Poll { .. } | Act::Ask { .. });
+        let mut body = if is_new { target.for_message() } else { target.for_chat() };
         body.extend(fields);
         let error = match inner.api.call::<Value>(method, &Value::Object(body)).await {
             Ok(answer) => {
@@ -75,10 +98,7 @@ pub(super) async fn act(inner: &Inner, out: &Outbound, act: &Act) -> Result<Stri
         };
         match &error {
             ApiError::Refused { migrate_to: Some(id), .. } => target = target.moved_to(*id),
-            // It was edited before, and the answer was lost.
-            ApiError::Refused { code: 400, description, .. }
-                if description.contains("message is not modified") =>
-            {
+            ApiError::Refused { code: 400, description, .. } if is_done(act, description) => {
                 return Ok(id_of(act, &Value::Null));
             }
             ApiError::Refused { code: 400, description, .. } if html && is_about_markup(description) => {
@@ -90,6 +110,15 @@ pub(super) async fn act(inner: &Inner, out: &Outbound, act: &Act) -> Result<Stri
     Err(permanent(format!("Telegram refused it in chat {} in every form", out.to)))
 }
 
+/// Whether a refusal says that there is nothing left to do.
+fn is_done(act: &Act, description: &str) -> bool {
+    // It was edited before, and the answer was lost.
+    let is_same = description.contains("message is not modified");
+    // Somebody has deleted the message, and its buttons with it.
+    let is_gone = matches!(act, Act::Settle { .. }) && description.contains("message to edit not found");
+    is_same || is_gone
+}
+
 fn id_of(act: &Act, answer: &Value) -> String {
     let made = answer["message_id"].as_i64().map(|id| id.to_string());
     act.message_id().map(str::to_owned).or(made).unwrap_or_default()
@@ -97,6 +126,12 @@ fn id_of(act: &Act, answer: &Value) -> String {
 
 fn text(message_id: &str, text: &str, html: bool) -> Map<String, Value> {
     let mut body = message(message_id);
+    body.extend(said(text, html));
+    body
+}
+
+fn said(text: &str, html: bool) -> Map<String, Value> {
+    let mut body = Map::new();
     body.insert("text".to_owned(), json!(text));
     if html {
         body.insert("parse_mode".to_owned(), json!("HTML"));
@@ -128,6 +163,14 @@ fn call(act: &Act, new_text: &str, html: bool) -> (&'static str, Map<String, Val
             body.insert("reaction".to_owned(), emoji.collect());
             ("setMessageReaction", body)
         }
+        Act::Ask { rows } => {
+            let button = |b: &Button| json!({"text": b.label, "callback_data": b.says});
+            let keyboard: Vec<Vec<Value>> = rows.iter().map(|row| row.iter().map(button).collect()).collect();
+            let mut body = said(new_text, html);
+            body.insert("reply_markup".to_owned(), json!({ "inline_keyboard": keyboard }));
+            ("sendMessage", body)
+        }
+        Act::Settle { message_id } => ("editMessageReplyMarkup", message(message_id)),
         Act::Edit { message_id } => ("editMessageText", text(message_id, new_text, html)),
         Act::Delete { message_id } => ("deleteMessage", message(message_id)),
         Act::Pin { message_id, silent } => {

@@ -2,6 +2,7 @@
 //! token (it is part of every URL).
 
 use crate::http;
+use crate::kept::Keeping;
 use model::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 /// For calls that do not wait for anything.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// A large file over a slow line; a batch as a whole has no longer.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// What the network may add to a long poll.
 const POLL_GRACE: Duration = Duration::from_secs(10);
 /// A hundred of the largest updates stay well below it.
@@ -135,18 +138,42 @@ impl Api {
 
     /// A file's bytes; `path` is what `getFile` gave.
     pub(crate) async fn download(&self, path: &str, max_bytes: u64) -> Result<Vec<u8>, String> {
+        match read_body(self.file(path).await?, max_bytes).await {
+            Ok(bytes) => Ok(bytes),
+            Err(BodyError::Network(e)) => Err(self.describe(e)),
+            Err(BodyError::TooLarge) => Err(format!("it is larger than {max_bytes} bytes")),
+        }
+    }
+
+    /// A file, piece by piece to where it is kept; `path` is what `getFile` gave. Gives its size.
+    pub(crate) async fn download_to(
+        &self,
+        path: &str,
+        max_bytes: u64,
+        to: &mut Keeping,
+    ) -> Result<u64, String> {
+        let mut response = self.file(path).await?;
+        let mut size = 0u64;
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.describe(e))? {
+            size = size.saturating_add(chunk.len() as u64);
+            if size > max_bytes {
+                return Err(format!("it is larger than {max_bytes} bytes"));
+            }
+            to.write(&chunk).await.map_err(|e| format!("it could not be written: {e}"))?;
+        }
+        Ok(size)
+    }
+
+    async fn file(&self, path: &str) -> Result<reqwest::Response, String> {
         if path.split('/').any(|part| part == "..") || path.contains(['?', '#', '\\']) {
             return Err("Telegram gave a file path that is none".to_owned());
         }
         let url = format!("{}/file/bot{}/{path}", self.root, self.token.expose_secret());
-        let response = self.client.get(url).send().await.map_err(|e| self.describe(e))?;
-        if !response.status().is_success() {
-            return Err(format!("HTTP {}", response.status().as_u16()));
-        }
-        match read_body(response, max_bytes).await {
-            Ok(bytes) => Ok(bytes),
-            Err(BodyError::Network(e)) => Err(self.describe(e)),
-            Err(BodyError::TooLarge) => Err(format!("it is larger than {max_bytes} bytes")),
+        let get = self.client.get(url).timeout(DOWNLOAD_TIMEOUT);
+        let response = get.send().await.map_err(|e| self.describe(e))?;
+        match response.status().is_success() {
+            true => Ok(response),
+            false => Err(format!("HTTP {}", response.status().as_u16())),
         }
     }
 

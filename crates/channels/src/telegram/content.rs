@@ -1,7 +1,7 @@
 //! What a message carries besides text: an image to fetch, or something that is told to the agent in a remark in square
 //! brackets, so that nothing is dropped without a word.
 
-use super::types::{FileInfo, Location, Media, PhotoSize};
+use super::types::{FileInfo, Location, Media, PhotoSize, Sticker};
 
 /// Names and titles come from strangers; more of them than this is not worth reading.
 const MAX_NAME: usize = 100;
@@ -15,26 +15,60 @@ pub(crate) struct ImageRef {
     pub(crate) label: &'static str,
 }
 
+/// A file that can be fetched.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FileRef {
+    /// For `getFile`.
+    pub(crate) file_id: String,
+    /// The same for the same file, whoever asks and whenever.
+    pub(crate) unique_id: String,
+    /// What it calls itself, where it does.
+    pub(crate) name: Option<String>,
+    /// What to call it in a remark: kind, name, length and size, as far as they are told.
+    pub(crate) label: String,
+    /// Whether its size is told.
+    pub(crate) is_sized: bool,
+}
+
 /// What a message carries.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Content {
     /// The image.
     pub(crate) image: Option<ImageRef>,
+    /// The file that is no image, or none that can be shown.
+    pub(crate) file: Option<FileRef>,
     /// The remark, brackets and all.
     pub(crate) remark: Option<String>,
 }
 
+/// The largest that is fetched, in bytes: of what the model is shown, and of everything else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) image: u64,
+    pub(crate) file: u64,
+}
+
 /// Looks at everything that is not text. Nothing of it: a text alone, or a service message.
-pub(crate) fn read(media: &Media, max_bytes: u64) -> Content {
+pub(crate) fn read(media: &Media, bounds: Bounds) -> Content {
     if !media.photo.is_empty() {
-        return photo(&media.photo, max_bytes);
+        return photo(&media.photo, bounds.image);
+    }
+    if let Some(content) = media.sticker.as_ref().and_then(|sticker| picture(sticker, bounds.image)) {
+        return content;
     }
     // An animation comes with a document that is the same file; it is named first, therefore.
     let animation = media.animation.is_none();
-    if let Some(document) = media.document.as_ref().filter(|d| animation && is_image(d)) {
-        return fetch(&document.file_id, document.file_size, "image", max_bytes);
+    if let Some(document) = media.document.as_ref().filter(|d| animation && is_image(d))
+        && document.file_size.is_none_or(|size| size <= bounds.image)
+    {
+        let image = ImageRef { file_id: document.file_id.clone(), label: "image" };
+        return Content { image: Some(image), ..Content::default() };
     }
-    Content { image: None, remark: remark(media) }
+    if let Some((what, info)) = attached(media) {
+        return file(what, info, bounds.file);
+    }
+    let remark = said(media).or_else(|| other(media).map(|what| format!("[{what}: not supported yet]")));
+    Content { remark, ..Content::default() }
 }
 
 fn is_image(file: &FileInfo) -> bool {
@@ -45,45 +79,68 @@ fn is_image(file: &FileInfo) -> bool {
 fn photo(sizes: &[PhotoSize], max_bytes: u64) -> Content {
     let fits = |size: &&PhotoSize| size.file_size.is_none_or(|n| n <= max_bytes);
     match sizes.iter().filter(fits).max_by_key(|size| size.width.saturating_mul(size.height)) {
-        Some(size) => fetch(&size.file_id, size.file_size, "photo", max_bytes),
+        Some(size) => {
+            let image = ImageRef { file_id: size.file_id.clone(), label: "photo" };
+            Content { image: Some(image), ..Content::default() }
+        }
         None => too_large("photo", sizes.iter().filter_map(|s| s.file_size).min().unwrap_or(0), max_bytes),
     }
 }
 
-fn fetch(file_id: &str, size: Option<u64>, label: &'static str, max_bytes: u64) -> Content {
-    match size {
-        Some(size) if size > max_bytes => too_large(label, size, max_bytes),
-        _ => Content { image: Some(ImageRef { file_id: file_id.to_owned(), label }), remark: None },
+/// A sticker that stands still is an image; others are told by their emoji.
+fn picture(sticker: &Sticker, max_bytes: u64) -> Option<Content> {
+    let file_id = sticker.file_id.as_ref().filter(|_| !sticker.is_animated && !sticker.is_video)?;
+    if sticker.file_size.is_some_and(|size| size > max_bytes) {
+        return None;
     }
+    let image = Some(ImageRef { file_id: file_id.clone(), label: "sticker" });
+    Some(Content { image, remark: Some(named(sticker)), ..Content::default() })
+}
+
+fn named(sticker: &Sticker) -> String {
+    let emoji = sticker.emoji.as_deref().map(clean).filter(|emoji| !emoji.is_empty());
+    emoji.map_or_else(|| "[sticker]".to_owned(), |emoji| format!("[sticker {emoji}]"))
 }
 
 fn too_large(label: &str, size: u64, max_bytes: u64) -> Content {
     let (size, max) = (bytes(size), bytes(max_bytes));
     let remark = format!("[{label}, {size}: larger than the limit of {max} (channels.telegram.mediaMaxMb)]");
-    Content { image: None, remark: Some(remark) }
+    Content { remark: Some(remark), ..Content::default() }
 }
 
-fn remark(media: &Media) -> Option<String> {
-    let file =
-        |what: &str, info: &Option<FileInfo>| info.as_ref().map(|info| unsupported(&describe(what, info)));
-    file("animation", &media.animation)
-        .or_else(|| file("voice message", &media.voice))
-        .or_else(|| file("audio", &media.audio))
-        .or_else(|| file("video", &media.video))
-        .or_else(|| file("video message", &media.video_note))
-        .or_else(|| file("document", &media.document))
-        .or_else(|| said(media))
-        .or_else(|| other(media).map(unsupported))
+/// The file that a message comes with, and what it is.
+fn attached(media: &Media) -> Option<(&'static str, &FileInfo)> {
+    let kinds = [
+        ("animation", &media.animation),
+        ("voice message", &media.voice),
+        ("audio", &media.audio),
+        ("video", &media.video),
+        ("video message", &media.video_note),
+        ("document", &media.document),
+    ];
+    kinds.into_iter().find_map(|(what, info)| Some((what, info.as_ref()?)))
 }
 
-fn unsupported(what: &str) -> String {
-    format!("[{what}: not supported yet]")
+fn file(what: &str, info: &FileInfo, max_bytes: u64) -> Content {
+    let label = describe(what, info);
+    if let Some(size) = info.file_size.filter(|size| *size > max_bytes) {
+        return too_large(&label, size, max_bytes);
+    }
+    let unique_id = if info.file_unique_id.is_empty() { &info.file_id } else { &info.file_unique_id };
+    let file = FileRef {
+        file_id: info.file_id.clone(),
+        unique_id: unique_id.clone(),
+        name: info.file_name.clone(),
+        label,
+        is_sized: info.file_size.is_some(),
+    };
+    Content { file: Some(file), ..Content::default() }
 }
 
 fn describe(what: &str, info: &FileInfo) -> String {
     let name = info.file_name.as_deref().map(clean).filter(|n| !n.is_empty());
     let length = info.duration.map(|s| format!("{s} s"));
-    let size = info.file_size.filter(|_| info.duration.is_none()).map(bytes);
+    let size = info.file_size.map(bytes);
     let mut text = name.map_or_else(|| what.to_owned(), |name| format!("{what} {name}"));
     for detail in [length, size].into_iter().flatten() {
         text.push_str(", ");
@@ -109,13 +166,7 @@ fn said(media: &Media) -> Option<String> {
     if let Some(dice) = &media.dice {
         return Some(format!("[{}: {}]", clean(&dice.emoji), dice.value));
     }
-    let sticker = media.sticker.as_ref()?;
-    Some(
-        sticker
-            .emoji
-            .as_deref()
-            .map_or_else(|| "[sticker]".to_owned(), |e| format!("[sticker {}]", clean(e))),
-    )
+    media.sticker.as_ref().map(named)
 }
 
 fn other(media: &Media) -> Option<&'static str> {
@@ -131,13 +182,13 @@ fn other(media: &Media) -> Option<&'static str> {
 }
 
 /// Keeps what a stranger wrote from looking like more than a part of the remark.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let plain = text.chars().map(|c| if c.is_control() || matches!(c, '[' | ']') { ' ' } else { c });
     let plain: String = plain.take(MAX_NAME).collect();
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn bytes(n: u64) -> String {
+pub(super) fn bytes(n: u64) -> String {
     match n {
         0..=999 => format!("{n} bytes"),
         1_000..=999_999 => format!("{} kB", n / 1_000),
@@ -151,25 +202,14 @@ mod tests {
     use serde_json::{Value, json};
 
     fn content(json: Value) -> Content {
-        read(&serde_json::from_value(json).unwrap(), 1_000_000)
+        read(&serde_json::from_value(json).unwrap(), Bounds { image: 1_000_000, file: 5_000_000 })
     }
 
     #[test]
     fn what_cannot_be_shown_is_told() {
         for (media, expected) in [
-            (
-                json!({ "voice": { "file_id": "v", "duration": 12, "file_size": 9 } }),
-                "[voice message, 12 s: not supported yet]",
-            ),
-            (
-                json!({ "document": { "file_id": "d", "file_name": "a]b\n.pdf", "file_size": 12_345 } }),
-                "[document a b .pdf, 12 kB: not supported yet]",
-            ),
-            (
-                json!({ "animation": { "file_id": "a" }, "document": { "file_id": "a", "mime_type": "image/gif" } }),
-                "[animation: not supported yet]",
-            ),
             (json!({ "sticker": { "emoji": "😀" } }), "[sticker 😀]"),
+            (json!({ "sticker": { "file_id": "s", "is_animated": true, "emoji": "😀" } }), "[sticker 😀]"),
             (
                 json!({ "location": { "latitude": 52.1, "longitude": 13.2 } }),
                 "[location: 52.10000, 13.20000]",
@@ -179,8 +219,37 @@ mod tests {
                 json!({ "photo": [{ "file_id": "p", "file_size": 2_500_000 }] }),
                 "[photo, 2.5 MB: larger than the limit of 1.0 MB (channels.telegram.mediaMaxMb)]",
             ),
+            (
+                json!({ "voice": { "file_id": "v", "duration": 1200, "file_size": 50_000_000 } }),
+                "[voice message, 1200 s, 50.0 MB: larger than the limit of 5.0 MB (channels.telegram.mediaMaxMb)]",
+            ),
         ] {
-            assert_eq!(content(media.clone()).remark.as_deref(), Some(expected), "{media}");
+            let content = content(media.clone());
+            assert_eq!(content.remark.as_deref(), Some(expected), "{media}");
+            assert!(content.image.is_none() && content.file.is_none(), "{media}");
+        }
+    }
+
+    #[test]
+    fn files_are_named_by_what_they_are() {
+        for (media, expected) in [
+            (json!({ "voice": { "file_id": "v", "duration": 12 } }), "voice message, 12 s"),
+            (
+                json!({ "document": { "file_id": "d", "file_name": "a]b\n.pdf", "file_size": 12_345 } }),
+                "document a b .pdf, 12 kB",
+            ),
+            (
+                json!({ "animation": { "file_id": "a" }, "document": { "file_id": "a", "mime_type": "image/gif" } }),
+                "animation",
+            ),
+            // An image that is too large to be shown is a file.
+            (
+                json!({ "document": { "file_id": "d", "mime_type": "image/png", "file_size": 2_000_000 } }),
+                "document, 2.0 MB",
+            ),
+        ] {
+            let file = content(media.clone()).file.map(|file| file.label);
+            assert_eq!(file.as_deref(), Some(expected), "{media}");
         }
     }
 
@@ -194,6 +263,9 @@ mod tests {
         assert_eq!(content(sizes).image.map(|i| i.file_id).as_deref(), Some("m"));
         let file = json!({ "document": { "file_id": "d", "mime_type": "image/png", "file_size": 5 } });
         assert_eq!(content(file).image, Some(ImageRef { file_id: "d".into(), label: "image" }));
+        let still = content(json!({ "sticker": { "file_id": "s", "emoji": "😀" } }));
+        let image = still.image.map(|i| i.label);
+        assert_eq!((image, still.remark.as_deref()), (Some("sticker"), Some("[sticker 😀]")));
     }
 
     #[test]

@@ -1,21 +1,24 @@
-//! Fetching images. What cannot be fetched becomes a remark in the text: the message itself is never lost.
+//! Fetching what came with messages: images into the message, other files to where they are kept. What cannot be fetched
+//! becomes a remark in the text: the message itself is never lost.
 
 use super::Inner;
-use super::content::ImageRef;
+use super::content::{FileRef, ImageRef, bytes as in_words};
 use super::types::File;
 use super::update::Draft;
 use crate::Inbox;
+use crate::kept::Keeping;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::{Inbound, Part};
 use serde_json::json;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
-/// A batch's images together may delay the batch by this much and no more.
+/// A batch's files together may delay the batch by this much and no more.
 const BATCH: Duration = Duration::from_secs(60);
 
-/// Bytes that the images of a batch may have together.
+/// Bytes that the images of a batch may have together: they are in memory and in the store.
 const BATCH_BYTES: usize = 24 * 1024 * 1024;
 
 /// Completes the messages of a batch, in order. Files of those who are not let in are not fetched.
@@ -24,19 +27,13 @@ pub(crate) async fn complete(inner: &Inner, inbox: &dyn Inbox, drafts: Vec<Draft
     let mut bytes = 0usize;
     let mut batch = Vec::with_capacity(drafts.len());
     for mut draft in drafts {
-        if let Some(image) = draft.image.take()
-            && inbox.admits(&draft.inbound).await
-        {
-            let fetched = match bytes {
-                BATCH_BYTES.. => Ok(Err("too many large images came at once".to_owned())),
-                _ => timeout_at(until, fetch(inner, &image)).await,
-            };
-            match fetched.unwrap_or_else(|_| Err("it took too long".to_owned())) {
-                Ok((part, size)) => {
-                    bytes += size;
-                    draft.inbound.images.push(part);
-                }
-                Err(why) => draft.remark(&format!("[{}: could not be downloaded: {why}]", image.label)),
+        let (image, file) = (draft.image.take(), draft.file.take());
+        if (image.is_some() || file.is_some()) && inbox.admits(&draft.inbound).await {
+            if let Some(image) = image {
+                add_image(inner, &mut draft, &image, &mut bytes, until).await;
+            }
+            if let Some(file) = file {
+                add_file(inner, &mut draft, &file, until).await;
             }
         }
         batch.push(draft.inbound);
@@ -44,19 +41,63 @@ pub(crate) async fn complete(inner: &Inner, inbox: &dyn Inbox, drafts: Vec<Draft
     batch
 }
 
+async fn add_image(inner: &Inner, draft: &mut Draft, image: &ImageRef, bytes: &mut usize, until: Instant) {
+    let fetched = match bytes {
+        BATCH_BYTES.. => Err("too many large images came at once".to_owned()),
+        _ => in_time(until, fetch(inner, image)).await,
+    };
+    match fetched {
+        Ok((part, size)) => {
+            *bytes += size;
+            draft.inbound.images.push(part);
+        }
+        Err(why) => draft.remark(&format!("[{}: could not be downloaded: {why}]", image.label)),
+    }
+}
+
+async fn add_file(inner: &Inner, draft: &mut Draft, file: &FileRef, until: Instant) {
+    match in_time(until, keep(inner, file)).await {
+        Ok((path, size)) => {
+            let size = if file.is_sized { String::new() } else { format!(", {}", in_words(size)) };
+            draft.remark(&format!("[{}{size}: saved as {}]", file.label, path.display()));
+        }
+        Err(why) => draft.remark(&format!("[{}: could not be downloaded: {why}]", file.label)),
+    }
+}
+
+async fn in_time<T>(until: Instant, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    timeout_at(until, work).await.unwrap_or_else(|_| Err("it took too long".to_owned()))
+}
+
 /// The image and its size in bytes.
 async fn fetch(inner: &Inner, image: &ImageRef) -> Result<(Part, usize), String> {
-    let max = inner.media_max_bytes;
-    let request = json!({ "file_id": image.file_id });
+    let path = place(inner, &image.file_id, inner.bounds.image).await?;
+    let bytes = inner.api.download(&path, inner.bounds.image).await?;
+    let mime_type = mime_type(&bytes).ok_or("it is no JPEG, PNG, WebP or GIF")?.to_owned();
+    let size = bytes.len();
+    Ok((Part::Image { data: STANDARD.encode(bytes), mime_type }, size))
+}
+
+/// Where the file lies now, and its size in bytes.
+async fn keep(inner: &Inner, file: &FileRef) -> Result<(PathBuf, u64), String> {
+    let path = place(inner, &file.file_id, inner.bounds.file).await?;
+    // Voice messages have no name; Telegram's own says what kind of file it is.
+    let name = file.name.as_deref().or_else(|| path.rsplit('/').next());
+    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(inner.status.now_ms().unsigned_abs());
+    let failed = |e: std::io::Error| format!("it could not be written: {e}");
+    let mut keeping = Keeping::begin(&inner.media_dir, &file.unique_id, name, now).await.map_err(failed)?;
+    let size = inner.api.download_to(&path, inner.bounds.file, &mut keeping).await?;
+    Ok((keeping.finish().await.map_err(failed)?, size))
+}
+
+/// Where Telegram has a file.
+async fn place(inner: &Inner, file_id: &str, max: u64) -> Result<String, String> {
+    let request = json!({ "file_id": file_id });
     let file: File = inner.api.call("getFile", &request).await.map_err(|e| e.to_string())?;
     if let Some(size) = file.file_size.filter(|size| *size > max) {
         return Err(format!("it has {size} bytes, the limit is {max} (channels.telegram.mediaMaxMb)"));
     }
-    let path = file.file_path.ok_or("Telegram does not offer it for download")?;
-    let bytes = inner.api.download(&path, max).await?;
-    let mime_type = mime_type(&bytes).ok_or("it is no JPEG, PNG, WebP or GIF")?.to_owned();
-    let size = bytes.len();
-    Ok((Part::Image { data: STANDARD.encode(bytes), mime_type }, size))
+    file.file_path.ok_or_else(|| "Telegram does not offer it for download".to_owned())
 }
 
 /// By the first bytes: what a file calls itself does not matter.

@@ -5,9 +5,11 @@ mod api;
 mod backoff;
 mod chunk;
 mod content;
+mod context;
 mod format;
 mod html;
 mod media;
+mod menu;
 mod outline;
 mod poll;
 mod send;
@@ -26,6 +28,7 @@ mod update_tests;
 use crate::status::StatusBoard;
 use crate::{ChannelStatus, Inbox, SendError};
 use model::{Act, ExposeSecret, Outbound, SecretString, SharedClock};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -49,8 +52,15 @@ pub struct TelegramConfig {
     pub api_root: String,
     /// How long one call for messages may wait for some (Telegram allows 50 s).
     pub poll_timeout: Duration,
-    /// Images beyond this many bytes are not downloaded.
+    /// Files beyond this many bytes are not downloaded.
     pub media_max_bytes: u64,
+    /// Images beyond this many bytes are not shown to the agent: as documents they are files, as photos a smaller size is
+    /// taken.
+    pub image_max_bytes: u64,
+    /// Where files are kept; it is made when the first comes.
+    pub media_dir: PathBuf,
+    /// The menu of commands that people see, by name and description; with none, it is taken away. `None` leaves it as it is.
+    pub commands: Option<Vec<(String, String)>>,
 }
 
 /// Why an account cannot be used at all.
@@ -97,7 +107,9 @@ pub struct Telegram {
 struct Inner {
     account: String,
     api: api::Api,
-    media_max_bytes: u64,
+    bounds: content::Bounds,
+    media_dir: PathBuf,
+    commands: Option<Vec<(String, String)>>,
     status: StatusBoard,
 }
 
@@ -107,7 +119,7 @@ impl Telegram {
     /// # Errors
     /// The token or the API root cannot be right, or there is no HTTP client to be had.
     pub fn new(config: TelegramConfig, clock: SharedClock) -> Result<Self, TelegramError> {
-        let TelegramConfig { account, token, api_root, poll_timeout, media_max_bytes } = config;
+        let TelegramConfig { account, token, api_root, poll_timeout, .. } = config;
         if !looks_like_token(token.expose_secret()) {
             return Err(TelegramError::Token { account });
         }
@@ -120,7 +132,9 @@ impl Telegram {
             Err(why) => return Err(TelegramError::Client { account, why }),
         };
         let status = StatusBoard::new(account.clone(), clock);
-        Ok(Self { inner: Arc::new(Inner { account, api, media_max_bytes, status }) })
+        let TelegramConfig { media_max_bytes, image_max_bytes, media_dir, commands, .. } = config;
+        let bounds = content::Bounds { image: image_max_bytes.min(media_max_bytes), file: media_max_bytes };
+        Ok(Self { inner: Arc::new(Inner { account, api, bounds, media_dir, commands, status }) })
     }
 
     /// Receives messages until `cancel`. Each batch is accepted by `inbox` before the next call moves Telegram's offset
@@ -217,6 +231,9 @@ mod tests {
             api_root: api_root.into(),
             poll_timeout: Duration::from_secs(30),
             media_max_bytes: 1,
+            image_max_bytes: 1,
+            media_dir: PathBuf::new(),
+            commands: None,
         };
         Telegram::new(config, Arc::new(ManualClock::at(0)))
     }

@@ -5,7 +5,8 @@ use super::api::ApiError;
 use super::backoff::Backoff;
 use super::types::{UpdateId, User};
 use super::update::{Bot, Reader};
-use super::{Inbox, media};
+use super::{Inbox, media, menu};
+use model::{ChatEvent, Inbound};
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -13,6 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 /// An inbox that takes longer is treated as one that failed.
 const ACCEPT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is asked for.
+const UPDATES: [&str; 3] = ["message", "edited_message", "callback_query"];
+/// Telling people that their presses have arrived is a courtesy: the next poll waits no longer for it.
+const ACKNOWLEDGE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(inner: &Inner, inbox: &dyn Inbox, start: Option<String>, cancel: &CancellationToken) {
     inner.status.started();
@@ -100,7 +106,7 @@ impl Poller<'_> {
     async fn step(&mut self) -> Result<usize, Trouble> {
         let bot = self.identify().await?;
         let wait = if self.settled { self.inner.api.poll_timeout() } else { Duration::ZERO };
-        let mut request = json!({ "timeout": wait.as_secs(), "limit": 100, "allowed_updates": ["message"] });
+        let mut request = json!({ "timeout": wait.as_secs(), "limit": 100, "allowed_updates": UPDATES });
         if let (Some(offset), Some(fields)) = (self.offset, request.as_object_mut()) {
             fields.insert("offset".to_owned(), json!(offset));
         }
@@ -125,12 +131,13 @@ impl Poller<'_> {
         let bot = Bot { id: user.id, username: user.username };
         self.inner.status.identified(bot.username.clone());
         self.bot = Some(bot.clone());
+        menu::show(self.inner).await;
         Ok(bot)
     }
 
     async fn deliver(&mut self, bot: &Bot, updates: &[Box<RawValue>]) -> Result<usize, Trouble> {
-        let reader =
-            Reader { account: &self.inner.account, bot, media_max_bytes: self.inner.media_max_bytes };
+        let (account, now_ms) = (&self.inner.account, self.inner.status.now_ms());
+        let reader = Reader { account, bot, bounds: self.inner.bounds, now_ms };
         let mut drafts = Vec::new();
         let mut next = None;
         for update in updates {
@@ -153,6 +160,7 @@ impl Poller<'_> {
         };
         let batch = media::complete(self.inner, self.inbox, drafts).await;
         let messages = batch.len();
+        let presses: Vec<String> = batch.iter().filter_map(press_id).collect();
         let accepted = tokio::time::timeout(ACCEPT_TIMEOUT, self.inbox.accept(batch, next.to_string())).await;
         let accepted = accepted.unwrap_or_else(|_| Err(format!("no answer within {ACCEPT_TIMEOUT:?}")));
         accepted.map_err(|why| Trouble {
@@ -161,7 +169,24 @@ impl Poller<'_> {
             wait: None,
         })?;
         self.offset = Some(next);
+        self.acknowledge(presses).await;
         Ok(messages)
+    }
+
+    /// The buttons that were pressed stop turning: what they say is on disk.
+    async fn acknowledge(&self, presses: Vec<String>) {
+        let telling = async {
+            for press in presses {
+                let body = json!({ "callback_query_id": press });
+                // One that is too old cannot be told any more, and need not be.
+                if let Err(error) = self.inner.api.call::<bool>("answerCallbackQuery", &body).await {
+                    tracing::debug!(account = self.inner.account, %error, "a press is not acknowledged");
+                }
+            }
+        };
+        if tokio::time::timeout(ACKNOWLEDGE, telling).await.is_err() {
+            tracing::debug!(account = self.inner.account, "presses are not acknowledged: Telegram is slow");
+        }
     }
 
     async fn trouble(&self, error: ApiError) -> Trouble {
@@ -195,6 +220,13 @@ impl Poller<'_> {
             Ok(_) => "; the webhook has been removed".to_owned(),
             Err(error) => format!("; removing the webhook failed too: {error}"),
         }
+    }
+}
+
+fn press_id(inbound: &Inbound) -> Option<String> {
+    match &inbound.event {
+        Some(ChatEvent::Pressed { press_id, .. }) => Some(press_id.clone()),
+        _ => None,
     }
 }
 

@@ -11,6 +11,27 @@ pub(crate) struct UpdateId {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Update {
     pub(crate) message: Option<Message>,
+    pub(crate) edited_message: Option<Message>,
+    pub(crate) callback_query: Option<Callback>,
+}
+
+/// A press of a button.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Callback {
+    pub(crate) id: String,
+    pub(crate) from: User,
+    pub(crate) message: Option<PressedMessage>,
+    pub(crate) data: Option<String>,
+}
+
+/// The message under which a button is; of one that is too old, little more than its id is left.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PressedMessage {
+    pub(crate) message_id: i64,
+    pub(crate) chat: Chat,
+    pub(crate) message_thread_id: Option<i64>,
+    #[serde(default)]
+    pub(crate) is_topic_message: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,7 +75,11 @@ pub(crate) struct Message {
     pub(crate) message_thread_id: Option<i64>,
     #[serde(default)]
     pub(crate) is_topic_message: bool,
-    pub(crate) reply_to_message: Option<RepliedTo>,
+    pub(crate) edit_date: Option<i64>,
+    pub(crate) reply_to_message: Option<Box<RepliedTo>>,
+    pub(crate) external_reply: Option<ExternalReply>,
+    pub(crate) quote: Option<Quote>,
+    pub(crate) forward_origin: Option<Origin>,
     pub(crate) text: Option<String>,
     #[serde(default)]
     pub(crate) entities: Vec<Entity>,
@@ -68,8 +93,35 @@ pub(crate) struct Message {
 /// The message that is replied to. In a topic, each message formally replies to the one that opened it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RepliedTo {
+    pub(crate) message_id: Option<i64>,
     pub(crate) from: Option<User>,
+    pub(crate) sender_chat: Option<Chat>,
+    pub(crate) text: Option<String>,
+    pub(crate) caption: Option<String>,
     pub(crate) forum_topic_created: Option<IgnoredAny>,
+    #[serde(flatten)]
+    pub(crate) media: Media,
+}
+
+/// A message of another chat that is replied to.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ExternalReply {
+    pub(crate) origin: Origin,
+}
+
+/// The part of a message that is replied to.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Quote {
+    pub(crate) text: String,
+}
+
+/// Whose words they were first: a user's, those of somebody who hides, or a chat's.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Origin {
+    pub(crate) sender_user: Option<User>,
+    pub(crate) sender_user_name: Option<String>,
+    pub(crate) sender_chat: Option<Chat>,
+    pub(crate) chat: Option<Chat>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,6 +160,8 @@ pub(crate) struct PhotoSize {
 #[derive(Debug, Deserialize)]
 pub(crate) struct FileInfo {
     pub(crate) file_id: String,
+    #[serde(default)]
+    pub(crate) file_unique_id: String,
     pub(crate) file_name: Option<String>,
     pub(crate) file_size: Option<u64>,
     pub(crate) mime_type: Option<String>,
@@ -116,6 +170,12 @@ pub(crate) struct FileInfo {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Sticker {
+    pub(crate) file_id: Option<String>,
+    pub(crate) file_size: Option<u64>,
+    #[serde(default)]
+    pub(crate) is_animated: bool,
+    #[serde(default)]
+    pub(crate) is_video: bool,
     pub(crate) emoji: Option<String>,
 }
 

@@ -1,9 +1,10 @@
 //! From an update of the Bot API to an `Inbound`.
 
-use super::content::{self, ImageRef};
+use super::content::{self, Bounds, FileRef, ImageRef};
+use super::context;
 use super::target::{GENERAL_TOPIC, with_topic};
-use super::types::{Entity, Message, Update, User};
-use model::{Chat, ChatKind, Inbound, Sender};
+use super::types::{self, Callback, Entity, Message, Update, User};
+use model::{Chat, ChatEvent, ChatKind, Inbound, Sender};
 
 /// The channel's id.
 pub(crate) const CHANNEL: &str = "telegram";
@@ -19,14 +20,17 @@ pub(crate) struct Bot {
 pub(crate) struct Reader<'a> {
     pub(crate) account: &'a str,
     pub(crate) bot: &'a Bot,
-    pub(crate) media_max_bytes: u64,
+    pub(crate) bounds: Bounds,
+    /// For what Telegram gives no time of.
+    pub(crate) now_ms: i64,
 }
 
-/// A message, complete but for an image that is still to be fetched.
+/// A message, complete but for what is still to be fetched.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) inbound: Inbound,
     pub(crate) image: Option<ImageRef>,
+    pub(crate) file: Option<FileRef>,
 }
 
 impl Draft {
@@ -44,17 +48,18 @@ impl Reader<'_> {
     /// Reads an update; nothing where it is none of our business (service messages, other bots).
     pub(crate) fn read(&self, json: &str) -> Result<Option<Draft>, serde_json::Error> {
         let update: Update = serde_json::from_str(json)?;
-        Ok(update.message.and_then(|message| self.draft(message)))
+        Ok(match update {
+            Update { message: Some(message), .. } => self.draft(message),
+            Update { edited_message: Some(message), .. } => self.edited(message),
+            Update { callback_query: Some(callback), .. } => self.pressed(callback),
+            _ => None,
+        })
     }
 
     fn draft(&self, message: Message) -> Option<Draft> {
-        let kind = match message.chat.kind.as_str() {
-            "private" => ChatKind::Direct,
-            "group" | "supergroup" => ChatKind::Group,
-            _ => return None,
-        };
+        let kind = kind(&message.chat)?;
         let sender = sender(&message)?;
-        let content = content::read(&message.media, self.media_max_bytes);
+        let content = content::read(&message.media, self.bounds);
         let (text, entities) = match (&message.text, &message.caption) {
             (Some(text), _) => (text.as_str(), &message.entities),
             (None, Some(caption)) => (caption.as_str(), &message.caption_entities),
@@ -62,27 +67,78 @@ impl Reader<'_> {
             (None, None) => ("", &message.entities),
         };
         let addressed = kind == ChatKind::Direct || self.is_addressed(&message, text, entities);
+        let topic = topic(&message.chat, message.message_thread_id, message.is_topic_message);
         let inbound = Inbound {
-            channel: CHANNEL.to_owned(),
-            account: self.account.to_owned(),
             message_id: message.message_id.to_string(),
-            chat: Chat {
-                id: with_topic(message.chat.id, topic(&message)),
-                kind,
-                title: message.chat.title.clone(),
-            },
-            sender,
             text: self.without_own_name(text, entities),
-            images: Vec::new(),
+            context: context::read(&message),
             addressed,
             sent_at_ms: message.date.saturating_mul(1000),
-            directives: None,
+            ..self.bare(&message.chat, topic, kind, sender)
         };
-        let mut draft = Draft { inbound, image: content.image };
+        // What is asked about a picture is mostly asked in a reply to it.
+        let shown = || context::replied(&message).and_then(|to| content::read(&to.media, self.bounds).image);
+        let image = content.image.or_else(shown);
+        let mut draft = Draft { inbound, image, file: content.file };
         if let Some(remark) = content.remark {
             draft.remark(&remark);
         }
         Some(draft)
+    }
+
+    /// A message whose text was changed. A place that moves is changed all the time, and files that came before are not
+    /// fetched again.
+    fn edited(&self, message: Message) -> Option<Draft> {
+        let (id, at) = (message.message_id, message.edit_date?);
+        if message.text.is_none() && message.caption.is_none() {
+            return None;
+        }
+        let mut draft = self.draft(message)?;
+        (draft.image, draft.file) = (None, None);
+        let note = format!("[message {id} was changed; it says now:]");
+        let inbound = &mut draft.inbound;
+        inbound.context =
+            Some(inbound.context.take().map_or_else(|| note.clone(), |c| format!("{c}\n{note}")));
+        // Each change is an event of its own, and the same one when it comes again.
+        inbound.message_id = format!("{id}/edited/{at}");
+        inbound.sent_at_ms = at.saturating_mul(1000);
+        inbound.event = Some(ChatEvent::Edited { message_id: id.to_string() });
+        Some(draft)
+    }
+
+    /// A button under one of the bot's messages was pressed: it says what it stands for.
+    fn pressed(&self, callback: Callback) -> Option<Draft> {
+        let Callback { id, from, message, data } = callback;
+        let (message, data) = (message?, data?);
+        let (kind, sender) = (kind(&message.chat)?, person(&from)?);
+        let topic = topic(&message.chat, message.message_thread_id, message.is_topic_message);
+        let text = if data.starts_with('/') { data } else { format!("callback_data: {data}") };
+        let message_id = message.message_id.to_string();
+        let inbound = Inbound {
+            message_id: format!("press/{id}"),
+            text,
+            addressed: true,
+            event: Some(ChatEvent::Pressed { message_id, press_id: id }),
+            ..self.bare(&message.chat, topic, kind, sender)
+        };
+        Some(Draft { inbound, image: None, file: None })
+    }
+
+    fn bare(&self, chat: &types::Chat, topic: Option<i64>, kind: ChatKind, sender: Sender) -> Inbound {
+        Inbound {
+            channel: CHANNEL.to_owned(),
+            account: self.account.to_owned(),
+            message_id: String::new(),
+            chat: Chat { id: with_topic(chat.id, topic), kind, title: chat.title.clone() },
+            sender,
+            text: String::new(),
+            context: None,
+            event: None,
+            images: Vec::new(),
+            addressed: false,
+            sent_at_ms: self.now_ms,
+            directives: None,
+        }
     }
 
     fn is_addressed(&self, message: &Message, text: &str, entities: &[Entity]) -> bool {
@@ -95,9 +151,8 @@ impl Reader<'_> {
             "text_mention" => entity.user.as_ref().is_some_and(|user| user.id == self.bot.id),
             _ => false,
         });
-        let replied = message.reply_to_message.as_ref().is_some_and(|to| {
-            to.forum_topic_created.is_none() && to.from.as_ref().is_some_and(|user| user.id == self.bot.id)
-        });
+        let replied = context::replied(message)
+            .is_some_and(|to| to.from.as_ref().is_some_and(|user| user.id == self.bot.id));
         named || replied
     }
 
@@ -125,19 +180,32 @@ fn sender(message: &Message) -> Option<Sender> {
         let (name, username) = (chat.title.clone(), chat.username.clone());
         return Some(Sender { id: chat.id.to_string(), name, username });
     }
-    let user = message.from.as_ref().filter(|user| !user.is_bot)?;
-    Some(Sender { id: user.id.to_string(), name: full_name(user), username: user.username.clone() })
+    message.from.as_ref().and_then(person)
 }
 
-fn full_name(user: &User) -> Option<String> {
+fn person(user: &User) -> Option<Sender> {
+    let sender =
+        || Sender { id: user.id.to_string(), name: full_name(user), username: user.username.clone() };
+    (!user.is_bot).then(sender)
+}
+
+pub(super) fn full_name(user: &User) -> Option<String> {
     let name = format!("{} {}", user.first_name, user.last_name.as_deref().unwrap_or_default());
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
+fn kind(chat: &types::Chat) -> Option<ChatKind> {
+    match chat.kind.as_str() {
+        "private" => Some(ChatKind::Direct),
+        "group" | "supergroup" => Some(ChatKind::Group),
+        _ => None,
+    }
+}
+
 /// Telegram names no topic for messages in a forum's general one.
-fn topic(message: &Message) -> Option<i64> {
-    let general = message.chat.is_forum.then_some(GENERAL_TOPIC);
-    message.message_thread_id.filter(|_| message.is_topic_message).or(general)
+fn topic(chat: &types::Chat, thread_id: Option<i64>, is_topic_message: bool) -> Option<i64> {
+    let general = chat.is_forum.then_some(GENERAL_TOPIC);
+    thread_id.filter(|_| is_topic_message).or(general)
 }
 
 /// An entity's text; offsets count UTF-16 units.

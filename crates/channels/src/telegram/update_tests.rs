@@ -1,12 +1,14 @@
 //! How updates are read.
 
+use super::content::Bounds;
 use super::update::{Bot, Draft, Reader};
 use model::ChatKind;
 use serde_json::{Value, json};
 
 fn read(message: Value) -> Option<Draft> {
     let bot = Bot { id: 42, username: Some("Helper_Bot".into()) };
-    let reader = Reader { account: "default", bot: &bot, media_max_bytes: 1_000_000 };
+    let bounds = Bounds { image: 1_000_000, file: 1_000_000 };
+    let reader = Reader { account: "default", bot: &bot, bounds, now_ms: 5 };
     let mut update = json!({ "update_id": 1, "message": {
         "message_id": 9, "date": 1_700_000_000, "chat": { "id": 7, "type": "private" },
         "from": { "id": 7, "is_bot": false, "first_name": "Ada", "last_name": "L", "username": "ada" } } });
@@ -119,11 +121,103 @@ fn service_messages_other_bots_and_channels_are_ignored() {
 }
 
 #[test]
-fn a_caption_and_what_cannot_be_shown_are_both_told() {
+fn a_caption_and_what_comes_with_it_are_both_taken() {
     let draft = read(json!({ "caption": "listen", "voice": { "file_id": "v", "duration": 3 } })).unwrap();
-    assert_eq!(draft.inbound.text, "listen\n[voice message, 3 s: not supported yet]");
+    assert_eq!(
+        (draft.inbound.text.as_str(), draft.file.unwrap().label.as_str()),
+        ("listen", "voice message, 3 s")
+    );
     let draft =
         read(json!({ "caption": "look", "photo": [{ "file_id": "p", "width": 1, "height": 1 }] })).unwrap();
     assert_eq!(draft.inbound.text, "look");
     assert_eq!(draft.image.unwrap().file_id, "p");
+}
+
+fn context(message: Value) -> Option<String> {
+    read(message).unwrap().inbound.context
+}
+
+#[test]
+fn what_is_answered_quoted_and_passed_on_stands_beside_the_text() {
+    let ada = json!({ "id": 5, "is_bot": false, "first_name": "Ada" });
+    let to = |more: Value| {
+        let mut to =
+            json!({ "message_id": 3, "date": 1, "chat": { "id": 7, "type": "private" }, "from": ada });
+        to.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        to
+    };
+    for (message, expected) in [
+        (json!({ "text": "x" }), None),
+        (
+            json!({ "text": "x", "reply_to_message": to(json!({ "text": "one\ntwo" })) }),
+            Some("[in reply to Ada (message 3):]\n> one\n> two"),
+        ),
+        (
+            json!({ "text": "x", "reply_to_message": to(json!({ "text": "one two" })), "quote": { "text": "two", "position": 4 } }),
+            Some("[in reply to Ada (message 3), to this part of it:]\n> two"),
+        ),
+        (
+            json!({ "text": "x", "reply_to_message": to(json!({ "voice": { "file_id": "v" } })) }),
+            Some("[in reply to Ada (message 3)]"),
+        ),
+        (json!({ "text": "x", "reply_to_message": to(json!({ "forum_topic_created": {} })) }), None),
+        (
+            json!({ "text": "x", "forward_origin": { "type": "hidden_user", "date": 1, "sender_user_name": "E]ve" } }),
+            Some("[forwarded from E ve]"),
+        ),
+        (
+            json!({ "text": "x", "forward_origin": { "type": "channel", "date": 1, "message_id": 1, "chat": { "id": -1, "type": "channel", "title": "News" } } }),
+            Some("[forwarded from News]"),
+        ),
+        (
+            json!({ "text": "x", "external_reply": { "origin": { "type": "user", "sender_user": ada } }, "quote": { "text": "q" } }),
+            Some("[in reply to Ada, in another chat, to this part of it:]\n> q"),
+        ),
+    ] {
+        assert_eq!(context(message.clone()).as_deref(), expected, "{message}");
+    }
+    let long = to(json!({ "text": "é".repeat(5_000) }));
+    let told = context(json!({ "text": "x", "reply_to_message": long })).unwrap();
+    assert!(told.ends_with("é …") && told.chars().count() < 1_100);
+}
+
+fn update(update: Value) -> Option<Draft> {
+    let bot = Bot { id: 42, username: None };
+    let bounds = Bounds { image: 1_000_000, file: 1_000_000 };
+    Reader { account: "default", bot: &bot, bounds, now_ms: 5 }.read(&update.to_string()).unwrap()
+}
+
+#[test]
+fn a_changed_message_is_an_event_of_its_own_about_the_first() {
+    let message = |more: Value| {
+        let mut message = json!({ "message_id": 9, "date": 100, "edit_date": 160, "chat": { "id": 7, "type": "private" },
+            "from": { "id": 7, "is_bot": false, "first_name": "Ada" } });
+        message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        update(json!({ "update_id": 1, "edited_message": message }))
+    };
+    let inbound = message(json!({ "text": "new" })).unwrap().inbound;
+    assert_eq!((inbound.message_id.as_str(), inbound.platform_message()), ("9/edited/160", "9"));
+    assert_eq!((inbound.text.as_str(), inbound.sent_at_ms), ("new", 160_000));
+    assert_eq!(inbound.context.as_deref(), Some("[message 9 was changed; it says now:]"));
+    assert!(message(json!({ "location": { "latitude": 1.0, "longitude": 2.0 } })).is_none());
+    let photo = message(json!({ "caption": "new", "photo": [{ "file_id": "p" }] })).unwrap();
+    assert!(photo.image.is_none(), "it came with the message itself");
+}
+
+#[test]
+fn a_press_says_what_the_button_stands_for() {
+    let press = |data: Value, message: Value| {
+        update(json!({ "update_id": 1, "callback_query": { "id": "77", "chat_instance": "1", "data": data,
+            "from": { "id": 7, "is_bot": false, "first_name": "Ada" }, "message": message } }))
+    };
+    let at = json!({ "message_id": 9, "date": 0, "chat": { "id": -100, "type": "supergroup", "title": "Team" },
+        "message_thread_id": 4, "is_topic_message": true });
+    let inbound = press(json!("/stop"), at.clone()).unwrap().inbound;
+    assert_eq!((inbound.text.as_str(), inbound.message_id.as_str()), ("/stop", "press/77"));
+    assert_eq!(
+        (inbound.chat.id.as_str(), inbound.sender.id.as_str(), inbound.sent_at_ms),
+        ("-100:topic:4", "7", 5)
+    );
+    assert_eq!(press(json!("yes"), at.clone()).unwrap().inbound.text, "callback_data: yes");
+    assert!(press(Value::Null, at).is_none() && press(json!("x"), Value::Null).is_none());
 }

@@ -34,6 +34,31 @@ choice! {
     }
 }
 
+choice! {
+    /// Where messages may have buttons.
+    InlineButtons {
+        /// Nowhere.
+        Off => "off",
+        /// In direct chats.
+        Dm => "dm",
+        /// In groups.
+        Group => "group",
+        /// Everywhere.
+        All => "all",
+        /// Everywhere; whoever may write may press.
+        Allowlist => "allowlist",
+    }
+}
+
+/// A command that stands in the menu, and is a message for the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomCommand {
+    /// `command`, without the slash.
+    pub command: String,
+    /// `description`.
+    pub description: String,
+}
+
 /// `channels.telegram`.
 #[derive(Debug, Clone)]
 pub struct TelegramConfig {
@@ -57,6 +82,12 @@ pub struct TelegramConfig {
     pub groups: BTreeMap<String, GroupConfig>,
     /// `mediaMaxMb`: largest file either way, in megabytes, 100 by default.
     pub media_max_mb: f64,
+    /// `capabilities.inlineButtons`, allowlist by default.
+    pub inline_buttons: InlineButtons,
+    /// `commands.native`: whether the gateway's own commands stand in the menu; true by default.
+    pub native_commands: bool,
+    /// `customCommands`: more that stand in the menu.
+    pub custom_commands: Vec<CustomCommand>,
     /// `pollTimeoutSeconds`: how long one poll waits, in seconds. Ours alone; unset means the channel's own value.
     pub poll_timeout_seconds: Option<u64>,
 }
@@ -99,6 +130,9 @@ impl TelegramConfig {
                 .into_iter()
                 .collect(),
             media_max_mb: s.number("mediaMaxMb").unwrap_or(100.0),
+            inline_buttons: inline_buttons(s).unwrap_or(InlineButtons::Allowlist),
+            native_commands: s.section("commands", native_commands).unwrap_or(true),
+            custom_commands: custom_commands(s).unwrap_or_default(),
             poll_timeout_seconds: s.integer("pollTimeoutSeconds", 0..=50),
         };
         if config.dm_policy == DmPolicy::Open && !config.allow_from.iter().any(|sender| sender == "*") {
@@ -163,6 +197,41 @@ impl GroupConfig {
     pub fn is_enabled(&self) -> bool {
         self.enabled.unwrap_or(true)
     }
+}
+
+/// `capabilities`: an object, or the list of older configurations, in which the word alone means everywhere.
+fn inline_buttons(s: &Section<'_>) -> Option<InlineButtons> {
+    let old = s.raw("capabilities").and_then(|value| value.as_array());
+    match old {
+        Some(list) => list.iter().any(|word| word == "inlineButtons").then_some(InlineButtons::All),
+        None => s.section("capabilities", |capabilities| capabilities.choice("inlineButtons")),
+    }
+}
+
+/// `commands.native`: true, false, or `"auto"`, which is true.
+fn native_commands(s: &Section<'_>) -> Option<bool> {
+    match s.raw("native")? {
+        serde_json::Value::Bool(native) => Some(*native),
+        serde_json::Value::String(word) if word == "auto" => Some(true),
+        _ => {
+            s.error("native", "use true, false or \"auto\"");
+            None
+        }
+    }
+}
+
+fn custom_commands(s: &Section<'_>) -> Option<Vec<CustomCommand>> {
+    let read = |entry: &Section<'_>| {
+        let command = entry.text("command").unwrap_or_default();
+        let command = command.trim().trim_start_matches('/').to_ascii_lowercase();
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if entry.exists() && !((1..=32).contains(&command.len()) && command.chars().all(fits)) {
+            entry.warn("command", "is left out of the menu: 1 to 32 letters, digits and _ are possible");
+        }
+        CustomCommand { command, description: entry.text("description").unwrap_or_default() }
+    };
+    let commands = s.items("customCommands", read);
+    (!commands.is_empty()).then_some(commands)
 }
 
 fn api_root(s: &Section<'_>) -> String {

@@ -191,7 +191,9 @@ pub(super) async fn put(
 ) -> Result<(Approval, Answer), HostError> {
     let store = |e: store::StoreError| refused(e.to_string());
     let run = shared.store.run(&context.run_id).await.map_err(store)?;
-    let question = question_of(context, asking, route_of(run.and_then(|run| run.route)));
+    let route = route_of(run.and_then(|run| run.route));
+    let buttons = route.as_ref().is_some_and(|(channel, _, to)| shared.settings().has_buttons(channel, to));
+    let question = question_of(context, asking, route, buttons);
     let wait = question.timeout;
     let reachable = question.body.route.is_some()
         || shared.hub.has_audience(Audience::Approvers(&question.body.requester));
@@ -226,7 +228,12 @@ pub(super) async fn put(
     Ok((approval, answer))
 }
 
-fn question_of(context: &ToolContext, asking: Asking, route: Option<(String, String, String)>) -> Question {
+fn question_of(
+    context: &ToolContext,
+    asking: Asking,
+    route: Option<(String, String, String)>,
+    buttons: bool,
+) -> Question {
     let Asking { mut request, plan, variables, grants, can_last } = asking;
     request.insert("agentId".into(), json!(context.agent_id));
     request.insert("sessionKey".into(), json!(context.session_key));
@@ -251,7 +258,7 @@ fn question_of(context: &ToolContext, asking: Asking, route: Option<(String, Str
     };
     let (id, timeout) = (model::new_id(), super::DEFAULT_TIMEOUT);
     Question {
-        tell: prompt(&id, &body, timeout),
+        tell: prompt(&id, &body, timeout, buttons),
         id,
         body,
         timeout,

@@ -1,9 +1,10 @@
 //! What is asked, as it is kept, and what people in a chat read of it.
 
 use super::shown::{self, visible};
+use super::{ALLOW_ALWAYS, ALLOW_ONCE};
 use crate::connection::outbound::{ConnHandle, Principal};
 use exec::policy::AllowEntry;
-use model::Outbound;
+use model::{Act, Button, Outbound};
 use protocol::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -139,8 +140,9 @@ fn to_route(route: &(String, String, String), text: String) -> Outbound {
     Outbound { channel, account, to, text, reply_to: None, act: None }
 }
 
-/// What the chat reads whose message led to the question: all of it, in as many messages as that takes.
-pub(crate) fn prompt(id: &str, body: &Body, timeout: Duration) -> Vec<Outbound> {
+/// What the chat reads whose message led to the question: all of it, in as many messages as that takes, with buttons under the
+/// last where the chat may have some.
+pub(crate) fn prompt(id: &str, body: &Body, timeout: Duration, buttons: bool) -> Vec<Outbound> {
     let Some(route) = &body.route else { return vec![] };
     let command = body.text("command").unwrap_or_default();
     let place = match (body.text("host"), body.text("nodeId")) {
@@ -148,14 +150,29 @@ pub(crate) fn prompt(id: &str, body: &Body, timeout: Duration) -> Vec<Outbound> 
         _ => "on the gateway".to_owned(),
     };
     let cwd = body.text("cwd").map(|c| format!(" in {}", visible(c))).unwrap_or_default();
-    let id: String = id.chars().take(SHORT_ID).collect();
+    let (whole_id, id) = (id, id.chars().take(SHORT_ID).collect::<String>());
     let decisions = body.allowed.join("|");
     let (command, minutes) = (fenced(command), timeout.as_secs().div_ceil(60));
     let warning = body.text("warningText").map(|w| format!("{}\n", fenced(w))).unwrap_or_default();
     let text = format!(
         "🔐 I would like to run this {place}{cwd}:\n{command}\n{warning}Answer within {minutes} min: `/approve {id} {decisions}`"
     );
-    channels::Telegram::split(&text).into_iter().map(|piece| to_route(route, piece)).collect()
+    let pieces = channels::Telegram::split(&text).into_iter().map(|piece| to_route(route, piece));
+    let mut pieces: Vec<Outbound> = pieces.collect();
+    if let Some(last) = pieces.last_mut().filter(|_| buttons) {
+        last.act = Some(Act::Ask { rows: vec![body.allowed.iter().map(|d| button(whole_id, d)).collect()] });
+    }
+    pieces
+}
+
+/// A press says what a person would write.
+fn button(id: &str, decision: &str) -> Button {
+    let label = match decision {
+        ALLOW_ONCE => "✅ Allow once",
+        ALLOW_ALWAYS => "♾️ Allow always",
+        _ => "❌ Deny",
+    };
+    Button { label: label.to_owned(), says: format!("/approve {id} {decision}") }
 }
 
 /// Within a fence that the text cannot close.
@@ -220,7 +237,7 @@ mod tests {
         let mut body = Body { allowed: vec!["deny".into()], ..Body::default() };
         body.route = Some(("telegram".into(), "default".into(), "1".into()));
         body.request = json!({"command": "a\n````\nrun", "cwd": "/w"}).as_object().cloned().unwrap();
-        let text = prompt("0123456789", &body, Duration::from_secs(90)).remove(0).text;
+        let text = prompt("0123456789", &body, Duration::from_secs(90), false).remove(0).text;
         assert!(text.contains("\n`````\na\n````\nrun\n`````\n"), "{text}");
         assert!(text.ends_with("within 2 min: `/approve 01234567 deny`"), "{text}");
     }
@@ -233,7 +250,7 @@ mod tests {
         let command = format!("{}; rm -rf /", "true && ".repeat(1400));
         assert!(show(&mut body.request, &command, Some("beware"), &env));
         let told: Vec<String> =
-            prompt("0123456789", &body, Duration::from_secs(90)).into_iter().map(|m| m.text).collect();
+            prompt("0123456789", &body, Duration::from_secs(90), false).into_iter().map(|m| m.text).collect();
         assert!(told.len() > 1);
         let told = told.join("\n");
         assert_eq!(told.matches("true").count(), 1400);

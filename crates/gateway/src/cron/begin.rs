@@ -166,6 +166,8 @@ pub(crate) fn message_of(
         message_id: run_id.to_owned(),
         chat: Chat { id: key.to_string(), kind: ChatKind::Direct, title: None },
         sender: Sender { id: sender.into(), name: None, username: None },
+        context: None,
+        event: None,
         text,
         images: vec![],
         addressed: true,

@@ -2,7 +2,7 @@
 //! configuration, and an operator may stop and start them; who may speak is a matter of the settings.
 
 mod receive;
-mod telegram;
+pub(crate) mod telegram;
 
 use crate::lifecycle::Lifecycle;
 use crate::secrets::Secrets;
@@ -11,6 +11,7 @@ use channels::{ChannelStatus, SendError, SendErrorKind};
 use config::Config;
 use model::{Outbound, SharedClock};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -56,11 +57,11 @@ struct Receiving {
 }
 
 impl State {
-    fn configured(config: &Config, secrets: &Secrets, clock: &SharedClock) -> Self {
+    fn configured(config: &Config, secrets: &Secrets, clock: &SharedClock, state_dir: &Path) -> Self {
         let Some(telegram) = config.channels.telegram.as_ref().filter(|t| t.enabled) else {
             return Self::default();
         };
-        match telegram::account(telegram, secrets, clock) {
+        match telegram::account(telegram, secrets, clock, state_dir) {
             Ok(account) => Self { telegram: Some(Arc::new(account)), ..Self::default() },
             Err(problem) => {
                 tracing::error!(channel = TELEGRAM, %problem, "the channel is off");
@@ -86,8 +87,13 @@ impl State {
 
 impl Channels {
     /// Makes what is configured. A channel that cannot be made is reported and left out; the rest works.
-    pub(crate) fn wanted(config: &Config, secrets: &Secrets, clock: &SharedClock) -> Wanted {
-        Wanted(State::configured(config, secrets, clock))
+    pub(crate) fn wanted(
+        config: &Config,
+        secrets: &Secrets,
+        clock: &SharedClock,
+        state_dir: &Path,
+    ) -> Wanted {
+        Wanted(State::configured(config, secrets, clock, state_dir))
     }
 
     /// The channels at the start.

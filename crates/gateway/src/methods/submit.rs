@@ -65,6 +65,8 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
             name: Some(call.conn.principal().client_id.clone()),
             username: None,
         },
+        context: None,
+        event: None,
         text: submit.message,
         images,
         addressed: true,

@@ -7,7 +7,7 @@ use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
 use channels::policy::{Access, decide, is_named, new_pairing_code, pairing_reply};
 use config::{DmScope, GroupScope};
-use model::{ChatKind, Inbound, Outbound, SessionKey};
+use model::{Act, ChatEvent, ChatKind, Inbound, Outbound, SessionKey};
 use std::sync::Arc;
 use store::{ChannelOffer, InboundRow, Route};
 
@@ -122,15 +122,22 @@ async fn answer_command(
         Ok(text) => text,
         Err(error) => format!("⚠️ {}", error.message),
     };
-    let reply = |text| Outbound {
+    let reply = |text, act| Outbound {
         channel: channel.clone(),
         account: account.clone(),
         to: inbound.chat.id.clone(),
         text,
         reply_to: None,
-        act: None,
+        act,
     };
-    let pieces = channels::Telegram::split(&text).into_iter().map(reply).collect();
+    let mut pieces: Vec<Outbound> =
+        channels::Telegram::split(&text).into_iter().map(|text| reply(text, None)).collect();
+    if let Some(ChatEvent::Pressed { message_id, .. }) = &inbound.event
+        && named
+    {
+        // What the buttons were for is over. Those of others, who may not decide, stay.
+        pieces.push(reply(String::new(), Some(Act::Settle { message_id: message_id.clone() })));
+    }
     shared.store.close_inbound(vec![row.id], "command", pieces).await?;
     shared.outbox.wake();
     Ok(())
@@ -241,7 +248,7 @@ fn queue_mode(shared: &Shared, inbound: &Inbound) -> QueueMode {
 pub(crate) fn route_of(inbound: &Inbound) -> Option<Route> {
     if inbound.channel != RPC {
         // In a group it should be seen what is being answered.
-        let reply_to = (inbound.chat.kind == ChatKind::Group).then(|| inbound.message_id.clone());
+        let reply_to = (inbound.chat.kind == ChatKind::Group).then(|| inbound.platform_message().to_owned());
         let (channel, account) = (inbound.channel.clone(), inbound.account.clone());
         return Some(Route { channel, account, to: inbound.chat.id.clone(), reply_to });
     }

@@ -147,6 +147,10 @@ pub(crate) fn user_message(row: &InboundRow) -> Message {
         model::ChatKind::Group => format!("[{}] {}", speaker(inbound), inbound.text),
         model::ChatKind::Direct => inbound.text.clone(),
     };
+    let text = match &inbound.context {
+        Some(context) => format!("{context}\n{text}"),
+        None => text,
+    };
     let content = if inbound.images.is_empty() {
         Content::Text(text)
     } else {

@@ -131,6 +131,8 @@ pub(crate) fn inbound(chat: &str, message: &str) -> Inbound {
         message_id: message.into(),
         chat: Chat { id: chat.into(), kind: ChatKind::Direct, title: None },
         sender: Sender { id: "7".into(), name: Some("Ann".into()), username: None },
+        context: None,
+        event: None,
         text: format!("text of {message}"),
         images: vec![],
         addressed: true,

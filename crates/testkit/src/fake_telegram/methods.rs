@@ -64,6 +64,11 @@ pub(super) async fn call_via(
         "sendpoll" => send_poll(&inner, &params),
         "setmessagereaction" => react(&inner, &params),
         "editmessagetext" => edit(&inner, &params),
+        "editmessagereplymarkup" => edit_buttons(&inner, &params),
+        "answercallbackquery" => match params["callback_query_id"].as_str() {
+            Some(id) if !id.is_empty() => Ok(json!(true)),
+            _ => Err(bad("query is too old and response timeout expired or query ID is invalid")),
+        },
         "deletemessage" => change(&inner, &params, "delete", |_| false).map(|_| json!(true)),
         "pinchatmessage" => change(&inner, &params, "pin", |shown| pinned(shown, true)).map(|_| json!(true)),
         "unpinchatmessage" => {
@@ -71,7 +76,7 @@ pub(super) async fn call_via(
         }
         "sendchataction" => known_chat(&inner, &params).map(|_| json!(true)),
         "getfile" => get_file(&inner, &params),
-        "setmycommands" | "deletewebhook" => Ok(json!(true)),
+        "setmycommands" | "deletemycommands" | "deletewebhook" => Ok(json!(true)),
         _ => Err((404, "Not Found".to_owned())),
     };
     match planned {
@@ -165,7 +170,41 @@ fn send_message(inner: &Inner, params: &Value, via: String, at: Instant) -> Answ
     }
     let reply_to = params.get("reply_parameters").and_then(|r| integer(r, "message_id"));
     let thread_id = integer(params, "message_thread_id");
-    Ok(inner.accept(Draft { chat_id, thread_id, reply_to, text, plain, parse_mode, via, at }))
+    let buttons = buttons(params).map_err(|why| bad(why.to_owned()))?;
+    Ok(inner.accept(Draft { chat_id, thread_id, reply_to, text, plain, parse_mode, buttons, via, at }))
+}
+
+/// What the buttons of a message give, row by row; the original takes 64 bytes of each.
+fn buttons(params: &Value) -> Result<Vec<Vec<String>>, &'static str> {
+    let rows = params.pointer("/reply_markup/inline_keyboard").and_then(Value::as_array);
+    let mut out = Vec::new();
+    for row in rows.into_iter().flatten().filter_map(Value::as_array) {
+        let mut says = Vec::new();
+        for button in row {
+            let data = button["callback_data"].as_str().filter(|data| (1..=64).contains(&data.len()));
+            if button["text"].as_str().is_none_or(|text| text.trim().is_empty()) {
+                return Err("inline keyboard button text is empty");
+            }
+            says.push(data.ok_or("BUTTON_DATA_INVALID")?.to_owned());
+        }
+        out.push(says);
+    }
+    Ok(out)
+}
+
+fn edit_buttons(inner: &Inner, params: &Value) -> Answer {
+    let new = buttons(params).map_err(bad)?;
+    let mut is_same = false;
+    change(inner, params, "edit", |shown| {
+        is_same = shown.buttons == new;
+        shown.buttons = new;
+        true
+    })?;
+    if is_same {
+        Err(bad("message is not modified: the new content is exactly the same"))
+    } else {
+        Ok(json!(true))
+    }
 }
 
 /// The reactions that a bot may use here; the original knows some seventy.
@@ -253,8 +292,6 @@ fn change(
 
 fn get_file(inner: &Inner, params: &Value) -> Answer {
     let id = params.get("file_id").and_then(Value::as_str).unwrap_or_default();
-    let bytes = inner.file(id).ok_or_else(|| (400, "Bad Request: invalid file_id".to_owned()))?;
-    Ok(
-        json!({ "file_id": id, "file_unique_id": id, "file_size": bytes.len(), "file_path": format!("files/{id}") }),
-    )
+    let size = inner.announced(id).ok_or_else(|| (400, "Bad Request: invalid file_id".to_owned()))?;
+    Ok(json!({ "file_id": id, "file_unique_id": id, "file_size": size, "file_path": format!("files/{id}") }))
 }

@@ -47,6 +47,8 @@ pub struct Shown {
     pub reaction: Option<String>,
     /// Whether it stands at the head of its chat.
     pub pinned: bool,
+    /// What its buttons give to the bot, row by row.
+    pub buttons: Vec<Vec<String>>,
 }
 
 /// An answer that was planned by a test.
@@ -67,6 +69,7 @@ struct State {
     next_message: HashMap<i64, i64>,
     chats: HashSet<i64>,
     files: HashMap<String, Vec<u8>>,
+    announced: HashMap<String, u64>,
     sent: Vec<Sent>,
     shown: HashMap<(i64, i64), Shown>,
     confirmed: i64,
@@ -104,6 +107,7 @@ pub(super) struct Draft {
     pub(super) text: String,
     pub(super) plain: String,
     pub(super) parse_mode: Option<String>,
+    pub(super) buttons: Vec<Vec<String>>,
     pub(super) via: String,
     pub(super) at: Instant,
 }
@@ -171,6 +175,18 @@ impl Inner {
         id
     }
 
+    /// A press of a button that is there; gives the press's id.
+    pub(super) fn press(&self, chat_id: i64, from_id: i64, message_id: i64, data: &str) -> String {
+        let id = format!("press-{chat_id}-{message_id}-{}", self.lock().next_update);
+        let kind = if chat_id > 0 { "private" } else { "supergroup" };
+        self.push_update(json!({ "callback_query": {
+            "id": id, "chat_instance": "1", "data": data,
+            "from": { "id": from_id, "is_bot": false, "first_name": format!("User {from_id}") },
+            "message": { "message_id": message_id, "date": 1, "chat": { "id": chat_id, "type": kind } },
+        } }));
+        id
+    }
+
     pub(super) fn know_chat(&self, chat_id: i64) {
         self.lock().chats.insert(chat_id);
     }
@@ -214,6 +230,17 @@ impl Inner {
 
     pub(super) fn put_file(&self, file_id: &str, bytes: Vec<u8>) {
         self.lock().files.insert(file_id.to_owned(), bytes);
+    }
+
+    pub(super) fn announce_size(&self, file_id: &str, bytes: u64) {
+        self.lock().announced.insert(file_id.to_owned(), bytes);
+    }
+
+    /// What a file says that it has.
+    pub(super) fn announced(&self, file_id: &str) -> Option<u64> {
+        let state = self.lock();
+        let real = || state.files.get(file_id).map(|bytes| bytes.len() as u64);
+        state.announced.get(file_id).copied().or_else(real)
     }
 
     pub(super) fn file(&self, file_id: &str) -> Option<Vec<u8>> {
@@ -302,6 +329,7 @@ impl Inner {
             });
             if let Some(shown) = state.shown.get_mut(&(draft.chat_id, message_id)) {
                 shown.text.clone_from(&draft.plain);
+                shown.buttons = draft.buttons;
             }
             let seq = state.sent.len() as u64;
             state.sent.push(Sent {

@@ -1,9 +1,11 @@
 //! The Telegram account.
 
 use super::DEFAULT_ACCOUNT;
+use crate::chat_commands::COMMANDS;
 use crate::secrets::{self, Secrets};
 use channels::{Telegram, TelegramConfig};
 use model::{ExposeSecret, SharedClock};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ impl TelegramAccount {
             && a.api_root == b.api_root
             && a.poll_timeout == b.poll_timeout
             && a.media_max_bytes == b.media_max_bytes
+            && a.commands == b.commands
             && self.token_source == other.token_source
     }
 }
@@ -42,6 +45,7 @@ pub(super) fn account(
     config: &config::TelegramConfig,
     secrets: &Secrets,
     clock: &SharedClock,
+    state_dir: &Path,
 ) -> Result<TelegramAccount, String> {
     let token = secrets.get(secrets::TELEGRAM)?.ok_or_else(|| {
         "channels.telegram is enabled and has no token; set channels.telegram.botToken (from @BotFather) or \
@@ -53,16 +57,31 @@ pub(super) fn account(
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     // a size in MB, checked by the configuration
     let media_max_bytes = (config.media_max_mb.clamp(0.0, 2000.0) * 1_000_000.0) as u64;
-    // Images are all that is fetched for now, and models take them up to this size.
-    let media_max_bytes = media_max_bytes.min(protocol::limits::MAX_IMAGE_BYTES as u64);
     let made_from = TelegramConfig {
         account: DEFAULT_ACCOUNT.into(),
         token,
         api_root: config.api_root.clone(),
         poll_timeout: config.poll_timeout_seconds.map_or(POLL_TIMEOUT, Duration::from_secs),
         media_max_bytes,
+        // Models take images up to this size.
+        image_max_bytes: protocol::limits::MAX_IMAGE_BYTES as u64,
+        media_dir: media_dir(state_dir),
+        commands: Some(menu(config)),
     };
     let bot = Telegram::new(made_from.clone(), clock.clone()).map_err(|e| e.to_string())?;
     let token_source = if from_config { "config" } else { "env" };
     Ok(TelegramAccount { bot, bot_id, made_from, token_source, typing: AtomicBool::new(false) })
+}
+
+/// Where files that come with messages are kept.
+pub(crate) fn media_dir(state_dir: &Path) -> PathBuf {
+    state_dir.join("media").join("inbound")
+}
+
+/// The menu that people see: the gateway's own commands, whose names nobody else takes, and those of the configuration.
+fn menu(config: &config::TelegramConfig) -> Vec<(String, String)> {
+    let own = COMMANDS.iter().map(|command| (command.name.to_owned(), command.description.to_owned()));
+    let custom = config.custom_commands.iter().map(|c| (c.command.clone(), c.description.clone()));
+    let is_free = |(name, _): &(String, String)| COMMANDS.iter().all(|own| own.name != name);
+    own.filter(|_| config.native_commands).chain(custom.filter(is_free)).collect()
 }
