@@ -44,7 +44,9 @@ pub use root::Config;
 pub use security::{SecurityConfig, Suppression};
 pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
-pub use telegram::{CustomCommand, DmPolicy, GroupConfig, GroupPolicy, InlineButtons, TelegramConfig};
+pub use telegram::{
+    CustomCommand, DEFAULT_ACCOUNT, DmPolicy, GroupConfig, GroupPolicy, InlineButtons, TelegramConfig,
+};
 pub use tls::TlsConfig;
 pub use tools::{ExecAsk, ExecConfig, ExecHost, ExecMode, ExecSecurity, ToolsConfig, WebFetchConfig};
 

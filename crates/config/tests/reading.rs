@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use config::{
     Bind, Config, ConfigError, DmPolicy, Env, ExecHost, GroupPolicy, InputKind, Level, Loaded, Paths,
-    ProviderApi, QueueMode, load, parse,
+    ProviderApi, QueueMode, TelegramConfig, load, parse,
 };
 use model::ExposeSecret;
 
@@ -316,4 +316,36 @@ fn a_file_that_is_missing_is_empty_and_one_that_cannot_be_read_is_an_error() {
     std::fs::remove_file(&paths.config_file).expect("the file");
     std::fs::create_dir(&paths.config_file).expect("a directory");
     assert!(load(&paths, &env).expect_err("a directory").to_string().contains("not a regular file"));
+}
+
+#[test]
+fn accounts_take_what_they_leave_open_from_the_section_and_never_its_token() {
+    let text = r#"{ channels: { telegram: { botToken: "1:a", allowFrom: [1], groups: { "-5": {} }, mediaMaxMb: 7, accounts: {
+        Work: { botToken: "2:b", dmPolicy: "open", allowFrom: ["*", 2], groups: {} },
+        home: { enabled: false },
+        shut: { dmPolicy: "disabled", allowFrom: ["*"] } }, defaultAccount: "work" } } }"#;
+    let errors = match parse(text, Path::new("openclaw.json"), &env()) {
+        Err(ConfigError::Invalid(errors)) => errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert!(
+        errors.len() == 1 && errors[0].contains("accounts.Work.dmPolicy"),
+        "everybody is a matter of both: {errors:?}"
+    );
+    let text = text.replace("\"open\"", "\"allowlist\"");
+    let loaded = parse(&text, Path::new("openclaw.json"), &env()).expect("it can be read");
+    let telegram = loaded.config.channels.telegram.expect("the channel");
+    let names = |all: Vec<&TelegramConfig>| all.iter().map(|a| a.account.clone()).collect::<Vec<_>>();
+    assert_eq!(names(telegram.all_accounts()), ["default", "home", "shut", "work"]);
+    assert_eq!(names(telegram.enabled_accounts()), ["default", "shut", "work"]);
+    assert_eq!(telegram.default_account(), "work");
+    let work = telegram.account("work").expect("it is there");
+    assert_eq!((work.allow_from.as_slice(), work.groups.len()), (["2".to_owned()].as_slice(), 0));
+    let shut = telegram.account("shut").expect("it is there");
+    assert_eq!(
+        (shut.allow_from.as_slice(), shut.groups.len(), shut.media_max_mb),
+        (["1".to_owned()].as_slice(), 1, 7.0)
+    );
+    let from_env = Env::from_iter([("TELEGRAM_BOT_TOKEN", "3:c")]);
+    assert!(shut.token(&from_env).expect("no failure").is_none(), "a token is one bot");
 }

@@ -2,7 +2,7 @@
 
 use crate::connection::hello::to_raw;
 use crate::connection::outbound::Principal;
-use crate::delivery::channels::label;
+use crate::delivery::channels::{TELEGRAM, label};
 use crate::hub::Audience;
 use crate::methods::sessions::list as sessions_list;
 use crate::shared::Shared;
@@ -209,15 +209,7 @@ async fn render(shared: &Shared) -> Value {
         }
         agents.push(entry);
     }
-    let statuses = shared.channels.statuses();
-    let mut channels = Map::new();
-    for (name, status, source) in &statuses {
-        channels.insert((*name).to_owned(), channel_json(status, source, true));
-    }
-    for (name, problem) in shared.channels.broken() {
-        let broken = json!({"configured": false, "running": false, "connected": false, "lastError": problem});
-        channels.insert(name.to_owned(), broken);
-    }
+    let channels = channels_json(shared);
     let mut out = json!({
         "ok": stored.is_ok(),
         "ts": shared.clock.now_ms(),
@@ -266,9 +258,27 @@ async fn sessions(shared: &Shared, agent: Option<&str>, stored: &mut Result<(), 
     })
 }
 
+/// Each channel: its default account, and all of them.
+fn channels_json(shared: &Shared) -> Map<String, Value> {
+    let default = shared.channels.default_account();
+    let mut accounts = Map::new();
+    for (_, status, source) in &shared.channels.statuses() {
+        accounts.insert(status.account.clone(), channel_json(status, source));
+    }
+    for (account, problem) in shared.channels.broken_accounts() {
+        let broken = json!({"accountId": account, "configured": false, "running": false, "connected": false, "lastError": problem});
+        accounts.insert(account, broken);
+    }
+    let Some(mut shown) = accounts.get(&default).or_else(|| accounts.values().next()).cloned() else {
+        return Map::new();
+    };
+    shown["accounts"] = Value::Object(accounts);
+    Map::from_iter([(TELEGRAM.to_owned(), shown)])
+}
+
 /// A channel's account, as `health` and `channels.status` show it.
-pub(crate) fn channel_json(status: &ChannelStatus, token_source: &str, nested: bool) -> Value {
-    let account = json!({
+pub(crate) fn channel_json(status: &ChannelStatus, token_source: &str) -> Value {
+    json!({
         "accountId": status.account,
         "enabled": true,
         "lastStartAt": status.last_start_at,
@@ -288,13 +298,7 @@ pub(crate) fn channel_json(status: &ChannelStatus, token_source: &str, nested: b
         "running": status.running,
         "connected": status.connected,
         "lastError": status.last_error,
-    });
-    if !nested {
-        return account;
-    }
-    let mut out = account.clone();
-    out["accounts"] = json!({status.account.clone(): account});
-    out
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 
 use crate::cron::begin::message_of;
 use crate::cron::target;
-use crate::delivery::channels::DEFAULT_ACCOUNT;
 use crate::hub::Audience;
 use crate::settings::Zone;
 use crate::shared::Shared;
@@ -136,9 +135,7 @@ async fn route(
     Ok(match config.target.as_deref().unwrap_or("owner") {
         "none" => None,
         "last" => of_session().await?,
-        "owner" => {
-            shared.settings().owner.clone().map(|(channel, to)| (channel, DEFAULT_ACCOUNT.to_owned(), to))
-        }
+        "owner" => shared.settings().owner.clone(),
         channel => {
             let account = config.account_id.as_deref();
             config

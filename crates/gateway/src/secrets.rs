@@ -19,8 +19,6 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Programs that are asked at the same time.
 const AT_ONCE: usize = 8;
 
-/// The place of the Telegram account's token, which may stand at several keys.
-pub(crate) const TELEGRAM: &str = "channels.telegram";
 /// The place of the keys in the default agent's `auth-profiles.json`: the file's text.
 pub(crate) const PROFILES: &str = "auth-profiles.json";
 
@@ -50,10 +48,13 @@ impl Secrets {
             let look = move || own.resolve(&env).map_err(|e| e.to_string());
             looks.insert(input.place().to_owned(), Arc::new(look));
         }
-        if let Some(telegram) = config.channels.telegram.clone().filter(|t| t.enabled) {
-            let env = env.clone();
-            let look = move || telegram.token(&env).map_err(|e| e.to_string());
-            looks.insert(TELEGRAM.to_owned(), Arc::new(look));
+        let telegram = config.channels.telegram.as_ref();
+        for account in telegram.into_iter().flat_map(|telegram| telegram.enabled_accounts()) {
+            // The token may stand at several keys: its place is the account's.
+            let (account, env) = (account.clone(), env.clone());
+            let place = account.place();
+            let look = move || account.token(&env).map_err(|e| e.to_string());
+            looks.insert(place, Arc::new(look));
         }
         let (own, paths) = (config.clone(), paths.clone());
         looks.insert(PROFILES.to_owned(), Arc::new(move || profiles(&own, &paths)));

@@ -58,8 +58,8 @@ pub(crate) struct Settings {
     pub(crate) queue_cap: usize,
     /// The agents that have a heartbeat, each with its own.
     pub(crate) heartbeats: Vec<(String, config::HeartbeatConfig)>,
-    /// Channel and chat of whoever owns this gateway, where that is known.
-    pub(crate) owner: Option<(String, String)>,
+    /// Channel, account and chat of whoever owns this gateway, where that is known.
+    pub(crate) owner: Option<(String, String, String)>,
     /// Whether jobs run at their times.
     pub(crate) cron_enabled: bool,
     /// Runs of jobs at the same time.
@@ -72,7 +72,8 @@ pub(crate) struct Settings {
     pub(crate) reload_off: bool,
     queue_mode: QueueMode,
     queue_by_channel: BTreeMap<String, QueueMode>,
-    telegram: Option<AccountSettings>,
+    /// The accounts that are on, by name.
+    telegram: BTreeMap<String, AccountSettings>,
 }
 
 /// An account of a channel.
@@ -154,17 +155,16 @@ impl Settings {
                 .iter()
                 .map(|(name, mode)| (name.clone(), queue_mode(*mode)))
                 .collect(),
-            telegram: config.channels.telegram.as_ref().filter(|t| t.enabled).map(account),
+            telegram: accounts(config),
         }
     }
 
     /// Whether messages to a chat may have buttons.
-    pub(crate) fn has_buttons(&self, channel: &str, to: &str) -> bool {
+    pub(crate) fn has_buttons(&self, channel: &str, account: &str, to: &str) -> bool {
         use config::InlineButtons::{All, Allowlist, Dm, Group, Off};
         // Telegram's people have positive ids, its groups negative ones.
         let is_direct = to.starts_with(|c: char| c.is_ascii_digit());
-        let telegram = self.telegram.as_ref().filter(|_| channel == crate::delivery::channels::TELEGRAM);
-        telegram.is_some_and(|account| match account.inline_buttons {
+        self.account(channel, account).is_some_and(|account| match account.inline_buttons {
             Off => false,
             Dm => is_direct,
             Group => !is_direct,
@@ -172,10 +172,13 @@ impl Settings {
         })
     }
 
-    /// Who may speak on a channel; `None` where it is not configured.
-    pub(crate) fn access_policy(&self, channel: &str) -> Option<&AccessPolicy> {
-        let telegram = self.telegram.as_ref().filter(|_| channel == crate::delivery::channels::TELEGRAM);
-        telegram.map(|account| &account.access)
+    fn account(&self, channel: &str, account: &str) -> Option<&AccountSettings> {
+        self.telegram.get(account).filter(|_| channel == crate::delivery::channels::TELEGRAM)
+    }
+
+    /// Who may speak on an account of a channel; `None` where it is not configured.
+    pub(crate) fn access_policy(&self, channel: &str, account: &str) -> Option<&AccessPolicy> {
+        self.account(channel, account).map(|account| &account.access)
     }
 
     /// What a message of this channel does while a turn runs.
@@ -222,15 +225,22 @@ impl Zone {
     }
 }
 
-fn account(config: &config::TelegramConfig) -> AccountSettings {
-    AccountSettings { access: access::policy(config), inline_buttons: config.inline_buttons }
+fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
+    let telegram = config.channels.telegram.as_ref();
+    let account = |of: &config::TelegramConfig| {
+        let settings = AccountSettings { access: access::policy(of), inline_buttons: of.inline_buttons };
+        (of.account.clone(), settings)
+    };
+    telegram.into_iter().flat_map(|telegram| telegram.enabled_accounts()).map(account).collect()
 }
 
 /// The first person that a channel lets in by name: direct chats have the person's own id.
-fn owner(config: &Config) -> Option<(String, String)> {
-    let telegram = config.channels.telegram.as_ref().filter(|t| t.enabled)?;
+fn owner(config: &Config) -> Option<(String, String, String)> {
+    let telegram = config.channels.telegram.as_ref()?;
+    let account = telegram.account(telegram.default_account()).filter(|account| account.enabled)?;
     let is_person = |id: &&String| !id.is_empty() && id.chars().all(|c| c.is_ascii_digit());
-    telegram.allow_from.iter().find(is_person).map(|id| ("telegram".to_owned(), id.clone()))
+    let person = account.allow_from.iter().find(is_person)?;
+    Some(("telegram".to_owned(), account.account.clone(), person.clone()))
 }
 
 fn rate_limit(config: &Config) -> RateLimitSettings {

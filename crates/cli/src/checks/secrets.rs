@@ -117,16 +117,21 @@ fn look(scene: &Scene<'_>) -> Looked {
     if !scene.is_remote() {
         own_secret(scene, &mut looked);
     }
-    if let Some(telegram) = &config.channels.telegram
-        && telegram.enabled
-        && !asks_a_program(scene, "/channels/telegram/botToken")
-    {
-        let detail = match telegram.token(&scene.environment()) {
+    let telegram = config.channels.telegram.as_ref();
+    for account in telegram.into_iter().flat_map(|telegram| telegram.enabled_accounts()) {
+        let (place, is_default) = (account.place(), account.account == config::DEFAULT_ACCOUNT);
+        if asks_a_program(scene, &format!("/{}/botToken", place.replace('.', "/"))) {
+            continue;
+        }
+        let detail = match account.token(&scene.environment()) {
             Ok(Some(_)) => None,
-            Ok(None) => Some("there is none, and no TELEGRAM_BOT_TOKEN in the environment".to_owned()),
+            Ok(None) if is_default => {
+                Some("there is none, and no TELEGRAM_BOT_TOKEN in the environment".to_owned())
+            }
+            Ok(None) => Some("there is none".to_owned()),
             Err(error) => Some(error.to_string()),
         };
-        looked.findings.extend(detail.map(|detail| Finding::new(&TELEGRAM, "channels.telegram", detail)));
+        looked.findings.extend(detail.map(|detail| Finding::new(&TELEGRAM, place, detail)));
     }
     looked
 }

@@ -5,6 +5,7 @@ use super::{Check, Finding, Kind, Looked, Scene, Severity, UNUSABLE, UsedBy, cha
 use crate::checks::commands::runs_unasked;
 use config::{Change, DmPolicy, DmScope, GroupPolicy, GroupScope, TelegramConfig};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 pub(super) const CHECK: Check = Check {
     id: "senders",
@@ -59,38 +60,44 @@ static EXEC: Kind = Kind {
 
 fn look(scene: &Scene<'_>) -> Looked {
     let Some(config) = scene.config() else { return Looked::skipped(UNUSABLE) };
-    let Some(telegram) = config.channels.telegram.as_ref().filter(|telegram| telegram.enabled) else {
-        return Looked::default();
-    };
-    let mut findings = open_to_all(scene, telegram);
-    if !findings.is_empty() && runs_unasked(scene) {
-        findings.push(Finding::new(&EXEC, "channels.telegram", "is open, and commands run without asking"));
+    let Some(telegram) = &config.channels.telegram else { return Looked::default() };
+    let accounts = telegram.enabled_accounts();
+    let mut findings = Vec::new();
+    for account in &accounts {
+        let open = open_to_all(scene, account);
+        let unasked = !open.is_empty() && runs_unasked(scene);
+        findings.extend(open);
+        if unasked {
+            findings.push(Finding::new(&EXEC, account.place(), "is open, and commands run without asking"));
+        }
     }
-    let several = telegram.dm_policy == DmPolicy::Open || telegram.allow_from.len() > 1;
-    if several && config.session.dm_scope == DmScope::Main && telegram.dm_policy != DmPolicy::Disabled {
+    let direct: Vec<_> = accounts.iter().filter(|account| account.dm_policy != DmPolicy::Disabled).collect();
+    let people: BTreeSet<&String> = direct.iter().flat_map(|account| &account.allow_from).collect();
+    let several = people.len() > 1 || direct.iter().any(|account| account.dm_policy == DmPolicy::Open);
+    if several && config.session.dm_scope == DmScope::Main {
         let detail = "is \"main\", and more than one person may write";
         findings.push(Finding::new(&SHARED, "session.dmScope", detail));
     }
-    if config.session.group_scope == GroupScope::Main && telegram.group_policy != GroupPolicy::Disabled {
+    let in_groups = accounts.iter().any(|account| account.group_policy != GroupPolicy::Disabled);
+    if config.session.group_scope == GroupScope::Main && in_groups {
         findings.push(Finding::new(&GROUPS_MAIN, "session.groupScope", "is \"main\""));
     }
     findings.into()
 }
 
 fn open_to_all(scene: &Scene<'_>, telegram: &TelegramConfig) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let (mut findings, place) = (Vec::new(), telegram.place());
     let any = |list: &[String]| list.iter().any(|sender| sender == "*");
     if telegram.dm_policy == DmPolicy::Open {
-        findings.push(Finding::new(&DM_OPEN, "channels.telegram.dmPolicy", "is \"open\""));
+        findings.push(Finding::new(&DM_OPEN, format!("{place}.dmPolicy"), "is \"open\""));
     } else if telegram.dm_policy != DmPolicy::Disabled && any(&telegram.allow_from) {
-        findings.push(Finding::new(&ANY_SENDER, "channels.telegram.allowFrom", "has \"*\""));
+        findings.push(Finding::new(&ANY_SENDER, format!("{place}.allowFrom"), "has \"*\""));
     }
     let groups = telegram.groups.iter();
     let own = groups.filter(|(_, group)| group.group_policy == Some(GroupPolicy::Open) && group.is_enabled());
-    let mut open: Vec<String> =
-        own.map(|(id, _)| format!("channels.telegram.groups.{id}.groupPolicy")).collect();
+    let mut open: Vec<String> = own.map(|(id, _)| format!("{place}.groups.{id}.groupPolicy")).collect();
     if telegram.group_policy == GroupPolicy::Open {
-        open.push("channels.telegram.groupPolicy".to_owned());
+        open.push(format!("{place}.groupPolicy"));
     }
     findings.extend(open.into_iter().map(|key| {
         let close = close(scene, key.clone());
@@ -98,7 +105,7 @@ fn open_to_all(scene: &Scene<'_>, telegram: &TelegramConfig) -> Vec<Finding> {
     }));
     let listed = telegram.group_policy == GroupPolicy::Allowlist;
     if listed && telegram.group_allow_from.as_deref().is_some_and(any) {
-        findings.push(Finding::new(&ANY_SENDER, "channels.telegram.groupAllowFrom", "has \"*\""));
+        findings.push(Finding::new(&ANY_SENDER, format!("{place}.groupAllowFrom"), "has \"*\""));
     }
     findings
 }

@@ -62,7 +62,9 @@ pub struct CustomCommand {
 /// `channels.telegram`.
 #[derive(Debug, Clone)]
 pub struct TelegramConfig {
-    /// `enabled`, true by default once the section is there.
+    /// The account's name; [`DEFAULT_ACCOUNT`] for what stands in the section itself.
+    pub account: String,
+    /// `enabled`, true by default once the section is there. An account is only as far as the whole channel is.
     pub enabled: bool,
     /// `botToken`.
     pub bot_token: Option<SecretInput>,
@@ -90,7 +92,14 @@ pub struct TelegramConfig {
     pub custom_commands: Vec<CustomCommand>,
     /// `pollTimeoutSeconds`: how long one poll waits, in seconds. Ours alone; unset means the channel's own value.
     pub poll_timeout_seconds: Option<u64>,
+    /// `accounts` by name, each with what it leaves open taken from here.
+    pub accounts: BTreeMap<String, TelegramConfig>,
+    /// `defaultAccount`: the one that sends where nobody says which.
+    pub default_account: Option<String>,
 }
+
+/// The account that stands directly under `channels.telegram`.
+pub const DEFAULT_ACCOUNT: &str = "default";
 
 /// `channels.telegram.groups.<id>`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,44 +116,127 @@ pub struct GroupConfig {
 
 impl TelegramConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
-        if s.raw("accounts").is_some() {
-            s.warn(
-                "accounts",
-                "this version runs one account; put the one to use directly under channels.telegram",
-            );
-        }
         s.unsupported("direct", "all direct chats have the same tools");
-        let config = Self {
-            enabled: s.boolean("enabled").unwrap_or(true),
-            bot_token: s.secret("botToken"),
-            token_file: s
-                .path("tokenFile")
-                .map(|path| SecretInput::whole_file(&s.path_of("tokenFile"), path)),
-            api_root: api_root(s),
-            dm_policy: s.choice("dmPolicy").unwrap_or(DmPolicy::Pairing),
-            allow_from: senders(s, "allowFrom").unwrap_or_default(),
-            group_policy: s.choice("groupPolicy").unwrap_or(GroupPolicy::Allowlist),
-            group_allow_from: senders(s, "groupAllowFrom"),
-            groups: s
-                .entries("groups", |id, group| (id.to_owned(), GroupConfig::read(group)))
-                .into_iter()
-                .collect(),
-            media_max_mb: s.number("mediaMaxMb").unwrap_or(100.0),
-            inline_buttons: inline_buttons(s).unwrap_or(InlineButtons::Allowlist),
-            native_commands: s.section("commands", native_commands).unwrap_or(true),
-            custom_commands: custom_commands(s).unwrap_or_default(),
-            poll_timeout_seconds: s.integer("pollTimeoutSeconds", 0..=50),
+        let mut config = Self::keys(s, DEFAULT_ACCOUNT, None);
+        let root = &config;
+        let read = |name: &str, account: &Section<'_>| {
+            let name = name.trim().to_lowercase();
+            let config = Self::keys(account, &name, Some(root));
+            (name, config)
         };
-        if config.dm_policy == DmPolicy::Open && !config.allow_from.iter().any(|sender| sender == "*") {
+        config.accounts = s.entries("accounts", read).into_iter().collect();
+        config.default_account = s.text("defaultAccount").map(|name| name.trim().to_lowercase());
+        if let Some(name) = config.default_account.as_deref().filter(|name| config.account(name).is_none()) {
+            let names: Vec<&str> = config.all_accounts().iter().map(|a| a.account.as_str()).collect();
             s.error(
-                "dmPolicy",
-                "\"open\" lets everyone write to the bot and needs allowFrom: [\"*\"] to say so",
+                "defaultAccount",
+                format!("there is no account {name:?}; there are: {}", names.join(", ")),
             );
         }
         config
     }
 
-    /// The bot's token: `tokenFile`, else `botToken`, else the variable `TELEGRAM_BOT_TOKEN`.
+    /// The keys that an account has as the section itself has them. What it leaves open is the section's; the token is its own.
+    fn keys(s: &Section<'_>, account: &str, root: Option<&Self>) -> Self {
+        let own_policy = s.choice("dmPolicy");
+        let token = |own: Option<SecretInput>, inherited: fn(&Self) -> &Option<SecretInput>| {
+            let root = root.filter(|_| account == DEFAULT_ACCOUNT);
+            own.or_else(|| root.and_then(|root| inherited(root).clone()))
+        };
+        let file = s.path("tokenFile").map(|path| SecretInput::whole_file(&s.path_of("tokenFile"), path));
+        let groups = s.raw("groups").is_some() || root.is_none();
+        let own_groups = s.entries("groups", |id, group| (id.to_owned(), GroupConfig::read(group)));
+        let inherit = Inherit(root);
+        let config = Self {
+            account: account.to_owned(),
+            enabled: s.boolean("enabled").unwrap_or(true) && root.is_none_or(|root| root.enabled),
+            bot_token: token(s.secret("botToken"), |root| &root.bot_token),
+            token_file: token(file, |root| &root.token_file),
+            api_root: inherit.or(api_root(s), |root| root.api_root.clone(), || API_ROOT.to_owned()),
+            dm_policy: inherit.or(own_policy, |root| root.dm_policy, || DmPolicy::Pairing),
+            allow_from: allowed(senders(s, "allowFrom"), root),
+            group_policy: inherit.or(
+                s.choice("groupPolicy"),
+                |root| root.group_policy,
+                || GroupPolicy::Allowlist,
+            ),
+            group_allow_from: inherit.or(
+                senders(s, "groupAllowFrom").map(Some),
+                |root| root.group_allow_from.clone(),
+                || None,
+            ),
+            groups: inherit.or(
+                groups.then(|| own_groups.into_iter().collect()),
+                |root| root.groups.clone(),
+                BTreeMap::new,
+            ),
+            media_max_mb: inherit.or(s.number("mediaMaxMb"), |root| root.media_max_mb, || 100.0),
+            inline_buttons: inherit.or(
+                inline_buttons(s),
+                |root| root.inline_buttons,
+                || InlineButtons::Allowlist,
+            ),
+            native_commands: inherit.or(
+                s.section("commands", native_commands),
+                |root| root.native_commands,
+                || true,
+            ),
+            custom_commands: inherit.or(custom_commands(s), |root| root.custom_commands.clone(), Vec::new),
+            poll_timeout_seconds: inherit.or(
+                s.integer("pollTimeoutSeconds", 0..=50).map(Some),
+                |root| root.poll_timeout_seconds,
+                || None,
+            ),
+            accounts: BTreeMap::new(),
+            default_account: None,
+        };
+        let says_so = config.allow_from.iter().any(|sender| sender == "*");
+        if own_policy == Some(DmPolicy::Open) && !says_so {
+            let whose = if root.is_some() { ", in channels.telegram too where it has a list" } else { "" };
+            s.error(
+                "dmPolicy",
+                format!(
+                    "\"open\" lets everyone write to the bot and needs allowFrom: [\"*\"] to say so{whose}"
+                ),
+            );
+        }
+        config
+    }
+
+    /// All accounts, by name: those under `accounts`, and the one of the section itself where it has a token or is alone.
+    pub fn all_accounts(&self) -> Vec<&Self> {
+        let has_token = self.bot_token.is_some() || self.token_file.is_some();
+        let own = self.accounts.is_empty() || (has_token && !self.accounts.contains_key(DEFAULT_ACCOUNT));
+        own.then_some(self).into_iter().chain(self.accounts.values()).collect()
+    }
+
+    /// The accounts that are on.
+    pub fn enabled_accounts(&self) -> Vec<&Self> {
+        self.all_accounts().into_iter().filter(|account| account.enabled).collect()
+    }
+
+    /// The account of this name.
+    pub fn account(&self, name: &str) -> Option<&Self> {
+        self.all_accounts().into_iter().find(|account| account.account == name)
+    }
+
+    /// The name of the account that sends where nobody says which: `defaultAccount`, else `default` where there is one, else the
+    /// first.
+    pub fn default_account(&self) -> &str {
+        let names: Vec<&str> = self.all_accounts().iter().map(|account| account.account.as_str()).collect();
+        let first = names.first().copied().filter(|_| !names.contains(&DEFAULT_ACCOUNT));
+        self.default_account.as_deref().or(first).unwrap_or(DEFAULT_ACCOUNT)
+    }
+
+    /// Where its keys stand.
+    pub fn place(&self) -> String {
+        match self.account.as_str() {
+            DEFAULT_ACCOUNT => "channels.telegram".to_owned(),
+            name => format!("channels.telegram.accounts.{name}"),
+        }
+    }
+
+    /// The bot's token: `tokenFile`, else `botToken`, else for the default account the variable `TELEGRAM_BOT_TOKEN`.
     ///
     /// # Errors
     /// The configured one cannot be had; the next is not tried then.
@@ -154,7 +246,8 @@ impl TelegramConfig {
                 return Ok(Some(token));
             }
         }
-        Ok(env.get_filled("TELEGRAM_BOT_TOKEN").map(SecretString::from))
+        let from_env = || env.get_filled("TELEGRAM_BOT_TOKEN").map(SecretString::from);
+        Ok(if self.account == DEFAULT_ACCOUNT { from_env() } else { None })
     }
 
     /// What is configured for the group `chat_id`: its own entry, each key falling back to that of `"*"`.
@@ -173,6 +266,28 @@ impl TelegramConfig {
             }),
         }
     }
+}
+
+/// What an account leaves open.
+#[derive(Clone, Copy)]
+struct Inherit<'a>(Option<&'a TelegramConfig>);
+
+impl Inherit<'_> {
+    /// Its own value, else the section's, else the one that holds where nobody says anything.
+    fn or<T>(self, own: Option<T>, root: impl FnOnce(&TelegramConfig) -> T, else_: impl FnOnce() -> T) -> T {
+        own.unwrap_or_else(|| self.0.map_or_else(else_, root))
+    }
+}
+
+/// An account's list takes the place of the section's. Everybody is let in only where both say so: a list of the section's
+/// is a bound for all accounts.
+fn allowed(own: Option<Vec<String>>, root: Option<&TelegramConfig>) -> Vec<String> {
+    let Some(root) = root else { return own.unwrap_or_default() };
+    let Some(mut own) = own else { return root.allow_from.clone() };
+    if !root.allow_from.is_empty() && !root.allow_from.iter().any(|sender| sender == "*") {
+        own.retain(|sender| sender != "*");
+    }
+    if own.is_empty() { root.allow_from.clone() } else { own }
 }
 
 impl GroupConfig {
@@ -234,15 +349,17 @@ fn custom_commands(s: &Section<'_>) -> Option<Vec<CustomCommand>> {
     (!commands.is_empty()).then_some(commands)
 }
 
-fn api_root(s: &Section<'_>) -> String {
-    let Some(root) = s.text("apiRoot") else { return "https://api.telegram.org".to_owned() };
+const API_ROOT: &str = "https://api.telegram.org";
+
+fn api_root(s: &Section<'_>) -> Option<String> {
+    let root = s.text("apiRoot")?;
     if !root.starts_with("https://") && !root.starts_with("http://") {
         s.error(
             "apiRoot",
             format!("{root:?} is not allowed; use an http:// or https:// URL without /bot<token>"),
         );
     }
-    root.trim_end_matches('/').to_owned()
+    Some(root.trim_end_matches('/').to_owned())
 }
 
 /// Ids and names as Telegram has them: without our prefix and blanks.

@@ -192,7 +192,9 @@ pub(super) async fn put(
     let store = |e: store::StoreError| refused(e.to_string());
     let run = shared.store.run(&context.run_id).await.map_err(store)?;
     let route = route_of(run.and_then(|run| run.route));
-    let buttons = route.as_ref().is_some_and(|(channel, _, to)| shared.settings().has_buttons(channel, to));
+    let buttons = route
+        .as_ref()
+        .is_some_and(|(channel, account, to)| shared.settings().has_buttons(channel, account, to));
     let question = question_of(context, asking, route, buttons);
     let wait = question.timeout;
     let reachable = question.body.route.is_some()

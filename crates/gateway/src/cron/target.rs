@@ -1,7 +1,6 @@
 //! Where the answer of a job goes.
 
 use super::origin_of;
-use crate::delivery::channels::DEFAULT_ACCOUNT;
 use crate::delivery::outbox::chat_id;
 use crate::shared::Shared;
 use model::cron::{Delivery, DeliveryMode, Job};
@@ -75,7 +74,7 @@ pub(crate) fn explicit(
     }
     let chat = chat_id(channel, to);
     let chat = thread.map_or_else(|| chat.clone(), |thread| format!("{chat}:topic:{thread}"));
-    Ok((channel.to_owned(), account.unwrap_or(DEFAULT_ACCOUNT).to_owned(), chat))
+    Ok((channel.to_owned(), account.map_or_else(|| shared.channels.default_account(), str::to_owned), chat))
 }
 
 fn thread_text(thread: &Value) -> String {

@@ -221,6 +221,13 @@ pub(crate) async fn send(
             out.channel
         )));
     }
+    if !shared.channels.has_account(&out.channel, &out.account) {
+        let there_are = shared.channels.accounts().join(", ");
+        let (account, channel) = (&out.account, &out.channel);
+        return Err(ErrorShape::invalid(format!(
+            "no account {account:?} of {channel} works here; there are: {there_are}"
+        )));
+    }
     let pieces: Vec<Outbound> = match out.act {
         Some(_) => vec![out],
         None => Telegram::split(&out.text).into_iter().map(|text| Outbound { text, ..out.clone() }).collect(),

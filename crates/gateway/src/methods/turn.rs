@@ -3,7 +3,6 @@
 
 use super::sessions::entry;
 use super::{Call, store_error, submit};
-use crate::delivery::channels::DEFAULT_ACCOUNT;
 use crate::delivery::outbox;
 use model::SessionKey;
 use protocol::ErrorShape;
@@ -101,7 +100,7 @@ pub(super) async fn target(
     let filled = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     let (channel, account, mut to) = match (filled(wanted.channel), filled(wanted.to)) {
         (Some(channel), Some(to)) => {
-            let account = filled(wanted.account).unwrap_or_else(|| DEFAULT_ACCOUNT.into());
+            let account = filled(wanted.account).unwrap_or_else(|| call.shared.channels.default_account());
             let chat = outbox::chat_id(&channel, &to);
             (channel, account, chat)
         }

@@ -57,8 +57,8 @@ pub(crate) async fn one(shared: &Arc<Shared>, row: InboundRow) -> Result<Dispatc
 /// Whether the sender of a message may speak; `None` where its channel does not work.
 pub(crate) async fn access(shared: &Shared, inbound: &Inbound) -> Result<Option<Access>, store::StoreError> {
     let settings = shared.settings();
-    let Some(policy) = settings.access_policy(&inbound.channel) else { return Ok(None) };
-    if !shared.channels.has(&inbound.channel) {
+    let Some(policy) = settings.access_policy(&inbound.channel, &inbound.account) else { return Ok(None) };
+    if !shared.channels.has_account(&inbound.channel, &inbound.account) {
         return Ok(None);
     }
     let paired = shared.store.channel_allowed(&inbound.channel, &inbound.account, &inbound.sender.id).await?;
@@ -108,7 +108,8 @@ async fn answer_command(
     let Inbound { channel, account, sender, .. } = inbound;
     let paired = shared.store.channel_allowed(channel, account, &sender.id).await?;
     let settings = shared.settings();
-    let named = settings.access_policy(channel).is_some_and(|policy| is_named(policy, inbound, paired));
+    let named =
+        settings.access_policy(channel, account).is_some_and(|policy| is_named(policy, inbound, paired));
     let speaker = Speaker {
         key: session_of(shared, inbound),
         decides: named.then(|| Decider {

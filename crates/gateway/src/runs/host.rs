@@ -127,7 +127,7 @@ impl Host for GatewayHost {
             let shared = self.shared()?;
             let OutgoingMessage { channel, account, to, text, idempotency_key } = message;
             let outbound = Outbound {
-                account: account.unwrap_or_else(|| "default".into()),
+                account: account.unwrap_or_else(|| shared.channels.default_account()),
                 to,
                 text,
                 reply_to: None,

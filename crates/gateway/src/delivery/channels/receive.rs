@@ -1,7 +1,7 @@
 //! The task that receives on one account, and tells clients how it is doing.
 
+use super::TELEGRAM;
 use super::telegram::TelegramAccount;
-use super::{DEFAULT_ACCOUNT, TELEGRAM};
 use crate::delivery::inbox::ChannelInbox;
 use crate::shared::Shared;
 use channels::ChannelStatus;
@@ -27,7 +27,10 @@ pub(super) async fn run(
     };
     if tokio::time::timeout(PATIENCE, ended).await.is_err() {
         // Ends this task; the supervisor starts it again.
-        return tracing::error!("telegram waits: the account before it has not ended");
+        return tracing::error!(
+            account = account.name(),
+            "telegram waits: the account before it has not ended"
+        );
     }
     let status = account.bot.watch();
     tokio::join!(poll(&shared, &account, &cancel), watch(&shared, status, &cancel));
@@ -35,7 +38,7 @@ pub(super) async fn run(
 }
 
 async fn poll(shared: &Arc<Shared>, account: &TelegramAccount, cancel: &CancellationToken) {
-    let owner = format!("{DEFAULT_ACCOUNT}@{}", account.bot_id);
+    let owner = format!("{}@{}", account.name(), account.bot_id);
     while !cancel.is_cancelled() {
         match shared.store.cursor(TELEGRAM, &owner).await {
             Ok(cursor) => {
@@ -43,7 +46,7 @@ async fn poll(shared: &Arc<Shared>, account: &TelegramAccount, cancel: &Cancella
                 account.bot.poll(&inbox, cursor, cancel).await;
             }
             Err(error) => {
-                tracing::error!(%error, "telegram cannot start: its position is unknown");
+                tracing::error!(account = account.name(), %error, "telegram cannot start: its position is unknown");
                 tokio::select! {
                     () = cancel.cancelled() => {}
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}

@@ -1,8 +1,7 @@
 //! The Telegram account.
 
-use super::DEFAULT_ACCOUNT;
 use crate::chat_commands::COMMANDS;
-use crate::secrets::{self, Secrets};
+use crate::secrets::Secrets;
 use channels::{Telegram, TelegramConfig};
 use model::{ExposeSecret, SharedClock};
 use std::path::{Path, PathBuf};
@@ -25,6 +24,11 @@ pub(super) struct TelegramAccount {
 }
 
 impl TelegramAccount {
+    /// Its name in the configuration.
+    pub(super) fn name(&self) -> &str {
+        &self.made_from.account
+    }
+
     /// Whether another one would be the same: then the old one goes on.
     pub(super) fn is(&self, other: &Self) -> bool {
         let (a, b) = (&self.made_from, &other.made_from);
@@ -47,10 +51,13 @@ pub(super) fn account(
     clock: &SharedClock,
     state_dir: &Path,
 ) -> Result<TelegramAccount, String> {
-    let token = secrets.get(secrets::TELEGRAM)?.ok_or_else(|| {
-        "channels.telegram is enabled and has no token; set channels.telegram.botToken (from @BotFather) or \
-         TELEGRAM_BOT_TOKEN, or set channels.telegram.enabled to false"
-            .to_owned()
+    let place = config.place();
+    let token = secrets.get(&place)?.ok_or_else(|| {
+        let or_env = if config.account == config::DEFAULT_ACCOUNT { " or TELEGRAM_BOT_TOKEN" } else { "" };
+        format!(
+            "{place} is enabled and has no token; set {place}.botToken (from @BotFather){or_env}, or set \
+             {place}.enabled to false"
+        )
     })?;
     let bot_id = token.expose_secret().split(':').next().unwrap_or_default().to_owned();
     let from_config = config.bot_token.is_some() || config.token_file.is_some();
@@ -58,7 +65,7 @@ pub(super) fn account(
     // a size in MB, checked by the configuration
     let media_max_bytes = (config.media_max_mb.clamp(0.0, 2000.0) * 1_000_000.0) as u64;
     let made_from = TelegramConfig {
-        account: DEFAULT_ACCOUNT.into(),
+        account: config.account.clone(),
         token,
         api_root: config.api_root.clone(),
         poll_timeout: config.poll_timeout_seconds.map_or(POLL_TIMEOUT, Duration::from_secs),

@@ -1,7 +1,7 @@
 //! `channels.pairing.list` and `channels.pairing.approve`: strangers who wrote to a channel. A request's id is the code
 //! that the stranger was given: the owner has it from them, or from the list.
 
-use crate::delivery::channels::{DEFAULT_ACCOUNT, label};
+use crate::delivery::channels::{TELEGRAM, label};
 use crate::delivery::outbox;
 use crate::methods::{Answer, Call, store_error};
 use channels::policy::DmPolicy;
@@ -32,14 +32,16 @@ pub(super) async fn list(mut call: Call) -> Answer {
     let requests: Vec<Value> =
         requests.iter().filter(|r| is_asked(&r.channel, &r.account)).map(request_json).collect();
     let settings = shared.settings();
-    let by_pairing = |name: &&&str| settings.access_policy(name).is_some_and(|p| p.dm == DmPolicy::Pairing);
-    let names = shared.channels.names();
+    let by_pairing = |account: &&String| {
+        settings.access_policy(TELEGRAM, account).is_some_and(|p| p.dm == DmPolicy::Pairing)
+    };
+    let names = shared.channels.accounts();
     let accounts: Vec<Value> = names
         .iter()
         .filter(by_pairing)
-        .filter(|name| is_asked(name, DEFAULT_ACCOUNT))
-        .map(|name| {
-            json!({"channel": name, "channelLabel": label(name), "accountId": DEFAULT_ACCOUNT, "notifySupported": true})
+        .filter(|account| is_asked(TELEGRAM, account))
+        .map(|account| {
+            json!({"channel": TELEGRAM, "channelLabel": label(TELEGRAM), "accountId": account, "notifySupported": true})
         })
         .collect();
     Ok(json!({

@@ -1,7 +1,7 @@
 //! `channels.start` and `channels.stop`: whether a channel receives. What an operator has stopped stays so until one
 //! starts it again, or the gateway starts anew.
 
-use crate::delivery::channels::{DEFAULT_ACCOUNT, TELEGRAM};
+use crate::delivery::channels::TELEGRAM;
 use crate::methods::{Answer, Call};
 use crate::reload;
 use protocol::ErrorShape;
@@ -19,21 +19,22 @@ struct Params {
     account_id: Option<String>,
 }
 
-/// The channel and account that are meant; the error says which there are.
+/// The account that is meant; the error says which there are.
 fn account(call: &mut Call, method: &str) -> Result<String, ErrorShape> {
     let p: Params = call.params()?;
-    let broken = call.shared.channels.broken();
-    let known = call.shared.channels.has(TELEGRAM) || broken.iter().any(|(name, _)| *name == TELEGRAM);
-    if p.channel != TELEGRAM || !known {
+    let channels = &call.shared.channels;
+    let broken = channels.broken_accounts();
+    if p.channel != TELEGRAM || (!channels.has(TELEGRAM) && broken.is_empty()) {
         return Err(ErrorShape::invalid(format!("invalid {method} channel"))
-            .with_details(json!({"channel": p.channel, "channels": call.shared.channels.names()})));
+            .with_details(json!({"channel": p.channel, "channels": channels.names()})));
     }
-    let account = p.account_id.filter(|id| !id.is_empty()).unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned());
-    if account != DEFAULT_ACCOUNT {
-        return Err(ErrorShape::invalid(format!("unknown account {account:?}; there is: {DEFAULT_ACCOUNT}")));
-    }
-    if let Some((_, problem)) = broken.into_iter().find(|(name, _)| *name == TELEGRAM) {
+    let account = p.account_id.filter(|id| !id.is_empty()).unwrap_or_else(|| channels.default_account());
+    if let Some((_, problem)) = broken.into_iter().find(|(name, _)| *name == account) {
         return Err(ErrorShape::unavailable(problem));
+    }
+    if !channels.has_account(TELEGRAM, &account) {
+        let there_are = channels.accounts().join(", ");
+        return Err(ErrorShape::invalid(format!("unknown account {account:?}; there are: {there_are}")));
     }
     Ok(account)
 }
@@ -44,15 +45,15 @@ pub(super) async fn start(mut call: Call) -> Answer {
         reload::secrets_again(&call.shared).await;
     }
     let account = account(&mut call, "channels.start")?;
-    let started = call.shared.channels.start(&call.shared);
-    tracing::info!(channel = TELEGRAM, by = %call.conn.id(), "the channel is started");
+    let started = call.shared.channels.start(&call.shared, &account);
+    tracing::info!(channel = TELEGRAM, account, by = %call.conn.id(), "the channel is started");
     call.shared.health.changed(&call.shared);
     Ok(json!({"channel": TELEGRAM, "accountId": account, "started": started}).into())
 }
 
 pub(super) async fn stop(mut call: Call) -> Answer {
     let account = account(&mut call, "channels.stop")?;
-    let ending = call.shared.channels.stop();
+    let ending = call.shared.channels.stop(&account);
     let ended = async {
         for ended in &ending {
             ended.cancelled().await;
@@ -64,7 +65,7 @@ pub(super) async fn stop(mut call: Call) -> Answer {
         )
         .retryable());
     }
-    tracing::info!(channel = TELEGRAM, by = %call.conn.id(), "the channel is stopped");
+    tracing::info!(channel = TELEGRAM, account, by = %call.conn.id(), "the channel is stopped");
     call.shared.health.changed(&call.shared);
     Ok(json!({"channel": TELEGRAM, "accountId": account, "stopped": true}).into())
 }

@@ -1,7 +1,6 @@
 //! `send`: a message to a chat, without the agent. Durable before it is answered; the same key sends once.
 
 use super::only_channel;
-use crate::delivery::channels::DEFAULT_ACCOUNT;
 use crate::delivery::outbox;
 use crate::methods::{Answer, Call, submit};
 use model::{Act, Outbound, SessionKey};
@@ -85,7 +84,8 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
         Some(thread) => format!("{chat}:topic:{thread}"),
         None => chat.clone(),
     };
-    let account = m.account_id.filter(|a| !a.is_empty()).unwrap_or_else(|| DEFAULT_ACCOUNT.into());
+    let account =
+        m.account_id.filter(|a| !a.is_empty()).unwrap_or_else(|| call.shared.channels.default_account());
     let what = m.act.as_ref().map_or("send", Act::name);
     let key = format!("{what}:{}:{}", call.conn.principal().key_owner(), m.idempotency_key);
     let (text, reply_to) = (m.message, m.reply_to_id);

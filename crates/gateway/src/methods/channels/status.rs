@@ -1,5 +1,6 @@
 //! `channels.status`: every channel and its accounts. With `probe` the platforms are asked now.
 
+use crate::delivery::channels::TELEGRAM;
 use crate::health::channel_json;
 use crate::methods::{Answer, Call};
 use serde::Deserialize;
@@ -29,27 +30,34 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let probes = if is_probed { shared.channels.probe(patience).await } else { vec![] };
     let mut channels = Map::new();
     let mut accounts = Map::new();
+    let default = shared.channels.default_account();
+    let mut list = Vec::new();
     for (name, status, source) in shared.channels.statuses().iter().filter(|(name, ..)| wanted(name)) {
         let mut summary = json!({
             "configured": status.configured, "running": status.running, "lastStartAt": status.last_start_at,
             "lastStopAt": status.last_stop_at, "lastError": status.last_error, "tokenSource": source,
             "mode": status.mode,
         });
-        let mut account = channel_json(status, source, false);
-        if let Some((_, probe)) = probes.iter().find(|(probed, _)| probed == name) {
+        let mut account = channel_json(status, source);
+        if let Some((_, probe)) = probes.iter().find(|(probed, _)| *probed == status.account) {
             for shown in [&mut summary, &mut account] {
                 shown["probe"] = probe.clone();
                 shown["lastProbeAt"] = json!(shared.clock.now_ms());
             }
         }
-        channels.insert((*name).to_owned(), summary);
-        accounts.insert((*name).to_owned(), json!([account]));
+        if status.account == default || !channels.contains_key(*name) {
+            channels.insert((*name).to_owned(), summary);
+        }
+        list.push(account);
+        accounts.insert((*name).to_owned(), json!(list));
     }
     let mut issues: Vec<Value> = Vec::new();
-    for (name, problem) in shared.channels.broken().iter().filter(|(name, _)| wanted(name)) {
-        channels
-            .insert((*name).to_owned(), json!({"configured": false, "running": false, "lastError": problem}));
-        issues.push(json!({"channel": name, "message": problem}));
+    for (account, problem) in shared.channels.broken_accounts().iter().filter(|_| wanted(TELEGRAM)) {
+        if *account == default || !channels.contains_key(TELEGRAM) {
+            let broken = json!({"configured": false, "running": false, "lastError": problem});
+            channels.insert(TELEGRAM.to_owned(), broken);
+        }
+        issues.push(json!({"channel": TELEGRAM, "accountId": account, "message": problem}));
     }
     let names: Vec<&String> = channels.keys().collect();
     let (label, detail_label) = (labels(&names, "Telegram"), labels(&names, "Telegram Bot"));
@@ -65,7 +73,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         "channelMeta": meta,
         "channels": channels,
         "channelAccounts": accounts,
-        "channelDefaultAccountId": names.iter().map(|n| ((*n).clone(), json!("default"))).collect::<Map<_, _>>(),
+        "channelDefaultAccountId": names.iter().map(|n| ((*n).clone(), json!(default))).collect::<Map<_, _>>(),
         "statusIssues": issues,
     })
     .into())

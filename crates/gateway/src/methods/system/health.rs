@@ -1,6 +1,7 @@
 //! `health`: how the gateway is doing (`samples/rpc.jsonl`). Asks for no scope: probes, which hold none, may call it. With
 //! `probe` the channels' platforms are asked, for those who may read: nobody else makes the gateway call out.
 
+use crate::delivery::channels::TELEGRAM;
 use crate::health::Sight;
 use crate::methods::{Answer, Call};
 use protocol::ErrorShape;
@@ -31,10 +32,17 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let mut health: Value = serde_json::from_str(health.get())
         .map_err(|e| ErrorShape::unavailable(format!("health cannot be read: {e}")))?;
     let now = shared.clock.now_ms();
-    for (channel, probe) in probes {
-        let shown = &mut health["channels"][channel];
-        shown["probe"] = probe;
-        shown["lastProbeAt"] = json!(now);
+    let default = shared.channels.default_account();
+    let channel = &mut health["channels"][TELEGRAM];
+    for (account, probe) in probes {
+        let show = |shown: &mut Value| {
+            shown["probe"] = probe.clone();
+            shown["lastProbeAt"] = json!(now);
+        };
+        show(&mut channel["accounts"][&account]);
+        if account == default {
+            show(channel);
+        }
     }
     Ok(health.into())
 }

@@ -4,6 +4,7 @@ use crate::heartbeat;
 use crate::methods::sessions::list as sessions_list;
 use crate::methods::{Answer, Call, store_error};
 use channels::ChannelStatus;
+use config::DEFAULT_ACCOUNT;
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -82,7 +83,11 @@ fn channel_summary(call: &Call) -> Vec<String> {
     let statuses = call.shared.channels.statuses();
     let line = |(name, status, source): &(&str, ChannelStatus, &str)| {
         let state = if status.connected { "connected" } else { status.lifecycle };
-        format!("{name}: {state} (token:{source})")
+        let account = match status.account.as_str() {
+            DEFAULT_ACCOUNT => String::new(),
+            other => format!(" {other}"),
+        };
+        format!("{name}{account}: {state} (token:{source})")
     };
     statuses.iter().map(line).collect()
 }
