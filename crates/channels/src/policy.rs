@@ -121,6 +121,8 @@ pub enum Access {
     Ignore(&'static str),
     /// It is not processed; the sender gets a pairing code.
     NeedsPairing,
+    /// It is not for the agent. Its sender may speak here, so that it is told as what was said before, once somebody asks.
+    Overhear,
 }
 
 /// Decides about a message. `paired` says whether its sender was approved by pairing code earlier.
@@ -182,15 +184,27 @@ fn decide_group(policy: &AccessPolicy, inbound: &Inbound) -> Access {
         }
     }
     if rule.is_none_or(|r| r.require_mention) && !inbound.addressed {
-        return Access::Ignore("the bot was neither mentioned nor replied to");
+        return Access::Overhear;
     }
     Access::Allow
 }
 
-/// The rule that fits best: this topic's, the group's, everybody's.
+/// The rule that fits best: this topic's, that of all topics of the group, the group's, everybody's.
 fn rule_for<'a>(rules: &'a [GroupRule], chat_id: &str) -> Option<&'a GroupRule> {
-    let group = chat_id.split_once(":topic:").map_or(chat_id, |(group, _)| group);
-    [chat_id, group, "*"].into_iter().find_map(|id| rules.iter().find(|rule| rule.id.trim() == id))
+    candidates(chat_id).into_iter().find_map(|id| rules.iter().find(|rule| rule.id.trim() == id))
+}
+
+/// The ids under which there may be something about a chat, the most particular first.
+pub fn candidates(chat_id: &str) -> Vec<String> {
+    let topic = chat_id.split_once(":topic:").map(|(group, _)| group);
+    let every_topic = topic.map(|group| format!("{group}:topic:*"));
+    let group = topic.map(str::to_owned);
+    [Some(chat_id.to_owned()), every_topic, group, Some("*".to_owned())].into_iter().flatten().collect()
+}
+
+/// Whether there is a rule about this very group, and not about all.
+pub fn names_group(policy: &AccessPolicy, chat_id: &str) -> bool {
+    rule_for(&policy.groups, chat_id).is_some_and(|rule| rule.id.trim() != "*")
 }
 
 fn is_listed(list: &[String], inbound: &Inbound) -> bool {

@@ -41,6 +41,7 @@ fn short(access: Access) -> &'static str {
         Access::Allow => "allow",
         Access::Ignore(_) => "ignore",
         Access::NeedsPairing => "pair",
+        Access::Overhear => "overhear",
     }
 }
 
@@ -99,13 +100,13 @@ fn a_group_message_is_judged_by_group_member_and_mention() {
         (Allowlist, &all, &[], &["7"], true, "allow"),
         (Allowlist, &all, &["7"], &["8"], true, "ignore"),
         (Allowlist, &all, &[], &[], true, "ignore"),
-        (Allowlist, &all, &["*"], &[], false, "ignore"),
+        (Allowlist, &all, &["*"], &[], false, "overhear"),
         (Allowlist, &quiet, &["7"], &[], false, "allow"),
         (Allowlist, &topic, &["7"], &[], false, "allow"),
         (Allowlist, &off, &["7"], &[], true, "ignore"),
         (Allowlist, &other, &["7"], &[], true, "ignore"),
         (Open, &[], &[], &[], true, "allow"),
-        (Open, &[], &[], &[], false, "ignore"),
+        (Open, &[], &[], &[], false, "overhear"),
         (Open, &other, &["*"], &[], true, "ignore"),
         (Open, &quiet, &[], &["8"], false, "allow"),
         (Disabled, &quiet, &["*"], &["*"], true, "ignore"),

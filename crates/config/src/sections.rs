@@ -45,7 +45,8 @@ pub use security::{SecurityConfig, Suppression};
 pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
-    CustomCommand, DEFAULT_ACCOUNT, DmPolicy, GroupConfig, GroupPolicy, InlineButtons, TelegramConfig,
+    CustomCommand, DEFAULT_ACCOUNT, DmPolicy, GroupConfig, GroupPolicy, InlineButtons, ReactionNotifications,
+    TelegramConfig, ToolBounds,
 };
 pub use tls::TlsConfig;
 pub use tools::{ExecAsk, ExecConfig, ExecHost, ExecMode, ExecSecurity, ToolsConfig, WebFetchConfig};

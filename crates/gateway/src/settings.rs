@@ -77,10 +77,30 @@ pub(crate) struct Settings {
 }
 
 /// An account of a channel.
-struct AccountSettings {
+pub(crate) struct AccountSettings {
     access: AccessPolicy,
     inline_buttons: config::InlineButtons,
+    pub(crate) history_limit: usize,
+    pub(crate) reactions: config::ReactionNotifications,
+    /// By chat id, topic and all, or `*`.
+    groups: BTreeMap<String, config::GroupConfig>,
 }
+
+impl AccountSettings {
+    /// Who may speak.
+    pub(crate) fn access(&self) -> &AccessPolicy {
+        &self.access
+    }
+
+    /// What is configured for a group or topic.
+    pub(crate) fn group(&self, chat_id: &str) -> Option<&config::GroupConfig> {
+        channels::policy::candidates(chat_id).iter().find_map(|id| self.groups.get(id))
+    }
+}
+
+/// Messages that were not for the agent it is told of: where nobody says how many, and at most.
+const HISTORY: u64 = 50;
+const MOST_HISTORY: u64 = 200;
 
 /// What stays the same while the gateway runs.
 struct Fixed {
@@ -172,7 +192,8 @@ impl Settings {
         })
     }
 
-    fn account(&self, channel: &str, account: &str) -> Option<&AccountSettings> {
+    /// An account of a channel; `None` where it is not configured.
+    pub(crate) fn account(&self, channel: &str, account: &str) -> Option<&AccountSettings> {
         self.telegram.get(account).filter(|_| channel == crate::delivery::channels::TELEGRAM)
     }
 
@@ -228,7 +249,16 @@ impl Zone {
 fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
     let telegram = config.channels.telegram.as_ref();
     let account = |of: &config::TelegramConfig| {
-        let settings = AccountSettings { access: access::policy(of), inline_buttons: of.inline_buttons };
+        let limit = of.history_limit.or(config.messages.group_history_limit).unwrap_or(HISTORY);
+        // Their word for: whatever the program thinks best.
+        let limit = if limit > 1_000_000_000 { HISTORY } else { limit.min(MOST_HISTORY) };
+        let settings = AccountSettings {
+            access: access::policy(of),
+            inline_buttons: of.inline_buttons,
+            history_limit: usize::try_from(limit).unwrap_or_default(),
+            reactions: of.reaction_notifications,
+            groups: access::groups(of).into_iter().collect(),
+        };
         (of.account.clone(), settings)
     };
     telegram.into_iter().flat_map(|telegram| telegram.enabled_accounts()).map(account).collect()

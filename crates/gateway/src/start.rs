@@ -224,6 +224,7 @@ impl Gateway {
         let shared = parts.assemble(opened.store);
         seed_workspaces(&shared).await;
         shared.voice_wake.load(&shared.store).await?;
+        shared.channels.load_moved(&shared.store).await?;
         approvals::ending::end_all_of_before(&shared).await?;
         runs::resume::all(&shared).await?;
         crate::cron::prepare(&shared).await;

@@ -56,7 +56,13 @@ async fn each_account_hears_its_own_people_and_answers_by_its_own_bot() {
     assert_eq!((world.main.sent().len(), world.alerts.sent().len()), (1, 1));
 
     // Who does not say which sends by the default account.
-    let send = |key: &str, account: Option<&str>| json!({"to": "777", "message": key, "channel": "telegram", "accountId": account, "idempotencyKey": key});
+    let send = |key: &str, account: Option<&str>| {
+        let mut send = json!({"to": "777", "message": key, "channel": "telegram", "idempotencyKey": key});
+        if let Some(account) = account {
+            send["accountId"] = json!(account);
+        }
+        send
+    };
     world.alerts.know_chat(FRIEND);
     operator.call("send", send("by default", None)).await;
     operator.call("send", send("by name", Some("alerts"))).await;

@@ -43,8 +43,12 @@ impl Inbound {
     /// The platform's id of the message that it is or is about: what an answer is shown as a reply to.
     pub fn platform_message(&self) -> &str {
         match &self.event {
-            Some(ChatEvent::Edited { message_id } | ChatEvent::Pressed { message_id, .. }) => message_id,
-            None => &self.message_id,
+            Some(
+                ChatEvent::Edited { message_id }
+                | ChatEvent::Pressed { message_id, .. }
+                | ChatEvent::Reacted { message_id, .. },
+            ) => message_id,
+            Some(ChatEvent::Moved { .. }) | None => &self.message_id,
         }
     }
 }
@@ -64,6 +68,20 @@ pub enum ChatEvent {
         message_id: String,
         /// The platform's id of the press, with which it is acknowledged.
         press_id: String,
+    },
+    /// Somebody put reactions on a message or took some away; the text is empty.
+    Reacted {
+        /// The platform's id of the message.
+        message_id: String,
+        /// What is there now and was not.
+        added: Vec<String>,
+        /// What was there and is not now.
+        removed: Vec<String>,
+    },
+    /// The chat goes on under another id. The platform itself says so; the text is empty.
+    Moved {
+        /// [`Chat::id`] from now on.
+        to: String,
     },
 }
 

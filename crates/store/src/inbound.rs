@@ -3,9 +3,10 @@
 
 use crate::error::Sql;
 use crate::sql::{self, Json, json};
-use crate::{InboundRow, OutboxRow, R, Store, outbox};
-use model::{Inbound, Outbound};
+use crate::{InboundRow, OutboxRow, R, Store, outbox, settings, system_events};
+use model::{Inbound, Outbound, SessionKey};
 use rusqlite::{Connection, params};
+use serde_json::Value;
 
 impl Store {
     /// Takes in what a platform delivered up to `cursor`. Gives the new rows alone: a message that was delivered
@@ -77,6 +78,61 @@ impl Store {
     /// Whether a message is still open.
     pub async fn is_open_inbound(&self, id: i64) -> R<bool> {
         self.read(move |c| is_open(c, id)).await
+    }
+
+    /// Closes a message that was not meant for the agent and keeps it, for as long as closed messages are kept:
+    /// [`Store::overheard`] gives it to whoever speaks to the agent next.
+    pub async fn close_overheard(&self, id: i64) -> R<()> {
+        self.write(move |c, now| {
+            let sql = "UPDATE inbound SET closed_at_ms = ?2, outcome = 'overheard' WHERE id = ?1 AND closed_at_ms IS NULL";
+            sql::run(c, sql, params![id, now])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The latest messages that were overheard in the chat of message `id` before it and since the agent was spoken to there
+    /// last, the oldest first, `limit` at most.
+    pub async fn overheard(&self, id: i64, limit: usize) -> R<Vec<Inbound>> {
+        self.read(move |c| {
+            // Places of a chat: what is open was said to the agent, too.
+            let sql = "SELECT o.body FROM inbound m
+                       JOIN inbound o ON o.channel = m.channel AND o.account = m.account AND o.chat_id = m.chat_id
+                       WHERE m.id = ?1 AND o.id < m.id AND o.outcome = 'overheard' AND o.id > coalesce(
+                         (SELECT max(p.id) FROM inbound p
+                          WHERE p.channel = m.channel AND p.account = m.account AND p.chat_id = m.chat_id
+                            AND p.id < m.id AND (p.outcome IS NULL OR p.outcome LIKE 'run:%')), 0)
+                       ORDER BY o.id DESC LIMIT ?2";
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut heard: Vec<Inbound> =
+                sql::all(c, sql, params![id, limit], |row| Ok(row.get::<_, Json<_>>(0)?.0))?;
+            heard.reverse();
+            Ok(heard)
+        })
+        .await
+    }
+
+    /// Closes a message and leaves a line for the next turn of a session, unless too much waits there.
+    pub async fn close_with_note(&self, id: i64, outcome: &str, session: &SessionKey, note: &str) -> R<()> {
+        let (outcome, session, note) = (outcome.to_owned(), session.clone(), note.to_owned());
+        // One commit: after a crash the line is neither lost nor left twice.
+        self.write(move |c, now| {
+            if is_open(c, id)? {
+                system_events::leave(c, &session, &note, now)?;
+            }
+            close(c, &[id], &outcome, now)
+        })
+        .await
+    }
+
+    /// Closes a message and sets a named value, in one commit.
+    pub async fn close_with_setting(&self, id: i64, outcome: &str, key: &str, value: &Value) -> R<()> {
+        let (outcome, key, value) = (outcome.to_owned(), key.to_owned(), value.clone());
+        self.write(move |c, now| {
+            settings::put(c, &key, &value)?;
+            close(c, &[id], &outcome, now)
+        })
+        .await
     }
 
     /// Closes messages without a run and queues what answers them, such as a pairing code. `outcome` says why, for

@@ -69,6 +69,27 @@ impl Store {
         .await
     }
 
+    /// The chat (with its topic, where it has one) into which the account sent the message that the platform knows by this id in
+    /// `chat`. `None`: it was not sent here, or too long ago.
+    pub async fn chat_of_sent(
+        &self,
+        channel: &str,
+        account: &str,
+        chat: &str,
+        platform_id: &str,
+    ) -> R<Option<String>> {
+        let (channel, account) = (channel.to_owned(), account.to_owned());
+        let (chat, platform_id) = (chat.to_owned(), platform_id.to_owned());
+        self.read(move |c| {
+            let sql = "SELECT body ->> '$.to' FROM outbox
+                       WHERE state = 'sent' AND platform_id = ?1 AND body ->> '$.channel' = ?2 AND body ->> '$.account' = ?3
+                         AND (body ->> '$.to' = ?4 OR body ->> '$.to' LIKE ?4 || ':topic:%')
+                       ORDER BY id DESC LIMIT 1";
+            sql::one(c, sql, [platform_id, channel, account, chat], |row| row.get(0))
+        })
+        .await
+    }
+
     /// The platform has it, under this id.
     pub async fn mark_sent(&self, id: i64, platform_id: &str) -> R<()> {
         let platform_id = platform_id.to_owned();

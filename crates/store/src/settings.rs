@@ -21,6 +21,16 @@ impl Store {
         self.write(move |c, _| put(c, &key, &value)).await
     }
 
+    /// All named values whose names begin so, by what follows.
+    pub async fn settings_below(&self, prefix: &str) -> R<Vec<(String, Setting)>> {
+        let prefix = prefix.to_owned();
+        self.read(move |c| {
+            let sql = "SELECT substr(key, length(?1) + 1), value FROM settings WHERE substr(key, 1, length(?1)) = ?1";
+            sql::all(c, sql, [prefix], |row| Ok((row.get(0)?, row.get::<_, Json<_>>(1)?.0)))
+        })
+        .await
+    }
+
     /// When this was asked for first, in ms: now, and the same time ever after.
     pub async fn first_time(&self, key: &str) -> R<i64> {
         if let Some(Value::Number(at)) = self.setting(key).await?

@@ -93,6 +93,11 @@ impl FakeTelegram {
         self.inner.push_message(chat_id, from_id, content)
     }
 
+    /// A group becomes a supergroup and has the id `to` from now on; what is sent to `from` is refused with it.
+    pub fn move_group(&self, from: i64, to: i64) {
+        self.inner.move_group(from, to);
+    }
+
     /// A person presses a button under a message of the bot, which gives `data`. Gives the press's id.
     pub fn press(&self, chat_id: i64, from_id: i64, message_id: i64, data: &str) -> String {
         self.inner.press(chat_id, from_id, message_id, data)

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 const ACCEPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is asked for.
-const UPDATES: [&str; 3] = ["message", "edited_message", "callback_query"];
+const UPDATES: [&str; 4] = ["message", "edited_message", "callback_query", "message_reaction"];
 /// Telling people that their presses have arrived is a courtesy: the next poll waits no longer for it.
 const ACKNOWLEDGE: Duration = Duration::from_secs(5);
 

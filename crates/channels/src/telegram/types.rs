@@ -10,9 +10,33 @@ pub(crate) struct UpdateId {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Update {
+    #[serde(default)]
+    pub(crate) update_id: i64,
     pub(crate) message: Option<Message>,
     pub(crate) edited_message: Option<Message>,
     pub(crate) callback_query: Option<Callback>,
+    pub(crate) message_reaction: Option<Reaction>,
+}
+
+/// Somebody changed their reactions on a message.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Reaction {
+    pub(crate) chat: Chat,
+    pub(crate) message_id: i64,
+    pub(crate) user: Option<User>,
+    pub(crate) actor_chat: Option<Chat>,
+    pub(crate) date: i64,
+    #[serde(default)]
+    pub(crate) old_reaction: Vec<ReactionKind>,
+    #[serde(default)]
+    pub(crate) new_reaction: Vec<ReactionKind>,
+}
+
+/// An emoji, or one of somebody's own making.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ReactionKind {
+    pub(crate) emoji: Option<String>,
+    pub(crate) custom_emoji_id: Option<String>,
 }
 
 /// A press of a button.
@@ -76,6 +100,7 @@ pub(crate) struct Message {
     #[serde(default)]
     pub(crate) is_topic_message: bool,
     pub(crate) edit_date: Option<i64>,
+    pub(crate) migrate_to_chat_id: Option<i64>,
     pub(crate) reply_to_message: Option<Box<RepliedTo>>,
     pub(crate) external_reply: Option<ExternalReply>,
     pub(crate) quote: Option<Quote>,

@@ -3,7 +3,7 @@
 use super::content::{self, Bounds, FileRef, ImageRef};
 use super::context;
 use super::target::{GENERAL_TOPIC, with_topic};
-use super::types::{self, Callback, Entity, Message, Update, User};
+use super::types::{self, Callback, Entity, Message, Reaction, ReactionKind, Update, User};
 use model::{Chat, ChatEvent, ChatKind, Inbound, Sender};
 
 /// The channel's id.
@@ -49,9 +49,10 @@ impl Reader<'_> {
     pub(crate) fn read(&self, json: &str) -> Result<Option<Draft>, serde_json::Error> {
         let update: Update = serde_json::from_str(json)?;
         Ok(match update {
-            Update { message: Some(message), .. } => self.draft(message),
+            Update { message: Some(message), .. } => self.moved(&message).or_else(|| self.draft(message)),
             Update { edited_message: Some(message), .. } => self.edited(message),
             Update { callback_query: Some(callback), .. } => self.pressed(callback),
+            Update { message_reaction: Some(reaction), update_id, .. } => self.reacted(reaction, update_id),
             _ => None,
         })
     }
@@ -120,6 +121,44 @@ impl Reader<'_> {
             addressed: true,
             event: Some(ChatEvent::Pressed { message_id, press_id: id }),
             ..self.bare(&message.chat, topic, kind, sender)
+        };
+        Some(Draft { inbound, image: None, file: None })
+    }
+
+    /// A group has become a supergroup, and goes on under another id.
+    fn moved(&self, message: &Message) -> Option<Draft> {
+        let to = message.migrate_to_chat_id?.to_string();
+        let sender = Sender { id: message.chat.id.to_string(), name: None, username: None };
+        let inbound = Inbound {
+            message_id: format!("moved/{to}"),
+            event: Some(ChatEvent::Moved { to }),
+            ..self.bare(&message.chat, None, kind(&message.chat)?, sender)
+        };
+        Some(Draft { inbound, image: None, file: None })
+    }
+
+    fn reacted(&self, reaction: Reaction, update_id: i64) -> Option<Draft> {
+        let Reaction { chat, message_id, user, actor_chat, date, old_reaction, new_reaction } = reaction;
+        let sender = match (&actor_chat, &user) {
+            (Some(chat), _) => Sender { id: chat.id.to_string(), name: chat.title.clone(), username: None },
+            (None, user) => person(user.as_ref()?)?,
+        };
+        let named = |kinds: Vec<ReactionKind>| -> Vec<String> {
+            kinds.into_iter().filter_map(|kind| kind.emoji.or(kind.custom_emoji_id)).collect()
+        };
+        let (old, new) = (named(old_reaction), named(new_reaction));
+        let but = |of: &[String], without: &[String]| -> Vec<String> {
+            of.iter().filter(|emoji| !without.contains(emoji)).cloned().collect()
+        };
+        let (added, removed) = (but(&new, &old), but(&old, &new));
+        let event = ChatEvent::Reacted { message_id: message_id.to_string(), added, removed };
+        let inbound = Inbound {
+            message_id: format!("reaction/{update_id}"),
+            // It needs no mention: it is about a message.
+            addressed: true,
+            sent_at_ms: date.saturating_mul(1000),
+            event: Some(event),
+            ..self.bare(&chat, None, kind(&chat)?, sender)
         };
         Some(Draft { inbound, image: None, file: None })
     }

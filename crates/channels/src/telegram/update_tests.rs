@@ -2,7 +2,7 @@
 
 use super::content::Bounds;
 use super::update::{Bot, Draft, Reader};
-use model::ChatKind;
+use model::{ChatEvent, ChatKind};
 use serde_json::{Value, json};
 
 fn read(message: Value) -> Option<Draft> {
@@ -220,4 +220,26 @@ fn a_press_says_what_the_button_stands_for() {
     );
     assert_eq!(press(json!("yes"), at.clone()).unwrap().inbound.text, "callback_data: yes");
     assert!(press(Value::Null, at).is_none() && press(json!("x"), Value::Null).is_none());
+}
+
+#[test]
+fn reactions_tell_what_came_and_what_went() {
+    let emoji = |emoji: &[&str]| -> Vec<Value> {
+        emoji.iter().map(|e| json!({ "type": "emoji", "emoji": e })).collect()
+    };
+    let inbound =
+        update(json!({ "update_id": 31, "message_reaction": { "chat": { "id": 7, "type": "private" },
+        "message_id": 9, "user": { "id": 7, "is_bot": false, "first_name": "Ada" }, "date": 100,
+        "old_reaction": emoji(&["👍", "🔥"]), "new_reaction": emoji(&["🔥", "❤"]) } }));
+    let inbound = inbound.unwrap().inbound;
+    let (added, removed) = (vec!["❤".to_owned()], vec!["👍".to_owned()]);
+    assert_eq!(inbound.event, Some(ChatEvent::Reacted { message_id: "9".into(), added, removed }));
+    assert_eq!((inbound.message_id.as_str(), inbound.platform_message()), ("reaction/31", "9"));
+}
+
+#[test]
+fn a_group_that_moves_says_where_to() {
+    let moved =
+        in_group(json!({ "migrate_to_chat_id": -1_001, "chat": { "id": -5, "type": "group" } })).inbound;
+    assert_eq!((moved.chat.id.as_str(), moved.event), ("-5", Some(ChatEvent::Moved { to: "-1001".into() })));
 }

@@ -92,6 +92,8 @@ const TABLE: &[(&str, &[&str])] = &[
         "dangerouslyAllowPrivateNetwork"]),
     ("channels.telegram.groups.*", &["requireMention", "tools", "toolsBySender", "skills", "enabled",
         "allowFrom", "systemPrompt", "ingest", "disableAudioPreflight", "groupPolicy", "topics", "errorPolicy"]),
+    ("channels.telegram.groups.*.topics.*", &["requireMention", "tools", "toolsBySender", "skills", "enabled",
+        "allowFrom", "systemPrompt", "ingest", "disableAudioPreflight", "groupPolicy", "agentId", "errorPolicy"]),
     ("messages", &["visibleReplies", "responsePrefix", "usageTemplate", "responseUsage", "groupChat",
         "queue", "inbound", "ackReaction", "ackReactionScope", "statusReactions"]),
     ("messages.queue", &["mode", "byChannel", "debounceMsByChannel", "cap", "drop"]),

@@ -26,6 +26,8 @@ pub struct MessagesConfig {
     pub queue: QueueConfig,
     /// `groupChat.mentionPatterns`: regular expressions that mean the agent, beside its user name.
     pub mention_patterns: Vec<String>,
+    /// `groupChat.historyLimit`: as `channels.telegram.historyLimit`, where a channel has none of its own.
+    pub group_history_limit: Option<u64>,
 }
 
 /// `messages.queue`.
@@ -66,10 +68,11 @@ impl QueueConfig {
 
 impl MessagesConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
-        let mention_patterns = s.section("groupChat", |group| {
+        let (mention_patterns, group_history_limit) = s.section("groupChat", |group| {
             group.unsupported("mentionPatterns", "in groups, @name, a reply or a command wakes the agent");
-            group.texts("mentionPatterns").unwrap_or_default()
+            let patterns = group.texts("mentionPatterns").unwrap_or_default();
+            (patterns, group.integer("historyLimit", 0..=9_007_199_254_740_991))
         });
-        Self { queue: s.section("queue", QueueConfig::read), mention_patterns }
+        Self { queue: s.section("queue", QueueConfig::read), mention_patterns, group_history_limit }
     }
 }

@@ -50,6 +50,21 @@ choice! {
     }
 }
 
+choice! {
+    /// Which reactions the agent is told of.
+    ReactionNotifications {
+        /// None.
+        Off => "off",
+        /// Those on what it sent.
+        Own => "own",
+        /// All.
+        All => "all",
+    }
+}
+
+/// Larger than any: JSON's largest whole number, which OpenClaw writes where a limit is left to the program.
+const HISTORY_CEILING: u64 = 9_007_199_254_740_991;
+
 /// A command that stands in the menu, and is a message for the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomCommand {
@@ -90,6 +105,11 @@ pub struct TelegramConfig {
     pub native_commands: bool,
     /// `customCommands`: more that stand in the menu.
     pub custom_commands: Vec<CustomCommand>,
+    /// `historyLimit`: how many messages that were not for the agent it is told of, once it is spoken to in a group; 50 by default,
+    /// 200 at most, 0 for none.
+    pub history_limit: Option<u64>,
+    /// `reactionNotifications`, own by default.
+    pub reaction_notifications: ReactionNotifications,
     /// `pollTimeoutSeconds`: how long one poll waits, in seconds. Ours alone; unset means the channel's own value.
     pub poll_timeout_seconds: Option<u64>,
     /// `accounts` by name, each with what it leaves open taken from here.
@@ -101,7 +121,7 @@ pub struct TelegramConfig {
 /// The account that stands directly under `channels.telegram`.
 pub const DEFAULT_ACCOUNT: &str = "default";
 
-/// `channels.telegram.groups.<id>`.
+/// `channels.telegram.groups.<id>`, or one of its `topics.<id>`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupConfig {
     /// `enabled`.
@@ -112,6 +132,23 @@ pub struct GroupConfig {
     pub allow_from: Option<Vec<String>>,
     /// `groupPolicy` for this group.
     pub group_policy: Option<GroupPolicy>,
+    /// `systemPrompt`: more for the agent to go by in this group.
+    pub system_prompt: Option<String>,
+    /// `tools`: of the tools that the agent has, those that it has in this group.
+    pub tools: Option<ToolBounds>,
+    /// `topics` by id or `"*"`, each with what it leaves open taken from the group.
+    pub topics: BTreeMap<String, GroupConfig>,
+    /// `topics.<id>.agentId`: the agent that hears this topic.
+    pub agent_id: Option<String>,
+}
+
+/// `tools` of a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolBounds {
+    /// `allow`: none but these, where there is a list.
+    pub allow: Option<Vec<String>>,
+    /// `deny`: not these, whatever is allowed.
+    pub deny: Vec<String>,
 }
 
 impl TelegramConfig {
@@ -182,6 +219,16 @@ impl TelegramConfig {
                 || true,
             ),
             custom_commands: inherit.or(custom_commands(s), |root| root.custom_commands.clone(), Vec::new),
+            history_limit: inherit.or(
+                s.integer("historyLimit", 0..=HISTORY_CEILING).map(Some),
+                |root| root.history_limit,
+                || None,
+            ),
+            reaction_notifications: inherit.or(
+                s.choice("reactionNotifications"),
+                |root| root.reaction_notifications,
+                || ReactionNotifications::Own,
+            ),
             poll_timeout_seconds: inherit.or(
                 s.integer("pollTimeoutSeconds", 0..=50).map(Some),
                 |root| root.poll_timeout_seconds,
@@ -258,12 +305,7 @@ impl TelegramConfig {
             (None, None) => self.groups.is_empty().then(GroupConfig::default),
             (Some(own), None) => Some(own.clone()),
             (None, Some(any)) => Some(any.clone()),
-            (Some(own), Some(any)) => Some(GroupConfig {
-                enabled: own.enabled.or(any.enabled),
-                require_mention: own.require_mention.or(any.require_mention),
-                allow_from: own.allow_from.clone().or_else(|| any.allow_from.clone()),
-                group_policy: own.group_policy.or(any.group_policy),
-            }),
+            (Some(own), Some(any)) => Some(own.over(any)),
         }
     }
 }
@@ -292,14 +334,38 @@ fn allowed(own: Option<Vec<String>>, root: Option<&TelegramConfig>) -> Vec<Strin
 
 impl GroupConfig {
     fn read(s: &Section<'_>) -> Self {
-        s.unsupported("tools", "the group has all tools");
-        s.unsupported("toolsBySender", "every sender has all tools");
-        s.unsupported("topics", "topics are treated as their group");
+        let topics = s.entries("topics", |id, topic| {
+            let read = Self { agent_id: topic.text("agentId"), ..Self::own(topic) };
+            (id.to_owned(), read)
+        });
+        Self { topics: topics.into_iter().collect(), ..Self::own(s) }
+    }
+
+    fn own(s: &Section<'_>) -> Self {
+        s.unsupported("toolsBySender", "every sender has the tools of the group");
         Self {
             enabled: s.boolean("enabled"),
             require_mention: s.boolean("requireMention"),
             allow_from: senders(s, "allowFrom"),
             group_policy: s.choice("groupPolicy"),
+            system_prompt: s.text("systemPrompt").filter(|text| !text.trim().is_empty()),
+            tools: s.section("tools", ToolBounds::read),
+            topics: BTreeMap::new(),
+            agent_id: None,
+        }
+    }
+
+    /// This entry, with what it leaves open taken from another.
+    pub fn over(&self, other: &Self) -> Self {
+        Self {
+            enabled: self.enabled.or(other.enabled),
+            require_mention: self.require_mention.or(other.require_mention),
+            allow_from: self.allow_from.clone().or_else(|| other.allow_from.clone()),
+            group_policy: self.group_policy.or(other.group_policy),
+            system_prompt: self.system_prompt.clone().or_else(|| other.system_prompt.clone()),
+            tools: self.tools.clone().or_else(|| other.tools.clone()),
+            topics: if self.topics.is_empty() { other.topics.clone() } else { self.topics.clone() },
+            agent_id: self.agent_id.clone(),
         }
     }
 
@@ -350,6 +416,20 @@ fn custom_commands(s: &Section<'_>) -> Option<Vec<CustomCommand>> {
 }
 
 const API_ROOT: &str = "https://api.telegram.org";
+
+impl ToolBounds {
+    fn read(s: &Section<'_>) -> Option<Self> {
+        s.unsupported("alsoAllow", "a group has no tools that the agent does not have");
+        let (allow, deny) = (s.texts("allow"), s.texts("deny").unwrap_or_default());
+        (s.exists() && (allow.is_some() || !deny.is_empty())).then_some(Self { allow, deny })
+    }
+
+    /// Whether a tool is among them.
+    pub fn has(&self, name: &str) -> bool {
+        let listed = |list: &[String]| list.iter().any(|n| n == name || n == "*");
+        self.allow.as_deref().is_none_or(listed) && !listed(&self.deny)
+    }
+}
 
 fn api_root(s: &Section<'_>) -> Option<String> {
     let root = s.text("apiRoot")?;

@@ -45,7 +45,27 @@ struct State {
     /// By name.
     accounts: BTreeMap<String, Account>,
     default_account: String,
+    moved: MovedGroups,
 }
+
+/// The id under which the configuration and the sessions know a group, by the id that it has now.
+#[derive(Clone, Default)]
+pub(crate) struct MovedGroups(Arc<BTreeMap<String, String>>);
+
+impl MovedGroups {
+    /// The id under which a chat is known, whatever id it has now; with its topic, where it has one.
+    pub(crate) fn known_as(&self, chat_id: &str) -> String {
+        let (group, topic) = chat_id.split_once(":topic:").map_or((chat_id, None), |(g, t)| (g, Some(t)));
+        match (self.0.get(group), topic) {
+            (Some(first), Some(topic)) => format!("{first}:topic:{topic}"),
+            (Some(first), None) => first.clone(),
+            (None, _) => chat_id.to_owned(),
+        }
+    }
+}
+
+/// Where it is noted that a group has moved; behind it stands the id that it has now.
+const MOVED: &str = "moved-chat:";
 
 impl Channels {
     /// Makes what is configured. An account that cannot be made is reported and left out; the rest works.
@@ -86,6 +106,36 @@ impl Channels {
 
     fn working(&self) -> Vec<Arc<TelegramAccount>> {
         self.state().accounts.values().filter_map(|account| account.made.clone()).collect()
+    }
+
+    /// Reads which groups have moved, before anything of them is looked at.
+    ///
+    /// # Errors
+    /// The store cannot say.
+    pub(crate) async fn load_moved(&self, store: &store::Store) -> Result<(), store::StoreError> {
+        let moved = store.settings_below(MOVED).await?;
+        let read = |(now, before): (String, Value)| Some((now, before.as_str()?.to_owned()));
+        Arc::make_mut(&mut self.state().moved.0).extend(moved.into_iter().filter_map(read));
+        Ok(())
+    }
+
+    /// A group goes on under another id: it keeps what is configured for it, and its sessions. Ends the message that says so.
+    pub(crate) async fn moved(
+        &self,
+        store: &store::Store,
+        row: i64,
+        from: &str,
+        to: &str,
+    ) -> Result<(), store::StoreError> {
+        let first = self.moved_groups().known_as(from);
+        store.close_with_setting(row, "moved", &format!("{MOVED}{to}"), &json!(first)).await?;
+        Arc::make_mut(&mut self.state().moved.0).insert(to.to_owned(), first);
+        Ok(())
+    }
+
+    /// The groups that have moved until now.
+    pub(crate) fn moved_groups(&self) -> MovedGroups {
+        self.state().moved.clone()
     }
 
     /// Whether messages can go out on a channel, by whichever account.

@@ -1,11 +1,12 @@
 //! From an inbound row to a session: who may speak, which session hears it, and in which way it queues.
 
-use super::{Claim, Work};
+use super::{Claim, Work, history, reactions};
 use crate::chat_commands::{self, Decider, Parsed, Speaker};
+use crate::delivery::channels::{MovedGroups, TELEGRAM};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
-use channels::policy::{Access, decide, is_named, new_pairing_code, pairing_reply};
+use channels::policy::{Access, decide, is_named, names_group, new_pairing_code, pairing_reply};
 use config::{DmScope, GroupScope};
 use model::{Act, ChatEvent, ChatKind, Inbound, Outbound, SessionKey};
 use std::sync::Arc;
@@ -62,7 +63,28 @@ pub(crate) async fn access(shared: &Shared, inbound: &Inbound) -> Result<Option<
         return Ok(None);
     }
     let paired = shared.store.channel_allowed(&inbound.channel, &inbound.account, &inbound.sender.id).await?;
-    Ok(Some(decide(policy, inbound, paired)))
+    let known_as = shared.channels.moved_groups().known_as(&inbound.chat.id);
+    if known_as == inbound.chat.id || names_group(policy, &inbound.chat.id) {
+        return Ok(Some(decide(policy, inbound, paired)));
+    }
+    // A group that has moved is still the one that is configured.
+    let mut known = inbound.clone();
+    known.chat.id = known_as;
+    Ok(Some(decide(policy, &known, paired)))
+}
+
+/// What is configured for the group or topic of a chat.
+pub(crate) fn group_of(
+    moved: &MovedGroups,
+    settings: &Settings,
+    channel: &str,
+    account: &str,
+    chat_id: &str,
+) -> Option<config::GroupConfig> {
+    let account = settings.account(channel, account)?;
+    let known_as = moved.known_as(chat_id);
+    let is_named = names_group(account.access(), chat_id);
+    account.group(if is_named { chat_id } else { &known_as }).cloned()
 }
 
 /// `None`: not for a session, now or ever.
@@ -72,11 +94,27 @@ async fn from_channel(
     claim: Arc<Claim>,
 ) -> Result<Option<Submitted>, store::StoreError> {
     let inbound = &row.inbound;
+    if let Some(ChatEvent::Moved { to }) = &inbound.event {
+        // The platform itself says so, whoever may speak there.
+        tracing::info!(channel = %inbound.channel, from = %inbound.chat.id, to, "a group goes on under another id");
+        shared.channels.moved(&shared.store, row.id, &inbound.chat.id, to).await?;
+        return Ok(None);
+    }
     match access(shared, inbound).await? {
+        Some(Access::Allow) if matches!(inbound.event, Some(ChatEvent::Reacted { .. })) => {
+            reactions::note(shared, &row).await?;
+        }
+        Some(Access::NeedsPairing) if matches!(inbound.event, Some(ChatEvent::Reacted { .. })) => {
+            shared.store.close_inbound(vec![row.id], "a stranger's reaction", vec![]).await?;
+        }
         Some(Access::Allow) => match command_of(&row.inbound) {
             Some(command) => answer_command(shared, &row, &command).await?,
-            None => return Ok(Some(submit(shared, row, claim))),
+            None => {
+                let row = history::with(shared, row).await?;
+                return Ok(Some(submit(shared, row, claim)));
+            }
         },
+        Some(Access::Overhear) => shared.store.close_overheard(row.id).await?,
         Some(Access::NeedsPairing) => offer_pairing(shared, &row).await?,
         Some(Access::Ignore(reason)) => {
             tracing::info!(channel = %inbound.channel, sender = %inbound.sender.id, reason, "message ignored");
@@ -202,28 +240,35 @@ pub(crate) fn run_id(row: &InboundRow) -> String {
 /// The session that hears a message: direct messages share the main session and each group has its own, unless
 /// `session.dmScope` or `session.groupScope` say otherwise.
 pub(crate) fn session_of(shared: &Shared, inbound: &Inbound) -> SessionKey {
-    session_in(&shared.settings(), inbound)
+    session_in(&shared.settings(), &shared.channels.moved_groups(), inbound)
 }
 
 /// Tells which messages of platforms will be heard in a session, as things stand now: not those that wait for their channel to
 /// work, nor commands.
 pub(crate) fn is_for(shared: &Shared, key: &SessionKey) -> impl Fn(&Inbound) -> bool + Send + 'static {
-    let (settings, working, key) = (shared.settings(), shared.channels.names(), key.clone());
+    let (settings, working, key) = (shared.settings(), shared.channels.accounts(), key.clone());
+    let moved = shared.channels.moved_groups();
     move |inbound| {
-        working.contains(&inbound.channel.as_str())
+        inbound.channel == TELEGRAM
+            && working.contains(&inbound.account)
             && command_of(inbound).is_none()
-            && session_in(&settings, inbound) == key
+            && session_in(&settings, &moved, inbound) == key
     }
 }
 
-fn session_in(settings: &Settings, inbound: &Inbound) -> SessionKey {
+fn session_in(settings: &Settings, moved: &MovedGroups, inbound: &Inbound) -> SessionKey {
     let agent = &settings.default_agent;
     let Inbound { channel, account, chat, sender, .. } = inbound;
     if channel == RPC {
         return SessionKey::parse(&chat.id).unwrap_or_else(|_| SessionKey::main(agent));
     }
+    let group = group_of(moved, settings, channel, account, &chat.id);
+    let of_topic = group.and_then(|group| group.agent_id).filter(|agent| settings.has_agent(agent));
+    let agent = of_topic.as_ref().filter(|_| chat.kind == ChatKind::Group).unwrap_or(agent);
     match (chat.kind, settings.dm_scope, settings.group_scope) {
-        (ChatKind::Group, _, GroupScope::PerGroup) => SessionKey::group(agent, channel, &chat.id),
+        (ChatKind::Group, _, GroupScope::PerGroup) => {
+            SessionKey::group(agent, channel, &moved.known_as(&chat.id))
+        }
         (ChatKind::Group, _, GroupScope::Main) | (ChatKind::Direct, DmScope::Main, _) => {
             SessionKey::main(agent)
         }

@@ -166,7 +166,15 @@ async fn answer(
     if directives.no_message_tool {
         tools.retain(|tool| tool.spec().name != tools::MESSAGE);
     }
+    let group = group_of(shared, begun);
+    if let Some(bounds) = group.as_ref().and_then(|group| group.tools.as_ref()) {
+        tools.retain(|tool| bounds.has(&tool.spec().name));
+    }
     let mut system = prompt(shared, key, begun, &tools).await;
+    if let Some(of_group) = group.and_then(|group| group.system_prompt) {
+        system.push_str("\n\n");
+        system.push_str(&of_group);
+    }
     if let Some(extra) = &directives.extra_system {
         system.push_str("\n\n");
         system.push_str(extra);
@@ -201,6 +209,20 @@ async fn answer(
             _ = typing.tick() => shared.channels.typing(&shared.lifecycle, begun.run.route.as_ref()),
         }
     }
+}
+
+/// What is configured for the group in which the message was said. A call that only has its answer delivered there is its
+/// caller's.
+fn group_of(shared: &Shared, begun: &Begin) -> Option<config::GroupConfig> {
+    let route = begun.run.route.as_ref().filter(|_| begun.run.directives.is_none())?;
+    dispatch::group_of(
+        &shared.channels.moved_groups(),
+        &begun.current.settings,
+        &route.channel,
+        &route.account,
+        &route.to,
+    )
+    .filter(|_| route.to.starts_with('-'))
 }
 
 async fn prompt(shared: &Shared, key: &SessionKey, begun: &Begin, tools: &agent::tool::Tools) -> String {

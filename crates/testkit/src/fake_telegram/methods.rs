@@ -56,6 +56,14 @@ pub(super) async fn call_via(
         }
         _ => {}
     }
+    if let Some(to) = integer(&params, "chat_id").and_then(|chat| inner.moved_to(chat)) {
+        let why = "Bad Request: group chat was upgraded to a supergroup chat";
+        let parameters = json!({ "migrate_to_chat_id": to });
+        return raw(
+            400,
+            json!({ "ok": false, "error_code": 400, "description": why, "parameters": parameters }),
+        );
+    }
     let answer = match method.as_str() {
         "getme" => Ok(json!({ "id": BOT_ID, "is_bot": true, "first_name": "Fake", "username": BOT_USERNAME,
             "can_join_groups": true, "can_read_all_group_messages": false })),

@@ -68,6 +68,7 @@ struct State {
     next_update: i64,
     next_message: HashMap<i64, i64>,
     chats: HashSet<i64>,
+    moved: HashMap<i64, i64>,
     files: HashMap<String, Vec<u8>>,
     announced: HashMap<String, u64>,
     sent: Vec<Sent>,
@@ -173,6 +174,24 @@ impl Inner {
         };
         self.changed();
         id
+    }
+
+    /// A group becomes a supergroup: it is told in the old one, and nothing can be sent there any more.
+    pub(super) fn move_group(&self, from: i64, to: i64) {
+        {
+            let mut state = self.lock();
+            state.moved.insert(from, to);
+            state.chats.insert(to);
+        }
+        let chat = json!({ "id": from, "type": "group", "title": format!("Group {from}") });
+        let sender = json!({ "id": 1_087_968_824, "is_bot": true, "first_name": "Group" });
+        self.push_update(json!({ "message": { "message_id": 9_000, "date": 1, "chat": chat, "from": sender,
+            "migrate_to_chat_id": to } }));
+    }
+
+    /// Where a group has gone.
+    pub(super) fn moved_to(&self, chat_id: i64) -> Option<i64> {
+        self.lock().moved.get(&chat_id).copied()
     }
 
     /// A press of a button that is there; gives the press's id.

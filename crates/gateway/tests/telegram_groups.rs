@@ -1,0 +1,171 @@
+//! Groups on Telegram: what was said before, topics, what the agent may do there, reactions, and groups that move.
+
+// A helper that cannot do its part fails the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod flow;
+
+use flow::{BOT_TOKEN, PATIENCE, asked, gateway_at};
+use serde_json::{Value, json};
+use testkit::fake_model::FakeModel;
+use testkit::fake_telegram::{BOT_USERNAME, FakeTelegram};
+use testkit::gateway::{TestGateway, config_with_model};
+
+const FRIEND: i64 = 777;
+const STRANGER: i64 = 999;
+const GROUP: i64 = -1005;
+
+struct World {
+    dir: tempfile::TempDir,
+    config: String,
+    model: FakeModel,
+    fake: FakeTelegram,
+    gateway: TestGateway,
+}
+
+impl World {
+    async fn start(account: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (model, fake) = (FakeModel::start().await, FakeTelegram::start(BOT_TOKEN).await);
+        let account = flow::telegram(&fake, &format!("allowFrom: [{FRIEND}], {account}"));
+        let agents = "agents: { entries: { main: { default: true }, second: {} },";
+        let config = config_with_model(&model.url(), &account).replacen("agents: {", agents, 1);
+        let gateway = gateway_at(dir.path(), config.clone()).await;
+        Self { dir, config, model, fake, gateway }
+    }
+
+    async fn again(self) -> Self {
+        let Self { dir, config, model, fake, gateway } = self;
+        gateway.stop().await;
+        let gateway = gateway_at(dir.path(), config.clone()).await;
+        Self { dir, config, model, fake, gateway }
+    }
+
+    async fn answers(&self, count: usize) {
+        self.fake.wait_for_sent(count, PATIENCE).await.unwrap();
+    }
+
+    /// Says something to the bot in a group, perhaps in a topic.
+    fn mention(&self, text: &str, more: &Value) {
+        let text = format!("@{BOT_USERNAME} {text}");
+        let entity = json!({"type": "mention", "offset": 0, "length": BOT_USERNAME.len() + 1});
+        let mut message = json!({"text": text, "entities": [entity]});
+        message.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        self.fake.push_message(GROUP, FRIEND, message);
+    }
+
+    /// What the model was asked last.
+    fn last(&self) -> Value {
+        self.model.requests().pop().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn who_asks_in_a_group_asks_with_what_was_said_before() {
+    let world = World::start(r#"groups: { "*": {} }, historyLimit: 2,"#).await;
+    for text in ["too long ago", "the build is red", "since\nnoon"] {
+        world.fake.push_text(GROUP, FRIEND, text);
+    }
+    // Who may not speak here is not told of either.
+    world.fake.push_text(GROUP, STRANGER, "obey me");
+    world.mention("why?", &json!({}));
+    world.answers(1).await;
+    let told = asked(&world.last());
+    let before = "[said here before, and not to you:]\n> User 777 (@user777): the build is red\n> User 777 (@user777): since\n>   noon\n";
+    assert!(told.contains(before) && !told.contains("obey") && !told.contains("too long ago"), "{told}");
+    assert!(told.contains(&format!("[User 777 (@user777)] @{BOT_USERNAME} why?")), "{told}");
+    // What was told is not told again, whatever happens between.
+    let world = world.again().await;
+    world.fake.push_text(GROUP, FRIEND, "green now");
+    world.mention("and now?", &json!({}));
+    world.answers(2).await;
+    let told = asked(&world.last());
+    assert!(told.contains("green now") && !told.contains("red"), "{told}");
+    assert_eq!(world.fake.sent().len(), 2, "and nobody else was answered");
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_group_and_its_topics_have_what_is_configured_for_them() {
+    let groups = format!(
+        r#"groups: {{ "{GROUP}": {{ tools: {{ deny: ["exec"] }}, systemPrompt: "Here it is about tea.", requireMention: false,
+            topics: {{ "*": {{ requireMention: true }}, "7": {{ requireMention: false, systemPrompt: "Here it is about coffee.", tools: {{ allow: ["read"] }}, agentId: "second" }} }} }} }},"#
+    );
+    let world = World::start(&groups).await;
+    let names = |request: &Value| -> Vec<String> {
+        let tools = request["tools"].as_array().cloned().unwrap_or_default();
+        let name = |tool: &Value| {
+            tool["name"].as_str().or(tool["function"]["name"].as_str()).unwrap_or_default().to_owned()
+        };
+        tools.iter().map(name).collect()
+    };
+    world.fake.push_text(GROUP, FRIEND, "hi");
+    world.answers(1).await;
+    let request = world.last();
+    assert!(request.to_string().contains("about tea"), "{request}");
+    let tools = names(&request);
+    assert!(tools.contains(&"read".to_owned()) && !tools.contains(&"exec".to_owned()), "{tools:?}");
+    let topic = |id: i64| json!({"message_thread_id": id, "is_topic_message": true, "text": "hi"});
+    // Not for the agent: all topics but one want a mention.
+    world.fake.push_message(GROUP, FRIEND, topic(8));
+    world.fake.push_message(GROUP, FRIEND, topic(7));
+    world.answers(2).await;
+    let request = world.last();
+    assert!(
+        request.to_string().contains("about coffee") && !request.to_string().contains("about tea"),
+        "{request}"
+    );
+    assert_eq!(names(&request), ["read"]);
+    assert!(request.to_string().contains("agent:second:telegram:group:-1005:topic:7"), "{request}");
+    assert_eq!(world.fake.sent().iter().map(|s| s.thread_id).collect::<Vec<_>>(), [None, Some(7)]);
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_group_that_moves_keeps_its_session_and_its_place_in_the_configuration() {
+    const NOW: i64 = -1_009;
+    let world = World::start(&format!(r#"groups: {{ "{GROUP}": {{ requireMention: false }} }},"#)).await;
+    world.fake.push_text(GROUP, FRIEND, "remember the tea");
+    world.answers(1).await;
+    world.fake.move_group(GROUP, NOW);
+    world.fake.push_text(NOW, FRIEND, "what was it?");
+    world.answers(2).await;
+    let told = world.last().to_string();
+    assert!(told.contains("remember the tea") && told.contains("what was it?"), "{told}");
+    // It is known after a restart, and another group is still not listed.
+    let world = world.again().await;
+    world.fake.push_text(-1_010, FRIEND, "me too");
+    world.fake.push_text(NOW, FRIEND, "still there?");
+    world.answers(3).await;
+    let told = world.last().to_string();
+    assert!(told.contains("remember the tea") && told.contains("still there?"), "{told}");
+    assert!(world.fake.sent()[1..].iter().all(|sent| sent.chat_id == NOW));
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_reaction_to_what_was_sent_is_read_with_the_next_message() {
+    let world = World::start("").await;
+    world.fake.push_text(FRIEND, FRIEND, "hi");
+    world.answers(1).await;
+    let ours = world.fake.sent()[0].message_id;
+    let react = |chat: i64, from: i64, message: i64, emoji: &str| {
+        let user = json!({"id": from, "is_bot": false, "first_name": "Ada"});
+        let new = json!([{"type": "emoji", "emoji": emoji}]);
+        world
+            .fake
+            .push_update(json!({"message_reaction": {"chat": {"id": chat, "type": "private"}, "user": user,
+            "message_id": message, "date": 1, "old_reaction": [], "new_reaction": new}}));
+    };
+    react(FRIEND, FRIEND, ours, "👍");
+    // Not to what was sent; and by somebody who is not heard, who gets no pairing code for that either.
+    react(FRIEND, FRIEND, 1, "🔥");
+    react(STRANGER, STRANGER, ours, "👎");
+    world.fake.push_text(FRIEND, FRIEND, "well?");
+    world.answers(2).await;
+    let told = world.last().to_string();
+    let note = format!("Telegram reaction added: 👍 by Ada on msg {ours}");
+    assert!(told.contains(&note) && !told.contains('🔥') && !told.contains('👎'), "{told}");
+    assert_eq!(world.fake.sent().len(), 2);
+    world.gateway.stop().await;
+}
