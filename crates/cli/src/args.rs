@@ -2,7 +2,7 @@
 //! in its own file.
 
 use crate::commands::{
-    agent, agents, approvals, channels, config_cmd, connect, cron, demo, devices, doctor, exit_codes,
+    agent, agents, approvals, channels, config_cmd, connect, cron, demo, devices, dns, doctor, exit_codes,
     gateway, health, logs, message, models, node, nodes, pairing, plugins, qr, remote, security, sessions,
     status, system, update,
 };
@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Node(node::NodeArgs),
     /// The gateway elsewhere that commands go to: how it is reached, and what it is known by
     Remote(remote::RemoteArgs),
+    /// A domain of one's own in which gateways are found
+    Dns(dns::DnsArgs),
     /// The configuration file
     Config(config_cmd::ConfigArgs),
     /// The gateway's log

@@ -9,6 +9,7 @@ pub(crate) mod connect;
 pub(crate) mod cron;
 pub(crate) mod demo;
 pub(crate) mod devices;
+pub(crate) mod dns;
 pub(crate) mod doctor;
 pub(crate) mod exit_codes;
 pub(crate) mod gateway;
@@ -64,6 +65,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::Connect(args) => connect::run(args, ctx).await,
         Command::Logs(args) => logs::run(args, ctx).await,
         Command::Demo(args) => demo::run(args, ctx).await,
+        Command::Dns(args) => dns::run(args, ctx).await,
         Command::Doctor(args) => doctor::run(args, ctx).await,
         Command::Security(args) => security::run(args, ctx).await,
         Command::ExitCodes(_) => exit_codes::run(ctx),

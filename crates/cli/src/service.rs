@@ -18,7 +18,7 @@ pub(crate) use file::Definition;
 pub(crate) use identity::Identity;
 pub(crate) use manager::{Manager, ManagerError, Runtime, Standing};
 pub(crate) use notify::Notifier;
-pub(crate) use tell::{Tool, ToolError};
+pub(crate) use tell::{Said, Tool, ToolError};
 
 use crate::context::Context;
 use serde::{Deserialize, Serialize};

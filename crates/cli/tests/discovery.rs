@@ -240,3 +240,79 @@ fn a_domain_is_looked_up_and_a_server_that_misbehaves_is_named() {
     let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(report["count"], 5, "{report}");
 }
+
+/// Programs that do what is said here, in a directory for PATH.
+fn stand_ins(home: &Home, programs: &[(&str, &str)]) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = home.path().join("stand-ins");
+    std::fs::create_dir_all(&dir).unwrap();
+    for (name, script) in programs {
+        let file = dir.join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    format!("{}:{}", dir.display(), live::PATH)
+}
+
+#[test]
+fn what_a_domain_needs_is_printed_and_coredns_is_set_up_with_nothing_of_others_touched() {
+    let net = Net::make();
+    let home = Home::new();
+    let setup = |path: &str, more: &[&str]| -> support::Ran {
+        let mut command = Net::command(&net.here, &home, &[&["dns", "setup", "--json"], more].concat());
+        command.env("PATH", path).output().unwrap().into()
+    };
+    let bare = stand_ins(&home, &[]);
+    let unnamed = setup(&bare, &[]);
+    assert!(unnamed.code == 2 && unnamed.out.contains("--domain"), "{}{}", unnamed.out, unnamed.err);
+    let named = ["--domain", "GW.internal."];
+    assert_eq!(setup(&bare, &named).json()["tailnetIps"], json!([]));
+    assert!(
+        Net::exec(&net.here, "ip", &["address", "add", "100.64.0.1/10", "dev", "v0"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let plan = setup(&bare, &named).json();
+    let zone = home.state().join("dns/gw.internal.db");
+    assert_eq!(
+        (&plan["zoneFile"], &plan["splitDns"], &plan["configured"], &plan["applied"]),
+        (
+            &json!(zone),
+            &json!({"domain": "gw.internal", "nameserver": "100.64.0.1"}),
+            &json!(false),
+            &json!(false)
+        )
+    );
+    let stanza = plan["coredns"].as_str().unwrap();
+    assert!(stanza.contains("bind 100.64.0.1") && stanza.contains(zone.to_str().unwrap()), "{stanza}");
+    let apply = [&named[..], &["--apply"]].concat();
+    let refused = setup(&bare, &apply);
+    assert!(refused.code == 1 && refused.out.contains("NO_HOMEBREW"), "{}{}", refused.out, refused.err);
+    assert!(!zone.exists(), "nothing is written where it cannot be done");
+
+    let (prefix, said) = (home.path().join("brew"), home.path().join("said"));
+    let etc = prefix.join("etc/coredns");
+    std::fs::create_dir_all(&etc).unwrap();
+    std::fs::write(etc.join("Corefile"), "example.org {\n  whoami\n}").unwrap();
+    let brew = format!("case $1 in --prefix) echo {};; esac", prefix.display());
+    let sudo = format!("echo \"$@\" >> {}; echo noise", said.display());
+    let path = stand_ins(&home, &[("brew", &brew), ("sudo", &sudo)]);
+    let done = setup(&path, &apply);
+    assert_eq!((done.code, &done.json()["applied"]), (0, &json!(true)), "{}{}", done.out, done.err);
+    let corefile = std::fs::read_to_string(etc.join("Corefile")).unwrap();
+    let import = format!("import {}/conf.d/*.server", etc.display());
+    assert_eq!(corefile, format!("example.org {{\n  whoami\n}}\n{import}\n"));
+    assert_eq!(std::fs::read_to_string(etc.join("conf.d/gw.internal.server")).unwrap(), stanza);
+    assert!(std::fs::read_to_string(&zone).unwrap().contains("IN SOA ns"));
+    // The zone that a gateway wrote stays, and nothing is there twice.
+    std::fs::write(&zone, "the gateway's").unwrap();
+    let again = setup(&path, &apply);
+    assert_eq!((again.code, &again.json()["changed"]), (0, &json!([])), "{}{}", again.out, again.err);
+    assert_eq!(std::fs::read_to_string(etc.join("Corefile")).unwrap(), corefile);
+    assert_eq!(std::fs::read_to_string(&zone).unwrap(), "the gateway's");
+    assert_eq!(std::fs::read_to_string(&said).unwrap(), "brew services restart coredns\n".repeat(2));
+    let path = stand_ins(&home, &[("sudo", "exit 3")]);
+    let refused = setup(&path, &apply);
+    assert!(refused.code == 1 && refused.out.contains("COREDNS"), "{}{}", refused.out, refused.err);
+}

@@ -170,6 +170,11 @@ fn a_taken_place_is_not_taken_away_and_its_secrets_go_nowhere() {
     assert!(kept.contains("for-the-other"), "{kept}");
     let undo = &forced.json()["undo"][0];
     assert!(undo.as_str().unwrap().contains("openclaw.json.bak"), "{undo}");
+    // What was meant for a gateway that had no address yet comes back, too.
+    let begun = Home::with_config("{ gateway: { remote: { token: 'for-the-other' } } }");
+    let joined = begun.run(&["connect", &join_url(&home, &gateway), "--pair-only", "--json"]);
+    let undo = &joined.json()["undo"][0];
+    assert!(joined.code == 0 && undo.as_str().unwrap().contains("openclaw.json.bak"), "{}", joined.out);
 }
 
 #[test]

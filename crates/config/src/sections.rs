@@ -28,7 +28,7 @@ pub use agents::{
 };
 pub use channels::ChannelsConfig;
 pub use cron::CronConfig;
-pub use discovery::{DiscoveryConfig, MdnsMode, dns_domain};
+pub use discovery::{DiscoveryConfig, MdnsMode, ZONE_MARK, dns_domain};
 pub use gateway::{
     Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeCommands, NodePairing, NodesConfig, ReloadMode,
     TerminalConfig,

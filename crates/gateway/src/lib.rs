@@ -38,5 +38,6 @@ mod voice_wake;
 
 pub use host_state::{Holder, HostState, HostStateError, Soundness};
 pub use reload::ConfigHook;
+pub use start::bind::tailnet_addresses;
 pub use start::{Gateway, GatewayOptions, StartError};
 pub use tap::Tap;

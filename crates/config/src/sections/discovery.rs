@@ -3,6 +3,9 @@
 use crate::choice::choice;
 use crate::doc::Section;
 
+/// How zone files begin that are this program's: it writes over them, and takes them away.
+pub const ZONE_MARK: &str = "; Written by the gateway; changes are lost.\n";
+
 choice! {
     /// How much the gateway says of itself in its own network (mDNS).
     MdnsMode {

@@ -1,13 +1,10 @@
 //! Wide-area DNS-SD: a zone file (RFC 1035) for whatever DNS server answers for the domain, such as CoreDNS on the tailnet.
 
 use super::beacon::{Host, instance};
-use config::MdnsMode;
+use config::{MdnsMode, ZONE_MARK};
 use protocol::discovery::SERVICE;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-
-/// How the files begin that the gateway writes.
-pub(super) const MARK: &str = "; Written by the gateway; changes are lost.\n";
 
 /// Where Tailscale's own resolver is: the address that is used to get there is this machine's in the tailnet.
 const TAILSCALE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(100, 100, 100, 100)), 53);
@@ -30,7 +27,7 @@ fn render(domain: &str, host: &Host, ip: IpAddr, mode: MdnsMode, serial: i64) ->
         let _ = write!(txt, " \"{}\"", quoted(&format!("{key}={value}")));
     }
     format!(
-        "{MARK}$ORIGIN {domain}.\n$TTL 60\n\
+        "{ZONE_MARK}$ORIGIN {domain}.\n$TTL 60\n\
          @ IN SOA {label} hostmaster {serial} 7200 3600 1209600 60\n@ IN NS {label}\n{label} IN {kind} {ip}\n\
          {SERVICE} IN PTR {name}.{SERVICE}\n{name}.{SERVICE} IN SRV 0 0 {port} {label}\n{name}.{SERVICE} IN TXT{txt}\n"
     )

@@ -4,7 +4,7 @@
 use super::beacon::Host;
 use super::zone;
 use crate::shared::Shared;
-use config::MdnsMode;
+use config::{MdnsMode, ZONE_MARK};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -124,7 +124,7 @@ fn others(dir: &Path, but: Option<&Path>) -> std::io::Result<Vec<PathBuf>> {
         // What cannot be read as text is none of the gateway's.
         if is_zone
             && Some(file.as_path()) != but
-            && std::fs::read_to_string(&file).is_ok_and(|text| text.starts_with(zone::MARK))
+            && std::fs::read_to_string(&file).is_ok_and(|text| text.starts_with(ZONE_MARK))
         {
             files.push(file);
         }
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     fn zone(dir: &Path, domain: &str, line: &str) -> (PathBuf, String) {
-        (dir.join(format!("{domain}.db")), format!("{}{line}\n", zone::MARK))
+        (dir.join(format!("{domain}.db")), format!("{}{line}\n", ZONE_MARK))
     }
 
     #[test]

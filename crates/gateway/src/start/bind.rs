@@ -89,8 +89,7 @@ fn custom(ip: IpAddr) -> Vec<Wanted> {
 /// The Tailscale addresses among those of this host. Without any, there is loopback alone: Tailscale may not be up yet, and a
 /// gateway that cannot be reached from the tailnet is better than none.
 fn tailnet(own: Vec<IpAddr>) -> Vec<Wanted> {
-    let mut found: Vec<IpAddr> = own.into_iter().filter(|ip| is_tailscale(*ip)).collect();
-    found.sort_by_key(IpAddr::is_ipv6);
+    let found = of_tailnet(own);
     if found.is_empty() {
         tracing::warn!(
             "gateway.bind is \"tailnet\" and no interface of this host has a Tailscale address: listening on loopback alone; start Tailscale, then the gateway again"
@@ -100,8 +99,19 @@ fn tailnet(own: Vec<IpAddr>) -> Vec<Wanted> {
     found.into_iter().enumerate().map(|(at, ip)| if at == 0 { needed(ip) } else { nice(ip) }).collect()
 }
 
+/// This host's addresses in its tailnet, IPv4 before IPv6.
+pub fn tailnet_addresses() -> Vec<IpAddr> {
+    of_tailnet(own_addresses())
+}
+
+fn of_tailnet(own: Vec<IpAddr>) -> Vec<IpAddr> {
+    let mut found: Vec<IpAddr> = own.into_iter().filter(|ip| is_tailscale(*ip)).collect();
+    found.sort_by_key(IpAddr::is_ipv6);
+    found
+}
+
 /// The addresses of this host's interfaces.
-pub(crate) fn own_addresses() -> Vec<IpAddr> {
+fn own_addresses() -> Vec<IpAddr> {
     match if_addrs::get_if_addrs() {
         Ok(interfaces) => interfaces.iter().map(if_addrs::Interface::ip).collect(),
         Err(error) => {

@@ -58,10 +58,11 @@ pub(super) fn undo(ctx: &Context, before: &Loaded, url: &str, device_id: &str) -
         Some(GatewayMode::Remote) => "config set gateway.mode remote",
         None => "config unset gateway.mode",
     };
-    let had = gateway.remote.ssh_target.is_some()
-        || gateway.remote.url.as_ref().is_some_and(|before| !remote::is_same_gateway(before, url));
-    let back = if had {
-        // More than an address was replaced: the whole file is what brings it back.
+    let same = gateway.remote.ssh_target.is_none()
+        && gateway.remote.url.as_ref().is_some_and(|before| remote::is_same_gateway(before, url));
+    let had = before.source.pointer("/gateway/remote").is_some();
+    let back = if had && !same {
+        // All of it was replaced: the whole file is what brings it back.
         let file = before.file.display();
         format!("cp {file}.bak {file}")
     } else {

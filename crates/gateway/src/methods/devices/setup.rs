@@ -213,7 +213,7 @@ fn address(call: &Call, p: &Params) -> Result<(Address, &'static str), ErrorShap
 fn ways(shared: &Shared, url: &Address) -> Vec<String> {
     let mut ways = vec![url.text.clone()];
     if shared.addr.ip().is_unspecified() && shared.tls.is_some() {
-        let tailnet = bind::own_addresses().into_iter().find(|ip| ip.is_ipv4() && bind::is_tailscale(*ip));
+        let tailnet = bind::tailnet_addresses().into_iter().find(IpAddr::is_ipv4);
         let way = tailnet.map(|ip| format!("wss://{}", SocketAddr::new(ip, shared.addr.port())));
         ways.extend(way.filter(|way| *way != url.text));
     }
