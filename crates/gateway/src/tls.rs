@@ -18,7 +18,7 @@ pub use error::TlsError;
 pub use files::TlsFiles;
 pub use inspect::inspect;
 pub use material::Certificate;
-pub use rotate::{Rotation, prepare, switch};
+pub use rotate::{Rotation, is_half_done, prepare, switch};
 
 pub(crate) use serving::{Refused, Tls};
 pub(crate) use watch::run;

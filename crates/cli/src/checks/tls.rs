@@ -3,7 +3,7 @@
 use super::finding::Mend;
 use super::own::Seen;
 use super::{Check, Finding, Kind, Looked, Scene, Severity, UNUSABLE, UsedBy};
-use gateway::tls::{Certificate, TlsError, TlsFiles, inspect, prepare, switch};
+use gateway::tls::{Certificate, TlsError, TlsFiles, inspect, is_half_done, prepare, switch};
 use std::time::Duration;
 
 pub(super) const CHECK: Check = Check {
@@ -25,14 +25,14 @@ static EXPIRED: Kind = Kind {
     id: "gateway.tls_expired",
     severity: Severity::Critical,
     title: "the gateway's certificate has expired",
-    remedy: "put the next one of its authority in its place, which a running gateway takes up by itself; where it signed itself: `openclaw gateway tls rotate --switch`",
+    remedy: "put the next one of its authority in its place, which a running gateway takes up by itself; where the gateway made it: `openclaw gateway tls rotate --switch`",
     mends: true,
 };
 static SOON: Kind = Kind {
     id: "gateway.tls_expires_soon",
     severity: Severity::Warn,
     title: "the gateway's certificate expires soon",
-    remedy: "see why what renews it has not yet; where it signed itself: `openclaw gateway tls rotate --switch`",
+    remedy: "see why what renews it has not yet; where the gateway made it: `openclaw gateway tls rotate --switch`",
     mends: false,
 };
 static EARLY: Kind = Kind {
@@ -74,9 +74,12 @@ async fn look(scene: &Scene<'_>) -> Looked {
 fn unusable(scene: &Scene<'_>, files: &TlsFiles, error: &TlsError) -> Finding {
     let finding = Finding::new(&BROKEN, "gateway.tls", error.to_string());
     match error {
-        // What a switch leaves that was cut short.
-        TlsError::Apart { .. } if files.next_cert.exists() => {
+        // What a switch leaves that was cut short, or a first start.
+        TlsError::Apart { .. } if is_half_done(files) => {
             finding.fix(format!("finish the switch: {}", scene.ctx.command("gateway tls rotate --switch")))
+        }
+        TlsError::Half { .. } if is_half_done(files) => {
+            finding.fix(format!("start the gateway, which puts {} in its place", files.next_cert.display()))
         }
         _ => finding,
     }
@@ -98,7 +101,11 @@ fn judge(scene: &Scene<'_>, files: &TlsFiles, certificate: &Certificate) -> Look
     let mut finding = Finding::in_file(kind, &files.cert, detail);
     if certificate.self_signed && kind.id != EARLY.id {
         // Whoever pinned it goes on; dates are nothing to a pin.
-        finding = finding.severity(Severity::Warn).fix(format!(
+        finding = finding.severity(Severity::Warn);
+    }
+    // What its owner made is its owner's to make anew.
+    if certificate.made_here && kind.id != EARLY.id {
+        finding = finding.fix(format!(
             "{}; clients that were not told of its key must pin it then: {}",
             scene.ctx.command("gateway tls rotate --switch"),
             scene.ctx.command("gateway tls fingerprint"),

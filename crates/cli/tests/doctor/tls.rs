@@ -43,6 +43,15 @@ fn a_certificate_that_cannot_be_used_is_named_with_its_file() {
     let key = fs::read(&files.key).unwrap();
     fs::copy(&files.next_key, &files.key).unwrap();
     assert_eq!(found(&home, &["--fix"]), unusable, "it is another pair's key");
+    // As a crash leaves it in the middle of a first start, which the next one finishes.
+    fs::write(&files.key, &key).unwrap();
+    set_mode(&files.key, 0o600);
+    fs::rename(&files.cert, &files.next_cert).unwrap();
+    assert_eq!(found(&home, &[]), unusable);
+    let told = finding(&home, "gateway.tls_unusable");
+    assert!(told.to_string().contains("start the gateway, which puts"), "{told}");
+    assert_eq!(Gateway::start_with(&home, &[]).program.stop("-TERM"), Some(0));
+    assert_eq!(found(&home, &["--deep"]), CLEAN);
     fs::write(&files.key, "half a key").unwrap();
     assert_eq!(found(&home, &["--fix"]), unusable);
     fs::remove_file(&files.key).unwrap();

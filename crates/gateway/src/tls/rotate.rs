@@ -52,21 +52,25 @@ pub fn switch(files: &TlsFiles, more: &[IpAddr], now_ms: i64) -> Result<Rotation
     Ok(Rotation { current: Certificate::read(&files.cert)?, next: next_pin(files)?, changed: true })
 }
 
-/// Finishes what a crash cut: the key is in its place, and the certificate for it still waits beside its own. Whether that was so;
-/// what cannot be read is left to those who need it.
+/// Finishes what a crash cut; whether there was something to finish.
 pub(super) fn finish(files: &TlsFiles) -> Result<bool, TlsError> {
-    let Ok(Some(key)) = pin_of_key(&files.key) else { return Ok(false) };
-    let is_of_key = |cert: &Path| Certificate::read(cert).map(|cert| cert.spki == key);
-    let is_missing = !files.cert.exists();
-    let is_apart = is_missing || is_of_key(&files.cert).is_ok_and(|fits| !fits);
-    if !is_apart || !is_of_key(&files.next_cert).unwrap_or(false) {
+    if !is_half_done(files) {
         return Ok(false);
     }
-    if !is_missing {
+    if files.cert.exists() {
         keep_former(&files.cert)?;
     }
     rename(&files.next_cert, &files.cert)?;
     Ok(true)
+}
+
+/// Whether a crash cut the making of a pair or a switch: the key is in its place, and the certificate for it still waits beside its
+/// own. The next start finishes that. What cannot be read is left to those who need it.
+pub fn is_half_done(files: &TlsFiles) -> bool {
+    let Ok(Some(key)) = pin_of_key(&files.key) else { return false };
+    let is_of_key = |cert: &Path| Certificate::read(cert).map(|cert| cert.spki == key);
+    let is_apart = !files.cert.exists() || is_of_key(&files.cert).is_ok_and(|fits| !fits);
+    is_apart && is_of_key(&files.next_cert).unwrap_or(false)
 }
 
 /// A certificate for the next key at its place: one that was put there, or one that signs itself where the one in use was made
