@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Files are kept so long.
 const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -60,6 +60,32 @@ impl Drop for Keeping {
         {
             tracing::warn!(file = %self.part.display(), %error, "a file that is not whole stays until its time is over");
         }
+    }
+}
+
+/// Copies a file of at most `max` bytes to where files are kept, under `id` and its own name: it is there whole, whatever becomes
+/// of the first.
+///
+/// # Errors
+/// It cannot be read, is no regular file, is larger, or there is no room for it.
+pub async fn keep_copy(dir: &Path, id: &str, from: &Path, max: u64, now: SystemTime) -> io::Result<PathBuf> {
+    let name = from.file_name().map(|name| name.to_string_lossy().into_owned());
+    let mut source = tokio::fs::File::open(from).await?;
+    if !source.metadata().await?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut copy = Keeping::begin(dir, id, name.as_deref(), now).await?;
+    let (mut piece, mut size) = (vec![0; 64 * 1024], 0u64);
+    loop {
+        let read = source.read(&mut piece).await?;
+        if read == 0 {
+            return copy.finish().await;
+        }
+        size = size.saturating_add(read as u64);
+        if size > max {
+            return Err(io::Error::other(format!("it is larger than {max} bytes")));
+        }
+        copy.write(piece.get(..read).unwrap_or_default()).await?;
     }
 }
 

@@ -17,9 +17,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub use kept::tidy as tidy_files;
+pub use kept::{keep_copy, tidy as tidy_files};
 pub use status::ChannelStatus;
-pub use telegram::{Telegram, TelegramConfig, TelegramError};
+pub use telegram::{MAX_FILE, Telegram, TelegramConfig, TelegramError};
 
 /// Where a channel delivers what it receives. The gateway implements it over its store.
 pub trait Inbox: Send + Sync {

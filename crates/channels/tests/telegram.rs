@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use channels::{Inbox, SendError, SendErrorKind, Telegram, TelegramConfig};
-use model::{Inbound, ManualClock, Outbound, Part};
+use model::{Act, Inbound, ManualClock, Outbound, Part};
 use serde_json::json;
 use std::future::Future;
 use std::path::Path;
@@ -435,4 +435,18 @@ async fn a_long_answer_arrives_whole_in_several_messages() {
         sent.iter().flat_map(|s| s.plain.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
     let expected: Vec<String> = (0..900).map(|i| format!("• item {i} & <more>")).collect();
     assert_eq!(together, expected);
+}
+
+#[tokio::test]
+async fn what_is_done_to_messages_that_are_gone_says_so_or_is_done() {
+    let fake = FakeTelegram::start(TOKEN).await;
+    fake.know_chat(7);
+    let telegram = telegram(fake.url());
+    let settle = Act::Settle { message_id: "99".into() };
+    let id = telegram.send(&Outbound { act: Some(settle), ..out("7", "") }).await;
+    assert_eq!(id.as_deref(), Ok("99"), "its buttons went with it");
+    let edit = Act::Edit { message_id: "99".into() };
+    let error = telegram.send(&Outbound { act: Some(edit), ..out("7", "new") }).await.unwrap_err();
+    assert_eq!(error.kind, SendErrorKind::Permanent);
+    assert!(error.message.contains("message to edit not found"), "{}", error.message);
 }

@@ -562,9 +562,12 @@ async fn upkeep(shared: Arc<Shared>) {
 
 /// Files that came with messages go when the agent has had its time to read them.
 async fn tidy_media(shared: &Shared) {
-    let place = telegram::media_dir(&shared.paths.state_dir);
+    let state_dir = &shared.paths.state_dir;
+    let (place, outgoing) = (telegram::media_dir(state_dir), telegram::outgoing_dir(state_dir));
     let now = UNIX_EPOCH + Duration::from_millis(shared.clock.now_ms().unsigned_abs());
-    let tidying = tokio::task::spawn_blocking(move || channels::tidy_files(&place, now));
+    let tidying = tokio::task::spawn_blocking(move || {
+        Ok::<_, std::io::Error>(channels::tidy_files(&place, now)? + channels::tidy_files(&outgoing, now)?)
+    });
     match tokio::time::timeout(reload::READ_WITHIN, tidying).await {
         Ok(Ok(Ok(0))) => {}
         Ok(Ok(Ok(gone))) => tracing::info!(gone, "files that came with messages long ago are gone"),

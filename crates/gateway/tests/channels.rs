@@ -312,3 +312,83 @@ async fn one_chat_that_fails_holds_up_no_other() {
     assert!(history.iter().any(|m| text_of(m) == "echo: behind it"), "the turn itself went on");
     bench.gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_file_of_the_agent_arrives_in_its_chat_and_no_copy_is_left() {
+    let (bench, fake) = bench("", "").await;
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let ask = |path: &std::path::Path, text: &str| {
+        let call = json!({"action": "send", "media": path, "text": text});
+        fake.push_text(FRIEND, FRIEND, &format!("TOOL:message {call}"));
+    };
+    ask(&write("the report.txt", b"four words in it"), "**here** it is");
+    // The file, and what the agent says then.
+    let file = sent(&fake, 2).await.remove(0);
+    assert_eq!((file.chat_id, file.plain.as_str()), (FRIEND, "here it is"));
+    let of = |method: &str| -> Vec<Value> {
+        fake.requests().into_iter().filter(|(name, _)| name == method).map(|(_, params)| params).collect()
+    };
+    let document = of("senddocument").remove(0)["document"].clone();
+    assert_eq!(document, json!({"name": "the report.txt", "bytes": "Zm91ciB3b3JkcyBpbiBpdA=="}));
+    let outbound = bench.gateway.state_dir().join("media/outbound");
+    assert_eq!(std::fs::read_dir(&outbound).unwrap().count(), 0);
+
+    // What is no photo to Telegram is a document, and a long text stands below it.
+    let refused = "Bad Request: PHOTO_INVALID_DIMENSIONS";
+    fake.fail_next("sendPhoto", 400, json!({"ok": false, "error_code": 400, "description": refused}));
+    ask(&write("thin.png", b"\x89PNG thin"), &"long ".repeat(300));
+    let all = sent(&fake, 5).await;
+    assert_eq!((of("sendphoto").len(), of("senddocument").len()), (1, 2));
+    assert!(all[2].plain.is_empty() && all[3].plain.starts_with("long long"), "{all:?}");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_waits_for_the_platform_and_is_the_one_that_it_was() {
+    let (bench, fake) = bench("", "").await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("note.txt");
+    std::fs::write(&path, "as it was").unwrap();
+    let busy = json!({"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 1}});
+    fake.fail_next("sendDocument", 429, busy);
+    let call = json!({"action": "send", "media": path, "channel": "telegram", "to": FRIEND.to_string()});
+    fake.push_text(FRIEND, FRIEND, &format!("TOOL:message {call}"));
+    fake.wait_for_calls("sendDocument", 1, PATIENCE).await.unwrap();
+    std::fs::write(&path, "as it is now").unwrap();
+    sent(&fake, 1).await;
+    let documents: Vec<Value> =
+        fake.requests().into_iter().filter(|(name, _)| name == "senddocument").map(|(_, p)| p).collect();
+    assert_eq!(documents.len(), 2);
+    assert_eq!(documents[1]["document"]["bytes"], "YXMgaXQgd2Fz");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn updates_that_come_twice_out_of_order_or_cut_are_answered_once() {
+    let (bench, fake) = bench("", "").await;
+    let update = |update: i64, message: i64, text: &str| {
+        let user = json!({"id": FRIEND, "is_bot": false, "first_name": "Ada"});
+        let message = json!({"message_id": message, "date": 1, "chat": {"id": FRIEND, "type": "private"},
+            "from": user, "text": text});
+        fake.push_update(json!({"update_id": update, "message": message}));
+    };
+    fake.wait_for_calls("getUpdates", 1, PATIENCE).await.unwrap();
+    // What a call for messages brought and was cut comes again.
+    fake.cut_next("getUpdates");
+    update(5_001, 11, "second");
+    update(5_000, 10, "first");
+    sent(&fake, 2).await;
+    // The same message under another number, and one that was long answered under its own.
+    update(5_010, 11, "second");
+    update(5_009, 10, "first");
+    update(5_011, 12, "third");
+    let all = sent(&fake, 3).await;
+    let said = |word: &str| all.iter().filter(|s| s.plain.contains(word)).count();
+    assert_eq!((said("first"), said("second"), said("third"), all.len()), (1, 1, 1, 3), "{all:?}");
+    bench.gateway.stop().await;
+}

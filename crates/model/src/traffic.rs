@@ -193,6 +193,13 @@ pub enum Act {
         /// The reaction; `None` takes the bot's own away.
         emoji: Option<String>,
     },
+    /// Sends a file, with [`Outbound::text`] under it.
+    File {
+        /// Where a copy of it lies that is there until it was sent.
+        path: String,
+        /// What people see it called.
+        name: String,
+    },
     /// Says [`Outbound::text`] with buttons under it.
     Ask {
         /// Rows of buttons.
@@ -232,6 +239,7 @@ impl Act {
     pub fn name(&self) -> &'static str {
         match self {
             Act::Poll { .. } => "poll",
+            Act::File { .. } => "file",
             Act::Ask { .. } => "ask",
             Act::Settle { .. } => "settle",
             Act::React { .. } => "react",
@@ -245,7 +253,7 @@ impl Act {
     /// The message that it is about, where there is one already.
     pub fn message_id(&self) -> Option<&str> {
         match self {
-            Act::Poll { .. } | Act::Ask { .. } => None,
+            Act::Poll { .. } | Act::File { .. } | Act::Ask { .. } => None,
             Act::Settle { message_id }
             | Act::React { message_id, .. }
             | Act::Edit { message_id }

@@ -9,6 +9,7 @@ mod state;
 
 use crate::fake_telegram::state::{Inner, Planned};
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -55,6 +56,7 @@ impl FakeTelegram {
             .route("/{bot}/{method}", any(methods::call))
             .route("/{via}/{bot}/{method}", any(methods::call_via))
             .route("/file/{bot}/{*path}", get(methods::download))
+            .layer(DefaultBodyLimit::max(60 * 1024 * 1024))
             .with_state((Arc::clone(&inner), cancel.clone()));
         let mut server = JoinSet::new();
         let stop = cancel.clone().cancelled_owned();
@@ -216,6 +218,11 @@ impl FakeTelegram {
     /// the platform accepted a message and the answer went missing.
     pub fn lose_next_answer(&self, method: &str, status: u16, body: Value) {
         self.inner.plan(method, Planned::After { status, body });
+    }
+
+    /// The next call of `method` takes effect, and its answer breaks off in its middle.
+    pub fn cut_next(&self, method: &str) {
+        self.inner.plan(method, Planned::Cut);
     }
 
     /// The next call of `method` is not answered.

@@ -60,7 +60,7 @@ impl Host for FakeHost {
 
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>> {
         Box::pin(async move {
-            if message.channel != "telegram" {
+            if message.channel.as_deref().is_some_and(|channel| channel != "telegram") {
                 return Err(HostError { code: "INVALID_REQUEST".into(), message: "no such channel".into() });
             }
             let mut sent = self.sent.lock().unwrap();

@@ -150,14 +150,18 @@ pub struct NodeApproval {
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgoingMessage {
-    /// The channel's id, such as `telegram`.
-    pub channel: String,
+    /// The session that sends it.
+    pub session: SessionKey,
+    /// The channel's id, such as `telegram`. Without it or a chat, the message goes to the chat that the session answers.
+    pub channel: Option<String>,
     /// The account of that channel; `None` is its default one.
     pub account: Option<String>,
     /// The platform's id of the chat.
-    pub to: String,
-    /// Markdown.
+    pub to: Option<String>,
+    /// Markdown; may be empty where there is a file.
     pub text: String,
+    /// A file that goes with it.
+    pub media: Option<PathBuf>,
     /// The same message is sent once under the same key.
     pub idempotency_key: String,
 }

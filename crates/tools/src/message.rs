@@ -1,11 +1,13 @@
 //! `message`: to a chat.
 
 use crate::tool::{Outcome, SHORT, spec, within};
-use crate::{Host, OutgoingMessage, ToolEnv, args};
+use crate::{Host, OutgoingMessage, ToolEnv, args, files};
 use agent::tool::{Tool, ToolContext, ToolFuture, ToolOutput};
 use llm::ToolSpec;
+use model::SessionKey;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Longer messages are documents.
@@ -14,6 +16,7 @@ const MAX_TEXT: usize = 100_000;
 /// The tool.
 pub(crate) struct SendMessage {
     spec: ToolSpec,
+    workspace: PathBuf,
     host: Arc<dyn Host>,
 }
 
@@ -21,9 +24,14 @@ pub(crate) struct SendMessage {
 #[serde(deny_unknown_fields)]
 struct Args {
     action: Action,
-    channel: String,
-    to: String,
+    #[serde(default)]
+    channel: Option<String>,
+    #[serde(default)]
+    to: Option<String>,
+    #[serde(default)]
     text: String,
+    #[serde(default)]
+    media: Option<String>,
     #[serde(default)]
     account: Option<String>,
 }
@@ -39,21 +47,43 @@ impl SendMessage {
         let text = json!({"type": "string"});
         let spec = spec(
             crate::MESSAGE,
-            "Send a message to another chat. What you answer in this chat arrives by itself.",
+            "Send a message to another chat, or a file to this one. Text that you answer in this chat arrives by itself.",
             json!({"action": {"enum": ["send"]}, "channel": {"type": "string", "description": "such as telegram"},
-                "to": {"type": "string", "description": "chat id"}, "text": text, "account": text}),
-            &["action", "channel", "to", "text"],
+                "to": {"type": "string", "description": "chat id; without channel and to, this chat"}, "text": text,
+                "media": {"type": "string", "description": "path of a file to send, at most 50 MB"}, "account": text}),
+            &["action"],
         );
-        Self { spec, host: env.host.clone() }
+        Self { spec, workspace: env.workspace.clone(), host: env.host.clone() }
     }
 
-    async fn run(&self, arguments: Value, key: String) -> Outcome {
-        let Args { action: Action::Send, channel, to, text, account } = args::parse("message", arguments)?;
-        if text.trim().is_empty() || text.len() > MAX_TEXT {
-            return Err(format!("text must be 1 to {MAX_TEXT} bytes. Nothing was sent."));
+    async fn run(&self, arguments: Value, session: SessionKey, key: String) -> Outcome {
+        let Args { action: Action::Send, channel, to, text, media, account } =
+            args::parse("message", arguments)?;
+        if text.len() > MAX_TEXT || (text.trim().is_empty() && media.is_none()) {
+            return Err(format!(
+                "text must be 1 to {MAX_TEXT} bytes, unless there is media. Nothing was sent."
+            ));
         }
-        let target = format!("{channel} chat {to}");
-        let message = OutgoingMessage { channel, account, to, text, idempotency_key: key };
+        if channel.is_some() != to.is_some() {
+            return Err("say both channel and to, or neither for this chat. Nothing was sent.".into());
+        }
+        if to.is_none() && media.is_none() {
+            return Err("to say something in this chat, just answer. Nothing was sent.".into());
+        }
+        let media = match media {
+            Some(path) => {
+                let file = files::resolve(&self.workspace, &path)?;
+                let checked = file.clone();
+                crate::tool::blocking(move || files::regular("send", &checked)).await?;
+                Some(file)
+            }
+            None => None,
+        };
+        let target = match (&channel, &to) {
+            (Some(channel), Some(to)) => format!("{channel} chat {to}"),
+            _ => "this chat".to_owned(),
+        };
+        let message = OutgoingMessage { session, channel, account, to, text, media, idempotency_key: key };
         let id = self.host.send_message(message).await.map_err(|e| format!("Not sent to {target}: {e}"))?;
         Ok(ToolOutput::text(format!("Sent to {target}, message {id}.")))
     }
@@ -71,7 +101,7 @@ impl Tool for SendMessage {
     fn call<'a>(&'a self, arguments: Value, context: ToolContext) -> ToolFuture<'a> {
         // The same call, should it be made again, is the same message.
         let key = format!("{}:{}", context.run_id, context.tool_call_id);
-        within(SHORT, context.cancel, self.run(arguments, key))
+        within(SHORT, context.cancel, self.run(arguments, context.session_key, key))
     }
 }
 
@@ -86,11 +116,15 @@ mod tests {
         let send = json!({"action": "send", "channel": "telegram", "to": "42", "text": "hi"});
         assert_eq!(text(&bench.call("message", send).await), "Sent to telegram chat 42, message m1.");
         let sent = bench.host.sent();
-        assert_eq!((sent[0].to.as_str(), sent[0].idempotency_key.as_str()), ("42", "run-1:call-1"));
+        assert_eq!((sent[0].to.as_deref(), sent[0].idempotency_key.as_str()), (Some("42"), "run-1:call-1"));
         for bad in [
             json!({"action": "send", "channel": "telegram", "to": "42", "text": " "}),
             json!({"action": "read", "channel": "telegram", "to": "42", "text": "x"}),
             json!({"action": "send", "channel": "nowhere", "to": "42", "text": "x"}),
+            json!({"action": "send", "text": "x"}),
+            json!({"action": "send", "to": "42", "text": "x"}),
+            json!({"action": "send", "media": "not-there.pdf"}),
+            json!({"action": "send", "media": "/dev/zero"}),
         ] {
             assert!(bench.call("message", bad).await.is_error);
         }

@@ -163,6 +163,8 @@ fn call(act: &Act, new_text: &str, html: bool) -> (&'static str, Map<String, Val
             body.insert("reaction".to_owned(), emoji.collect());
             ("setMessageReaction", body)
         }
+        // Files have a way of their own.
+        Act::File { .. } => ("sendDocument", Map::new()),
         Act::Ask { rows } => {
             let button = |b: &Button| json!({"text": b.label, "callback_data": b.says});
             let keyboard: Vec<Vec<Value>> = rows.iter().map(|row| row.iter().map(button).collect()).collect();

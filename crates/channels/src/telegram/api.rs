@@ -1,17 +1,20 @@
 //! Calls of the Bot API: one HTTP request each, with a deadline, a bound on the answer, and errors that never show the
 //! token (it is part of every URL).
 
+use super::multipart;
 use crate::http;
 use crate::kept::Keeping;
 use model::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// For calls that do not wait for anything.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest file that bots may send, over a slow line.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// A large file over a slow line; a batch as a whole has no longer.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// What the network may add to a long poll.
@@ -95,9 +98,32 @@ impl Api {
         body: &Value,
         timeout: Duration,
     ) -> Result<T, ApiError> {
-        let url = format!("{}/bot{}/{method}", self.root, self.token.expose_secret());
+        self.answer(method, self.post(method).json(body).timeout(timeout)).await
+    }
+
+    /// A call that brings a file with it, as `field`.
+    pub(crate) async fn upload<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        fields: &Map<String, Value>,
+        (field, name, bytes): (&str, &str, &[u8]),
+    ) -> Result<T, ApiError> {
+        let (content_type, body) = multipart::body(fields, field, name, bytes);
+        let request = self.post(method).header("content-type", content_type).body(body);
+        self.answer(method, request.timeout(UPLOAD_TIMEOUT)).await
+    }
+
+    fn post(&self, method: &str) -> reqwest::RequestBuilder {
+        self.client.post(format!("{}/bot{}/{method}", self.root, self.token.expose_secret()))
+    }
+
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, ApiError> {
         let network = |e: reqwest::Error| ApiError::Network { method, detail: self.describe(e) };
-        let response = self.client.post(url).json(body).timeout(timeout).send().await.map_err(network)?;
+        let response = request.send().await.map_err(network)?;
         let status = response.status().as_u16();
         let unreadable =
             |detail: String| ApiError::Unreadable { method, status, detail: self.scrub(&detail) };

@@ -101,7 +101,7 @@ async fn place(inner: &Inner, file_id: &str, max: u64) -> Result<String, String>
 }
 
 /// By the first bytes: what a file calls itself does not matter.
-fn mime_type(bytes: &[u8]) -> Option<&'static str> {
+pub(super) fn mime_type(bytes: &[u8]) -> Option<&'static str> {
     let webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP".as_slice());
     match bytes {
         [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),

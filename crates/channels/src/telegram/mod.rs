@@ -6,10 +6,12 @@ mod backoff;
 mod chunk;
 mod content;
 mod context;
+mod file;
 mod format;
 mod html;
 mod media;
 mod menu;
+mod multipart;
 mod outline;
 mod poll;
 mod send;
@@ -25,13 +27,15 @@ mod split_tests;
 #[cfg(test)]
 mod update_tests;
 
+pub use file::{MAX_CAPTION, MAX_FILE};
+
 use crate::status::StatusBoard;
 use crate::{ChannelStatus, Inbox, SendError};
 use model::{Act, ExposeSecret, Outbound, SecretString, SharedClock};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Telegram's bound for one message, in UTF-16 units of visible text.
@@ -111,6 +115,8 @@ struct Inner {
     media_dir: PathBuf,
     commands: Option<Vec<(String, String)>>,
     status: StatusBoard,
+    /// One file goes out at a time.
+    uploads: Semaphore,
 }
 
 impl Telegram {
@@ -134,7 +140,17 @@ impl Telegram {
         let status = StatusBoard::new(account.clone(), clock);
         let TelegramConfig { media_max_bytes, image_max_bytes, media_dir, commands, .. } = config;
         let bounds = content::Bounds { image: image_max_bytes.min(media_max_bytes), file: media_max_bytes };
-        Ok(Self { inner: Arc::new(Inner { account, api, bounds, media_dir, commands, status }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                account,
+                api,
+                bounds,
+                media_dir,
+                commands,
+                status,
+                uploads: Semaphore::new(1),
+            }),
+        })
     }
 
     /// Receives messages until `cancel`. Each batch is accepted by `inbox` before the next call moves Telegram's offset
@@ -147,13 +163,14 @@ impl Telegram {
 
     /// Sends one message, which must fit (see [`Telegram::split`]), or does what its act says, and gives Telegram's id
     /// for the message that it made or is about. Markup that
-    /// Telegram cannot parse goes out as plain text. Ends within a minute and a half. Dropping it leaves open whether
+    /// Telegram cannot parse goes out as plain text. Ends within a minute and a half, with a file within half an hour. Dropping it leaves open whether
     /// the message went out.
     ///
     /// # Errors
     /// As [`crate::SendErrorKind`] says.
     pub async fn send(&self, out: &Outbound) -> Result<String, SendError> {
         match &out.act {
+            Some(Act::File { path, name }) => file::send(&self.inner, out, path, name).await,
             Some(what) => act::act(&self.inner, out, what).await,
             None => send::send(&self.inner, out).await,
         }
@@ -188,6 +205,11 @@ impl Telegram {
     /// Code that is cut is closed and opened again, a table's head is repeated. Nothing but white space is lost.
     pub fn split(text: &str) -> Vec<String> {
         chunk::split(text)
+    }
+
+    /// Whether a text fits under a file.
+    pub fn fits_under_file(text: &str) -> bool {
+        format::units(&format::render(text).plain) <= MAX_CAPTION
     }
 
     /// How the account is doing.

@@ -154,6 +154,7 @@ pub struct ToolBounds {
 impl TelegramConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
         s.unsupported("direct", "all direct chats have the same tools");
+        s.unsupported("webhookUrl", "messages are fetched by long polling");
         let mut config = Self::keys(s, DEFAULT_ACCOUNT, None);
         let root = &config;
         let read = |name: &str, account: &Section<'_>| {

@@ -6,7 +6,7 @@ use crate::shared::Shared;
 use channels::{SendError, SendErrorKind, Telegram};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use model::{Outbound, SessionKey};
+use model::{Act, Outbound, SessionKey};
 use protocol::ErrorShape;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -153,6 +153,12 @@ async fn deliver(shared: &Shared, row: OutboxRow) -> Chat {
         tracing::error!(row = row.id, %error, "what became of a message waits to be recorded");
         tokio::time::sleep(STORE_RETRY).await;
     }
+    if let (Some(Act::File { path, .. }), Outcome::Sent(_) | Outcome::Dead(_)) = (&row.outbound.act, &outcome)
+        && let Err(error) = tokio::fs::remove_file(path).await
+    {
+        // It goes with its age.
+        tracing::warn!(path, %error, "the copy of a file that was sent is still there");
+    }
     shared.outbox.done.send_modify(|n| *n += 1);
     shared.cron.sent();
     chat
@@ -229,6 +235,15 @@ pub(crate) async fn send(
         )));
     }
     let pieces: Vec<Outbound> = match out.act {
+        Some(Act::File { .. }) if !Telegram::fits_under_file(&out.text) => {
+            let file = Outbound { text: String::new(), ..out.clone() };
+            let text = Telegram::split(&out.text).into_iter().map(|text| Outbound {
+                text,
+                act: None,
+                ..out.clone()
+            });
+            std::iter::once(file).chain(text).collect()
+        }
         Some(_) => vec![out],
         None => Telegram::split(&out.text).into_iter().map(|text| Outbound { text, ..out.clone() }).collect(),
     };

@@ -1,13 +1,17 @@
 //! The gateway, as the agent's tools see it.
 
 use crate::approvals;
+use crate::delivery::channels::telegram;
 use crate::hub::nodes::{Invoke, foreground};
 use crate::shared::Shared;
 use exec::policy::{Ask, Request, Security};
-use model::{Message, Outbound, SessionKey};
+use model::{Act, Message, Outbound, SessionKey};
 use protocol::ErrorShape;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::path::Path;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, UNIX_EPOCH};
 use tools::{
     AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo,
     NodeQuestion, OutgoingMessage, SessionInfo,
@@ -125,17 +129,7 @@ impl Host for GatewayHost {
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>> {
         Box::pin(async move {
             let shared = self.shared()?;
-            let OutgoingMessage { channel, account, to, text, idempotency_key } = message;
-            let outbound = Outbound {
-                account: account.unwrap_or_else(|| shared.channels.default_account()),
-                to,
-                text,
-                reply_to: None,
-                channel,
-                act: None,
-            };
-            let id = crate::delivery::outbox::send(&shared, outbound, &idempotency_key, None).await;
-            id.map_err(host_error)
+            outgoing(&shared, message).await
         })
     }
 
@@ -216,4 +210,43 @@ impl Host for GatewayHost {
             }))
         })
     }
+}
+
+/// Puts an agent's message into the outbox; without a chat, it goes to the one that its session answers.
+async fn outgoing(shared: &Shared, message: OutgoingMessage) -> Result<String, HostError> {
+    let OutgoingMessage { session, channel, account, to, text, media, idempotency_key } = message;
+    let (channel, account, to) = match (channel, to) {
+        (Some(channel), Some(to)) => {
+            (channel, account.unwrap_or_else(|| shared.channels.default_account()), to)
+        }
+        _ => {
+            let route = shared.store.session(&session).await.map_err(store_error)?.and_then(|s| s.route);
+            let route = route.ok_or_else(|| HostError {
+                code: "INVALID_REQUEST".into(),
+                message: "this session answers no chat; say channel and to".into(),
+            })?;
+            (route.channel, route.account, route.to)
+        }
+    };
+    let act = match media {
+        Some(file) => Some(copied(shared, &file, &idempotency_key).await?),
+        None => None,
+    };
+    let outbound = Outbound { channel, account, to, text, reply_to: None, act };
+    let id = crate::delivery::outbox::send(shared, outbound, &idempotency_key, None).await;
+    id.map_err(host_error)
+}
+
+/// A copy of the file, which is there until it was sent. The same call has the same copy.
+async fn copied(shared: &Shared, file: &Path, key: &str) -> Result<Act, HostError> {
+    let dir = telegram::outgoing_dir(&shared.paths.state_dir);
+    let id = hex::encode(Sha256::digest(key)).get(..24).unwrap_or_default().to_owned();
+    let now = UNIX_EPOCH + Duration::from_millis(shared.clock.now_ms().unsigned_abs());
+    let copy = channels::keep_copy(&dir, &id, file, channels::MAX_FILE, now).await;
+    let copy = copy.map_err(|e| HostError {
+        code: "INVALID_REQUEST".into(),
+        message: format!("{} cannot be sent: {e}", file.display()),
+    })?;
+    let name = file.file_name().map_or_else(|| "file".into(), |name| name.to_string_lossy().into_owned());
+    Ok(Act::File { path: copy.to_string_lossy().into_owned(), name })
 }

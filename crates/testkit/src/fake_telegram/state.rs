@@ -58,6 +58,8 @@ pub(super) enum Planned {
     Instead { status: u16, body: Value },
     /// After the call took effect.
     After { status: u16, body: Value },
+    /// After the call took effect; the answer breaks off in its middle.
+    Cut,
     /// No effect, and no answer.
     Silence,
 }

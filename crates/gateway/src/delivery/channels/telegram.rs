@@ -85,6 +85,11 @@ pub(crate) fn media_dir(state_dir: &Path) -> PathBuf {
     state_dir.join("media").join("inbound")
 }
 
+/// Where copies of files are kept until they were sent.
+pub(crate) fn outgoing_dir(state_dir: &Path) -> PathBuf {
+    state_dir.join("media").join("outbound")
+}
+
 /// The menu that people see: the gateway's own commands, whose names nobody else takes, and those of the configuration.
 fn menu(config: &config::TelegramConfig) -> Vec<(String, String)> {
     let own = COMMANDS.iter().map(|command| (command.name.to_owned(), command.description.to_owned()));

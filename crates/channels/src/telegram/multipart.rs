@@ -1,0 +1,49 @@
+//! The body of a call that brings a file: `multipart/form-data` (RFC 7578).
+
+use serde_json::{Map, Value};
+
+/// The content type and the body. Fields that are no text are JSON, as the Bot API has them.
+pub(super) fn body(fields: &Map<String, Value>, field: &str, name: &str, bytes: &[u8]) -> (String, Vec<u8>) {
+    let boundary = boundary(bytes);
+    let mut out = Vec::with_capacity(bytes.len() + 1024);
+    for (key, value) in fields {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let head =
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{key}\"\r\n\r\n{text}\r\n");
+        out.extend_from_slice(head.as_bytes());
+    }
+    // As browsers escape it: nothing in a name ends the line or the quotes.
+    let name = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+    let head = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n"
+    );
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), out)
+}
+
+/// One that nobody can have foreseen, and no file therefore holds.
+fn boundary(bytes: &[u8]) -> String {
+    let number = || getrandom::u64().unwrap_or(bytes.len() as u64);
+    format!("openclaw-{:016x}{:016x}", number(), number())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_break_out_of_its_line() {
+        let fields = Map::from_iter([("chat_id".to_owned(), Value::from(7))]);
+        let (content_type, body) = body(&fields, "document", "a\"\r\nX: y", b"bytes");
+        let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
+        let expected = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"chat_id\"\r\n\r\n7\r\n--{boundary}\r\n\
+             Content-Disposition: form-data; name=\"document\"; filename=\"a%22%0D%0AX: y\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\nbytes\r\n--{boundary}--\r\n"
+        );
+        assert_eq!(String::from_utf8(body).unwrap(), expected);
+    }
+}
