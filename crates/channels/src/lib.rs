@@ -19,11 +19,12 @@ use std::time::Duration;
 
 pub use kept::{keep_copy, tidy as tidy_files};
 pub use status::ChannelStatus;
-pub use telegram::{MAX_FILE, Telegram, TelegramConfig, TelegramError};
+pub use telegram::{MAX_FILE, Telegram, TelegramConfig, TelegramError, Webhook};
 
 /// Where a channel delivers what it receives. The gateway implements it over its store.
 pub trait Inbox: Send + Sync {
-    /// Takes a batch and the cursor behind it, in one transaction; `Ok` says that both are on disk. The batch may be
+    /// Takes a batch and the cursor behind it, in one transaction; `Ok` says that both are on disk. Without a cursor, the one
+    /// that is there stays. The batch may be
     /// empty (only ignored updates came), and may repeat messages of an earlier one: channel, account, chat and
     /// message id tell. The future may be dropped at shutdown before it is done; the batch comes again then.
     ///
@@ -32,7 +33,7 @@ pub trait Inbox: Send + Sync {
     fn accept<'a>(
         &'a self,
         batch: Vec<Inbound>,
-        cursor: String,
+        cursor: Option<String>,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
     /// Whether the agent would hear this message: files are fetched for those alone, so that strangers cannot fill

@@ -16,7 +16,7 @@ pub struct ChannelStatus {
     pub connected: bool,
     /// `starting`, `ready`, `backing-off` or `stopped`.
     pub lifecycle: &'static str,
-    /// How messages come in: `polling`.
+    /// How messages come in: `polling` or `webhook`.
     pub mode: &'static str,
     /// The bot's handle, without `@`, once the platform has told it.
     pub bot_username: Option<String>,
@@ -47,14 +47,14 @@ pub(crate) struct StatusBoard {
 }
 
 impl StatusBoard {
-    pub(crate) fn new(account: String, clock: SharedClock) -> Self {
+    pub(crate) fn new(account: String, mode: &'static str, clock: SharedClock) -> Self {
         let status = watch::Sender::new(ChannelStatus {
             account,
             configured: true,
             running: false,
             connected: false,
             lifecycle: "stopped",
-            mode: "polling",
+            mode,
             bot_username: None,
             last_start_at: None,
             last_stop_at: None,

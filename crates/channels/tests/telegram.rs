@@ -28,7 +28,7 @@ impl Inbox for Memory {
     fn accept<'a>(
         &'a self,
         batch: Vec<Inbound>,
-        cursor: String,
+        cursor: Option<String>,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
         let mut refusals = self.refusals.lock().unwrap();
         let refused = *refusals > 0;
@@ -37,7 +37,7 @@ impl Inbox for Memory {
             if refused {
                 return Err("database or disk is full".to_owned());
             }
-            self.batches.send((batch, cursor)).map_err(|e| e.to_string())
+            self.batches.send((batch, cursor.unwrap_or_default())).map_err(|e| e.to_string())
         })
     }
 
@@ -90,6 +90,7 @@ fn telegram_in(dir: &Path, api_root: String) -> Telegram {
         image_max_bytes: 1_000,
         media_dir: dir.join("media"),
         commands: Some(vec![("status".into(), "Show how it stands.".into())]),
+        webhook: None,
     };
     Telegram::new(config, Arc::new(ManualClock::at(5_000))).unwrap()
 }

@@ -56,6 +56,12 @@ impl Secrets {
             let look = move || account.token(&env).map_err(|e| e.to_string());
             looks.insert(place, Arc::new(look));
         }
+        for hook in telegram.into_iter().flat_map(|t| t.enabled_accounts()).filter_map(|a| a.webhook.as_ref())
+        {
+            let (own, env) = (hook.secret.clone(), env.clone());
+            let look = move || own.resolve(&env).map_err(|e| e.to_string());
+            looks.insert(hook.secret.place().to_owned(), Arc::new(look));
+        }
         let (own, paths) = (config.clone(), paths.clone());
         looks.insert(PROFILES.to_owned(), Arc::new(move || profiles(&own, &paths)));
         let looks: BTreeMap<_, _> =

@@ -18,7 +18,28 @@ impl Store {
         batch: Vec<Inbound>,
         cursor: &str,
     ) -> R<Vec<InboundRow>> {
-        let (channel, account, cursor) = (channel.to_owned(), account.to_owned(), cursor.to_owned());
+        self.accept(channel, account, batch, Some(cursor)).await
+    }
+
+    /// As [`Store::accept_inbound`], for what came on its own: where the platform's messages are fetched from stays as it is.
+    pub async fn accept_delivered(
+        &self,
+        channel: &str,
+        account: &str,
+        batch: Vec<Inbound>,
+    ) -> R<Vec<InboundRow>> {
+        self.accept(channel, account, batch, None).await
+    }
+
+    async fn accept(
+        &self,
+        channel: &str,
+        account: &str,
+        batch: Vec<Inbound>,
+        cursor: Option<&str>,
+    ) -> R<Vec<InboundRow>> {
+        let (channel, account) = (channel.to_owned(), account.to_owned());
+        let cursor = cursor.map(str::to_owned);
         // Rows and cursor in one transaction. A crash before it: the platform delivers again. After it: the rows are
         // here, and a second delivery finds them.
         self.write(move |c, now| {
@@ -26,9 +47,11 @@ impl Store {
             for inbound in batch {
                 rows.extend(insert(c, (&channel, &account), inbound, now)?);
             }
-            let sql = "INSERT INTO cursors (channel, account, cursor) VALUES (?1, ?2, ?3)
-                       ON CONFLICT DO UPDATE SET cursor = excluded.cursor";
-            sql::run(c, sql, params![channel, account, cursor])?;
+            if let Some(cursor) = cursor {
+                let sql = "INSERT INTO cursors (channel, account, cursor) VALUES (?1, ?2, ?3)
+                           ON CONFLICT DO UPDATE SET cursor = excluded.cursor";
+                sql::run(c, sql, params![channel, account, cursor])?;
+            }
             Ok(rows)
         })
         .await

@@ -19,6 +19,7 @@ mod table;
 mod target;
 mod types;
 mod update;
+mod webhook;
 
 #[cfg(test)]
 mod format_tests;
@@ -28,12 +29,13 @@ mod split_tests;
 mod update_tests;
 
 pub use file::{MAX_CAPTION, MAX_FILE};
+pub use webhook::Webhook;
 
 use crate::status::StatusBoard;
 use crate::{ChannelStatus, Inbox, SendError};
 use model::{Act, ExposeSecret, Outbound, SecretString, SharedClock};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -65,6 +67,8 @@ pub struct TelegramConfig {
     pub media_dir: PathBuf,
     /// The menu of commands that people see, by name and description; with none, it is taken away. `None` leaves it as it is.
     pub commands: Option<Vec<(String, String)>>,
+    /// Where Telegram delivers; `None`: messages are fetched.
+    pub webhook: Option<Webhook>,
 }
 
 /// Why an account cannot be used at all.
@@ -117,6 +121,9 @@ struct Inner {
     status: StatusBoard,
     /// One file goes out at a time.
     uploads: Semaphore,
+    /// Who the bot is, once Telegram has said it to whoever has it deliver.
+    bot: OnceLock<update::Bot>,
+    webhook: Option<Webhook>,
 }
 
 impl Telegram {
@@ -137,8 +144,9 @@ impl Telegram {
             Ok(api) => api,
             Err(why) => return Err(TelegramError::Client { account, why }),
         };
-        let status = StatusBoard::new(account.clone(), clock);
-        let TelegramConfig { media_max_bytes, image_max_bytes, media_dir, commands, .. } = config;
+        let mode = if config.webhook.is_some() { "webhook" } else { "polling" };
+        let status = StatusBoard::new(account.clone(), mode, clock);
+        let TelegramConfig { media_max_bytes, image_max_bytes, media_dir, commands, webhook, .. } = config;
         let bounds = content::Bounds { image: image_max_bytes.min(media_max_bytes), file: media_max_bytes };
         Ok(Self {
             inner: Arc::new(Inner {
@@ -149,6 +157,8 @@ impl Telegram {
                 commands,
                 status,
                 uploads: Semaphore::new(1),
+                bot: OnceLock::new(),
+                webhook,
             }),
         })
     }
@@ -159,6 +169,22 @@ impl Telegram {
     /// accepted comes again.
     pub async fn poll(&self, inbox: &dyn Inbox, start: Option<String>, cancel: &CancellationToken) {
         poll::run(&self.inner, inbox, start, cancel).await;
+    }
+
+    /// Has Telegram deliver to its webhook until `cancel`; without one it ends at once. Trouble ends in the status and in another
+    /// try. What is delivered goes to [`Telegram::take`].
+    pub async fn await_deliveries(&self, cancel: &CancellationToken) {
+        if let Some(hook) = &self.inner.webhook {
+            webhook::run(&self.inner, hook, cancel).await;
+        }
+    }
+
+    /// Takes one update that Telegram delivered, as it stands. Ends within a minute and a half.
+    ///
+    /// # Errors
+    /// It is not stored, and Telegram is to deliver it again.
+    pub async fn take(&self, inbox: &dyn Inbox, update: &str) -> Result<(), String> {
+        webhook::take(&self.inner, inbox, update).await
     }
 
     /// Sends one message, which must fit (see [`Telegram::split`]), or does what its act says, and gives Telegram's id
@@ -256,6 +282,7 @@ mod tests {
             image_max_bytes: 1,
             media_dir: PathBuf::new(),
             commands: None,
+            webhook: None,
         };
         Telegram::new(config, Arc::new(ManualClock::at(0)))
     }

@@ -13,10 +13,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// An inbox that takes longer is treated as one that failed.
-const ACCEPT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is asked for.
-const UPDATES: [&str; 4] = ["message", "edited_message", "callback_query", "message_reaction"];
+pub(super) const UPDATES: [&str; 4] = ["message", "edited_message", "callback_query", "message_reaction"];
 /// Telling people that their presses have arrived is a courtesy: the next poll waits no longer for it.
 const ACKNOWLEDGE: Duration = Duration::from_secs(5);
 
@@ -30,7 +30,7 @@ pub(crate) async fn run(inner: &Inner, inbox: &dyn Inbox, start: Option<String>,
     let None = cancel.run_until_cancelled(poller.work()).await;
 }
 
-struct OnDrop<'a>(&'a Inner);
+pub(super) struct OnDrop<'a>(pub(super) &'a Inner);
 
 impl Drop for OnDrop<'_> {
     fn drop(&mut self) {
@@ -161,7 +161,8 @@ impl Poller<'_> {
         let batch = media::complete(self.inner, self.inbox, drafts).await;
         let messages = batch.len();
         let presses: Vec<String> = batch.iter().filter_map(press_id).collect();
-        let accepted = tokio::time::timeout(ACCEPT_TIMEOUT, self.inbox.accept(batch, next.to_string())).await;
+        let accepted =
+            tokio::time::timeout(ACCEPT_TIMEOUT, self.inbox.accept(batch, Some(next.to_string()))).await;
         let accepted = accepted.unwrap_or_else(|_| Err(format!("no answer within {ACCEPT_TIMEOUT:?}")));
         accepted.map_err(|why| Trouble {
             message: format!("{messages} messages could not be stored and wait at Telegram: {why}"),
@@ -169,24 +170,8 @@ impl Poller<'_> {
             wait: None,
         })?;
         self.offset = Some(next);
-        self.acknowledge(presses).await;
+        acknowledge(self.inner, presses).await;
         Ok(messages)
-    }
-
-    /// The buttons that were pressed stop turning: what they say is on disk.
-    async fn acknowledge(&self, presses: Vec<String>) {
-        let telling = async {
-            for press in presses {
-                let body = json!({ "callback_query_id": press });
-                // One that is too old cannot be told any more, and need not be.
-                if let Err(error) = self.inner.api.call::<bool>("answerCallbackQuery", &body).await {
-                    tracing::debug!(account = self.inner.account, %error, "a press is not acknowledged");
-                }
-            }
-        };
-        if tokio::time::timeout(ACKNOWLEDGE, telling).await.is_err() {
-            tracing::debug!(account = self.inner.account, "presses are not acknowledged: Telegram is slow");
-        }
     }
 
     async fn trouble(&self, error: ApiError) -> Trouble {
@@ -223,7 +208,23 @@ impl Poller<'_> {
     }
 }
 
-fn press_id(inbound: &Inbound) -> Option<String> {
+/// The buttons that were pressed stop turning: what they say is on disk.
+pub(super) async fn acknowledge(inner: &Inner, presses: Vec<String>) {
+    let telling = async {
+        for press in presses {
+            let body = json!({ "callback_query_id": press });
+            // One that is too old cannot be told any more, and need not be.
+            if let Err(error) = inner.api.call::<bool>("answerCallbackQuery", &body).await {
+                tracing::debug!(account = inner.account, %error, "a press is not acknowledged");
+            }
+        }
+    };
+    if tokio::time::timeout(ACKNOWLEDGE, telling).await.is_err() {
+        tracing::debug!(account = inner.account, "presses are not acknowledged: Telegram is slow");
+    }
+}
+
+pub(super) fn press_id(inbound: &Inbound) -> Option<String> {
     match &inbound.event {
         Some(ChatEvent::Pressed { press_id, .. }) => Some(press_id.clone()),
         _ => None,

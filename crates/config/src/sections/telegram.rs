@@ -1,6 +1,7 @@
 //! `channels.telegram`.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use model::SecretString;
 
@@ -105,6 +106,8 @@ pub struct TelegramConfig {
     pub native_commands: bool,
     /// `customCommands`: more that stand in the menu.
     pub custom_commands: Vec<CustomCommand>,
+    /// `webhookUrl` and what belongs to it; `None`: messages are fetched by long polling. An account's own.
+    pub webhook: Option<WebhookConfig>,
     /// `historyLimit`: how many messages that were not for the agent it is told of, once it is spoken to in a group; 50 by default,
     /// 200 at most, 0 for none.
     pub history_limit: Option<u64>,
@@ -154,7 +157,6 @@ pub struct ToolBounds {
 impl TelegramConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
         s.unsupported("direct", "all direct chats have the same tools");
-        s.unsupported("webhookUrl", "messages are fetched by long polling");
         let mut config = Self::keys(s, DEFAULT_ACCOUNT, None);
         let root = &config;
         let read = |name: &str, account: &Section<'_>| {
@@ -220,6 +222,7 @@ impl TelegramConfig {
                 || true,
             ),
             custom_commands: inherit.or(custom_commands(s), |root| root.custom_commands.clone(), Vec::new),
+            webhook: webhook(s),
             history_limit: inherit.or(
                 s.integer("historyLimit", 0..=HISTORY_CEILING).map(Some),
                 |root| root.history_limit,
@@ -309,6 +312,48 @@ impl TelegramConfig {
             (Some(own), Some(any)) => Some(own.over(any)),
         }
     }
+}
+
+/// Where Telegram delivers.
+#[derive(Debug, Clone)]
+pub struct WebhookConfig {
+    /// `webhookUrl`: what Telegram is told.
+    pub url: String,
+    /// `webhookSecret`: what Telegram proves itself with.
+    pub secret: SecretInput,
+    /// `webhookPath`, `/telegram-webhook` by default.
+    pub path: String,
+    /// `webhookHost`, `127.0.0.1` by default.
+    pub host: IpAddr,
+    /// `webhookPort`, 8787 by default.
+    pub port: u16,
+}
+
+fn webhook(s: &Section<'_>) -> Option<WebhookConfig> {
+    s.unsupported("webhookCertPath", "the address needs a certificate that Telegram knows");
+    let (url, secret) = (s.text("webhookUrl"), s.secret("webhookSecret"));
+    let path = s.text("webhookPath").unwrap_or_else(|| "/telegram-webhook".to_owned());
+    let host = s.text("webhookHost").unwrap_or_else(|| "127.0.0.1".to_owned());
+    let port = s.integer("webhookPort", 1..=65_535).unwrap_or(8787);
+    let url = url?;
+    if !url.starts_with("https://") {
+        s.error("webhookUrl", format!("{url:?} is not allowed; Telegram delivers to https:// only"));
+    }
+    if !path.starts_with('/') || path == "/healthz" || path.contains(['?', '#', '{', '}']) {
+        s.error(
+            "webhookPath",
+            format!("{path:?} is not allowed; use a path like /telegram-webhook, and not /healthz"),
+        );
+    }
+    let host = host.parse().ok();
+    if host.is_none() {
+        s.error("webhookHost", "use an address of this host, like 127.0.0.1");
+    }
+    if secret.is_none() {
+        s.error("webhookUrl", "needs webhookSecret, with which Telegram proves itself");
+    }
+    let port = u16::try_from(port).ok()?;
+    Some(WebhookConfig { url, secret: secret?, path, host: host?, port })
 }
 
 /// What an account leaves open.

@@ -4,6 +4,7 @@
 mod account;
 mod receive;
 pub(crate) mod telegram;
+mod webhook;
 
 use crate::lifecycle::Lifecycle;
 use crate::secrets::Secrets;

@@ -73,10 +73,14 @@ impl Inbox for ChannelInbox {
     fn accept<'a>(
         &'a self,
         batch: Vec<Inbound>,
-        cursor: String,
+        cursor: Option<String>,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
         Box::pin(async move {
-            let rows = self.shared.store.accept_inbound(self.channel, &self.owner, batch, &cursor).await;
+            let (store, channel, owner) = (&self.shared.store, self.channel, &self.owner);
+            let rows = match cursor {
+                Some(cursor) => store.accept_inbound(channel, owner, batch, &cursor).await,
+                None => store.accept_delivered(channel, owner, batch).await,
+            };
             rows.map_err(|e| e.to_string())?;
             self.shared.inbox.wake();
             Ok(())

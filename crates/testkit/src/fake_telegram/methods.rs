@@ -87,6 +87,16 @@ pub(super) async fn call_via(
             change(&inner, &params, "unpin", |shown| pinned(shown, false)).map(|_| json!(true))
         }
         "sendchataction" => known_chat(&inner, &params).map(|_| json!(true)),
+        "setwebhook" => match params["url"].as_str().filter(|url| url.starts_with("https://")) {
+            Some(url) => {
+                inner.set_webhook(url);
+                Ok(json!(true))
+            }
+            None => Err(bad("bad webhook: An HTTPS URL must be provided for webhook")),
+        },
+        "getwebhookinfo" => {
+            Ok(json!({ "url": inner.webhook(), "has_custom_certificate": false, "pending_update_count": 0 }))
+        }
         "getfile" => get_file(&inner, &params),
         "setmycommands" | "deletemycommands" | "deletewebhook" => Ok(json!(true)),
         _ => Err((404, "Not Found".to_owned())),

@@ -71,6 +71,7 @@ struct State {
     next_message: HashMap<i64, i64>,
     chats: HashSet<i64>,
     moved: HashMap<i64, i64>,
+    webhook: String,
     files: HashMap<String, Vec<u8>>,
     announced: HashMap<String, u64>,
     sent: Vec<Sent>,
@@ -189,6 +190,14 @@ impl Inner {
         let sender = json!({ "id": 1_087_968_824, "is_bot": true, "first_name": "Group" });
         self.push_update(json!({ "message": { "message_id": 9_000, "date": 1, "chat": chat, "from": sender,
             "migrate_to_chat_id": to } }));
+    }
+
+    pub(super) fn set_webhook(&self, url: &str) {
+        self.lock().webhook = url.to_owned();
+    }
+
+    pub(super) fn webhook(&self) -> String {
+        self.lock().webhook.clone()
     }
 
     /// Where a group has gone.

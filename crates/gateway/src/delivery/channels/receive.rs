@@ -1,7 +1,7 @@
 //! The task that receives on one account, and tells clients how it is doing.
 
-use super::TELEGRAM;
 use super::telegram::TelegramAccount;
+use super::{TELEGRAM, webhook};
 use crate::delivery::inbox::ChannelInbox;
 use crate::shared::Shared;
 use channels::ChannelStatus;
@@ -37,8 +37,12 @@ pub(super) async fn run(
     shared.health.changed(&shared);
 }
 
-async fn poll(shared: &Arc<Shared>, account: &TelegramAccount, cancel: &CancellationToken) {
+async fn poll(shared: &Arc<Shared>, account: &Arc<TelegramAccount>, cancel: &CancellationToken) {
     let owner = format!("{}@{}", account.name(), account.bot_id);
+    if let Some(listens) = &account.listens {
+        let inbox = ChannelInbox { shared: shared.clone(), channel: TELEGRAM, owner };
+        return webhook::run(account, listens, Arc::new(inbox), cancel).await;
+    }
     while !cancel.is_cancelled() {
         match shared.store.cursor(TELEGRAM, &owner).await {
             Ok(cursor) => {

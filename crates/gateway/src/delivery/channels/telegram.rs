@@ -2,11 +2,13 @@
 
 use crate::chat_commands::COMMANDS;
 use crate::secrets::Secrets;
-use channels::{Telegram, TelegramConfig};
+use channels::{Telegram, TelegramConfig, Webhook};
 use model::{ExposeSecret, SharedClock};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use subtle::ConstantTimeEq;
 
 /// How long a poll waits for messages, where the configuration does not say.
 const POLL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,11 +21,19 @@ pub(super) struct TelegramAccount {
     made_from: TelegramConfig,
     /// Where the token came from, for `channels.status`.
     pub(super) token_source: &'static str,
+    /// Where Telegram's deliveries arrive, if it delivers.
+    pub(super) listens: Option<Listens>,
     /// A typing notice is on its way; another would only queue up behind it.
     pub(super) typing: AtomicBool,
 }
 
 impl TelegramAccount {
+    /// Whether `given` is what Telegram proves itself with here. Takes the same time whatever is wrong with it.
+    pub(super) fn is_telegram(&self, given: &[u8]) -> bool {
+        let secret = self.made_from.webhook.as_ref().map(|hook| hook.secret.expose_secret().as_bytes());
+        secret.is_some_and(|secret| bool::from(given.ct_eq(secret)))
+    }
+
     /// Its name in the configuration.
     pub(super) fn name(&self) -> &str {
         &self.made_from.account
@@ -38,6 +48,9 @@ impl TelegramAccount {
             && a.media_max_bytes == b.media_max_bytes
             && a.commands == b.commands
             && self.token_source == other.token_source
+            && self.listens == other.listens
+            && a.webhook.as_ref().map(|w| (&w.url, w.secret.expose_secret()))
+                == b.webhook.as_ref().map(|w| (&w.url, w.secret.expose_secret()))
     }
 }
 
@@ -60,6 +73,7 @@ pub(super) fn account(
         )
     })?;
     let bot_id = token.expose_secret().split(':').next().unwrap_or_default().to_owned();
+    let hook = config.webhook.as_ref().map(|hook| webhook(hook, secrets)).transpose()?;
     let from_config = config.bot_token.is_some() || config.token_file.is_some();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     // a size in MB, checked by the configuration
@@ -74,10 +88,37 @@ pub(super) fn account(
         image_max_bytes: protocol::limits::MAX_IMAGE_BYTES as u64,
         media_dir: media_dir(state_dir),
         commands: Some(menu(config)),
+        webhook: hook.as_ref().map(|(_, webhook)| webhook.clone()),
     };
     let bot = Telegram::new(made_from.clone(), clock.clone()).map_err(|e| e.to_string())?;
     let token_source = if from_config { "config" } else { "env" };
-    Ok(TelegramAccount { bot, bot_id, made_from, token_source, typing: AtomicBool::new(false) })
+    Ok(TelegramAccount {
+        bot,
+        bot_id,
+        made_from,
+        token_source,
+        typing: AtomicBool::new(false),
+        listens: hook.map(|(listens, _)| listens),
+    })
+}
+
+/// Where this host listens for Telegram's deliveries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listens {
+    pub(super) at: SocketAddr,
+    pub(super) path: String,
+}
+
+fn webhook(hook: &config::WebhookConfig, secrets: &Secrets) -> Result<(Listens, Webhook), String> {
+    let place = hook.secret.place();
+    let secret = secrets.get(place)?.ok_or_else(|| format!("{place} is empty"))?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let text = secret.expose_secret();
+    if !(1..=256).contains(&text.len()) || !text.chars().all(fits) {
+        return Err(format!("{place} is not allowed: Telegram takes 1 to 256 letters, digits, _ and -"));
+    }
+    let listens = Listens { at: SocketAddr::new(hook.host, hook.port), path: hook.path.clone() };
+    Ok((listens, Webhook { url: hook.url.clone(), secret }))
 }
 
 /// Where files that come with messages are kept.
