@@ -91,14 +91,13 @@ pub(super) enum Step {
     Start,
     /// End ssh and forget it: its end is no event any more, and neither is a probe's result.
     Stop,
-    /// Ask the far gateway for its challenge, for so many milliseconds at most; exactly one [`Event::Answered`] or
-    /// [`Event::NoAnswer`] follows.
+    /// Ask the far gateway for its challenge, for so many milliseconds at most, in place of asking that is under way; exactly one
+    /// [`Event::Answered`] or [`Event::NoAnswer`] follows.
     Probe(u64),
 }
 
-/// The far gateway is asked so often while it answers. Together with the next one, an ssh that stands still is found so within
-/// 8 s.
-pub(super) const PROBE_EVERY: u64 = 4_000;
+/// The far gateway is asked so often while it answers: with the time that it has, an ssh that stands still is found within 7 s.
+pub(super) const PROBE_EVERY: u64 = 3_500;
 /// It has so long to answer. A path that is slower than that is none to work over.
 const PROBE_WITHIN: u64 = 3_500;
 /// The same after the network changed: what was open before is most likely dead, and asking again costs little.
@@ -345,14 +344,13 @@ impl Machine {
             Phase::Degraded if self.silent_for(now) >= HURRIED_PROBE + HURRIED_AGAIN => {
                 self.restart(now, why())
             }
-            Phase::Up | Phase::Degraded if !self.probing => {
+            Phase::Connecting if !self.probing => Vec::new(),
+            // It began after a change.
+            Phase::Connecting | Phase::Up | Phase::Degraded if self.hurried => Vec::new(),
+            // One that is under way may tell of the way before.
+            Phase::Connecting | Phase::Up | Phase::Degraded => {
                 self.hurried = true;
                 self.probe(now, HURRIED_PROBE)
-            }
-            Phase::Up | Phase::Degraded | Phase::Connecting => {
-                // The probe that is under way is not given as long any more.
-                self.hurried = self.probing;
-                Vec::new()
             }
         }
     }

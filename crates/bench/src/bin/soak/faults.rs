@@ -93,7 +93,7 @@ impl Fault {
     /// How soon the tunnel has to be back.
     pub(crate) fn back_within(self) -> Duration {
         Duration::from_secs(match self {
-            // Nobody tells; it is found by its silence, within 8 s.
+            // Nobody tells; it is found by its silence, within 7 s.
             Self::StopSsh => 9,
             // What was open before may live on, and is given 2 s for it.
             Self::Move => 3,

@@ -20,7 +20,7 @@ const ROUNDS: usize = 9;
 const MAY_COST: f64 = 0.1;
 /// The supervisor's own memory, in MB; its program's text is shared with whatever else runs of it.
 const MAY_HOLD_MB: f64 = 6.0;
-/// Of one processor, while nothing goes through: what asking the far gateway every 4 s takes.
+/// Of one processor, while nothing goes through: what asking the far gateway every few seconds takes.
 const MAY_USE: f64 = 0.002;
 /// The kernel counts processor time in these (`getconf CLK_TCK`, the same on every Linux of today).
 const TICKS_A_SECOND: f64 = 100.0;
