@@ -157,12 +157,7 @@ fn look(scene: &Scene<'_>) -> Vec<Finding> {
     for (seen, family) in private_places(scene).into_iter().filter(|(seen, _)| !theirs(seen)) {
         findings.extend(judge(scene, seen, family));
     }
-    for seen in keys_elsewhere(scene) {
-        findings.extend(match seen.foreign_owner() {
-            Some(uid) => key_of_others(&seen, uid),
-            None => judge(scene, seen, &TLS),
-        });
-    }
+    findings.extend(keys_elsewhere(scene).into_iter().filter_map(|seen| judge_shared(scene, seen)));
     findings
 }
 
@@ -226,12 +221,25 @@ fn keys_elsewhere(scene: &Scene<'_>) -> Vec<Seen> {
     keys.iter().filter(|key| !key.starts_with(paths.tls_dir())).filter_map(|key| Seen::at(key)).collect()
 }
 
-/// What renews certificates may keep their keys for a group that the gateway is in, but not for everybody.
-fn key_of_others(seen: &Seen, uid: u32) -> Option<Finding> {
-    let open = seen.sort == Sort::File && seen.mode & 0o007 != 0;
-    let detail = format!("has mode {:04o}, and belongs to user {uid}", seen.mode);
-    let fix = format!("as its owner: chmod o-rwx {}", seen.path.display());
-    open.then(|| Finding::in_file(&TLS_READ, &seen.path, detail).fix(fix))
+/// A key that other programs may use, too: who is in its group is its owner's decision, and everybody is nobody's.
+fn judge_shared(scene: &Scene<'_>, seen: Seen) -> Option<Finding> {
+    let kind = match seen.mode & 0o007 {
+        _ if seen.sort != Sort::File => return None,
+        0 => return None,
+        bits if bits & 0o002 != 0 => &TLS_WRITE,
+        _ => &TLS_READ,
+    };
+    let path = seen.path.clone();
+    let detail = format!("has mode {:04o}", seen.mode);
+    let shell = format!("chmod o-rwx {}", path.display());
+    Some(match seen.foreign_owner() {
+        Some(uid) => Finding::in_file(kind, &path, format!("{detail}, and belongs to user {uid}"))
+            .fix(format!("as its owner: {shell}")),
+        None => {
+            let mend = scene.unlinked(&path, async move { seen.restrict(0o770) });
+            Finding::in_file(kind, &path, detail).fix(shell).mend(mend)
+        }
+    })
 }
 
 /// What was kept beside the configuration when it was changed, by this program or by OpenClaw.

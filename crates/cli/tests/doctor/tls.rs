@@ -131,9 +131,12 @@ fn keys_stored_credentials_and_logs_are_closed_wherever_they_are() {
     for (file, _, closed, _) in &open {
         assert_eq!(mode(file), *closed, "{}", file.display());
     }
-    // What a program that renews certificates keeps for a group is its own decision; for everybody it is nobody's.
-    chown(&key, Some(12345), Some(12345)).unwrap();
+    // Other programs may use a key that lies elsewhere: its group is its owner's decision, and everybody is nobody's.
     set_mode(&key, 0o640);
+    assert_eq!(found(&home, &[]), CLEAN);
+    set_mode(&key, 0o644);
+    assert_eq!((doctor(&home, &["--fix"]).code, mode(&key)), (0, 0o640));
+    chown(&key, Some(12345), Some(12345)).unwrap();
     assert_eq!(found(&home, &[]), CLEAN);
     set_mode(&key, 0o644);
     assert_eq!(found(&home, &["--fix"]), (vec!["fs.tls_key.perms_readable".to_owned()], 9));
