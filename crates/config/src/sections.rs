@@ -46,7 +46,7 @@ pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
     CustomCommand, DEFAULT_ACCOUNT, DmPolicy, GroupConfig, GroupPolicy, InlineButtons, ReactionNotifications,
-    TelegramConfig, ToolBounds, WebhookConfig,
+    ReplyToMode, TelegramConfig, ToolBounds, WebhookConfig,
 };
 pub use tls::TlsConfig;
 pub use tools::{ExecAsk, ExecConfig, ExecHost, ExecMode, ExecSecurity, ToolsConfig, WebFetchConfig};

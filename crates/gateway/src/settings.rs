@@ -82,6 +82,8 @@ pub(crate) struct AccountSettings {
     inline_buttons: config::InlineButtons,
     pub(crate) history_limit: usize,
     pub(crate) reactions: config::ReactionNotifications,
+    pub(crate) reply_to: Option<config::ReplyToMode>,
+    direct: BTreeMap<String, Option<config::ToolBounds>>,
     /// By chat id, topic and all, or `*`.
     groups: BTreeMap<String, config::GroupConfig>,
 }
@@ -90,6 +92,11 @@ impl AccountSettings {
     /// Who may speak.
     pub(crate) fn access(&self) -> &AccessPolicy {
         &self.access
+    }
+
+    /// The tools of a direct chat; its own entry takes the place of the one for all.
+    pub(crate) fn direct_tools(&self, chat_id: &str) -> Option<&config::ToolBounds> {
+        self.direct.get(chat_id).or_else(|| self.direct.get("*"))?.as_ref()
     }
 
     /// What is configured for a group or topic.
@@ -257,6 +264,8 @@ fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
             inline_buttons: of.inline_buttons,
             history_limit: usize::try_from(limit).unwrap_or_default(),
             reactions: of.reaction_notifications,
+            reply_to: of.reply_to_mode,
+            direct: of.direct.clone(),
             groups: access::groups(of).into_iter().collect(),
         };
         (of.account.clone(), settings)

@@ -169,3 +169,19 @@ async fn a_reaction_to_what_was_sent_is_read_with_the_next_message() {
     assert_eq!(world.fake.sent().len(), 2);
     world.gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_direct_chat_has_its_own_tools_and_answers_are_replies_where_that_is_wanted() {
+    let direct = format!(
+        r#"direct: {{ "*": {{ tools: {{ deny: ["exec"] }} }}, "{FRIEND}": {{ tools: {{ allow: ["ls"] }} }} }}, replyToMode: "all","#
+    );
+    let world = World::start(&direct).await;
+    world.fake.push_text(FRIEND, FRIEND, &"word ".repeat(1_500));
+    world.answers(2).await;
+    let request = world.last();
+    let tools: Vec<Value> = request["tools"].as_array().cloned().unwrap_or_default();
+    assert!(tools.len() == 1 && tools[0].to_string().contains("\"ls\""), "{tools:?}");
+    let replies: Vec<_> = world.fake.sent().iter().map(|sent| sent.reply_to).collect();
+    assert_eq!(replies, [Some(1), Some(1)]);
+    world.gateway.stop().await;
+}

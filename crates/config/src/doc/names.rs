@@ -92,6 +92,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "dangerouslyAllowPrivateNetwork"]),
     ("channels.telegram.groups.*", &["requireMention", "tools", "toolsBySender", "skills", "enabled",
         "allowFrom", "systemPrompt", "ingest", "disableAudioPreflight", "groupPolicy", "topics", "errorPolicy"]),
+    ("channels.telegram.direct.*", &["tools", "toolsBySender", "systemPrompt", "enabled", "topics"]),
     ("channels.telegram.groups.*.topics.*", &["requireMention", "tools", "toolsBySender", "skills", "enabled",
         "allowFrom", "systemPrompt", "ingest", "disableAudioPreflight", "groupPolicy", "agentId", "errorPolicy"]),
     ("messages", &["visibleReplies", "responsePrefix", "usageTemplate", "responseUsage", "groupChat",

@@ -1,13 +1,19 @@
 //! `channels.telegram`.
 
+mod groups;
+mod webhook;
+
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use model::SecretString;
 
 use crate::choice::choice;
 use crate::doc::Section;
 use crate::{Env, SecretError, SecretInput};
+
+pub use groups::{GroupConfig, ToolBounds};
+pub use webhook::WebhookConfig;
+use webhook::webhook;
 
 choice! {
     /// Who may write directly.
@@ -48,6 +54,20 @@ choice! {
         All => "all",
         /// Everywhere; whoever may write may press.
         Allowlist => "allowlist",
+    }
+}
+
+choice! {
+    /// Which messages of an answer are shown as replies.
+    ReplyToMode {
+        /// None.
+        Off => "off",
+        /// The first.
+        First => "first",
+        /// All.
+        All => "all",
+        /// The first, as every answer here is one to all that it answers.
+        Batched => "batched",
     }
 }
 
@@ -108,6 +128,10 @@ pub struct TelegramConfig {
     pub custom_commands: Vec<CustomCommand>,
     /// `webhookUrl` and what belongs to it; `None`: messages are fetched by long polling. An account's own.
     pub webhook: Option<WebhookConfig>,
+    /// `direct` by chat id or `"*"`: the tools that the agent has in a direct chat.
+    pub direct: BTreeMap<String, Option<ToolBounds>>,
+    /// `replyToMode`; `None`: answers in groups are shown as replies.
+    pub reply_to_mode: Option<ReplyToMode>,
     /// `historyLimit`: how many messages that were not for the agent it is told of, once it is spoken to in a group; 50 by default,
     /// 200 at most, 0 for none.
     pub history_limit: Option<u64>,
@@ -124,39 +148,8 @@ pub struct TelegramConfig {
 /// The account that stands directly under `channels.telegram`.
 pub const DEFAULT_ACCOUNT: &str = "default";
 
-/// `channels.telegram.groups.<id>`, or one of its `topics.<id>`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GroupConfig {
-    /// `enabled`.
-    pub enabled: Option<bool>,
-    /// `requireMention`.
-    pub require_mention: Option<bool>,
-    /// `allowFrom`: senders in this group, instead of `groupAllowFrom`.
-    pub allow_from: Option<Vec<String>>,
-    /// `groupPolicy` for this group.
-    pub group_policy: Option<GroupPolicy>,
-    /// `systemPrompt`: more for the agent to go by in this group.
-    pub system_prompt: Option<String>,
-    /// `tools`: of the tools that the agent has, those that it has in this group.
-    pub tools: Option<ToolBounds>,
-    /// `topics` by id or `"*"`, each with what it leaves open taken from the group.
-    pub topics: BTreeMap<String, GroupConfig>,
-    /// `topics.<id>.agentId`: the agent that hears this topic.
-    pub agent_id: Option<String>,
-}
-
-/// `tools` of a group.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ToolBounds {
-    /// `allow`: none but these, where there is a list.
-    pub allow: Option<Vec<String>>,
-    /// `deny`: not these, whatever is allowed.
-    pub deny: Vec<String>,
-}
-
 impl TelegramConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
-        s.unsupported("direct", "all direct chats have the same tools");
         let mut config = Self::keys(s, DEFAULT_ACCOUNT, None);
         let root = &config;
         let read = |name: &str, account: &Section<'_>| {
@@ -186,6 +179,11 @@ impl TelegramConfig {
         let file = s.path("tokenFile").map(|path| SecretInput::whole_file(&s.path_of("tokenFile"), path));
         let groups = s.raw("groups").is_some() || root.is_none();
         let own_groups = s.entries("groups", |id, group| (id.to_owned(), GroupConfig::read(group)));
+        let direct = s.raw("direct").is_some() || root.is_none();
+        let own_direct = s.entries("direct", |id, chat| {
+            chat.unsupported("toolsBySender", "every sender has the tools of the chat");
+            (id.to_owned(), chat.section("tools", ToolBounds::read))
+        });
         let inherit = Inherit(root);
         let config = Self {
             account: account.to_owned(),
@@ -223,6 +221,12 @@ impl TelegramConfig {
             ),
             custom_commands: inherit.or(custom_commands(s), |root| root.custom_commands.clone(), Vec::new),
             webhook: webhook(s),
+            direct: inherit.or(
+                direct.then(|| own_direct.into_iter().collect()),
+                |root| root.direct.clone(),
+                BTreeMap::new,
+            ),
+            reply_to_mode: inherit.or(s.choice("replyToMode").map(Some), |root| root.reply_to_mode, || None),
             history_limit: inherit.or(
                 s.integer("historyLimit", 0..=HISTORY_CEILING).map(Some),
                 |root| root.history_limit,
@@ -314,48 +318,6 @@ impl TelegramConfig {
     }
 }
 
-/// Where Telegram delivers.
-#[derive(Debug, Clone)]
-pub struct WebhookConfig {
-    /// `webhookUrl`: what Telegram is told.
-    pub url: String,
-    /// `webhookSecret`: what Telegram proves itself with.
-    pub secret: SecretInput,
-    /// `webhookPath`, `/telegram-webhook` by default.
-    pub path: String,
-    /// `webhookHost`, `127.0.0.1` by default.
-    pub host: IpAddr,
-    /// `webhookPort`, 8787 by default.
-    pub port: u16,
-}
-
-fn webhook(s: &Section<'_>) -> Option<WebhookConfig> {
-    s.unsupported("webhookCertPath", "the address needs a certificate that Telegram knows");
-    let (url, secret) = (s.text("webhookUrl"), s.secret("webhookSecret"));
-    let path = s.text("webhookPath").unwrap_or_else(|| "/telegram-webhook".to_owned());
-    let host = s.text("webhookHost").unwrap_or_else(|| "127.0.0.1".to_owned());
-    let port = s.integer("webhookPort", 1..=65_535).unwrap_or(8787);
-    let url = url?;
-    if !url.starts_with("https://") {
-        s.error("webhookUrl", format!("{url:?} is not allowed; Telegram delivers to https:// only"));
-    }
-    if !path.starts_with('/') || path == "/healthz" || path.contains(['?', '#', '{', '}']) {
-        s.error(
-            "webhookPath",
-            format!("{path:?} is not allowed; use a path like /telegram-webhook, and not /healthz"),
-        );
-    }
-    let host = host.parse().ok();
-    if host.is_none() {
-        s.error("webhookHost", "use an address of this host, like 127.0.0.1");
-    }
-    if secret.is_none() {
-        s.error("webhookUrl", "needs webhookSecret, with which Telegram proves itself");
-    }
-    let port = u16::try_from(port).ok()?;
-    Some(WebhookConfig { url, secret: secret?, path, host: host?, port })
-}
-
 /// What an account leaves open.
 #[derive(Clone, Copy)]
 struct Inherit<'a>(Option<&'a TelegramConfig>);
@@ -376,54 +338,6 @@ fn allowed(own: Option<Vec<String>>, root: Option<&TelegramConfig>) -> Vec<Strin
         own.retain(|sender| sender != "*");
     }
     if own.is_empty() { root.allow_from.clone() } else { own }
-}
-
-impl GroupConfig {
-    fn read(s: &Section<'_>) -> Self {
-        let topics = s.entries("topics", |id, topic| {
-            let read = Self { agent_id: topic.text("agentId"), ..Self::own(topic) };
-            (id.to_owned(), read)
-        });
-        Self { topics: topics.into_iter().collect(), ..Self::own(s) }
-    }
-
-    fn own(s: &Section<'_>) -> Self {
-        s.unsupported("toolsBySender", "every sender has the tools of the group");
-        Self {
-            enabled: s.boolean("enabled"),
-            require_mention: s.boolean("requireMention"),
-            allow_from: senders(s, "allowFrom"),
-            group_policy: s.choice("groupPolicy"),
-            system_prompt: s.text("systemPrompt").filter(|text| !text.trim().is_empty()),
-            tools: s.section("tools", ToolBounds::read),
-            topics: BTreeMap::new(),
-            agent_id: None,
-        }
-    }
-
-    /// This entry, with what it leaves open taken from another.
-    pub fn over(&self, other: &Self) -> Self {
-        Self {
-            enabled: self.enabled.or(other.enabled),
-            require_mention: self.require_mention.or(other.require_mention),
-            allow_from: self.allow_from.clone().or_else(|| other.allow_from.clone()),
-            group_policy: self.group_policy.or(other.group_policy),
-            system_prompt: self.system_prompt.clone().or_else(|| other.system_prompt.clone()),
-            tools: self.tools.clone().or_else(|| other.tools.clone()),
-            topics: if self.topics.is_empty() { other.topics.clone() } else { self.topics.clone() },
-            agent_id: self.agent_id.clone(),
-        }
-    }
-
-    /// Whether the agent must be mentioned; true unless configured otherwise.
-    pub fn requires_mention(&self) -> bool {
-        self.require_mention.unwrap_or(true)
-    }
-
-    /// Whether the group is heard; true unless configured otherwise.
-    pub fn is_enabled(&self) -> bool {
-        self.enabled.unwrap_or(true)
-    }
 }
 
 /// `capabilities`: an object, or the list of older configurations, in which the word alone means everywhere.
@@ -462,20 +376,6 @@ fn custom_commands(s: &Section<'_>) -> Option<Vec<CustomCommand>> {
 }
 
 const API_ROOT: &str = "https://api.telegram.org";
-
-impl ToolBounds {
-    fn read(s: &Section<'_>) -> Option<Self> {
-        s.unsupported("alsoAllow", "a group has no tools that the agent does not have");
-        let (allow, deny) = (s.texts("allow"), s.texts("deny").unwrap_or_default());
-        (s.exists() && (allow.is_some() || !deny.is_empty())).then_some(Self { allow, deny })
-    }
-
-    /// Whether a tool is among them.
-    pub fn has(&self, name: &str) -> bool {
-        let listed = |list: &[String]| list.iter().any(|n| n == name || n == "*");
-        self.allow.as_deref().is_none_or(listed) && !listed(&self.deny)
-    }
-}
 
 fn api_root(s: &Section<'_>) -> Option<String> {
     let root = s.text("apiRoot")?;

@@ -293,8 +293,7 @@ fn queue_mode(shared: &Shared, inbound: &Inbound) -> QueueMode {
 /// Where the answer to a message goes; an RPC is answered by its response, and elsewhere only where it asks for that.
 pub(crate) fn route_of(inbound: &Inbound) -> Option<Route> {
     if inbound.channel != RPC {
-        // In a group it should be seen what is being answered.
-        let reply_to = (inbound.chat.kind == ChatKind::Group).then(|| inbound.platform_message().to_owned());
+        let reply_to = Some(inbound.platform_message().to_owned());
         let (channel, account) = (inbound.channel.clone(), inbound.account.clone());
         return Some(Route { channel, account, to: inbound.chat.id.clone(), reply_to });
     }

@@ -8,6 +8,7 @@ use crate::shared::Shared;
 use agent::queue::Submission;
 use agent::turn::{TurnEnd, TurnErrorKind, TurnOutcome};
 use channels::Telegram;
+use config::ReplyToMode;
 use model::{Outbound, SessionKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub(crate) async fn finish(
         calls: outcome.calls.iter().cloned().map(ledger_call).collect(),
         reply: Some(outcome.reply.clone()).filter(|r| !r.is_empty()),
         error: error.clone(),
-        outbox: outbox(run, status, &outcome.reply, error.as_deref()),
+        outbox: outbox(begun, status, &outcome.reply, error.as_deref()),
     };
     if !commit(shared, key, finish).await {
         return;
@@ -114,7 +115,8 @@ fn retryable(outcome: &TurnOutcome) -> bool {
 
 /// What goes out to the chat: the reply in pieces, or one line about what went wrong, where somebody waits for it. An
 /// aborted run says nothing.
-fn outbox(run: &Run, status: RunStatus, reply: &str, error: Option<&str>) -> Vec<Outbound> {
+fn outbox(begun: &Begin, status: RunStatus, reply: &str, error: Option<&str>) -> Vec<Outbound> {
+    let run = &begun.run;
     let Some(route) = run.route.as_ref() else { return vec![] };
     let unattended = run.directives.as_ref().is_some_and(|d| d.unattended);
     let is_heartbeat = run.directives.as_ref().is_some_and(|d| d.heartbeat);
@@ -125,7 +127,15 @@ fn outbox(run: &Run, status: RunStatus, reply: &str, error: Option<&str>) -> Vec
         (_, Some(error)) => vec![format!("⚠️ {error}")],
         _ => Telegram::split(reply),
     };
-    let first_reply_to = |i: usize| if i == 0 { route.reply_to.clone() } else { None };
+    let account = begun.current.settings.account(&route.channel, &route.account);
+    let shows = |i: usize| match account.and_then(|account| account.reply_to) {
+        Some(ReplyToMode::Off) => false,
+        Some(ReplyToMode::First | ReplyToMode::Batched) => i == 0,
+        Some(ReplyToMode::All) => true,
+        // In a group it should be seen what is being answered.
+        None => i == 0 && route.to.starts_with('-'),
+    };
+    let reply_to = |i: usize| route.reply_to.clone().filter(|_| shows(i));
     pieces
         .into_iter()
         .filter(|text| !text.trim().is_empty())
@@ -135,7 +145,7 @@ fn outbox(run: &Run, status: RunStatus, reply: &str, error: Option<&str>) -> Vec
             account: route.account.clone(),
             to: route.to.clone(),
             text,
-            reply_to: first_reply_to(i),
+            reply_to: reply_to(i),
             act: None,
         })
         .collect()

@@ -167,7 +167,11 @@ async fn answer(
         tools.retain(|tool| tool.spec().name != tools::MESSAGE);
     }
     let group = group_of(shared, begun);
-    if let Some(bounds) = group.as_ref().and_then(|group| group.tools.as_ref()) {
+    let bounds = match &group {
+        Some(group) => group.tools.as_ref(),
+        None => direct_tools(begun),
+    };
+    if let Some(bounds) = bounds {
         tools.retain(|tool| bounds.has(&tool.spec().name));
     }
     let mut system = prompt(shared, key, begun, &tools).await;
@@ -223,6 +227,13 @@ fn group_of(shared: &Shared, begun: &Begin) -> Option<config::GroupConfig> {
         &route.to,
     )
     .filter(|_| route.to.starts_with('-'))
+}
+
+/// The tools of the direct chat in which the message was said.
+fn direct_tools(begun: &Begin) -> Option<&config::ToolBounds> {
+    let route = begun.run.route.as_ref().filter(|_| begun.run.directives.is_none())?;
+    let account = begun.current.settings.account(&route.channel, &route.account)?;
+    account.direct_tools(&route.to).filter(|_| !route.to.starts_with('-'))
 }
 
 async fn prompt(shared: &Shared, key: &SessionKey, begun: &Begin, tools: &agent::tool::Tools) -> String {
