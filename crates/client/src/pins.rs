@@ -14,7 +14,7 @@ pub(crate) use verifier::{client_config, mismatch};
 
 use crate::ConnectError;
 use crate::transport::{self, Trust};
-use model::Pin;
+use model::{Clock, Pin, SystemClock};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
@@ -58,13 +58,18 @@ impl Pinned {
             None => return,
         };
         let (key, base, seen) = (name.to_owned(), self.base.clone(), *seen);
-        match tokio::task::spawn_blocking(move || store.learn(&key, &base, &seen, &offer)).await {
+        match tokio::task::spawn_blocking(move || {
+            store.learn(&key, (&base, SystemClock.now_ms()), &seen, &offer)
+        })
+        .await
+        {
             Ok(Ok(true)) => tracing::info!(name, "the certificates that this gateway announces are kept"),
             Ok(Err(error)) => {
                 let error = match error {
                     PinStoreError::OtherIdentity { .. } => {
                         PinStoreError::OtherIdentity { url: url.to_owned() }
                     }
+                    PinStoreError::Older { .. } => PinStoreError::Older { url: url.to_owned() },
                     other => other,
                 };
                 tracing::warn!(%error, "the certificates that this gateway announces are not kept");

@@ -2,6 +2,7 @@
 //! pins of the next one, signed with the gateway's identity, for clients that pinned this one (B3). docs/tls.md is the
 //! story for people.
 
+mod announced;
 mod error;
 mod files;
 mod generate;

@@ -2,6 +2,8 @@
 // A helper that cannot do its part fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "tls/announced.rs"]
+mod announced;
 #[path = "tls/half_done.rs"]
 mod half_done;
 #[path = "tls/made_elsewhere.rs"]
@@ -12,7 +14,7 @@ use client::{ClientDescription, ConnectError, ConnectOptions, Connection, PinSto
 use config::{Env, Paths, TlsConfig};
 use gateway::tls::{Certificate, TlsFiles, prepare, switch};
 use gateway::{Gateway, GatewayOptions, StartError};
-use model::{Clock, Pin, SystemClock};
+use model::{Clock, Pin, SharedClock, SystemClock};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
@@ -313,6 +315,15 @@ async fn files_that_cannot_be_used_are_named_before_anything_is_listened_on() {
 }
 
 async fn start_at(state_dir: &Path, config: &str, port: u16) -> Result<Gateway, StartError> {
+    start_by(Arc::new(SystemClock), state_dir, config, port).await
+}
+
+async fn start_by(
+    clock: SharedClock,
+    state_dir: &Path,
+    config: &str,
+    port: u16,
+) -> Result<Gateway, StartError> {
     let config_file = state_dir.join("openclaw.json");
     std::fs::write(&config_file, config).unwrap();
     let env = Env::from([] as [(&str, &str); 0]);
@@ -323,7 +334,7 @@ async fn start_at(state_dir: &Path, config: &str, port: u16) -> Result<Gateway, 
         loaded,
         env,
         port: Some(port),
-        clock: Arc::new(SystemClock),
+        clock,
         model_fallback: None,
         port_fallback: false,
         log_file: None,

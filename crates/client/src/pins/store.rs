@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 const VERSION: u32 = 1;
 /// Gateways that are remembered; beyond that, the file is a sign of something gone wrong.
 const MAX_GATEWAYS: usize = 256;
+/// Clocks differ; one that is further ahead is wrong.
+const FAR_AHEAD_MS: i64 = 24 * 3600 * 1000;
 
 /// A file (mode 0600): `{version, gateways: {"<name>": {trusted, learned: {by, identity, issuedAtMs, pins}}}}`. The name is the
 /// gateway's address, or what it is known as where that would be the same for any gateway behind a tunnel.
@@ -50,6 +52,22 @@ pub enum PinStoreError {
     )]
     OtherIdentity {
         /// Where the gateway is, or its name where only that is known.
+        url: String,
+    },
+    /// It comes from a clock that is wrong, or goes to one. Kept, it would have all later ones refused.
+    #[error(
+        "the announcement is dated {} hours ahead of this computer's clock; set the clock right, here or on the gateway's host, and start the gateway again if it was there", .ahead_ms / 3_600_000
+    )]
+    Ahead {
+        /// By so many milliseconds.
+        ahead_ms: i64,
+    },
+    /// Something else was announced later, or by a gateway whose clock was wrong.
+    #[error(
+        "the announcement says something else than a later one that is kept; if the gateway's clock was ahead then, or its state was taken from a backup, trust it again: openclaw remote trust {url}"
+    )]
+    Older {
+        /// The gateway.
         url: String,
     },
     /// Too many gateways.
@@ -139,14 +157,19 @@ impl PinStore {
         Ok(pins)
     }
 
-    /// Keeps an announcement that came over a connection on which `seen` was accepted by these pins; whether the file changed.
+    /// Keeps an announcement that came over a connection on which `seen` was accepted by these pins (`base`, `now_ms` in
+    /// milliseconds since 1970); whether the file changed.
     pub(super) fn learn(
         &self,
         name: &str,
-        base: &[Pin],
+        (base, now_ms): (&[Pin], i64),
         seen: &Seen,
         offer: &Offer,
     ) -> Result<bool, PinStoreError> {
+        let ahead_ms = offer.issued_at_ms.saturating_sub(now_ms);
+        if ahead_ms > FAR_AHEAD_MS {
+            return Err(PinStoreError::Ahead { ahead_ms });
+        }
         let _alone = self.lock()?;
         let mut stored = self.read()?;
         let gateway = stored.gateways.entry(key(name)).or_default();
@@ -157,7 +180,10 @@ impl PinStore {
             Some(known) if known.identity != offer.identity => {
                 return Err(PinStoreError::OtherIdentity { url: name.to_owned() });
             }
-            Some(known) if offer.issued_at_ms < known.issued_at_ms => return Ok(false),
+            Some(known) if offer.issued_at_ms < known.issued_at_ms => {
+                let is_same = known.pins == texts(&offer.pins);
+                return if is_same { Ok(false) } else { Err(PinStoreError::Older { url: name.to_owned() }) };
+            }
             Some(known) => merged(known.by.clone(), texts(&right)),
             // It was accepted by something that has been forgotten meanwhile.
             None if right.is_empty() => return Ok(false),
@@ -228,6 +254,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    const NOW: i64 = 1_000;
+
     fn pin(n: u8) -> Pin {
         Pin::leaf([n; 32])
     }
@@ -245,7 +273,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = PinStore::new(dir.path().join("deep/gateway-pins.json"));
         let url = "wss://a:1";
-        assert!(store.learn(url, &[pin(1)], &seen(1), &offer("k", 5, &[pin(1), pin(2)])).unwrap());
+        assert!(store.learn(url, (&[pin(1)], NOW), &seen(1), &offer("k", 5, &[pin(1), pin(2)])).unwrap());
         assert_eq!(store.accepted("WSS://a:1/", &[pin(1)]).unwrap(), [pin(1), pin(2)]);
         assert_eq!(store.accepted(url, &[pin(9)]).unwrap(), [pin(9)], "learned by another pin");
         assert_eq!(store.accepted("wss://b:1", &[pin(1)]).unwrap(), [pin(1)]);
@@ -258,20 +286,30 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = PinStore::new(dir.path().join("pins.json"));
         let url = "wss://a:1";
-        store.learn(url, &[pin(1)], &seen(1), &offer("k", 5, &[pin(2)])).unwrap();
-        let error = store.learn(url, &[pin(1)], &seen(1), &offer("other", 6, &[pin(3)])).unwrap_err();
+        store.learn(url, (&[pin(1)], NOW), &seen(1), &offer("k", 5, &[pin(2)])).unwrap();
+        let error = store.learn(url, (&[pin(1)], NOW), &seen(1), &offer("other", 6, &[pin(3)])).unwrap_err();
         assert!(error.to_string().contains("openclaw remote trust wss://a:1"), "{error}");
-        assert!(!store.learn(url, &[pin(1)], &seen(1), &offer("k", 4, &[pin(4)])).unwrap());
-        assert_eq!(store.accepted(url, &[pin(1)]).unwrap(), [pin(1), pin(2)]);
-        assert!(store.learn(url, &[pin(1)], &seen(1), &offer("k", 7, &[pin(2), pin(5)])).unwrap());
         assert!(
-            !store.learn(url, &[pin(1)], &seen(1), &offer("k", 7, &[pin(2), pin(5)])).unwrap(),
+            !store.learn(url, (&[pin(1)], NOW), &seen(1), &offer("k", 4, &[pin(2)])).unwrap(),
+            "the same"
+        );
+        let error = store.learn(url, (&[pin(1)], NOW), &seen(1), &offer("k", 4, &[pin(4)])).unwrap_err();
+        assert!(matches!(error, PinStoreError::Older { .. }), "{error}");
+        assert!(error.to_string().contains("openclaw remote trust wss://a:1"), "{error}");
+        // A wrong clock on the gateway's host must not have all that comes later refused.
+        let far = offer("k", NOW + FAR_AHEAD_MS + 1, &[pin(8)]);
+        let error = store.learn(url, (&[pin(1)], NOW), &seen(1), &far).unwrap_err();
+        assert!(matches!(error, PinStoreError::Ahead { .. }), "{error}");
+        assert_eq!(store.accepted(url, &[pin(1)]).unwrap(), [pin(1), pin(2)]);
+        assert!(store.learn(url, (&[pin(1)], NOW), &seen(1), &offer("k", 7, &[pin(2), pin(5)])).unwrap());
+        assert!(
+            !store.learn(url, (&[pin(1)], NOW), &seen(1), &offer("k", 7, &[pin(2), pin(5)])).unwrap(),
             "nothing new"
         );
         // Whoever writes the new pin into the configuration goes on from there.
         assert_eq!(store.accepted(url, &[pin(2)]).unwrap(), [pin(2), pin(5)]);
         assert!(matches!(
-            store.learn(url, &[pin(2)], &seen(2), &offer("other", 8, &[pin(6)])),
+            store.learn(url, (&[pin(2)], NOW), &seen(2), &offer("other", 8, &[pin(6)])),
             Err(PinStoreError::OtherIdentity { .. })
         ));
     }
@@ -282,15 +320,15 @@ mod tests {
         let store = PinStore::new(dir.path().join("pins.json"));
         let url = "wss://a:1";
         let (wrong, right) = (pin(1), Pin::spki([2; 32]));
-        store.learn(url, &[wrong, right], &seen(2), &offer("k", 5, &[pin(3)])).unwrap();
+        store.learn(url, (&[wrong, right], NOW), &seen(2), &offer("k", 5, &[pin(3)])).unwrap();
         assert_eq!(store.accepted(url, &[wrong]).unwrap(), [wrong]);
         assert_eq!(store.accepted(url, &[right]).unwrap(), [right, pin(3)]);
         // The one that was learned leads on, and what stands for it stays what was right.
-        store.learn(url, &[right], &seen(3), &offer("k", 6, &[pin(3), pin(4)])).unwrap();
+        store.learn(url, (&[right], NOW), &seen(3), &offer("k", 6, &[pin(3), pin(4)])).unwrap();
         assert_eq!(store.accepted(url, &[right]).unwrap(), [right, pin(3), pin(4)]);
         assert_eq!(store.accepted(url, &[wrong]).unwrap(), [wrong]);
         assert!(
-            !store.learn(url, &[pin(7)], &seen(8), &offer("k", 9, &[pin(8)])).unwrap(),
+            !store.learn(url, (&[pin(7)], NOW), &seen(8), &offer("k", 9, &[pin(8)])).unwrap(),
             "accepted by nothing"
         );
     }
@@ -305,7 +343,9 @@ mod tests {
                 scope.spawn(move || trusting.trust(&format!("wss://trusted:{n}"), &[pin(n)]).unwrap());
                 scope.spawn(move || {
                     let url = format!("wss://learned:{n}");
-                    assert!(learning.learn(&url, &[pin(n)], &seen(n), &offer("k", 5, &[pin(99)])).unwrap());
+                    assert!(
+                        learning.learn(&url, (&[pin(n)], NOW), &seen(n), &offer("k", 5, &[pin(99)])).unwrap()
+                    );
                 });
             }
         });
@@ -325,7 +365,7 @@ mod tests {
         let url = "wss://a:1";
         assert!(store.trusted(url).unwrap().is_empty());
         store.trust(url, &[pin(1)]).unwrap();
-        store.learn(url, &[pin(1)], &seen(1), &offer("k", 5, &[pin(2)])).unwrap();
+        store.learn(url, (&[pin(1)], NOW), &seen(1), &offer("k", 5, &[pin(2)])).unwrap();
         assert_eq!(store.trusted(url).unwrap(), [pin(1)]);
         store.trust(url, &[pin(3)]).unwrap();
         assert_eq!(store.accepted(url, &[pin(3)]).unwrap(), [pin(3)]);

@@ -41,6 +41,11 @@ impl TlsFiles {
         }
     }
 
+    /// What the gateway vouches for, and since when; beside `served`.
+    pub(super) fn announced(&self) -> PathBuf {
+        self.served.with_file_name("announced.json")
+    }
+
     /// All that a running gateway looks at.
     pub(super) fn watched(&self) -> Vec<PathBuf> {
         let all = [Some(&self.cert), Some(&self.key), self.ca.as_ref(), Some(&self.next_key)];

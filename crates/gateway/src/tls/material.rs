@@ -100,6 +100,13 @@ impl Material {
         Ok(Self { certified, certificate, next: next_pin(files)? })
     }
 
+    /// All that is good from now on.
+    pub(super) fn vouched_for(&self) -> Vec<Pin> {
+        let mut pins = self.pins();
+        pins.extend(self.next);
+        pins
+    }
+
     /// What a running gateway shows.
     pub(super) fn pins(&self) -> Vec<Pin> {
         vec![self.certificate.leaf, self.certificate.spki]

@@ -2,7 +2,7 @@
 //! clients that do not know it pass over.
 //!
 //! `tls-pins.v1.PAYLOAD.SIGNATURE`, both base64url. The payload is JSON, `{identity, issuedAtMs, pins}`: the identity's public
-//! key (base64url), when the gateway began to show or prepare these, and all pins that are good from then on. The signature
+//! key (base64url), since when the gateway shows or has prepared these (`announced`), and all pins that are good from then on. The signature
 //! is over the text before its dot, which nothing else that this key signs begins with.
 
 use crate::identity::GatewayIdentity;

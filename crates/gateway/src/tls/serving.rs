@@ -2,7 +2,7 @@
 
 use super::files::TlsFiles;
 use super::material::{Certificate, Material};
-use super::{TlsError, generate, offer, plain, rotate};
+use super::{TlsError, announced, generate, offer, plain, rotate};
 use crate::identity::GatewayIdentity;
 use config::TlsConfig;
 use model::Pin;
@@ -79,7 +79,8 @@ impl Tls {
         files.note_served(&material.pins())?;
         let live = Arc::new(Live(Mutex::new(material.certified.clone())));
         let acceptor = TlsAcceptor::from(Arc::new(server_config(live.clone())?));
-        let state = Mutex::new(State::of(&material, identity, now_ms));
+        let issued_at_ms = announced::since(&files, &material.vouched_for(), now_ms)?;
+        let state = Mutex::new(State::of(&material, identity, (issued_at_ms, now_ms)));
         Ok(Self { files, acceptor, live, made, state })
     }
 
@@ -142,17 +143,27 @@ impl Tls {
     }
 
     /// Serves with this from now on. Connections that stand go on.
-    pub(super) fn exchange(&self, material: &Material, identity: &GatewayIdentity, now_ms: i64) {
+    ///
+    /// # Errors
+    /// Since when it is announced cannot be kept; nothing changes then.
+    pub(super) fn exchange(
+        &self,
+        material: &Material,
+        identity: &GatewayIdentity,
+        now_ms: i64,
+    ) -> Result<(), TlsError> {
+        let issued_at_ms = announced::since(&self.files, &material.vouched_for(), now_ms)?;
         // The chain may be another one where the certificate is the same.
         *self.live.0.lock().unwrap_or_else(PoisonError::into_inner) = material.certified.clone();
         let mut state = self.state();
         if state.certificate != material.certificate || state.next != material.next {
             tracing::info!(fingerprint = %material.certificate.leaf, before = %state.certificate.leaf,
                 next = ?material.next.map(|pin| pin.to_string()), "TLS: the files have changed and are taken up");
-            *state = State::of(material, identity, now_ms);
+            *state = State::of(material, identity, (issued_at_ms, now_ms));
         } else if state.problem.take().is_some() {
             tracing::info!("TLS: the files can be used again");
         }
+        Ok(())
     }
 
     /// The files cannot be used; what was served with goes on.
@@ -171,14 +182,12 @@ impl Tls {
 }
 
 impl State {
-    fn of(material: &Material, identity: &GatewayIdentity, now_ms: i64) -> Self {
-        let mut pins = material.pins();
-        pins.extend(material.next);
+    fn of(material: &Material, identity: &GatewayIdentity, (issued_at_ms, since_ms): (i64, i64)) -> Self {
         Self {
             certificate: material.certificate.clone(),
             next: material.next,
-            since_ms: now_ms,
-            offer: offer::signed(identity, &pins, now_ms),
+            since_ms,
+            offer: offer::signed(identity, &material.vouched_for(), issued_at_ms),
             problem: None,
         }
     }

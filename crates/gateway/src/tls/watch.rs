@@ -42,7 +42,7 @@ async fn reload(shared: &Arc<Shared>, tls: &Arc<Tls>) {
         let (shared, tls) = (shared.clone(), tls.clone());
         tokio::task::spawn_blocking(move || {
             let material = Material::load(&tls.files).map_err(|e| e.to_string())?;
-            tls.exchange(&material, &shared.identity, shared.clock.now_ms());
+            tls.exchange(&material, &shared.identity, shared.clock.now_ms()).map_err(|e| e.to_string())?;
             tls.files.note_served(&material.pins()).map_err(|e| e.to_string())
         })
     };

@@ -7,7 +7,7 @@ use model::{Clock, Pin, SystemClock};
 use std::fs;
 use std::path::Path;
 
-fn files(state_dir: &Path) -> TlsFiles {
+pub(super) fn files(state_dir: &Path) -> TlsFiles {
     let config_file = state_dir.join("openclaw.json");
     let paths = Paths { state_dir: state_dir.to_owned(), config_file, dev: false, profile: None };
     TlsFiles::of(&TlsConfig::default(), &paths)
