@@ -3,8 +3,8 @@
 
 use crate::commands::{
     agent, agents, approvals, channels, config_cmd, connect, cron, demo, devices, dns, doctor, exit_codes,
-    gateway, health, logs, message, models, node, nodes, pairing, plugins, qr, remote, security, sessions,
-    status, system, update,
+    gateway, health, logs, message, models, node, nodes, onboard, pairing, plugins, qr, remote, security,
+    sessions, status, system, update,
 };
 use crate::failure::{self, Failure};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -80,6 +80,8 @@ impl LogLevel {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Set up this installation, by questions or by flags: model, gateway, Telegram, service
+    Onboard(Box<onboard::OnboardArgs>),
     /// Run the gateway, or ask a running one
     Gateway(gateway::GatewayArgs),
     /// The gateway as a service, by the name that these commands once had
@@ -101,6 +103,8 @@ pub(crate) enum Command {
     Channels(channels::ChannelsArgs),
     /// The models that the gateway is configured with
     Models(models::ModelsArgs),
+    /// What the models cost, day by day
+    Usage(gateway::UsageCostArgs),
     /// What the agent does at set times
     Cron(cron::CronArgs),
     /// What is plugged into the gateway

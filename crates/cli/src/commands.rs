@@ -20,6 +20,7 @@ pub(crate) mod message;
 pub(crate) mod models;
 pub(crate) mod node;
 pub(crate) mod nodes;
+pub(crate) mod onboard;
 pub(crate) mod pairing;
 pub(crate) mod plugins;
 pub(crate) mod qr;
@@ -40,6 +41,7 @@ use crate::failure::Failure;
 /// Whatever the command failed of, with its exit code and hints.
 pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> {
     match command {
+        Command::Onboard(args) => onboard::run(*args, ctx).await,
         Command::Gateway(args) => gateway::run(args, ctx).await,
         Command::Daemon(args) => gateway::daemon(args, ctx).await,
         Command::Health(args) => health::run(args, ctx).await,
@@ -50,6 +52,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::Message(args) => message::run(args, ctx).await,
         Command::Channels(args) => channels::run(args, ctx).await,
         Command::Models(args) => models::run(args, ctx).await,
+        Command::Usage(args) => gateway::usage(args, ctx).await,
         Command::Cron(args) => cron::run(args, ctx).await,
         Command::Plugins(args) => plugins::run(args, ctx).await,
         Command::Update(args) => update::run(args, ctx).await,

@@ -12,6 +12,7 @@ mod logging;
 mod output;
 mod runtime;
 mod service;
+mod terminal;
 mod view;
 
 use failure::Failure;

@@ -1,5 +1,9 @@
 //! `openclaw channels`: the platforms that the gateway speaks on.
 
+mod configured;
+
+pub(crate) use configured::{Bot, telegram};
+
 use super::health;
 use crate::args::ConnectArgs;
 use crate::context::Context;
@@ -20,6 +24,21 @@ pub(crate) struct ChannelsArgs {
 enum ChannelsCommand {
     /// How they are
     Status(StatusArgs),
+    /// The accounts that are configured on this host
+    List(configured::ListArgs),
+    /// Configure an account, or change what is configured of it
+    Add(configured::AddArgs),
+    /// Switch an account off, or delete what is configured of it
+    Remove(configured::RemoveArgs),
+}
+
+/// Reads the number of somebody on Telegram, with or without a `telegram:` or `tg:` before it.
+pub(crate) fn person(text: &str) -> Result<i64, String> {
+    let bare = ["telegram:", "tg:"].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
+    let number = bare.trim().parse::<i64>().ok().filter(|id| *id > 0);
+    number.ok_or_else(|| {
+        "people on Telegram are known by number, such as 123456789; names change hands".to_owned()
+    })
 }
 
 #[derive(Debug, Args)]
@@ -42,7 +61,15 @@ const WAY: Duration = Duration::from_secs(5);
 /// # Errors
 /// The gateway cannot be reached or refuses.
 pub(crate) async fn run(args: ChannelsArgs, ctx: &Context) -> Result<(), Failure> {
-    let ChannelsCommand::Status(args) = args.command;
+    match args.command {
+        ChannelsCommand::Status(args) => status(args, ctx).await,
+        ChannelsCommand::List(args) => configured::list(&args, ctx),
+        ChannelsCommand::Add(args) => configured::add(args, ctx),
+        ChannelsCommand::Remove(args) => configured::remove(args, ctx),
+    }
+}
+
+async fn status(args: StatusArgs, ctx: &Context) -> Result<(), Failure> {
     let time = args.connect.timeout();
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let mut params = json!({"probe": args.probe, "timeoutMs": millis});

@@ -2,6 +2,8 @@
 
 mod set;
 
+pub(crate) use set::told;
+
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use clap::{Args, Subcommand};

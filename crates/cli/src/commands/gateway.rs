@@ -15,7 +15,8 @@ use super::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
-pub(crate) use service::{DaemonArgs, daemon, living};
+pub(crate) use service::{DaemonArgs, daemon, install_as_configured, living};
+pub(crate) use usage_cost::{UsageCostArgs, run as usage};
 
 /// `gateway`, alone (which runs it) or with a subcommand.
 #[derive(Debug, Args)]

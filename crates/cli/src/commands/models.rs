@@ -1,5 +1,6 @@
 //! `openclaw models`: the models that the gateway is configured with.
 
+use super::config_cmd;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -7,6 +8,7 @@ use crate::link::one_call;
 use crate::output::Table;
 use crate::view::{cell, joined, list};
 use clap::{Args, Subcommand};
+use config::{Change, Editor};
 use serde_json::{Value, json};
 
 /// `models` and its subcommand.
@@ -22,6 +24,15 @@ enum ModelsCommand {
     List(ListArgs),
     /// Which providers have a key, and where from; never a key
     Status(ListArgs),
+    /// Choose the model of all agents that have none of their own
+    Set(SetArgs),
+}
+
+#[derive(Debug, Args)]
+struct SetArgs {
+    /// The model
+    #[arg(value_name = "PROVIDER/MODEL")]
+    model: String,
 }
 
 #[derive(Debug, Args)]
@@ -38,7 +49,30 @@ pub(crate) async fn run(args: ModelsArgs, ctx: &Context) -> Result<(), Failure> 
     match args.command {
         ModelsCommand::List(args) => models(args, ctx).await,
         ModelsCommand::Status(args) => providers(args, ctx).await,
+        ModelsCommand::Set(args) => set(&args.model, ctx),
     }
+}
+
+/// Writes it into the configuration of this host. Whether the provider has such a model is for the provider to say.
+fn set(model: &str, ctx: &Context) -> Result<(), Failure> {
+    let named = model.split_once('/').filter(|(provider, id)| !provider.is_empty() && !id.is_empty());
+    let Some((provider, _)) = named else {
+        return Err(Failure::usage(format!(
+            "{model} is no model; write it like anthropic/claude-sonnet-4-5"
+        )));
+    };
+    let known = ctx.load()?.config.models.providers.contains_key(provider);
+    if !known && llm::well_known(provider).is_none() {
+        return Err(Failure::usage(format!("no provider {provider} is known; nothing was changed")).hint(
+            format!(
+                "configure its address first: openclaw config set models.providers.{provider}.baseUrl URL"
+            ),
+        ));
+    }
+    let patch = json!({"agents": {"defaults": {"model": {"primary": model}}}});
+    let editor = Editor { paths: &ctx.paths, env: &ctx.env, base: None, dry_run: false };
+    let edited = editor.apply(Change::Merge { patch, replace: Vec::new() })?;
+    config_cmd::told(ctx, &edited, false, "agents.defaults.model")
 }
 
 async fn providers(args: ListArgs, ctx: &Context) -> Result<(), Failure> {

@@ -83,13 +83,13 @@ pub(super) fn run(args: &SetArgs, ctx: &Context) -> Result<(), Failure> {
         Change::Set { steps, value }
     };
     let edited = edit(ctx, &args.how, change)?;
-    say(ctx, &args.how, &edited, &args.path)
+    told(ctx, &edited, args.how.dry_run, &args.path)
 }
 
 /// Takes the value out and says what is left to do.
 pub(super) fn unset(args: &UnsetArgs, ctx: &Context) -> Result<(), Failure> {
     let edited = edit(ctx, &args.how, Change::Unset { steps: steps(&args.path)? })?;
-    say(ctx, &args.how, &edited, &args.path)
+    told(ctx, &edited, args.how.dry_run, &args.path)
 }
 
 /// Merges a patch and says what is left to do.
@@ -98,7 +98,7 @@ pub(super) fn patch(args: &PatchArgs, ctx: &Context) -> Result<(), Failure> {
     let patch = config::edit::read_object(&text)
         .map_err(|e| Failure::usage(format!("the patch from {place} cannot be used: {e}")))?;
     let edited = edit(ctx, &args.how, Change::Merge { patch, replace: args.replace_path.clone() })?;
-    say(ctx, &args.how, &edited, "")
+    told(ctx, &edited, args.how.dry_run, "")
 }
 
 fn steps(path: &str) -> Result<Vec<PathStep>, Failure> {
@@ -115,7 +115,11 @@ fn edit(ctx: &Context, how: &How, change: Change) -> Result<Edited, Failure> {
     Ok(Editor { paths: &ctx.paths, env: &ctx.env, base, dry_run: how.dry_run }.apply(change)?)
 }
 
-fn say(ctx: &Context, how: &How, edited: &Edited, path: &str) -> Result<(), Failure> {
+/// Says what changed, and when a running gateway goes by it; remarks on what stands below `path`.
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub(crate) fn told(ctx: &Context, edited: &Edited, dry_run: bool, path: &str) -> Result<(), Failure> {
     let file = edited.loaded.file.display().to_string();
     let about: Vec<_> = edited.loaded.warnings.iter().filter(|w| w.path.starts_with(path)).cloned().collect();
     let config = &edited.loaded.config;
@@ -131,18 +135,18 @@ fn say(ctx: &Context, how: &How, edited: &Edited, path: &str) -> Result<(), Fail
         }
     }
     let report = json!({
-        "ok": true, "path": file, "hash": edited.loaded.hash, "dryRun": how.dry_run, "changedPaths": edited.changed,
+        "ok": true, "path": file, "hash": edited.loaded.hash, "dryRun": dry_run, "changedPaths": edited.changed,
         "live": live, "restartNeeded": !restart.is_empty(), "restart": restart, "warnings": super::issues(&about),
     });
     ctx.out.show(&report, || {
         let mut lines: Vec<String> = about.iter().map(|w| format!("{}: {w}", super::word(w.level))).collect();
         let changed = edited.changed.join(", ");
-        lines.push(match (edited.changed.is_empty(), how.dry_run) {
+        lines.push(match (edited.changed.is_empty(), dry_run) {
             (true, _) => format!("no change: {file} says that already"),
             (false, true) => format!("would change in {file}: {changed}"),
             (false, false) => format!("changed in {file}: {changed}"),
         });
-        if !edited.changed.is_empty() && !how.dry_run {
+        if !edited.changed.is_empty() && !dry_run {
             lines.push(taken_up(&live, &restart));
         }
         lines.join("\n")

@@ -11,7 +11,7 @@ use config::{Editor, PathStep};
 use model::{ExposeSecret, SecretString};
 use std::path::PathBuf;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct InstallArgs {
     /// The port that the service listens on; else the configuration says
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
@@ -94,6 +94,14 @@ pub(super) async fn install(args: InstallArgs, ctx: &Context) -> Result<(), Fail
         keep(ctx, token)?;
     }
     living(ctx)?.install(&service, args.force, &warnings).await
+}
+
+/// Installs and starts the service with what the configuration says.
+///
+/// # Errors
+/// As [`install`].
+pub(crate) async fn install_as_configured(ctx: &Context) -> Result<(), Failure> {
+    install(InstallArgs::default(), ctx).await
 }
 
 /// What the gateway's service is on this host.

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
-pub(super) struct UsageCostArgs {
+pub(crate) struct UsageCostArgs {
     #[command(flatten)]
     connect: ConnectArgs,
     /// So many days, today included
@@ -24,7 +24,11 @@ pub(super) struct UsageCostArgs {
     all_agents: bool,
 }
 
-pub(super) async fn run(args: UsageCostArgs, ctx: &Context) -> Result<(), Failure> {
+/// Asks and prints.
+///
+/// # Errors
+/// The gateway cannot be reached or refuses.
+pub(crate) async fn run(args: UsageCostArgs, ctx: &Context) -> Result<(), Failure> {
     // Days as the people at the gateway have them.
     let mut params = json!({"days": args.days, "mode": "gateway"});
     if let Some(agent) = args.agent {

@@ -1,0 +1,362 @@
+//! `openclaw onboard`, by flags and at a real terminal, and the commands that change one part of what it writes.
+
+// Helpers outside of test functions may end the test too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use support::{Home, free_port};
+
+const QUIET: &[&str] = &["onboard", "--non-interactive", "--accept-risk", "--skip-health"];
+
+fn text(home: &Home) -> String {
+    std::fs::read_to_string(home.state().join("openclaw.json")).unwrap()
+}
+
+/// The file as the program's own reader has it, secrets hidden.
+fn config(home: &Home) -> Value {
+    home.run(&["config", "get", "--json"]).json()
+}
+
+#[test]
+fn flags_alone_make_an_installation_whose_secrets_are_kept_by_reference() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let flags = [
+        "--auth-choice",
+        "anthropic-api-key",
+        "--secret-input-mode",
+        "ref",
+        "--gateway-port",
+        "18801",
+        "--telegram-token-ref-env",
+        "BOT",
+        "--telegram-allow-from",
+        "tg:1001",
+    ];
+    let vars = [("ANTHROPIC_API_KEY", "sk-hunter2"), ("BOT", "123:hunter3"), ("TELEGRAM_BOT_TOKEN", "1:x")];
+    let ran = home.run_with(&[QUIET, &flags, &["--json"]].concat(), &vars);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let report = ran.json();
+    assert_eq!(report["model"], "anthropic/claude-sonnet-4-5");
+    assert_eq!(report["variables"]["ofThisShell"], json!(["ANTHROPIC_API_KEY", "BOT"]));
+    let written = text(&home);
+    assert!(!written.contains("hunter") && !ran.out.contains("hunter"), "{written}{}", ran.out);
+    let value: Value = serde_json::from_str(&written).unwrap();
+    let by = |name| json!({"source": "env", "provider": "default", "id": name});
+    assert_eq!(value["models"]["providers"]["anthropic"]["apiKey"], by("ANTHROPIC_API_KEY"));
+    assert_eq!(value["channels"]["telegram"], json!({"botToken": by("BOT"), "allowFrom": [1001]}));
+    assert_eq!(value["gateway"], json!({"mode": "local", "port": 18801}));
+    // The token, where nothing else was chosen, is made and kept as the gateway itself would.
+    let token = home.state().join("credentials/gateway-token");
+    assert_eq!(report["auth"], json!({"mode": "token", "place": token}));
+    assert_eq!(std::fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(home.run_with(&["config", "validate"], &vars).code, 0);
+}
+
+#[test]
+fn run_again_it_loses_nothing() {
+    let before = "{\n  // mine\n  gateway: { mode: 'local', port: 5000, auth: { mode: 'password', password: 'hunter2' } },\n  agents: { defaults: { model: { primary: 'openai/gpt-4.1-mini', fallbacks: ['a/b'] } } },\n  models: { providers: { openai: { apiKey: 'sk-1', headers: { 'x-a': 'b' } } } },\n  channels: { telegram: { enabled: false, botToken: '1:a', allowFrom: ['tg:7', 8], groups: { '*': {} } } },\n}\n";
+    let home = Home::with_config(before);
+    let again = home.run(QUIET);
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert!(again.out.contains("says all that already"), "{}", again.out);
+    assert_eq!(text(&home), before);
+
+    let flags = ["--anthropic-api-key", "sk-2", "--telegram-allow-from", "7", "--telegram-allow-from", "9"];
+    let more = home.run(&[QUIET, &flags].concat());
+    assert_eq!(more.code, 0, "{}", more.err);
+    assert!(!more.out.contains("sk-2"), "{}", more.out);
+    let written = text(&home);
+    assert!(written.contains("// mine") && written.contains("hunter2"), "{written}");
+    let value = config(&home);
+    assert_eq!(value["agents"]["defaults"]["model"]["primary"], "openai/gpt-4.1-mini");
+    assert!(value["models"]["providers"]["openai"]["headers"]["x-a"].is_string());
+    assert_eq!(value["channels"]["telegram"]["allowFrom"], json!(["tg:7", 8, 9]));
+    assert_eq!(value["channels"]["telegram"]["enabled"], true);
+    assert_eq!(value["gateway"]["auth"]["mode"], "password");
+    assert!(!home.state().join("credentials/gateway-token").exists());
+}
+
+#[test]
+fn a_server_that_nobody_knows_by_name_is_described() {
+    let home = Home::new();
+    let flags = ["--auth-choice", "custom-api-key", "--custom-base-url", "http://127.0.0.1:9/v1"];
+    let model = ["--custom-model-id", "foo-large", "--custom-image-input", "--custom-provider-id", "lab"];
+    let ran = home.run(&[QUIET, &flags, &model].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let lab = json!({"baseUrl": "http://127.0.0.1:9/v1", "api": "openai-completions",
+                     "models": [{"id": "foo-large", "input": ["text", "image"]}]});
+    assert_eq!(config(&home)["models"]["providers"]["lab"], lab);
+    assert_eq!(config(&home)["agents"]["defaults"]["model"]["primary"], "lab/foo-large");
+    let second = home.run(
+        &[QUIET, &flags[..2], &["--custom-provider-id", "lab", "--custom-model-id", "foo-small"]].concat(),
+    );
+    assert_eq!(second.code, 0, "{}", second.err);
+    assert_eq!(config(&home)["models"]["providers"]["lab"]["models"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_gateway_elsewhere_gets_no_secret_that_was_meant_for_another() {
+    let home = Home::with_config(
+        "{ gateway: { mode: 'remote', remote: { url: 'ws://127.0.0.1:1', token: 'hunter2' } } }",
+    );
+    let same = home.run(&[QUIET, &["--remote-url", "ws://127.0.0.1:1"]].concat());
+    assert!(same.code == 0 && text(&home).contains("hunter2"), "{}", same.err);
+    let other = home.run(&[QUIET, &["--remote-url", "ws://127.0.0.1:2", "--remote-token", "new"]].concat());
+    assert_eq!(other.code, 0, "{}", other.err);
+    let written = text(&home);
+    assert!(!written.contains("hunter2") && written.contains("new"), "{written}");
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_by_name_and_nothing_is_written() {
+    for (flags, said) in [
+        (&["onboard"][..], "no terminal"),
+        (&["onboard", "--non-interactive"], "--accept-risk"),
+        (&["onboard", "--reset", "--accept-risk", "--non-interactive"], "--reset is not supported"),
+        (&["onboard", "--import-from", "hermes"], "--import-from is not supported"),
+        (&["onboard", "--zai-api-key", "x"], "custom-api-key"),
+        (&["onboard", "--auth-choice", "mistral-api-key"], "anthropic-api-key"),
+        (&["onboard", "--telegram-allow-from", "@me"], "by number"),
+        (
+            &["onboard", "--non-interactive", "--accept-risk", "--auth-choice", "openai-api-key"],
+            "OPENAI_API_KEY",
+        ),
+        (
+            &[
+                "onboard",
+                "--non-interactive",
+                "--accept-risk",
+                "--auth-choice",
+                "openrouter-api-key",
+                "--openrouter-api-key",
+                "k",
+            ],
+            "--model openrouter/MODEL",
+        ),
+        (
+            &[
+                "onboard",
+                "--non-interactive",
+                "--accept-risk",
+                "--openai-api-key",
+                "k",
+                "--secret-input-mode",
+                "ref",
+            ],
+            "OPENAI_API_KEY is not set",
+        ),
+        (
+            &["onboard", "--non-interactive", "--accept-risk", "--gateway-auth", "password"],
+            "--gateway-password",
+        ),
+        (&["onboard", "--non-interactive", "--accept-risk", "--mode", "remote"], "--remote-url"),
+        (
+            &[
+                "onboard",
+                "--non-interactive",
+                "--accept-risk",
+                "--remote-url",
+                "ws://127.0.0.1:1",
+                "--gateway-port",
+                "5",
+            ],
+            "--mode local",
+        ),
+    ] {
+        let home = Home::new();
+        let ran = home.run(flags);
+        assert_eq!(ran.code, 2, "{flags:?}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains(said), "{flags:?}: {}", ran.err);
+        assert!(!home.state().join("openclaw.json").exists(), "{flags:?}");
+    }
+}
+
+#[test]
+fn a_gateway_that_should_answer_and_does_not_is_a_failure_and_all_is_written() {
+    let port = free_port();
+    let flags = ["onboard", "--non-interactive", "--accept-risk", "--gateway-port", &port];
+    let home = Home::new();
+    let ran = home.run(&flags);
+    assert!(ran.code == 3 && ran.err.contains("--skip-health"), "{} {}", ran.code, ran.err);
+    assert!(text(&home).contains(&port));
+    let without = home.run(&[&flags[..], &["--no-install-daemon"]].concat());
+    assert!(
+        without.code == 0 && without.out.contains("openclaw gateway run"),
+        "{}{}",
+        without.out,
+        without.err
+    );
+}
+
+/// The program at a terminal of its own.
+struct Seat {
+    child: std::process::Child,
+    keys: std::sync::Arc<pty_process::blocking::Pty>,
+    shown: Receiver<Vec<u8>>,
+    /// All that has been shown.
+    screen: String,
+    read: usize,
+}
+
+impl Seat {
+    fn take(home: &Home, args: &[&str]) -> Self {
+        let (pty, pts) = pty_process::blocking::open().unwrap();
+        let child = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_openclaw"))
+            .args(args)
+            .env_clear()
+            .env("HOME", home.path())
+            .current_dir(home.path())
+            .spawn(pts)
+            .unwrap();
+        let keys = std::sync::Arc::new(pty);
+        let (screen, shown) = channel();
+        let from = std::sync::Arc::clone(&keys);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 1024];
+            // A terminal whose last user is gone gives an error instead of an end.
+            while let Ok(count @ 1..) = (&*from).read(&mut bytes) {
+                if screen.send(bytes[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, keys, shown, screen: String::new(), read: 0 }
+    }
+
+    /// Waits for a text that was not waited for before.
+    fn sees(&mut self, text: &str) {
+        loop {
+            if let Some(at) = self.screen[self.read..].find(text) {
+                self.read += at + text.len();
+                return;
+            }
+            match self.shown.recv_timeout(Duration::from_secs(60)) {
+                Ok(bytes) => self.screen.push_str(&String::from_utf8_lossy(&bytes)),
+                Err(_) => panic!("{text:?} did not come: {}", self.screen),
+            }
+        }
+    }
+
+    /// Waits for a question and answers it.
+    fn answers(&mut self, question: &str, answer: &str) {
+        self.sees(question);
+        self.sees(": ");
+        (&*self.keys).write_all(format!("{answer}\n").as_bytes()).unwrap();
+    }
+
+    /// Waits for the end; gives the exit code.
+    fn end(&mut self) -> Option<i32> {
+        while let Ok(bytes) = self.shown.recv_timeout(Duration::from_secs(60)) {
+            self.screen.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        // One that has ended already needs no end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn at_a_terminal_it_asks_shows_no_secret_and_writes_what_was_answered() {
+    let home = Home::new();
+    let mut seat = Seat::take(&home, &["onboard", "--gateway-port", &free_port(), "--flow", "manual"]);
+    seat.answers("Go on?", "y");
+    seat.answers("Where is the gateway?", "1");
+    seat.answers("Whose model", "9");
+    seat.answers("a number from 1 to 7", "2");
+    seat.answers("Model, as the provider calls it", "");
+    seat.answers("The key", "sk-hunter2x\x7f");
+    seat.answers("Who can reach it?", "");
+    seat.answers("Talk to the agent on Telegram?", "y");
+    seat.answers("The bot's token", "123:hunter3");
+    seat.answers("Who may write to it", "@me");
+    seat.answers("names change hands", "1001, tg:1002");
+    seat.answers("a service of this user", "n");
+    seat.sees("This changes in");
+    seat.answers("Write it?", "");
+    assert_eq!(seat.end(), Some(0), "{}", seat.screen);
+    assert!(!seat.screen.contains("hunter"), "{}", seat.screen);
+    let value: Value = serde_json::from_str(&text(&home)).unwrap();
+    assert_eq!(value["models"]["providers"]["openai"]["apiKey"], "sk-hunter2");
+    assert_eq!(value["agents"]["defaults"]["model"]["primary"], "openai/gpt-4.1-mini");
+    let bot = json!({"botToken": "123:hunter3", "allowFrom": [1001, 1002]});
+    assert_eq!(value["channels"]["telegram"], bot);
+    assert!(home.state().join("credentials/gateway-token").exists());
+
+    // A second time everything stays, Enter upon Enter.
+    let before = text(&home);
+    let mut seat = Seat::take(&home, &["onboard", "--accept-risk", "--skip-health"]);
+    seat.answers("Where is the gateway?", "");
+    seat.answers("Whose model", "");
+    seat.answers("Give Telegram another bot?", "");
+    seat.answers("a service of this user", "");
+    assert_eq!(seat.end(), Some(0), "{}", seat.screen);
+    assert_eq!(text(&home), before);
+}
+
+#[test]
+fn whoever_leaves_in_the_middle_of_a_secret_finds_the_terminal_as_it_was() {
+    let home = Home::new();
+    let mut seat = Seat::take(&home, &["onboard", "--accept-risk", "--mode", "local"]);
+    seat.answers("Whose model", "1");
+    seat.answers("Model, as the provider calls it", "");
+    seat.answers("The key", "half\x03");
+    assert_eq!(seat.end(), Some(130), "{}", seat.screen);
+    assert!(seat.screen.contains("nothing was changed") && !seat.screen.contains("half"), "{}", seat.screen);
+    let modes = rustix_modes(&seat.keys);
+    assert!(modes, "the terminal does not echo any more");
+    assert!(!home.state().join("openclaw.json").exists());
+}
+
+fn rustix_modes(terminal: &pty_process::blocking::Pty) -> bool {
+    use rustix::termios::{LocalModes, tcgetattr};
+    let wanted = LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
+    tcgetattr(terminal).unwrap().local_modes.contains(wanted)
+}
+
+#[test]
+fn accounts_are_added_listed_switched_off_and_deleted() {
+    let home = Home::with_config("{ channels: { telegram: { /* mine */ botToken: '1:a' } } }");
+    let without = home.run(&["channels", "add", "--channel", "telegram", "--account", "alerts"]);
+    assert!(without.code == 2 && without.err.contains("--use-env"), "{}", without.err);
+    let add = ["channels", "add", "--channel", "telegram", "--account", "alerts", "--token", "2:hunter2"];
+    let added = home.run(&[&add[..], &["--allow-from", "5"]].concat());
+    assert!(added.code == 0 && !added.out.contains("hunter2"), "{}{}", added.out, added.err);
+    let listed = home.run(&["channels", "list", "--json"]).json();
+    let names: Vec<&Value> = listed["accounts"].as_array().unwrap().iter().map(|a| &a["account"]).collect();
+    assert_eq!(names, ["default", "alerts"]);
+    assert_eq!(listed["accounts"][1]["allowFrom"], json!(["5"]));
+    let alerts = ["channels", "remove", "--channel", "telegram", "--account", "alerts"];
+    assert_eq!(home.run(&alerts).code, 0);
+    assert_eq!(config(&home)["channels"]["telegram"]["accounts"]["alerts"]["enabled"], false);
+    let unasked = home.run(&[&alerts[..], &["--delete"]].concat());
+    assert!(unasked.code == 2 && unasked.err.contains("--yes"), "{}", unasked.err);
+    assert_eq!(home.run(&[&alerts[..], &["--delete", "--yes"]].concat()).code, 0);
+    assert!(text(&home).contains("/* mine */") && !text(&home).contains("alerts: {"), "{}", text(&home));
+    let gone = home.run(&alerts);
+    assert!(gone.code == 1 && gone.err.contains("not configured"), "{}", gone.err);
+}
+
+#[test]
+fn a_model_is_chosen_only_of_a_provider_that_is_known() {
+    let home =
+        Home::with_config("{ agents: { defaults: { model: { primary: 'a/b', fallbacks: ['c/d'] } } } }");
+    assert_eq!(home.run(&["models", "set", "openai/gpt-4.1-mini"]).code, 0);
+    let model = &config(&home)["agents"]["defaults"]["model"];
+    assert_eq!(*model, json!({"primary": "openai/gpt-4.1-mini", "fallbacks": ["c/d"]}));
+    for (model, said) in [("gpt", "write it like"), ("nobody/x", "models.providers.nobody.baseUrl")] {
+        let ran = home.run(&["models", "set", model]);
+        assert!(ran.code == 2 && ran.err.contains(said), "{}", ran.err);
+    }
+}
