@@ -196,7 +196,7 @@ mod tests {
         }
         // Sparse: it takes no room on the test's disk.
         let large = std::fs::File::create(dir.path().join("large")).unwrap();
-        large.set_len(ROOM).unwrap();
+        large.set_len(ROOM + 1).unwrap();
         large.set_modified(now - Duration::from_secs(2 * 24 * 3600)).unwrap();
         assert_eq!(tidy(dir.path(), now).unwrap(), 2);
         let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

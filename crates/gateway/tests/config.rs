@@ -330,7 +330,7 @@ async fn a_stopped_channel_receives_nothing_until_it_is_started() {
         (json!({"channel": "discord"}), "invalid channels.start channel"),
         (
             json!({"channel": "telegram", "accountId": "other"}),
-            "unknown account \"other\"; there is: default",
+            "unknown account \"other\"; there are: default",
         ),
     ] {
         assert_eq!(operator.refused("channels.start", params).await.message, want);

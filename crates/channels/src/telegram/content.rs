@@ -83,7 +83,10 @@ fn photo(sizes: &[PhotoSize], max_bytes: u64) -> Content {
             let image = ImageRef { file_id: size.file_id.clone(), label: "photo" };
             Content { image: Some(image), ..Content::default() }
         }
-        None => too_large("photo", sizes.iter().filter_map(|s| s.file_size).min().unwrap_or(0), max_bytes),
+        None => {
+            let smallest = sizes.iter().filter_map(|s| s.file_size).min().unwrap_or(0);
+            too_large(&format!("photo, {}", bytes(smallest)), max_bytes)
+        }
     }
 }
 
@@ -102,9 +105,10 @@ fn named(sticker: &Sticker) -> String {
     emoji.map_or_else(|| "[sticker]".to_owned(), |emoji| format!("[sticker {emoji}]"))
 }
 
-fn too_large(label: &str, size: u64, max_bytes: u64) -> Content {
-    let (size, max) = (bytes(size), bytes(max_bytes));
-    let remark = format!("[{label}, {size}: larger than the limit of {max} (channels.telegram.mediaMaxMb)]");
+/// `label` says what it is and how large.
+fn too_large(label: &str, max_bytes: u64) -> Content {
+    let max = bytes(max_bytes);
+    let remark = format!("[{label}: larger than the limit of {max} (channels.telegram.mediaMaxMb)]");
     Content { remark: Some(remark), ..Content::default() }
 }
 
@@ -123,8 +127,8 @@ fn attached(media: &Media) -> Option<(&'static str, &FileInfo)> {
 
 fn file(what: &str, info: &FileInfo, max_bytes: u64) -> Content {
     let label = describe(what, info);
-    if let Some(size) = info.file_size.filter(|size| *size > max_bytes) {
-        return too_large(&label, size, max_bytes);
+    if info.file_size.is_some_and(|size| size > max_bytes) {
+        return too_large(&label, max_bytes);
     }
     let unique_id = if info.file_unique_id.is_empty() { &info.file_id } else { &info.file_unique_id };
     let file = FileRef {
