@@ -25,8 +25,9 @@ const MAY: &[&str] = &[
     "users.self",
 ];
 
-/// Tools that run commands on the gateway's host or on nodes, now or later. What nodes lend is left out, too.
-pub(crate) const LEFT_OUT: &[&str] = &["exec", "process", "nodes", "cron"];
+/// Tools that run commands on the gateway's host or on nodes, now or later, and those that write files: what is written into
+/// `HEARTBEAT.md`, or into a script, a later turn runs. What nodes lend is left out, too.
+pub(crate) const LEFT_OUT: &[&str] = &["exec", "process", "nodes", "cron", "write", "edit"];
 
 /// Refuses what is not for connections over Funnel.
 pub(super) fn check(spec: &MethodSpec, params: &Value, principal: &Principal) -> Result<(), ErrorShape> {

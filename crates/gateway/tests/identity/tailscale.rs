@@ -236,7 +236,7 @@ async fn a_turn_that_begins_over_funnel_has_no_tool_that_runs_commands() {
     };
     let requests = model.requests();
     let (far, near) = (names(&requests[0]), names(&requests[1]));
-    for tool in ["exec", "process", "nodes", "cron"] {
+    for tool in ["exec", "process", "nodes", "cron", "write", "edit"] {
         assert!(
             near.iter().any(|name| name == tool) && far.iter().all(|name| name != tool),
             "{tool}: {far:?}"
