@@ -240,11 +240,26 @@ pub async fn ended(place: &Place, mark: Option<Mark>) -> Result<(), TunnelError>
     Ok(())
 }
 
+/// Asks the supervisor; nothing where there is none. One that begins or ends holds the place and answers nobody: a later look
+/// tells which. Asking twice is as good as once.
 async fn ask<T: DeserializeOwned>(place: &Place, request: &Request) -> Result<Option<T>, TunnelError> {
-    match connect(place, request).await {
-        Ok((mut read, _write)) => Ok(Some(first(&mut read).await?)),
-        Err(_) if !place.is_held() => Ok(None),
-        Err(error) => Err(TunnelError::Silent(error.to_string())),
+    let deadline = Instant::now() + ANSWER_WITHIN;
+    loop {
+        let why = match connect(place, request).await {
+            Ok((mut read, _write)) => match first(&mut read).await {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(TunnelError::Silent(why)) => why,
+                Err(error) => return Err(error),
+            },
+            Err(error) => error.to_string(),
+        };
+        if !place.is_held() {
+            return Ok(None);
+        }
+        if Instant::now() >= deadline {
+            return Err(TunnelError::Silent(why));
+        }
+        sleep(LOOK).await;
     }
 }
 
@@ -333,5 +348,28 @@ async fn start(starter: &Starter, place: &Place, spec: &TunnelSpec) -> Result<()
         (Err(_), _) => {
             Err(TunnelError::Start(format!("it was not ready within {} s", READY_WITHIN.as_secs())))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_supervisor_that_is_ending_is_none_once_it_has_ended_and_is_not_waited_for_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(dir.path(), "host-1");
+        place.prepare().unwrap();
+        // Its socket is gone and its lock is not, yet.
+        let lock = place.lock().unwrap().unwrap();
+        let asked = Instant::now();
+        assert!(matches!(status(&place).await, Err(TunnelError::Silent(_))));
+        assert!(asked.elapsed() >= ANSWER_WITHIN);
+        let ends = async {
+            sleep(LOOK * 3).await;
+            drop(lock);
+        };
+        let (told, ()) = tokio::join!(status(&place), ends);
+        assert!(told.unwrap().is_none());
     }
 }
