@@ -1,10 +1,12 @@
 //! The command line: global flags, the list of commands, and how a gateway is addressed. The flags of a command stand
 //! in its own file.
 
+mod examples;
+
 use crate::commands::{
-    agent, agents, approvals, channels, config_cmd, connect, cron, demo, devices, dns, doctor, exit_codes,
-    gateway, health, logs, message, models, node, nodes, onboard, pairing, plugins, qr, remote, security,
-    sessions, status, system, update,
+    agent, agents, approvals, channels, completion, config_cmd, connect, cron, demo, devices, dns, doctor,
+    exit_codes, gateway, health, logs, man, message, models, node, nodes, onboard, pairing, plugins, qr,
+    remote, security, sessions, status, system, update,
 };
 use crate::failure::{self, Failure};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -142,6 +144,10 @@ pub(crate) enum Command {
     Security(security::SecurityArgs),
     /// See it work: a gateway, a node and one message, isolated from everything else
     Demo(demo::DemoArgs),
+    /// Scripts with which shells complete command lines of this program
+    Completion(completion::CompletionArgs),
+    /// Write the manual pages, one for each command
+    Man(man::ManArgs),
     /// The table of exit codes
     #[command(name = "exit-codes")]
     ExitCodes(exit_codes::ExitCodesArgs),
@@ -250,9 +256,13 @@ pub(crate) fn parse(line: impl IntoIterator<Item = OsString>, env: &Env) -> Resu
 /// The whole command line as clap knows it, with the exit codes at its foot.
 pub(crate) fn command() -> clap::Command {
     let table = failure::table_text();
-    Cli::command()
-        .after_help(format!("Exit codes:\n{table}"))
-        .mut_subcommand("exit-codes", move |c| c.after_help(format!("Exit codes:\n{table}")))
+    examples::with_examples(Cli::command()).after_help(format!("Exit codes:\n{table}")).mut_subcommand(
+        "exit-codes",
+        move |c| {
+            let before = c.get_after_help().map(|text| format!("{text}\n\n")).unwrap_or_default();
+            c.after_help(format!("{before}Exit codes:\n{table}"))
+        },
+    )
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod agents;
 pub(crate) mod approvals;
 pub(crate) mod channels;
+pub(crate) mod completion;
 pub(crate) mod config_cmd;
 pub(crate) mod connect;
 pub(crate) mod cron;
@@ -16,6 +17,7 @@ pub(crate) mod gateway;
 pub(crate) mod health;
 pub(crate) mod living;
 pub(crate) mod logs;
+pub(crate) mod man;
 pub(crate) mod message;
 pub(crate) mod models;
 pub(crate) mod node;
@@ -71,6 +73,8 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::Dns(args) => dns::run(args, ctx).await,
         Command::Doctor(args) => doctor::run(args, ctx).await,
         Command::Security(args) => security::run(args, ctx).await,
+        Command::Completion(args) => completion::run(&args, ctx),
+        Command::Man(args) => man::run(&args, ctx),
         Command::ExitCodes(_) => exit_codes::run(ctx),
     }
 }

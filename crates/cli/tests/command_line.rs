@@ -135,3 +135,40 @@ fn a_reader_that_goes_away_is_no_error() {
     assert_eq!(String::from_utf8_lossy(&done.stderr), "");
     assert_eq!(done.status.code(), Some(0));
 }
+
+#[test]
+fn shells_get_scripts_that_they_understand_and_find() {
+    let home = Home::new();
+    for (shell, word) in
+        [("bash", "onboard"), ("zsh", "#compdef openclaw"), ("fish", "onboard"), ("powershell", "onboard")]
+    {
+        let ran = home.run(&["completion", "--shell", shell]);
+        assert!(ran.code == 0 && ran.out.contains(word), "{shell}: {}{}", ran.out, ran.err);
+    }
+    let done = home.run_with(&["completion", "--install"], &[("SHELL", "/usr/bin/bash")]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let file = home.path().join(".local/share/bash-completion/completions/openclaw");
+    let complete = "source \"$0\"; COMP_WORDS=(openclaw onb); COMP_CWORD=1; _openclaw openclaw onb openclaw; echo \"${COMPREPLY[@]}\"";
+    let ran = std::process::Command::new("bash").arg("-c").arg(complete).arg(&file).output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&ran.stdout).trim(),
+        "onboard",
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    let none = home.run_with(&["completion"], &[("SHELL", "/bin/tcsh")]);
+    assert!(none.code == 2 && none.err.contains("--shell"), "{}", none.err);
+}
+
+#[test]
+fn every_command_has_a_manual_page_with_its_example() {
+    let home = Home::new();
+    assert_eq!(home.run(&["man", "--dir", "pages"]).code, 0);
+    let page = |name: &str| std::fs::read_to_string(home.path().join("pages").join(name)).unwrap();
+    assert!(page("openclaw.1").contains("onboard"));
+    assert!(
+        page("openclaw-gateway-run.1").contains("openclaw gateway run"),
+        "{}",
+        page("openclaw-gateway-run.1")
+    );
+}
