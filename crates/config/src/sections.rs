@@ -21,6 +21,7 @@ mod session;
 mod ssh_target;
 mod telegram;
 mod tls;
+mod tool_list;
 mod tools;
 
 pub use agents::{
@@ -49,6 +50,7 @@ pub use telegram::{
     ReplyToMode, TelegramConfig, ToolBounds, WebhookConfig,
 };
 pub use tls::TlsConfig;
+pub use tool_list::{lists_tool, names_tool};
 pub use tools::{ExecAsk, ExecConfig, ExecHost, ExecMode, ExecSecurity, ToolsConfig, WebFetchConfig};
 
 pub(crate) use duration::duration_ms;

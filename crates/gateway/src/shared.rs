@@ -123,7 +123,7 @@ impl Shared {
     pub(crate) fn node_tools(&self, current: &Current, agent_id: &str) -> Vec<NodeTool> {
         let settings = &current.settings;
         // Whoever wants no agent to call nodes wants none to call them by another name.
-        if !settings.node_tools || settings.tools_deny.iter().any(|name| name == "nodes") {
+        if !settings.node_tools || config::names_tool(&settings.tools_deny, "nodes") {
             return Vec::new();
         }
         let own = self.toolbox.builtin(current, &self.clock, agent_id);
@@ -176,7 +176,7 @@ impl Toolbox {
 
 /// `tools.allow`, `tools.deny`, and whether pages may be fetched at all. Which commands may run is asked at each of them.
 fn is_offered(settings: &Settings, name: &str) -> bool {
-    let listed = |list: &[String]| list.iter().any(|n| n == name || n == "*");
+    let listed = |list: &[String]| config::lists_tool(list, name);
     settings.tools_allow.as_deref().is_none_or(listed)
         && !listed(&settings.tools_deny)
         && (settings.fetch_allowed || name != "web_fetch")

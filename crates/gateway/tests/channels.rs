@@ -316,9 +316,8 @@ async fn one_chat_that_fails_holds_up_no_other() {
 #[tokio::test]
 async fn a_file_of_the_agent_arrives_in_its_chat_and_no_copy_is_left() {
     let (bench, fake) = bench("", "").await;
-    let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {
-        let path = dir.path().join(name);
+        let path = bench.gateway.state_dir().join("workspace").join(name);
         std::fs::write(&path, bytes).unwrap();
         path
     };
@@ -351,8 +350,7 @@ async fn a_file_of_the_agent_arrives_in_its_chat_and_no_copy_is_left() {
 #[tokio::test]
 async fn a_file_waits_for_the_platform_and_is_the_one_that_it_was() {
     let (bench, fake) = bench("", "").await;
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("note.txt");
+    let path = bench.gateway.state_dir().join("workspace/note.txt");
     std::fs::write(&path, "as it was").unwrap();
     let busy = json!({"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 1}});
     fake.fail_next("sendDocument", 429, busy);

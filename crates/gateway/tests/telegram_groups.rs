@@ -105,6 +105,8 @@ async fn a_group_and_its_topics_have_what_is_configured_for_them() {
     assert!(request.to_string().contains("about tea"), "{request}");
     let tools = names(&request);
     assert!(tools.contains(&"read".to_owned()) && !tools.contains(&"exec".to_owned()), "{tools:?}");
+    // A job would run later, and without these bounds.
+    assert!(!tools.contains(&"cron".to_owned()), "{tools:?}");
     let topic = |id: i64| json!({"message_thread_id": id, "is_topic_message": true, "text": "hi"});
     // Not for the agent: all topics but one want a mention.
     world.fake.push_message(GROUP, FRIEND, topic(8));

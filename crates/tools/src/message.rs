@@ -7,7 +7,7 @@ use llm::ToolSpec;
 use model::SessionKey;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Longer messages are documents.
@@ -50,7 +50,7 @@ impl SendMessage {
             "Send a message to another chat, or a file to this one. Text that you answer in this chat arrives by itself.",
             json!({"action": {"enum": ["send"]}, "channel": {"type": "string", "description": "such as telegram"},
                 "to": {"type": "string", "description": "chat id; without channel and to, this chat"}, "text": text,
-                "media": {"type": "string", "description": "path of a file to send, at most 50 MB"}, "account": text}),
+                "media": {"type": "string", "description": "path of a file in the workspace, at most 50 MB"}, "account": text}),
             &["action"],
         );
         Self { spec, workspace: env.workspace.clone(), host: env.host.clone() }
@@ -72,10 +72,8 @@ impl SendMessage {
         }
         let media = match media {
             Some(path) => {
-                let file = files::resolve(&self.workspace, &path)?;
-                let checked = file.clone();
-                crate::tool::blocking(move || files::regular("send", &checked)).await?;
-                Some(file)
+                let (workspace, file) = (self.workspace.clone(), files::resolve(&self.workspace, &path)?);
+                Some(crate::tool::blocking(move || sendable(&workspace, &file)).await?)
             }
             None => None,
         };
@@ -87,6 +85,22 @@ impl SendMessage {
         let id = self.host.send_message(message).await.map_err(|e| format!("Not sent to {target}: {e}"))?;
         Ok(ToolOutput::text(format!("Sent to {target}, message {id}.")))
     }
+}
+
+/// The file that may be sent: a regular one in the workspace. Elsewhere are this user's keys, and whoever may talk to the agent
+/// could ask for them even where it may read no files.
+fn sendable(workspace: &Path, file: &Path) -> Result<PathBuf, String> {
+    files::regular("send", file)?;
+    let whole = |path: &Path| path.canonicalize().map_err(|e| files::io_error("send", path, &e));
+    let (workspace, file) = (whole(workspace)?, whole(file)?);
+    if !file.starts_with(&workspace) {
+        return Err(format!(
+            "Cannot send {}: only files in {} are sent; copy it there first. Nothing was sent.",
+            file.display(),
+            workspace.display()
+        ));
+    }
+    Ok(file)
 }
 
 impl Tool for SendMessage {
@@ -127,6 +141,21 @@ mod tests {
             json!({"action": "send", "media": "/dev/zero"}),
         ] {
             assert!(bench.call("message", bad).await.is_error);
+        }
+        assert_eq!(bench.host.sent().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn files_are_sent_from_the_workspace_alone() {
+        let bench = Bench::new();
+        let elsewhere = tempfile::NamedTempFile::new().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), bench.workspace().join("link")).unwrap();
+        std::fs::write(bench.workspace().join("mine"), "text").unwrap();
+        for (media, is_sent) in
+            [("mine", true), ("link", false), (elsewhere.path().to_str().unwrap(), false), ("../mine", false)]
+        {
+            let done = bench.call("message", json!({"action": "send", "media": media})).await;
+            assert_eq!(!done.is_error, is_sent, "{media}");
         }
         assert_eq!(bench.host.sent().len(), 1);
     }

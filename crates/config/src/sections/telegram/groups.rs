@@ -2,6 +2,7 @@
 
 use super::{GroupPolicy, senders};
 use crate::doc::Section;
+use crate::sections::{lists_tool, names_tool};
 use std::collections::BTreeMap;
 
 /// `channels.telegram.groups.<id>`, or one of its `topics.<id>`.
@@ -89,9 +90,12 @@ impl ToolBounds {
         (s.exists() && (allow.is_some() || !deny.is_empty())).then_some(Self { allow, deny })
     }
 
-    /// Whether a tool is among them.
-    pub fn has(&self, name: &str) -> bool {
-        let listed = |list: &[String]| list.iter().any(|n| n == name || n == "*");
-        self.allow.as_deref().is_none_or(listed) && !listed(&self.deny)
+    /// Whether a tool is among them. Jobs run later and without these bounds, so that `cron` has to be named.
+    pub fn has(&self, tool: &str) -> bool {
+        let listed = |list: &[String]| lists_tool(list, tool);
+        let named = |list: &[String]| names_tool(list, tool);
+        self.allow.as_deref().is_none_or(listed)
+            && !listed(&self.deny)
+            && (tool != "cron" || self.allow.as_deref().is_some_and(named))
     }
 }
