@@ -134,14 +134,14 @@ fn file_name(id: &str, name: Option<&str>) -> String {
         let text: String = text.chars().map(safe).collect();
         text.trim_start_matches('.').to_owned()
     };
-    let id: String = plain(id).chars().take(MAX_NAME).collect();
-    let name = plain(name.unwrap_or_default());
+    let (id, name) = (plain(id), plain(name.unwrap_or_default()));
+    let id = &id[..id.floor_char_boundary(MAX_NAME)];
     // The end says what kind of file it is.
-    let skipped = name.chars().count().saturating_sub(MAX_NAME);
-    let name: String = name.chars().skip(skipped).collect();
+    let skipped = name.char_indices().map(|(at, _)| at).find(|at| name.len() - at <= MAX_NAME);
+    let name = &name[skipped.unwrap_or(name.len())..];
     match (id.is_empty(), name.is_empty()) {
         (_, false) => format!("{id}-{name}"),
-        (false, true) => id,
+        (false, true) => id.to_owned(),
         (true, true) => "file".to_owned(),
     }
 }
@@ -168,6 +168,9 @@ mod tests {
         }
         let long = file_name("i", Some(&format!("{}.pdf", "n".repeat(300))));
         assert!(long.ends_with("n.pdf") && long.len() < 100, "{long}");
+        // A file system counts bytes.
+        let wide = file_name(&"号".repeat(100), Some(&format!("{}.pdf", "名".repeat(100))));
+        assert!(wide.ends_with("名.pdf") && wide.len() < 200, "{wide}");
     }
 
     #[tokio::test]

@@ -189,22 +189,25 @@ fn decide_group(policy: &AccessPolicy, inbound: &Inbound) -> Access {
     Access::Allow
 }
 
-/// The rule that fits best: this topic's, that of all topics of the group, the group's, everybody's.
+/// The rule that fits best: this topic's, that of all topics of the group, the group's; then the same of all groups.
 fn rule_for<'a>(rules: &'a [GroupRule], chat_id: &str) -> Option<&'a GroupRule> {
     candidates(chat_id).into_iter().find_map(|id| rules.iter().find(|rule| rule.id.trim() == id))
 }
 
 /// The ids under which there may be something about a chat, the most particular first.
 pub fn candidates(chat_id: &str) -> Vec<String> {
-    let topic = chat_id.split_once(":topic:").map(|(group, _)| group);
-    let every_topic = topic.map(|group| format!("{group}:topic:*"));
-    let group = topic.map(str::to_owned);
-    [Some(chat_id.to_owned()), every_topic, group, Some("*".to_owned())].into_iter().flatten().collect()
+    match chat_id.split_once(":topic:") {
+        None => vec![chat_id.to_owned(), "*".to_owned()],
+        Some((group, topic)) => [group, "*"]
+            .into_iter()
+            .flat_map(|of| [format!("{of}:topic:{topic}"), format!("{of}:topic:*"), of.to_owned()])
+            .collect(),
+    }
 }
 
 /// Whether there is a rule about this very group, and not about all.
 pub fn names_group(policy: &AccessPolicy, chat_id: &str) -> bool {
-    rule_for(&policy.groups, chat_id).is_some_and(|rule| rule.id.trim() != "*")
+    rule_for(&policy.groups, chat_id).is_some_and(|rule| !rule.id.trim().starts_with('*'))
 }
 
 fn is_listed(list: &[String], inbound: &Inbound) -> bool {

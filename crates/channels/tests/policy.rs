@@ -93,6 +93,9 @@ fn a_group_message_is_judged_by_group_member_and_mention() {
     let quiet = [rule("-100", false, true), rule("*", true, true)];
     let topic = [rule("-100:topic:7", false, true), rule("-100", true, false)];
     let off = [rule("-100", true, false), rule("*", true, true)];
+    let off_everywhere = [rule("*:topic:7", true, false), rule("*", true, true)];
+    let quiet_topics = [rule("*:topic:*", false, true), rule("*", true, true)];
+    let own = [rule("-100", true, true), rule("*:topic:7", true, false), rule("*", true, false)];
     let other = [rule("-200", true, true)];
     let table: &[Row<'_>] = &[
         (Allowlist, &[], &["*"], &["*"], true, "ignore"),
@@ -104,6 +107,9 @@ fn a_group_message_is_judged_by_group_member_and_mention() {
         (Allowlist, &quiet, &["7"], &[], false, "allow"),
         (Allowlist, &topic, &["7"], &[], false, "allow"),
         (Allowlist, &off, &["7"], &[], true, "ignore"),
+        (Allowlist, &off_everywhere, &["7"], &[], true, "ignore"),
+        (Allowlist, &quiet_topics, &["7"], &[], false, "allow"),
+        (Allowlist, &own, &["7"], &[], true, "allow"),
         (Allowlist, &other, &["7"], &[], true, "ignore"),
         (Open, &[], &[], &[], true, "allow"),
         (Open, &[], &[], &[], false, "overhear"),

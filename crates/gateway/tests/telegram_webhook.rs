@@ -69,6 +69,7 @@ async fn what_telegram_delivers_is_answered_once_and_what_others_bring_never() {
     let world = World::start().await;
     let told = world.fake.requests().into_iter().find(|(method, _)| method == "setwebhook").unwrap().1;
     assert_eq!((&told["url"], &told["secret_token"]), (&json!("https://bot.example/hook"), &json!(SECRET)));
+    assert_eq!(told["max_connections"], 1);
     for secret in [None, Some(""), Some("guessed"), Some("what-only_Telegram-know")] {
         let answer = world.post("/hook", secret, &update(1, 1, "let me in")).await;
         assert!(answer.starts_with("http/1.1 401"), "{secret:?}: {answer}");

@@ -89,7 +89,9 @@ async fn look(inner: &Inner, hook: &Webhook) -> Result<(), ApiError> {
 
 async fn set(inner: &Inner, hook: &Webhook) -> Result<(), ApiError> {
     let secret = hook.secret.expose_secret();
-    let body = json!({ "url": hook.url, "secret_token": secret, "allowed_updates": UPDATES });
+    // One after the other: what is delivered beside another could be read before what was said first.
+    let body =
+        json!({ "url": hook.url, "secret_token": secret, "allowed_updates": UPDATES, "max_connections": 1 });
     inner.api.call::<bool>("setWebhook", &body).await.map(|_| ())
 }
 

@@ -67,7 +67,7 @@ impl GroupConfig {
             group_policy: self.group_policy.or(other.group_policy),
             system_prompt: self.system_prompt.clone().or_else(|| other.system_prompt.clone()),
             tools: self.tools.clone().or_else(|| other.tools.clone()),
-            topics: if self.topics.is_empty() { other.topics.clone() } else { self.topics.clone() },
+            topics: topics_over(&self.topics, &other.topics),
             agent_id: self.agent_id.clone(),
         }
     }
@@ -81,6 +81,19 @@ impl GroupConfig {
     pub fn is_enabled(&self) -> bool {
         self.enabled.unwrap_or(true)
     }
+}
+
+/// The topics of both; what one leaves open is taken from the other's of the same id.
+fn topics_over(
+    own: &BTreeMap<String, GroupConfig>,
+    other: &BTreeMap<String, GroupConfig>,
+) -> BTreeMap<String, GroupConfig> {
+    let mut topics = other.clone();
+    for (id, topic) in own {
+        let topic = other.get(id).map_or_else(|| topic.clone(), |open| topic.over(open));
+        topics.insert(id.clone(), topic);
+    }
+    topics
 }
 
 impl ToolBounds {
@@ -97,5 +110,28 @@ impl ToolBounds {
         self.allow.as_deref().is_none_or(listed)
             && !listed(&self.deny)
             && (tool != "cron" || self.allow.as_deref().is_some_and(named))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_its_own_topics_and_those_of_all_groups() {
+        let said = |text: &str| GroupConfig { system_prompt: Some(text.into()), ..GroupConfig::default() };
+        let with = |topics: &[(&str, GroupConfig)]| GroupConfig {
+            topics: topics.iter().map(|(id, topic)| ((*id).to_owned(), topic.clone())).collect(),
+            ..GroupConfig::default()
+        };
+        let members = GroupConfig { allow_from: Some(vec!["1".into()]), ..said("all") };
+        let all = with(&[("7", members.clone()), ("*", members.clone())]);
+        let both = with(&[("7", said("own")), ("8", said("new"))]).over(&all);
+        let text = |id: &str| both.topics[id].system_prompt.clone();
+        assert_eq!(
+            [text("7"), text("8"), text("*")],
+            ["own", "new", "all"].map(|text| Some(text.to_owned()))
+        );
+        assert_eq!(both.topics["7"].allow_from, members.allow_from);
     }
 }

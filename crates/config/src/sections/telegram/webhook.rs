@@ -29,10 +29,10 @@ pub(super) fn webhook(s: &Section<'_>) -> Option<WebhookConfig> {
     if !url.starts_with("https://") {
         s.error("webhookUrl", format!("{url:?} is not allowed; Telegram delivers to https:// only"));
     }
-    if !path.starts_with('/') || path == "/healthz" || path.contains(['?', '#', '{', '}']) {
+    if !path.starts_with('/') || path == "/healthz" || path.contains(['?', '#', '{', '}', ':', '*']) {
         s.error(
             "webhookPath",
-            format!("{path:?} is not allowed; use a path like /telegram-webhook, and not /healthz"),
+            format!("{path:?} is not allowed; use a path like /telegram-webhook, without : * ? # {{ }}, and not /healthz"),
         );
     }
     let host = host.parse().ok();

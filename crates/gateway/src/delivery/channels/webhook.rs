@@ -96,7 +96,8 @@ async fn serve(socket: TcpListener, router: Router, cancel: &CancellationToken) 
 async fn connection(stream: TcpStream, router: Router) {
     let service = TowerToHyperService::new(router);
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    // One request a connection, so that a connection's time is that of its request.
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).keep_alive(false);
     let served =
         tokio::time::timeout(DONE_WITHIN, http.serve_connection(TokioIo::new(stream), service)).await;
     if let Ok(Err(error)) = served {
