@@ -5,6 +5,7 @@ mod argv;
 mod env;
 mod error;
 mod group;
+mod guarded;
 pub mod host;
 mod output;
 pub mod policy;
@@ -18,6 +19,7 @@ mod terminal;
 pub use argv::{command_text, display_argv, is_text_of, shell_argv, which};
 pub use env::{check_env_overrides, display_env, scrub_env};
 pub use error::ExecError;
+pub use guarded::{Guarded, Pipes, start_guarded};
 pub use processes::{ProcessInfo, ProcessOutput, ProcessState, Processes};
 pub use run::{CommandOutput, CommandSpec, DEFAULT_MAX_OUTPUT, run, run_watched};
 pub use terminal::{

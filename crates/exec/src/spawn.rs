@@ -57,7 +57,7 @@ pub(crate) async fn check_cwd(program: &str, cwd: &Path) -> Result<(), ExecError
     Err(ExecError::Cwd { program: program.to_owned(), cwd: cwd.to_owned(), reason })
 }
 
-fn explain(source: std::io::Error, program: &str, spec: &CommandSpec) -> ExecError {
+pub(crate) fn explain(source: std::io::Error, program: &str, spec: &CommandSpec) -> ExecError {
     let (program, cwd) = (program.to_owned(), spec.cwd.clone());
     match source.kind() {
         ErrorKind::NotFound => ExecError::NotFound { program, cwd },

@@ -2,6 +2,7 @@
 //! certificates.
 //! No I/O happens here, and nothing here knows the wire protocol or the database.
 
+mod address;
 mod clock;
 pub mod cron;
 mod ids;
@@ -11,6 +12,7 @@ mod pin;
 mod session_key;
 mod traffic;
 
+pub use address::address_refusal;
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use ids::{new_id, random_token};
 pub use message::{

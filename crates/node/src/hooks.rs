@@ -2,6 +2,7 @@
 
 use crate::host::Host;
 use crate::invoke::event_params;
+use crate::lend;
 use crate::notice::{Notice, Notices};
 use crate::session::Session;
 use client::{BoxFuture, CallError, Caller, ConnectError, Connection, Hooks, Waiting};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// How long the gateway may take for a report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -79,7 +80,7 @@ impl<'a> NodeHooks<'a> {
         }
     }
 
-    async fn report(&self, caller: &Caller, decided: &Notify, drains: bool) -> Infallible {
+    async fn report(&self, caller: &Caller, mut decided: watch::Receiver<()>, drains: bool) -> Infallible {
         loop {
             if drains {
                 self.drain(caller).await;
@@ -98,7 +99,7 @@ impl<'a> NodeHooks<'a> {
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = decided.notified() => {}
+                _ = decided.changed() => {}
             }
         }
     }
@@ -113,15 +114,17 @@ impl Hooks for NodeHooks<'_> {
             self.notices.notice(&Notice::Connected { url: &self.url, gateway_version });
             let methods = connection.hello().pointer("/features/methods").and_then(Value::as_array);
             let has = |name: &str| methods.is_some_and(|m| m.iter().any(|m| m == name));
-            let (takes_progress, drains) = (has("node.invoke.progress"), has(DRAIN));
+            let (takes_progress, drains, lends) =
+                (has("node.invoke.progress"), has(DRAIN), has(lend::METHOD));
             let events = connection.take_events();
             let caller = connection.caller();
-            let decided = Notify::new();
+            let decided = watch::Sender::new(());
             let host = Arc::clone(&self.host);
             let session = Session::new(host, caller.clone(), self.notices, &decided, takes_progress);
             tokio::select! {
                 () = session.serve(events) => {}
-                never = self.report(&caller, &decided, drains) => match never {},
+                never = self.report(&caller, decided.subscribe(), drains) => match never {},
+                never = lend::tools(&caller, self.host.mcp.lent(), decided.subscribe()), if lends => match never {},
             }
         })
     }

@@ -1,6 +1,7 @@
 //! What the commands of a node need to know of the machine, and what outlives a connection.
 
 use crate::NodeOptions;
+use crate::mcp::Servers;
 use crate::replay::Replay;
 use exec::policy::ApprovalsFile;
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) approvals: ApprovalsFile,
     /// Who asked for what before.
     pub(crate) replay: Replay,
+    /// The servers of tools that run here.
+    pub(crate) mcp: Servers,
     /// Places for commands.
     pub(crate) places: Arc<Semaphore>,
 }
@@ -43,6 +46,7 @@ impl Host {
             state_dir: options.state_dir.clone(),
             approvals: ApprovalsFile::in_dir(&options.state_dir),
             replay: Replay::default(),
+            mcp: Servers::default(),
             places: Arc::new(Semaphore::new(MAX_RUNNING)),
         }
     }

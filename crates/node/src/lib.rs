@@ -4,16 +4,20 @@
 //! The node refuses what its host's own policy does not allow (`exec-approvals.json`), whatever the gateway says, and variables
 //! that would run other code.
 
+mod calls;
 mod commands;
 mod hooks;
 mod host;
 mod invoke;
+mod lend;
+mod mcp;
 mod notice;
 mod options;
 mod progress;
 mod replay;
 mod session;
 
+pub use mcp::McpServer;
 pub use notice::{Notice, Notices};
 pub use options::{NodeError, NodeIdentity, NodeOptions};
 
@@ -36,9 +40,19 @@ pub async fn run(
     let tokens = TokenStore::new(options::token_file(&options.state_dir));
     let host = Arc::new(host::Host::new(&options, identity.device_id()));
     let connect = connect_options(&options, &host, identity);
-    let hooks = hooks::NodeHooks::new(host, notices, options.url.clone(), options.stats_interval);
-    Supervisor::new(connect).with_tokens(tokens).by_way(options.way).run(&hooks, cancel).await?;
-    Ok(())
+    let hooks =
+        hooks::NodeHooks::new(Arc::clone(&host), notices, options.url.clone(), options.stats_interval);
+    let ending = CancellationToken::new();
+    let connected = async {
+        let ended =
+            Supervisor::new(connect).with_tokens(tokens).by_way(options.way).run(&hooks, cancel).await;
+        ending.cancel();
+        ended
+    };
+    let place = mcp::Place { path: &host.path, cwd: &host.working_dir };
+    // Servers of tools outlive connections, and end with the node.
+    let (ended, ()) = tokio::join!(connected, host.mcp.run(options.mcp, place, &ending));
+    Ok(ended?)
 }
 
 /// Who this node is; the key is made if there is none yet.
@@ -61,7 +75,7 @@ fn connect_options(options: &NodeOptions, host: &host::Host, identity: Arc<Ident
     connect.pinned.clone_from(&options.pinned);
     connect.identity = Some(identity);
     connect.role = "node".to_owned();
-    connect.caps = vec!["system".to_owned()];
+    connect.caps = commands::CAPS.iter().map(|cap| (*cap).to_owned()).collect();
     connect.commands = commands::DECLARED.iter().map(|c| (*c).to_owned()).collect();
     connect.path_env = Some(host.path.clone()).filter(|p| !p.is_empty());
     connect.min_protocol = protocol::limits::MIN_NODE_PROTOCOL;

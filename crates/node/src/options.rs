@@ -1,5 +1,6 @@
 //! What a node is started with, and where it keeps its key.
 
+use crate::McpServer;
 use model::SecretString;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ pub struct NodeOptions {
     pub working_dir: Option<PathBuf>,
     /// Where programs are looked for; `None` is the PATH of this process.
     pub path_env: Option<String>,
+    /// The servers of tools that run here, and are lent to the gateway's agents.
+    pub mcp: Vec<McpServer>,
     /// A report of the host's state each; 60 s unless said otherwise.
     pub stats_interval: Duration,
 }
@@ -55,6 +58,7 @@ impl NodeOptions {
             version: version.into(),
             working_dir: None,
             path_env: None,
+            mcp: Vec::new(),
             stats_interval: STATS_INTERVAL,
         }
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ pub(crate) struct Session<'a> {
     caller: Caller,
     notices: &'a dyn Notices,
     /// Told when an operator has decided about this node's commands.
-    decided: &'a Notify,
+    decided: &'a watch::Sender<()>,
     /// Whether the gateway wants to hear what a command has written so far.
     takes_progress: bool,
     jobs: JoinSet<()>,
@@ -43,7 +43,7 @@ impl<'a> Session<'a> {
         host: Arc<Host>,
         caller: Caller,
         notices: &'a dyn Notices,
-        decided: &'a Notify,
+        decided: &'a watch::Sender<()>,
         takes_progress: bool,
     ) -> Self {
         Self { host, caller, notices, decided, takes_progress, jobs: JoinSet::new(), running: HashMap::new() }
@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
         if payload.get("nodeId").and_then(Value::as_str) == Some(&self.host.node_id) {
             let approved = payload.get("decision").and_then(Value::as_str) == Some("approved");
             self.notices.notice(&Notice::Decided { approved });
-            self.decided.notify_one();
+            self.decided.send_replace(());
         }
     }
 }

@@ -26,10 +26,11 @@ async fn it_introduces_itself_as_a_node_and_reports_the_hosts_state() {
             assert_eq!(told, ["node-host", "node", "bench", "1.2.3"]);
             assert_eq!((&params["role"], &params["scopes"]), (&json!("node"), &json!([])));
             assert_eq!((&params["minProtocol"], &params["maxProtocol"]), (&json!(3), &json!(4)));
-            assert_eq!(params["caps"], json!(["system"]));
+            assert_eq!(params["caps"], json!(["mcp", "system"]));
             assert_eq!(
                 params["commands"],
                 json!([
+                    "mcp.tools.call.v1",
                     "system.execApprovals.get",
                     "system.execApprovals.set",
                     "system.run",

@@ -1,7 +1,6 @@
 //! The one client for fetches on somebody's behalf. A model, and so any text that it reads, may name the address: what
 //! is reached is checked at the URL, at the addresses that its name has, at every redirect, and at the connection.
 
-mod address;
 mod body;
 mod error;
 mod resolve;
@@ -82,7 +81,10 @@ impl Egress {
 
     /// The addresses were checked before; this holds even where a connection came about in another way.
     fn check_peer(&self, response: &Response, url: &Url) -> Result<(), EgressError> {
-        match response.remote_addr().and_then(|peer| address::refusal(peer.ip(), self.policy)) {
+        match response
+            .remote_addr()
+            .and_then(|peer| model::address_refusal(peer.ip(), self.policy.allow_private))
+        {
             Some(reason) => Err(EgressError::Address { host: target::host(url), reason }),
             None => Ok(()),
         }

@@ -85,6 +85,12 @@ impl Nodes {
         if command == "system.run" || command == "system.run.prepare" {
             return Err(format!("{command} is not called here: use exec with host node."));
         }
+        // Its tools have names of their own, by which they are allowed and denied.
+        if command == "mcp.tools.call.v1" {
+            return Err(format!(
+                "{command} is not called here: use the tool that the node lends. Nothing was done."
+            ));
+        }
         // What a node runs without asking is decided by people.
         if command.starts_with("system.execApprovals.") {
             return Err(format!("{command} is for the owner to call, not for an agent. Nothing was done."));
@@ -180,6 +186,7 @@ mod tests {
         for (command, says) in [
             ("system.run", "use exec"),
             ("system.execApprovals.set", "for the owner"),
+            ("mcp.tools.call.v1", "use the tool that the node lends"),
             ("camera.snap", "camera.snap"),
             ("", "no approved command"),
         ] {

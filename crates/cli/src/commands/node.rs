@@ -1,5 +1,6 @@
 //! `openclaw node`: this computer as a node of a gateway.
 
+mod lends;
 mod notices;
 pub(crate) mod service;
 
@@ -119,6 +120,7 @@ async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
     let mut target = target(&args, code.as_ref(), ctx)?;
     let kept = Keeper::begin(ctx, &mut target).await?;
     let mut options = options(args, code, ctx, &target);
+    lends::read(ctx, &mut options).await?;
     options.way = kept.as_ref().map(|(keeper, _)| keeper.way());
     let keep = async {
         match kept {
@@ -163,6 +165,7 @@ pub(crate) async fn stay(ctx: &Context, target: Target, name: Option<String>) ->
     logging::start_console(ctx.global.log_level.unwrap_or(LogLevel::Warn), !ctx.global.no_color)?;
     let mut options = plain_options(ctx, &target);
     options.display_name = name;
+    lends::read(ctx, &mut options).await?;
     run_until_stopped(options, ctx, &target).await
 }
 

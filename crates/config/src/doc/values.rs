@@ -213,6 +213,19 @@ impl<'a> Section<'a> {
             .collect()
     }
 
+    /// The object at `key`, each of whose values is a secret, a number, or true or false: variables of a program.
+    pub(crate) fn variables(&self, key: &'static str) -> Vec<(String, SecretInput)> {
+        self.asks(key, || Fact::MapOf(Box::new(Fact::Secret)));
+        let read = |(name, path, value): (&str, String, &Value)| {
+            let input = match value {
+                Value::Number(_) | Value::Bool(_) => Some(SecretInput::literal(&path, value.to_string())),
+                other => self.secret_at(&path, other),
+            };
+            Some((name.to_owned(), input?))
+        };
+        self.entries_raw(key).filter_map(read).collect()
+    }
+
     /// The object at `key`, each of whose values is one of the words of `T`.
     pub(crate) fn choice_entries<T: Choice>(&self, key: &'static str) -> Vec<(String, T)> {
         self.asks(key, || Fact::MapOf(Box::new(Fact::Choice(word_list::<T>()))));

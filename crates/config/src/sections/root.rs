@@ -7,7 +7,7 @@ use model::{ExposeSecret, SecretString};
 
 use super::{
     AgentsConfig, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig, LoggingConfig, MessagesConfig,
-    ModelsConfig, SecurityConfig, SessionConfig, ToolsConfig,
+    ModelsConfig, NodeHostConfig, SecurityConfig, SessionConfig, ToolsConfig,
 };
 use crate::Env;
 use crate::doc::Section;
@@ -27,6 +27,8 @@ pub struct Config {
     pub messages: MessagesConfig,
     /// `session`: which conversation belongs to which session.
     pub session: SessionConfig,
+    /// `nodeHost`: what this computer lends as a node.
+    pub node_host: NodeHostConfig,
     /// `tools`: what tools may do.
     pub tools: ToolsConfig,
     /// `cron`: jobs that run by themselves.
@@ -58,6 +60,7 @@ impl Config {
             channels: s.section("channels", ChannelsConfig::read),
             messages: s.section("messages", MessagesConfig::read),
             session: s.section("session", SessionConfig::read),
+            node_host: s.section("nodeHost", NodeHostConfig::read),
             tools: s.section("tools", ToolsConfig::read),
             cron: s.section("cron", CronConfig::read),
             discovery: s.section("discovery", DiscoveryConfig::read),

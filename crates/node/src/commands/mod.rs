@@ -9,6 +9,7 @@ mod which;
 
 use crate::host::Host;
 use crate::invoke::{Failure, InvokeRequest};
+use crate::mcp;
 use crate::progress::Progress;
 use serde_json::Value;
 use std::time::Duration;
@@ -17,12 +18,16 @@ use tokio_util::sync::CancellationToken;
 /// The commands that the node declares, and that an operator approves. `node.host.stats` is known besides; it tells
 /// nothing that the node does not report by itself.
 pub(crate) const DECLARED: &[&str] = &[
+    mcp::COMMAND,
     "system.execApprovals.get",
     "system.execApprovals.set",
     "system.run",
     "system.run.prepare",
     "system.which",
 ];
+
+/// What kinds of commands those are.
+pub(crate) const CAPS: &[&str] = &["mcp", "system"];
 
 /// How long a command that starts no program may take, where the gateway names no time.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -53,6 +58,13 @@ pub(crate) async fn perform(
     if request.command == "system.run" {
         let params = params::read("system.run", request.params_json.as_deref())?;
         return run::run(host, params, (waits, cancel), progress).await;
+    }
+    if request.command == mcp::COMMAND {
+        let params = params::read(mcp::COMMAND, request.params_json.as_deref())?;
+        return tokio::select! {
+            answer = host.mcp.call(params, waits.unwrap_or(mcp::CALL_TIMEOUT)) => answer.map(Answer::from),
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+        };
     }
     let timeout = waits.unwrap_or(LOOK_TIMEOUT);
     tokio::select! {

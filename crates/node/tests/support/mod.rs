@@ -47,12 +47,17 @@ impl Bench {
 
     /// Runs a node for as long as the script takes.
     pub async fn during(&self, script: impl Future<Output = ()>) {
+        self.during_with(self.options(), script).await;
+    }
+
+    /// The same for a node with other options.
+    pub async fn during_with(&self, options: NodeOptions, script: impl Future<Output = ()>) {
         let show = |notice: &Notice<'_>| self.notices.lock().unwrap().push(notice.to_string());
         let script = async {
             script.await;
             self.cancel.cancel();
         };
-        let (end, ()) = tokio::join!(node::run(self.options(), &show, &self.cancel), script);
+        let (end, ()) = tokio::join!(node::run(options, &show, &self.cancel), script);
         end.unwrap();
     }
 

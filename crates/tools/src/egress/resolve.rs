@@ -1,7 +1,7 @@
 //! Looking names up, and letting only checked addresses out. The connection is made to the very addresses that were
 //! checked, so a name that changes its mind (DNS rebinding) gains nothing.
 
-use super::{EgressError, EgressPolicy, address};
+use super::{EgressError, EgressPolicy};
 use crate::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::io;
@@ -55,7 +55,7 @@ async fn checked(
     if addresses.is_empty() {
         return Err(lookup("it has no address".to_owned()));
     }
-    if let Some(reason) = addresses.iter().find_map(|ip| address::refusal(*ip, policy)) {
+    if let Some(reason) = addresses.iter().find_map(|ip| model::address_refusal(*ip, policy.allow_private)) {
         return Err(EgressError::Address { host: host.to_owned(), reason });
     }
     addresses.truncate(MAX_ADDRESSES);

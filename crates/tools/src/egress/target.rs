@@ -1,6 +1,6 @@
 //! Which URLs may be fetched.
 
-use super::{EgressError, EgressPolicy, address};
+use super::{EgressError, EgressPolicy};
 use crate::text::head;
 use reqwest::Url;
 use std::net::IpAddr;
@@ -60,7 +60,7 @@ fn check(mut url: Url, policy: EgressPolicy) -> Result<Url, EgressError> {
 
 fn host_refusal(name: &str, policy: EgressPolicy) -> Option<&'static str> {
     if let Ok(ip) = name.parse::<IpAddr>() {
-        return address::refusal(ip, policy);
+        return model::address_refusal(ip, policy.allow_private);
     }
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let local =

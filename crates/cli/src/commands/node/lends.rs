@@ -1,0 +1,44 @@
+//! What this computer lends as a node, as its own configuration (`nodeHost`) says.
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use config::McpServerConfig;
+use model::SecretString;
+use node::{McpServer, NodeOptions};
+use std::time::Duration;
+
+/// Puts what is lent into the options of a node.
+///
+/// # Errors
+/// The configuration cannot be used, or a secret that it refers to cannot be had.
+pub(super) async fn read(ctx: &Context, options: &mut NodeOptions) -> Result<(), Failure> {
+    let loaded = ctx.load()?;
+    let servers = loaded.config.node_host.mcp_servers.clone();
+    let env = loaded.config.environment(&ctx.env);
+    // Programs may be asked for secrets.
+    let all = move || servers.into_iter().map(|server| mcp_server(server, &env)).collect();
+    let read: Result<Vec<McpServer>, config::SecretError> = match tokio::task::spawn_blocking(all).await {
+        Ok(read) => read,
+        Err(error) => return Err(Failure::new(Exit::Failed, "SECRETS", error.to_string())),
+    };
+    options.mcp = read.map_err(|error| Failure::new(Exit::Config, "SECRET_UNRESOLVED", error.to_string()))?;
+    Ok(())
+}
+
+fn mcp_server(server: McpServerConfig, env: &config::Env) -> Result<McpServer, config::SecretError> {
+    let mut variables: Vec<(String, SecretString)> = Vec::new();
+    for (name, input) in server.env {
+        // One that is empty is a variable, too.
+        variables.push((name, input.resolve(env)?.unwrap_or_else(|| String::new().into())));
+    }
+    Ok(McpServer {
+        name: server.name,
+        argv: std::iter::once(server.command).chain(server.args).collect(),
+        env: variables,
+        cwd: server.cwd,
+        connection_timeout: Duration::from_millis(server.connection_timeout_ms),
+        request_timeout: server.request_timeout_ms.map(Duration::from_millis),
+        include: server.include,
+        exclude: server.exclude,
+    })
+}

@@ -1,0 +1,114 @@
+//! A server of tools in a node's configuration, used by the agent of a gateway.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "support/live.rs"]
+mod live;
+mod support;
+#[path = "support/world.rs"]
+mod world;
+
+use live::{Node, Program, TOKEN};
+use serde_json::Value;
+use std::path::Path;
+use support::Home;
+use world::World;
+
+/// Answers each request at once; a child holds the pipe that `$HELD` names open, for as long as it lives.
+const SERVER: &str = r#"#!/bin/sh
+(exec 3>"$HELD"; trap '' TERM; sleep 1000) >/dev/null 2>&1 &
+say() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$1"; }
+while IFS= read -r line; do
+  id=${line#*'"id":'}; id=${id%%,*}
+  case "$line" in
+    *'"initialize"'*) say '{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}' ;;
+    *'"tools/list"'*) say '{"tools":[{"name":"search","description":"Searches files.","inputSchema":{"type":"object"}}]}' ;;
+    *'"tools/call"'*) say "{\"content\":[{\"type\":\"text\",\"text\":\"found in $PLACE\"}]}" ;;
+  esac
+done
+"#;
+
+/// The home of a node that runs the server.
+fn home() -> Home {
+    let home = Home::new();
+    let (script, held) = (home.path().join("server.sh"), home.path().join("held"));
+    std::fs::write(&script, SERVER).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&held).status().unwrap().success());
+    let text = format!(
+        r#"{{ nodeHost: {{ mcp: {{ servers: {{
+            docs: {{ command: "/bin/sh", args: ["{}"], env: {{ PLACE: "the haystack", HELD: "{}" }} }},
+            off: {{ enabled: false }},
+        }} }} }} }}"#,
+        script.display(),
+        held.display()
+    );
+    std::fs::create_dir_all(home.state()).unwrap();
+    std::fs::write(home.state().join("openclaw.json"), text).unwrap();
+    home
+}
+
+/// Ends when all who write to the pipe are gone.
+fn read_to_the_end(pipe: &Path) -> std::thread::JoinHandle<()> {
+    let pipe = pipe.to_owned();
+    std::thread::spawn(move || {
+        std::fs::read(pipe).unwrap();
+    })
+}
+
+fn run_node(world: &World, home: &Home) -> Program {
+    let host = ["--host", "127.0.0.1", "--port", &world.gateway.port, "--display-name", "box"];
+    let mut command = home.command(&[&["node", "run", "--json"], &host[..]].concat());
+    command.env("OPENCLAW_GATEWAY_TOKEN", TOKEN).env("PATH", "/usr/bin:/bin");
+    let program = Program::start("node", command);
+    program.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+    program
+}
+
+/// The tools of the node that an agent may use now, once there are as many.
+fn effective(world: &World, count: usize) -> Vec<String> {
+    for _ in 0..500 {
+        let params = r#"{"sessionKey":"agent:main:main"}"#;
+        let answer = world.json(&["gateway", "call", "tools.effective", "--params", params]);
+        let groups = answer["groups"].as_array().unwrap().iter().filter(|group| group["id"] == "mcp");
+        let tools: Vec<&Value> = groups.flat_map(|group| group["tools"].as_array().unwrap()).collect();
+        if tools.len() == count {
+            return tools.iter().map(|tool| tool["id"].as_str().unwrap().to_owned()).collect();
+        }
+    }
+    panic!("there never are {count} tools of nodes")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_agent_uses_a_server_of_the_node_and_the_server_does_not_outlive_a_node_that_is_killed() {
+    let world = World::start().await;
+    let home = home();
+    let held = read_to_the_end(&home.path().join("held"));
+    let node = Node { program: run_node(&world, &home), home };
+    let pending = world.json(&["nodes", "pending"]);
+    assert_eq!(effective(&world, 0), [""; 0], "nothing is lent before its command is approved");
+    world.json(&["nodes", "approve", pending[0]["requestId"].as_str().unwrap()]);
+    assert_eq!(effective(&world, 1), ["docs_search"]);
+    let answer = world.run(&["agent", "-m", r#"TOOL:docs_search {"text": "needle"}"#]);
+    assert!(answer.out.contains("found in the haystack"), "{}{}", answer.out, answer.err);
+    let described = world.json(&["nodes", "describe", "--node", "box"]);
+    assert_eq!(described["nodePluginTools"][0]["mcp"]["server"], "docs", "{described}");
+
+    node.program.kill();
+    held.join().unwrap();
+    assert_eq!(effective(&world, 0), [""; 0]);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_stops_the_node_and_names_the_key() {
+    let home = Home::with_config(
+        r#"{ nodeHost: { mcp: { servers: { docs: { command: "x", env: { KEY: { source: "env", provider: "default", id: "NOT_THERE_KEY" } } } } } } }"#,
+    );
+    let args = ["node", "run", "--host", "127.0.0.1", "--port", "1"];
+    let ran = home.run_with(&args, &[("OPENCLAW_GATEWAY_TOKEN", TOKEN)]);
+    assert_eq!(ran.code, 6, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("nodeHost.mcp.servers.docs.env.KEY"), "{}", ran.err);
+    let home = Home::with_config(r#"{ nodeHost: { mcp: { servers: { docs: { args: ["x"] } } } } }"#);
+    let ran = home.run_with(&args, &[("OPENCLAW_GATEWAY_TOKEN", TOKEN)]);
+    assert_eq!(ran.code, 6, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("nodeHost.mcp.servers.docs.command"), "{}", ran.err);
+}

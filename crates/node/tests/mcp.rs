@@ -1,0 +1,303 @@
+//! Servers of tools on the node: lent to the gateway, called by it, and none of them can hold the node up.
+
+// The helpers of tests fail as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use node::{McpServer, NodeOptions};
+use serde_json::{Value, json};
+use std::time::Duration;
+use support::{Bench, Peer, invoke, payload, read_pipe, result};
+
+/// A server in a few lines of shell: it answers each request as `$1` says, which has the method in `$method`, the line in
+/// `$line` and the number of the request in `$id`, and `say` for the answer's result.
+const SERVER: &str = r#"
+say() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$1"; }
+tools() { say "{\"tools\":[{\"name\":\"$1\",\"description\":\"Does $1.\",\"inputSchema\":{\"type\":\"object\"}}]}"; }
+while IFS= read -r line; do
+  id=${line#*'"id":'}; id=${id%%,*}
+  method=${line#*'"method":"'}; method=${method%%'"'*}
+  case "$method" in
+    initialize) say '{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}' ;;
+    notifications/initialized) ;;
+    *) eval "$ANSWERS" ;;
+  esac
+done
+"#;
+
+fn server(name: &str, answers: &str) -> McpServer {
+    McpServer {
+        name: name.into(),
+        argv: vec!["/bin/sh".into(), "-c".into(), SERVER.into()],
+        env: vec![("ANSWERS".into(), answers.to_owned().into())],
+        cwd: None,
+        connection_timeout: Duration::from_secs(20),
+        request_timeout: None,
+        include: Vec::new(),
+        exclude: Vec::new(),
+    }
+}
+
+fn with(bench: &Bench, servers: Vec<McpServer>) -> NodeOptions {
+    NodeOptions { mcp: servers, ..bench.options() }
+}
+
+/// A connection of a gateway that takes tools.
+async fn welcome(bench: &Bench) -> Peer {
+    let takes = |hello: &mut Value| {
+        hello["features"]["methods"].as_array_mut().unwrap().push("node.pluginTools.update".into());
+    };
+    bench.gateway.welcome_with(takes).await.0
+}
+
+/// The next list of tools that the node lends.
+async fn lent(peer: &mut Peer) -> Vec<Value> {
+    loop {
+        let (id, method, mut params) = peer.request().await;
+        peer.answer(&id, json!({"ok": true})).await;
+        if method == "node.pluginTools.update" {
+            let Value::Array(tools) = params["tools"].take() else { panic!("{params}") };
+            return tools;
+        }
+        assert_eq!((method.as_str(), &params["event"]), ("node.event", &json!("node.host.stats")));
+    }
+}
+
+/// The names in the next list that has these many tools; others are on the way to it.
+async fn names(peer: &mut Peer, count: usize) -> Vec<String> {
+    loop {
+        let tools = lent(peer).await;
+        if tools.len() == count {
+            return tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
+        }
+    }
+}
+
+async fn call(peer: &mut Peer, id: &str, server: &str, tool: &str) {
+    let params = json!({"server": server, "tool": tool, "arguments": {"text": "needle"}});
+    invoke(peer, id, "mcp.tools.call.v1", params).await;
+}
+
+/// The next result, which is an error: code and message.
+async fn failure(peer: &mut Peer) -> (String, String) {
+    let (result, _) = result(peer).await;
+    let text = |name: &str| result["error"][name].as_str().unwrap_or_else(|| panic!("{result}")).to_owned();
+    (text("code"), text("message"))
+}
+
+#[tokio::test]
+async fn tools_of_servers_are_lent_under_their_names_and_a_call_gives_what_the_server_gave() {
+    let bench = Bench::new().await;
+    let answers = r#"case "$method" in
+        tools/list) case "$line" in
+            *cursor*) say '{"tools":[{"name":"remove"},{"name":"look up"}]}' ;;
+            *) say '{"tools":[{"name":"search","description":"Searches.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}}}}],"nextCursor":"2"}' ;;
+        esac ;;
+        tools/call) case "$line" in *needle*) say '{"content":[{"type":"text","text":"in the haystack"}]}' ;; esac ;;
+    esac"#;
+    let mut files = server("local files", answers);
+    files.exclude = vec!["rem*".into()];
+    bench
+        .during_with(with(&bench, vec![files]), async {
+            let mut peer = welcome(&bench).await;
+            let tools = lent(&mut peer).await;
+            assert_eq!(
+                tools[1],
+                json!({
+                    "pluginId": "node-mcp", "name": "local_files_search", "description": "Searches.",
+                    "parameters": {"type": "object", "properties": {"text": {"type": "string"}}},
+                    "command": "mcp.tools.call.v1", "mcp": {"server": "local files", "tool": "search"},
+                })
+            );
+            assert_eq!((tools.len(), &tools[0]["name"]), (2, &json!("local_files_look_up")), "{tools:?}");
+            call(&mut peer, "1", "local files", "search").await;
+            let given = json!({"content": [{"type": "text", "text": "in the haystack"}]});
+            assert_eq!(payload(&mut peer).await, given);
+            for (server, tool, code) in [
+                ("local files", "remove", "MCP_TOOL_UNAVAILABLE"),
+                ("other", "search", "MCP_SERVER_UNAVAILABLE"),
+            ] {
+                call(&mut peer, tool, server, tool).await;
+                assert_eq!(failure(&mut peer).await.0, code);
+            }
+            invoke(&mut peer, "bad", "mcp.tools.call.v1", json!({"server": "local files"})).await;
+            assert_eq!(failure(&mut peer).await.0, "INVALID_REQUEST");
+
+            drop(peer);
+            let mut again = welcome(&bench).await;
+            assert_eq!(lent(&mut again).await.len(), 2, "each connection is told");
+            again
+                .event("node.pair.resolved", json!({"nodeId": bench.node_id(), "decision": "approved"}))
+                .await;
+            assert_eq!(lent(&mut again).await.len(), 2, "and told again when the commands were approved");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn tools_that_change_are_lent_anew_and_a_server_that_asks_is_answered() {
+    let bench = Bench::new().await;
+    let answers = r#"case "$method" in
+        tools/list) tools "t${n:=1}" ;;
+        tools/call) n=$((n+1)); call=$id
+            echo '{"jsonrpc":"2.0","id":"q","method":"ping"}'
+            IFS= read -r pong
+            printf '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n'
+            id=$call; case "$pong" in *'"id":"q"'*'"result":{}'*) say '{"content":[]}' ;; esac ;;
+    esac"#;
+    bench
+        .during_with(with(&bench, vec![server("s", answers)]), async {
+            let mut peer = welcome(&bench).await;
+            assert_eq!(names(&mut peer, 1).await, ["s_t1"]);
+            call(&mut peer, "1", "s", "t1").await;
+            assert_eq!(payload(&mut peer).await, json!({"content": []}));
+            assert_eq!(names(&mut peer, 1).await, ["s_t2"]);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_server_that_dies_fails_its_calls_is_withdrawn_and_started_again() {
+    let bench = Bench::new().await;
+    let mark = bench.work().join("mark");
+    let answers = format!(
+        r#"case "$method" in tools/list) tools t ;; tools/call)
+            if [ -e {0} ]; then say '{{"content":[]}}'; else : > {0}; echo 'out of memory' >&2; exit 3; fi ;; esac"#,
+        mark.display()
+    );
+    let steady = server("steady", r#"case "$method" in tools/list) tools t ;; esac"#);
+    bench
+        .during_with(with(&bench, vec![server("frail", &answers), steady]), async {
+            let mut peer = welcome(&bench).await;
+            assert_eq!(names(&mut peer, 2).await, ["frail_t", "steady_t"]);
+            call(&mut peer, "1", "frail", "t").await;
+            // The failed call and the shorter list are told in either order.
+            let (mut failed, mut withdrawn, mut back) = (None, false, false);
+            while failed.is_none() || !withdrawn || !back {
+                let (id, method, params) = peer.request().await;
+                peer.answer(&id, json!({"ok": true})).await;
+                match method.as_str() {
+                    "node.invoke.result" => failed = Some(params["error"]["code"].clone()),
+                    "node.pluginTools.update" if params["tools"].as_array().unwrap().len() == 1 => {
+                        withdrawn = true
+                    }
+                    "node.pluginTools.update" => back = withdrawn,
+                    _ => {}
+                }
+            }
+            assert_eq!(failed.unwrap(), "MCP_SERVER_UNAVAILABLE");
+            call(&mut peer, "2", "frail", "t").await;
+            assert_eq!(payload(&mut peer).await, json!({"content": []}));
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_told_so_and_started_anew_when_it_is_not_there_any_more() {
+    let bench = Bench::new().await;
+    let told = bench.pipe("told");
+    // It reads on and answers nothing of a call; asked whether it is there, it does not say.
+    let answers = format!(
+        r#"case "$method" in tools/list) tools t ;; notifications/cancelled) echo "$line" > {} ;; esac"#,
+        told.display()
+    );
+    let mut hung = server("hung", &answers);
+    hung.request_timeout = Some(Duration::from_secs(2));
+    bench
+        .during_with(with(&bench, vec![hung]), async {
+            let mut peer = welcome(&bench).await;
+            names(&mut peer, 1).await;
+            call(&mut peer, "1", "hung", "t").await;
+            let (code, message) = failure(&mut peer).await;
+            assert_eq!(code, "MCP_TOOL_TIMEOUT", "{message}");
+            let cancelled: Value = serde_json::from_str(&read_pipe(&told).await).unwrap();
+            assert!(cancelled["params"]["requestId"].is_u64(), "{cancelled}");
+            assert_eq!(names(&mut peer, 0).await, [""; 0]);
+            assert_eq!(names(&mut peer, 1).await, ["hung_t"]);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn servers_that_flood_or_talk_nonsense_or_never_begin_are_left_and_the_others_go_on() {
+    let bench = Bench::new().await;
+    let program = |name: &str, script: &str| {
+        let argv = vec!["/bin/sh".into(), "-c".into(), script.into()];
+        McpServer { argv, ..server(name, "") }
+    };
+    let flood = bench.pipe("flood");
+    let servers = vec![
+        // A line without end, and lines that are nothing.
+        program("endless", &format!("exec 3>{}; cat /dev/zero | tr '\\0' x", flood.display())),
+        program("nonsense", "yes nonsense"),
+        McpServer { connection_timeout: Duration::from_millis(500), ..program("silent", "sleep 1000") },
+        McpServer { argv: vec!["/no/such/program".into()], ..server("missing", "") },
+        server(
+            "refusing",
+            r#"case "$method" in tools/list) printf '{"jsonrpc":"2.0","id":%s,"error":{"code":1,"message":"no"}}\n' "$id" ;; esac"#,
+        ),
+        server(
+            "good",
+            r#"case "$method" in tools/list) tools t ;; tools/call) say '{"content":[]}' ;; esac"#,
+        ),
+    ];
+    bench
+        .during_with(with(&bench, servers), async {
+            let mut peer = welcome(&bench).await;
+            assert_eq!(names(&mut peer, 1).await, ["good_t"]);
+            read_pipe(&flood).await;
+            call(&mut peer, "1", "good", "t").await;
+            assert_eq!(payload(&mut peer).await, json!({"content": []}));
+            call(&mut peer, "2", "silent", "t").await;
+            assert_eq!(failure(&mut peer).await.0, "MCP_SERVER_UNAVAILABLE");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_result_that_is_too_large_ends_the_server_and_an_error_is_the_callers() {
+    let bench = Bench::new().await;
+    let answers = r#"case "$method" in tools/list) say '{"tools":[{"name":"big"},{"name":"bad"}]}' ;;
+        tools/call) case "$line" in
+            *big*) printf '{"jsonrpc":"2.0","id":%s,"result":"' "$id"; head -c 9000000 /dev/zero | tr '\0' x; echo '"}' ;;
+            *) printf '{"jsonrpc":"2.0","id":%s,"error":{"code":1,"message":"no such file"}}\n' "$id" ;;
+        esac ;; esac"#;
+    bench
+        .during_with(with(&bench, vec![server("s", answers)]), async {
+            let mut peer = welcome(&bench).await;
+            names(&mut peer, 2).await;
+            call(&mut peer, "1", "s", "bad").await;
+            assert_eq!(failure(&mut peer).await, ("MCP_TOOL_ERROR".to_owned(), "no such file".to_owned()));
+            call(&mut peer, "2", "s", "big").await;
+            loop {
+                let (id, method, params) = peer.request().await;
+                peer.answer(&id, json!({"ok": true})).await;
+                if method == "node.invoke.result" {
+                    assert_eq!(params["error"]["code"], "MCP_SERVER_UNAVAILABLE");
+                    break;
+                }
+            }
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn servers_and_what_they_started_end_with_the_node() {
+    let bench = Bench::new().await;
+    let held = bench.pipe("held");
+    // A child in the background ignores that the server is asked to end.
+    let answers = format!(
+        r#"case "$method" in tools/list) (trap '' TERM; exec 3>{}; sleep 1000) >/dev/null & tools t ;; esac"#,
+        held.display()
+    );
+    let ((), ()) = tokio::join!(
+        bench.during_with(with(&bench, vec![server("s", &answers)]), async {
+            let mut peer = welcome(&bench).await;
+            names(&mut peer, 1).await;
+        }),
+        async {
+            read_pipe(&held).await;
+        }
+    );
+}
