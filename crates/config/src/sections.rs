@@ -48,8 +48,9 @@ pub use security::{SecurityConfig, Suppression};
 pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
-    CustomCommand, DEFAULT_ACCOUNT, DmPolicy, GroupConfig, GroupPolicy, InlineButtons, ReactionNotifications,
-    ReplyToMode, TelegramConfig, ToolBounds, WebhookConfig,
+    CommandText, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, GroupConfig, GroupPolicy, InlineButtons,
+    ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode, TelegramConfig, ToolBounds,
+    WebhookConfig,
 };
 pub use tls::TlsConfig;
 pub use tool_list::{lists_tool, names_tool};

@@ -83,6 +83,7 @@ pub(crate) struct AccountSettings {
     pub(crate) history_limit: usize,
     pub(crate) reactions: config::ReactionNotifications,
     pub(crate) reply_to: Option<config::ReplyToMode>,
+    pub(crate) streaming: config::StreamingConfig,
     direct: BTreeMap<String, Option<config::ToolBounds>>,
     /// By chat id, topic and all, or `*`.
     groups: BTreeMap<String, config::GroupConfig>,
@@ -265,6 +266,7 @@ fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
             history_limit: usize::try_from(limit).unwrap_or_default(),
             reactions: of.reaction_notifications,
             reply_to: of.reply_to_mode,
+            streaming: of.streaming.clone(),
             direct: of.direct.clone(),
             groups: access::groups(of).into_iter().collect(),
         };

@@ -20,6 +20,7 @@ use crate::node_tools::{self, NodeTool};
 use crate::pairing::Decisions;
 use crate::reload::Reload;
 use crate::runs::Runs;
+use crate::runs::draft::Pace;
 use crate::runs::host::GatewayHost;
 use crate::settings::Settings;
 use crate::tailscale::Tailscale;
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) channels: Channels,
     pub(crate) inbox: InboxSignal,
     pub(crate) outbox: OutboxSignal,
+    pub(crate) drafts: Pace,
     pub(crate) cron: Cron,
     pub(crate) idempotency: Idempotency,
     pub(crate) decisions: Decisions,

@@ -389,6 +389,7 @@ impl Parts {
             channels,
             inbox: inbox::InboxSignal::default(),
             outbox: outbox::OutboxSignal::default(),
+            drafts: crate::runs::draft::Pace::default(),
             cron: crate::cron::Cron::default(),
             idempotency: crate::idempotency::Idempotency::default(),
             addr,

@@ -215,6 +215,11 @@ pub enum Act {
         /// The platform's id of the message.
         message_id: String,
     },
+    /// Puts [`Outbound::text`] in the place of a draft, anew where that cannot be done; without a text the draft goes.
+    EndDraft {
+        /// The platform's id of the draft.
+        message_id: String,
+    },
     /// Takes a message away.
     Delete {
         /// The platform's id of the message.
@@ -244,6 +249,7 @@ impl Act {
             Act::Settle { .. } => "settle",
             Act::React { .. } => "react",
             Act::Edit { .. } => "edit",
+            Act::EndDraft { .. } => "endDraft",
             Act::Delete { .. } => "delete",
             Act::Pin { .. } => "pin",
             Act::Unpin { .. } => "unpin",
@@ -257,6 +263,7 @@ impl Act {
             Act::Settle { message_id }
             | Act::React { message_id, .. }
             | Act::Edit { message_id }
+            | Act::EndDraft { message_id }
             | Act::Delete { message_id }
             | Act::Pin { message_id, .. }
             | Act::Unpin { message_id } => Some(message_id),

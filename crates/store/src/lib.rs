@@ -15,6 +15,7 @@ mod cron;
 mod cron_runs;
 mod cron_types;
 mod devices;
+mod drafts;
 mod error;
 mod handle;
 mod inbound;

@@ -7,7 +7,7 @@ use crate::sessions::{self, read_key, read_route};
 use crate::sql::{self, Json, json};
 use crate::{
     BeginRun, Begun, Entry, FinishRun, LedgerCall, OutboxRow, R, Run, RunStatus, Session, Store, audit,
-    inbound, ledger, outbox, system_events, transcript,
+    drafts, inbound, ledger, outbox, system_events, transcript,
 };
 use model::{Message, NoteMessage};
 use rusqlite::{Connection, Row, params};
@@ -214,6 +214,7 @@ fn finish(c: &Connection, f: FinishRun, now: i64) -> Sql<(Vec<Entry>, Vec<Outbox
     let sql = "UPDATE runs SET status = ?2, ended_at_ms = ?3, reply = ?4, error = ?5 WHERE run_id = ?1";
     sql::run(c, sql, params![f.run_id, status, now, f.reply, f.error])?;
     let rows = outbox::put(c, f.outbox, Some(&f.run_id), None, now)?;
+    drafts::forget(c, &f.run_id)?;
     Ok((entries, rows))
 }
 

@@ -1,6 +1,7 @@
 //! A model provider on the wire, OpenAI's chat completions and Anthropic's messages both, streaming. It is quick enough
 //! to stand behind benchmarks, and scripted where a test wants it to fail.
 
+mod pen;
 mod wire;
 
 use axum::Router;
@@ -10,6 +11,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use futures_util::{StreamExt, stream};
+pub use pen::Pen;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
@@ -32,6 +34,8 @@ pub enum Step {
     Status(u16, Vec<(String, String)>, String),
     /// Streams its usual answer, and breaks the connection after so many bytes.
     CutStream(usize),
+    /// Answers as the test writes, to those who speak OpenAI's dialect.
+    Written(Pen),
     /// Takes the request and never answers.
     Hang,
     /// Answers 200 with what is no model's answer.
@@ -235,6 +239,7 @@ async fn answer(shared: Arc<Shared>, dialect: Dialect, body: Bytes) -> Response 
             let _hung_up = CountOnDrop(&shared.hung_up);
             std::future::pending().await
         }
+        Some(Step::Written(pen)) => return streamed(Body::from_stream(pen.read(&request))),
         Some(Step::Garbage) => return streamed(Body::from("<html>\u{1}\u{2} this is no model\n\n")),
     };
     let events = wire::render(dialect, &request, &reply);

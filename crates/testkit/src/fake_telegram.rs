@@ -130,6 +130,46 @@ impl FakeTelegram {
         self.inner.shown(chat_id, message_id)
     }
 
+    /// The texts of the bot's messages as people see them now in a chat, in order.
+    pub fn chat(&self, chat_id: i64) -> Vec<String> {
+        self.inner.chat(chat_id)
+    }
+
+    /// Waits until the bot's messages in a chat are these.
+    ///
+    /// # Errors
+    /// They are not within `deadline`; the text says what they are.
+    pub async fn wait_for_chat(
+        &self,
+        chat_id: i64,
+        texts: &[&str],
+        deadline: Duration,
+    ) -> Result<(), String> {
+        if self.wait_until(|| self.inner.chat(chat_id) == texts, deadline).await {
+            return Ok(());
+        }
+        let there_are = self.inner.chat(chat_id);
+        Err(format!("{texts:?} were expected in chat {chat_id} within {deadline:?}, there are {there_are:?}"))
+    }
+
+    /// Waits until `is_so`, asking at each change; false where it is not within `deadline`.
+    pub async fn wait_until(&self, is_so: impl Fn() -> bool, deadline: Duration) -> bool {
+        let mut changed = self.inner.watch();
+        let so = async {
+            while !is_so() {
+                if changed.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::time::timeout(deadline, so).await.is_ok()
+    }
+
+    /// A person deletes a message.
+    pub fn delete(&self, chat_id: i64, message_id: i64) {
+        self.inner.change(chat_id, message_id, |_| false);
+    }
+
     /// All messages that were accepted, in order.
     pub fn sent(&self) -> Vec<Sent> {
         self.inner.sent()

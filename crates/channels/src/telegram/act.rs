@@ -163,8 +163,9 @@ fn call(act: &Act, new_text: &str, html: bool) -> (&'static str, Map<String, Val
             body.insert("reaction".to_owned(), emoji.collect());
             ("setMessageReaction", body)
         }
-        // Files have a way of their own.
+        // Files and drafts have ways of their own.
         Act::File { .. } => ("sendDocument", Map::new()),
+        Act::EndDraft { message_id } => ("deleteMessage", message(message_id)),
         Act::Ask { rows } => {
             let button = |b: &Button| json!({"text": b.label, "callback_data": b.says});
             let keyboard: Vec<Vec<Value>> = rows.iter().map(|row| row.iter().map(button).collect()).collect();

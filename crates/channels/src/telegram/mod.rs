@@ -6,6 +6,7 @@ mod backoff;
 mod chunk;
 mod content;
 mod context;
+mod draft;
 mod file;
 mod format;
 mod html;
@@ -197,6 +198,7 @@ impl Telegram {
     pub async fn send(&self, out: &Outbound) -> Result<String, SendError> {
         match &out.act {
             Some(Act::File { path, name }) => file::send(&self.inner, out, path, name).await,
+            Some(Act::EndDraft { message_id }) => draft::end(&self.inner, out, message_id).await,
             Some(what) => act::act(&self.inner, out, what).await,
             None => send::send(&self.inner, out).await,
         }

@@ -1,6 +1,7 @@
 //! `channels.telegram`.
 
 mod groups;
+mod streaming;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use crate::doc::Section;
 use crate::{Env, SecretError, SecretInput};
 
 pub use groups::{GroupConfig, ToolBounds};
+pub use streaming::{CommandText, StreamingConfig, StreamingMode};
 pub use webhook::WebhookConfig;
 use webhook::webhook;
 
@@ -137,6 +139,8 @@ pub struct TelegramConfig {
     pub history_limit: Option<u64>,
     /// `reactionNotifications`, own by default.
     pub reaction_notifications: ReactionNotifications,
+    /// `streaming`: what people see of an answer while it is being written.
+    pub streaming: StreamingConfig,
     /// `pollTimeoutSeconds`: how long one poll waits, in seconds. Ours alone; unset means the channel's own value.
     pub poll_timeout_seconds: Option<u64>,
     /// `accounts` by name, each with what it leaves open taken from here.
@@ -236,6 +240,11 @@ impl TelegramConfig {
                 s.choice("reactionNotifications"),
                 |root| root.reaction_notifications,
                 || ReactionNotifications::Own,
+            ),
+            streaming: inherit.or(
+                s.section("streaming", StreamingConfig::read),
+                |root| root.streaming.clone(),
+                StreamingConfig::default,
             ),
             poll_timeout_seconds: inherit.or(
                 s.integer("pollTimeoutSeconds", 0..=50).map(Some),

@@ -13,7 +13,7 @@ use model::{Outbound, SessionKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{FinishRun, Run, RunStatus, StoreError};
+use store::{FinishRun, Route, Run, RunStatus, StoreError};
 
 /// When the store cannot take the end of a run (a full disk, say), it is tried again after this time, and again: the answer
 /// exists, and must not be lost while the gateway lives. After a crash the run is resumed instead.
@@ -34,6 +34,8 @@ pub(crate) async fn finish(
         json!({"phase": "finishing", "stopReason": stop_reason, "aborted": status == RunStatus::Aborted,
         "endedAt": shared.clock.now_ms()}),
     );
+    let outbox = outbox(begun, status, &outcome.reply, error.as_deref());
+    let outbox = super::draft::ended(shared, begun, outbox).await;
     let finish = FinishRun {
         run_id: run.run_id.clone(),
         status,
@@ -41,7 +43,7 @@ pub(crate) async fn finish(
         calls: outcome.calls.iter().cloned().map(ledger_call).collect(),
         reply: Some(outcome.reply.clone()).filter(|r| !r.is_empty()),
         error: error.clone(),
-        outbox: outbox(begun, status, &outcome.reply, error.as_deref()),
+        outbox,
     };
     if !commit(shared, key, finish).await {
         return;
@@ -127,15 +129,6 @@ fn outbox(begun: &Begin, status: RunStatus, reply: &str, error: Option<&str>) ->
         (_, Some(error)) => vec![format!("⚠️ {error}")],
         _ => Telegram::split(reply),
     };
-    let account = begun.current.settings.account(&route.channel, &route.account);
-    let shows = |i: usize| match account.and_then(|account| account.reply_to) {
-        Some(ReplyToMode::Off) => false,
-        Some(ReplyToMode::First | ReplyToMode::Batched) => i == 0,
-        Some(ReplyToMode::All) => true,
-        // In a group it should be seen what is being answered.
-        None => i == 0 && route.to.starts_with('-'),
-    };
-    let reply_to = |i: usize| route.reply_to.clone().filter(|_| shows(i));
     pieces
         .into_iter()
         .filter(|text| !text.trim().is_empty())
@@ -145,10 +138,23 @@ fn outbox(begun: &Begin, status: RunStatus, reply: &str, error: Option<&str>) ->
             account: route.account.clone(),
             to: route.to.clone(),
             text,
-            reply_to: reply_to(i),
+            reply_to: reply_to(begun, route, i),
             act: None,
         })
         .collect()
+}
+
+/// What message `i` of an answer is shown as a reply to.
+pub(super) fn reply_to(begun: &Begin, route: &Route, i: usize) -> Option<String> {
+    let account = begun.current.settings.account(&route.channel, &route.account);
+    let shows = match account.and_then(|account| account.reply_to) {
+        Some(ReplyToMode::Off) => false,
+        Some(ReplyToMode::First | ReplyToMode::Batched) => i == 0,
+        Some(ReplyToMode::All) => true,
+        // In a group it should be seen what is being answered.
+        None => i == 0 && route.to.starts_with('-'),
+    };
+    route.reply_to.clone().filter(|_| shows)
 }
 
 fn stop_reason(status: RunStatus) -> &'static str {

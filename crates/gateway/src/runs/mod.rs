@@ -6,6 +6,7 @@
 pub(crate) mod abort;
 pub(crate) mod compact;
 pub(crate) mod dispatch;
+pub(crate) mod draft;
 mod drain;
 pub(crate) mod events;
 pub(crate) mod finish;

@@ -2,7 +2,7 @@
 
 use super::events::{COALESCE, RunEvents};
 use super::transcript::{RunTranscript, speaker, system_message, user_message};
-use super::{Turn, Work, dispatch, finish};
+use super::{Turn, Work, dispatch, draft, finish};
 use crate::current::Current;
 use crate::methods::over_funnel;
 use crate::models::Models;
@@ -14,7 +14,7 @@ use model::{ChatKind, Inbound, Message, SessionKey, Usage};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{BeginRun, Begun, Entry, InboundRow, Run, RunStatus, StoreError, SystemEvent};
+use store::{BeginRun, Begun, Entry, InboundRow, Route, Run, RunStatus, StoreError, SystemEvent};
 use tokio_util::sync::CancellationToken;
 
 /// How often a chat is told that an answer is being written; platforms forget after five seconds or so.
@@ -203,14 +203,32 @@ async fn answer(
     let messages: Vec<Message> = begun.entries.iter().map(|e| e.message.clone()).collect();
     let transcript =
         RunTranscript::new(shared.clone(), key.clone(), begun.run.run_id.clone(), &begun.entries);
-    let mut turn = std::pin::pin!(run_turn(&setup, messages, &transcript, events, cancel));
+    let (watched, drafting) = draft::of(shared, begun, events);
+    let turn = async move {
+        let turn = run_turn(&setup, messages, &transcript, &watched, cancel);
+        let outcome = tended(shared, begun.run.route.as_ref(), events, turn).await;
+        // The draft ends with what it shows.
+        drop(watched);
+        outcome
+    };
+    tokio::join!(turn, draft::keep(drafting)).0
+}
+
+/// A turn, and what is done beside it: text that was held back is told, and the chat sees that somebody writes.
+async fn tended(
+    shared: &Shared,
+    route: Option<&Route>,
+    events: &RunEvents,
+    turn: impl Future<Output = TurnOutcome>,
+) -> TurnOutcome {
+    let mut turn = std::pin::pin!(turn);
     let mut flush = tokio::time::interval(COALESCE);
     let mut typing = tokio::time::interval(TYPING_INTERVAL);
     loop {
         tokio::select! {
             outcome = &mut turn => return outcome,
             _ = flush.tick() => events.flush(),
-            _ = typing.tick() => shared.channels.typing(&shared.lifecycle, begun.run.route.as_ref()),
+            _ = typing.tick() => shared.channels.typing(&shared.lifecycle, route),
         }
     }
 }

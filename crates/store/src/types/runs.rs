@@ -83,6 +83,30 @@ pub struct Route {
     pub reply_to: Option<String>,
 }
 
+/// A message on a platform that shows a run's answer while it is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The platform's id of it.
+    pub message_id: String,
+    /// Whether it only says what the run is at, and goes when the answer comes.
+    pub is_status: bool,
+    /// The last outgoing message before it.
+    pub outbox_id: i64,
+    /// The last incoming message before it.
+    pub inbound_id: i64,
+}
+
+/// How a chat stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChatState {
+    /// Whether something is still to be said there.
+    pub waits: bool,
+    /// The last outgoing message of all.
+    pub outbox_id: i64,
+    /// The last incoming message of all.
+    pub inbound_id: i64,
+}
+
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunStatus {

@@ -337,6 +337,9 @@ fn edit(inner: &Inner, params: &Value) -> Answer {
     if plain.trim().is_empty() {
         return Err(bad("message text is empty"));
     }
+    if plain.encode_utf16().count() > MAX_TEXT {
+        return Err(bad("MESSAGE_TOO_LONG"));
+    }
     let mut is_same = false;
     let (chat_id, message_id) = change(inner, params, "edit", |shown| {
         is_same = shown.text == plain;

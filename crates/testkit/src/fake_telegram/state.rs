@@ -226,6 +226,15 @@ impl Inner {
         self.lock().shown.get(&(chat_id, message_id)).cloned()
     }
 
+    /// The texts of the bot's messages in a chat; those of people are not kept.
+    pub(super) fn chat(&self, chat_id: i64) -> Vec<String> {
+        let state = self.lock();
+        let of_chat =
+            state.shown.iter().filter(|((chat, _), shown)| *chat == chat_id && !shown.text.is_empty());
+        let by_id: BTreeMap<i64, &String> = of_chat.map(|((_, id), shown)| (*id, &shown.text)).collect();
+        by_id.into_values().cloned().collect()
+    }
+
     /// Shows a message that is no text; gives its id.
     pub(super) fn show(&self, chat_id: i64, text: &str) -> i64 {
         let id = {

@@ -158,7 +158,12 @@ fn outcome(act: &Act) -> Option<(&'static str, Value)> {
         Act::Delete { .. } => Some(("deleted", json!(true))),
         Act::Pin { .. } => Some(("pinned", json!(true))),
         Act::Unpin { .. } => Some(("unpinned", json!(true))),
-        Act::Poll { .. } | Act::File { .. } | Act::Ask { .. } | Act::Settle { .. } | Act::Edit { .. } => None,
+        Act::Poll { .. }
+        | Act::File { .. }
+        | Act::Ask { .. }
+        | Act::Settle { .. }
+        | Act::Edit { .. }
+        | Act::EndDraft { .. } => None,
     }
 }
 
