@@ -39,7 +39,7 @@ pub use gateway_auth::{AuthConfig, AuthMode, RateLimit};
 pub use gateway_identity::{AutoApprove, OperatorScope, TailscaleConfig, TailscaleMode, TrustedProxyConfig};
 pub use heartbeat::{ActiveHours, HeartbeatConfig};
 pub use logging::{LogLevel, LoggingConfig};
-pub use messages::{MessagesConfig, QueueConfig, QueueMode};
+pub use messages::{AckScope, MessagesConfig, QueueConfig, QueueMode};
 pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};
 pub use node_host::{McpServerConfig, NodeHostConfig};
 pub use remote::{HostKeyPolicy, RemoteConfig, RemoteTransport};
@@ -49,7 +49,7 @@ pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
     CommandText, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, GroupConfig, GroupPolicy, InlineButtons,
-    ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode, TelegramConfig, ToolBounds,
+    ReactionLevel, ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode, TelegramConfig, ToolBounds,
     WebhookConfig,
 };
 pub use tls::TlsConfig;

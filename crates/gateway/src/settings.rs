@@ -68,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) cron_session_retention_ms: Option<i64>,
     pub(crate) dm_scope: config::DmScope,
     pub(crate) group_scope: config::GroupScope,
+    /// Which messages get a reaction when they are taken up.
+    pub(crate) ack_scope: config::AckScope,
     /// Changes of the file wait for the next start.
     pub(crate) reload_off: bool,
     queue_mode: QueueMode,
@@ -84,6 +86,9 @@ pub(crate) struct AccountSettings {
     pub(crate) reactions: config::ReactionNotifications,
     pub(crate) reply_to: Option<config::ReplyToMode>,
     pub(crate) streaming: config::StreamingConfig,
+    /// What is put on a message that was taken up; `None`: the agent's own emoji.
+    pub(crate) ack_reaction: Option<String>,
+    pub(crate) reaction_level: config::ReactionLevel,
     direct: BTreeMap<String, Option<config::ToolBounds>>,
     /// By chat id, topic and all, or `*`.
     groups: BTreeMap<String, config::GroupConfig>,
@@ -177,6 +182,7 @@ impl Settings {
             cron_session_retention_ms: config.cron.session_retention_ms,
             dm_scope: config.session.dm_scope,
             group_scope: config.session.group_scope,
+            ack_scope: config.messages.ack_scope.unwrap_or(config::AckScope::GroupMentions),
             reload_off: config.gateway.reload == config::ReloadMode::Off,
             queue_mode: queue_mode(config.messages.queue.mode),
             queue_by_channel: by_channel
@@ -267,6 +273,8 @@ fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
             reactions: of.reaction_notifications,
             reply_to: of.reply_to_mode,
             streaming: of.streaming.clone(),
+            ack_reaction: of.ack_reaction.clone().or_else(|| config.messages.ack_reaction.clone()),
+            reaction_level: of.reaction_level,
             direct: of.direct.clone(),
             groups: access::groups(of).into_iter().collect(),
         };

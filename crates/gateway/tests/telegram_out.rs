@@ -3,6 +3,8 @@
 // A helper that cannot do its part fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "telegram_out/acks.rs"]
+mod acks;
 #[path = "telegram_out/drafts.rs"]
 mod drafts;
 mod flow;

@@ -162,8 +162,19 @@ pub struct OutgoingMessage {
     pub text: String,
     /// A file that goes with it.
     pub media: Option<PathBuf>,
+    /// What is put on a message, instead of sending one.
+    pub reaction: Option<Reaction>,
     /// The same message is sent once under the same key.
     pub idempotency_key: String,
+}
+
+/// A reaction on a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reaction {
+    /// The platform's id of the message; `None` is the one that the session answers.
+    pub message_id: Option<String>,
+    /// The emoji; `None` takes the bot's own away.
+    pub emoji: Option<String>,
 }
 
 /// A session, as a list shows it.

@@ -31,7 +31,7 @@ mod write;
 pub use egress::{Egress, EgressError, EgressPolicy, Fetched, Resolver, SystemResolver};
 pub use host::{
     AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo,
-    NodeQuestion, OutgoingMessage, SessionInfo,
+    NodeQuestion, OutgoingMessage, Reaction, SessionInfo,
 };
 pub use node_hosted::{NodeHosted, node_hosted};
 

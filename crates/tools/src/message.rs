@@ -1,7 +1,7 @@
 //! `message`: to a chat.
 
 use crate::tool::{Outcome, SHORT, spec, within};
-use crate::{Host, OutgoingMessage, ToolEnv, args, files};
+use crate::{Host, OutgoingMessage, Reaction, ToolEnv, args, files};
 use agent::tool::{Tool, ToolContext, ToolFuture, ToolOutput};
 use llm::ToolSpec;
 use model::SessionKey;
@@ -32,6 +32,10 @@ struct Args {
     text: String,
     #[serde(default)]
     media: Option<String>,
+    #[serde(default, rename = "messageId")]
+    message_id: Option<String>,
+    #[serde(default)]
+    emoji: Option<String>,
     #[serde(default)]
     account: Option<String>,
 }
@@ -40,6 +44,7 @@ struct Args {
 #[serde(rename_all = "lowercase")]
 enum Action {
     Send,
+    React,
 }
 
 impl SendMessage {
@@ -47,18 +52,23 @@ impl SendMessage {
         let text = json!({"type": "string"});
         let spec = spec(
             crate::MESSAGE,
-            "Send a message to another chat, or a file to this one. Text that you answer in this chat arrives by itself.",
-            json!({"action": {"enum": ["send"]}, "channel": {"type": "string", "description": "such as telegram"},
+            "Send a message to another chat, or a file to this one; or react to a message with an emoji. Text that you answer in this chat arrives by itself.",
+            json!({"action": {"enum": ["send", "react"]}, "channel": {"type": "string", "description": "such as telegram"},
                 "to": {"type": "string", "description": "chat id; without channel and to, this chat"}, "text": text,
-                "media": {"type": "string", "description": "path of a file in the workspace, at most 50 MB"}, "account": text}),
+                "media": {"type": "string", "description": "path of a file in the workspace, at most 50 MB"},
+                "messageId": {"type": "string", "description": "react: the message; without it, the one that you answer"},
+                "emoji": {"type": "string", "description": "react: one emoji; empty takes yours away"}, "account": text}),
             &["action"],
         );
         Self { spec, workspace: env.workspace.clone(), host: env.host.clone() }
     }
 
     async fn run(&self, arguments: Value, session: SessionKey, key: String) -> Outcome {
-        let Args { action: Action::Send, channel, to, text, media, account } =
-            args::parse("message", arguments)?;
+        let args: Args = args::parse("message", arguments)?;
+        if matches!(args.action, Action::React) {
+            return self.react(args, session, key).await;
+        }
+        let Args { channel, to, text, media, account, .. } = args;
         if text.len() > MAX_TEXT || (text.trim().is_empty() && media.is_none()) {
             return Err(format!(
                 "text must be 1 to {MAX_TEXT} bytes, unless there is media. Nothing was sent."
@@ -81,9 +91,34 @@ impl SendMessage {
             (Some(channel), Some(to)) => format!("{channel} chat {to}"),
             _ => "this chat".to_owned(),
         };
-        let message = OutgoingMessage { session, channel, account, to, text, media, idempotency_key: key };
+        let reaction = None;
+        let message =
+            OutgoingMessage { session, channel, account, to, text, media, reaction, idempotency_key: key };
         let id = self.host.send_message(message).await.map_err(|e| format!("Not sent to {target}: {e}"))?;
         Ok(ToolOutput::text(format!("Sent to {target}, message {id}.")))
+    }
+
+    async fn react(&self, args: Args, session: SessionKey, key: String) -> Outcome {
+        let Args { channel, to, message_id, emoji, account, .. } = args;
+        let Some(emoji) = emoji else {
+            return Err("say which emoji, or an empty one to take yours away. Nothing was done.".into());
+        };
+        if channel.is_some() != to.is_some() || (to.is_some() && message_id.is_none()) {
+            return Err("say channel, to and messageId, or none of channel and to for this chat. Nothing was done.".into());
+        }
+        let emoji = Some(emoji.trim().to_owned()).filter(|emoji| !emoji.is_empty());
+        let message = OutgoingMessage {
+            session,
+            channel,
+            account,
+            to,
+            text: String::new(),
+            media: None,
+            reaction: Some(Reaction { message_id, emoji }),
+            idempotency_key: key,
+        };
+        let id = self.host.send_message(message).await.map_err(|e| format!("No reaction: {e}"))?;
+        Ok(ToolOutput::text(format!("Done, on message {id}.")))
     }
 }
 
@@ -139,6 +174,8 @@ mod tests {
             json!({"action": "send", "to": "42", "text": "x"}),
             json!({"action": "send", "media": "not-there.pdf"}),
             json!({"action": "send", "media": "/dev/zero"}),
+            json!({"action": "react"}),
+            json!({"action": "react", "emoji": "x", "channel": "telegram", "to": "42"}),
         ] {
             assert!(bench.call("message", bad).await.is_error);
         }

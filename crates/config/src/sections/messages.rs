@@ -19,6 +19,24 @@ choice! {
     }
 }
 
+choice! {
+    /// Which messages get a reaction as a sign that they were taken up.
+    AckScope {
+        /// Those in groups that mention the agent.
+        GroupMentions => "group-mentions",
+        /// All in groups.
+        GroupAll => "group-all",
+        /// Those in direct chats.
+        Direct => "direct",
+        /// All.
+        All => "all",
+        /// None.
+        Off => "off",
+        /// None.
+        Nowhere => "none",
+    }
+}
+
 /// `messages`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessagesConfig {
@@ -28,6 +46,11 @@ pub struct MessagesConfig {
     pub mention_patterns: Vec<String>,
     /// `groupChat.historyLimit`: as `channels.telegram.historyLimit`, where a channel has none of its own.
     pub group_history_limit: Option<u64>,
+    /// `ackReaction`: what is put on a message that was taken up, where its channel says nothing; empty is nothing, `None` the
+    /// agent's own emoji.
+    pub ack_reaction: Option<String>,
+    /// `ackReactionScope`; `None` is group-mentions.
+    pub ack_scope: Option<AckScope>,
 }
 
 /// `messages.queue`.
@@ -73,6 +96,12 @@ impl MessagesConfig {
             let patterns = group.texts("mentionPatterns").unwrap_or_default();
             (patterns, group.integer("historyLimit", 0..=9_007_199_254_740_991))
         });
-        Self { queue: s.section("queue", QueueConfig::read), mention_patterns, group_history_limit }
+        Self {
+            queue: s.section("queue", QueueConfig::read),
+            mention_patterns,
+            group_history_limit,
+            ack_reaction: s.text("ackReaction"),
+            ack_scope: s.choice("ackReactionScope"),
+        }
     }
 }

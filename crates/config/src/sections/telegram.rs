@@ -1,6 +1,7 @@
 //! `channels.telegram`.
 
 mod groups;
+mod reactions;
 mod streaming;
 mod webhook;
 
@@ -13,6 +14,7 @@ use crate::doc::Section;
 use crate::{Env, SecretError, SecretInput};
 
 pub use groups::{GroupConfig, ToolBounds};
+pub use reactions::ReactionLevel;
 pub use streaming::{CommandText, StreamingConfig, StreamingMode};
 pub use webhook::WebhookConfig;
 use webhook::webhook;
@@ -139,6 +141,10 @@ pub struct TelegramConfig {
     pub history_limit: Option<u64>,
     /// `reactionNotifications`, own by default.
     pub reaction_notifications: ReactionNotifications,
+    /// `ackReaction`: what is put on a message that was taken up; empty is nothing, `None` what `messages` says.
+    pub ack_reaction: Option<String>,
+    /// `reactionLevel`, minimal by default.
+    pub reaction_level: ReactionLevel,
     /// `streaming`: what people see of an answer while it is being written.
     pub streaming: StreamingConfig,
     /// `pollTimeoutSeconds`: how long one poll waits, in seconds. Ours alone; unset means the channel's own value.
@@ -240,6 +246,16 @@ impl TelegramConfig {
                 s.choice("reactionNotifications"),
                 |root| root.reaction_notifications,
                 || ReactionNotifications::Own,
+            ),
+            ack_reaction: inherit.or(
+                s.text("ackReaction").map(Some),
+                |root| root.ack_reaction.clone(),
+                || None,
+            ),
+            reaction_level: inherit.or(
+                s.choice("reactionLevel"),
+                |root| root.reaction_level,
+                || ReactionLevel::Minimal,
             ),
             streaming: inherit.or(
                 s.section("streaming", StreamingConfig::read),

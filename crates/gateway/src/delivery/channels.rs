@@ -21,10 +21,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::Route;
 use telegram::TelegramAccount;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// The channel's id.
 pub(crate) const TELEGRAM: &str = "telegram";
+/// More than so many at a time would only queue up behind each other.
+const MAX_HINTS: usize = 16;
 /// What people call a channel.
 pub(crate) fn label(channel: &str) -> &str {
     if channel == TELEGRAM { "Telegram" } else { channel }
@@ -33,6 +36,8 @@ pub(crate) fn label(channel: &str) -> &str {
 /// All channels.
 pub(crate) struct Channels {
     state: Mutex<State>,
+    /// Reactions that are on their way and that nobody waits for.
+    hints: Arc<Semaphore>,
 }
 
 /// Accounts as a configuration wants them, made and not used yet.
@@ -94,7 +99,7 @@ impl Channels {
     pub(crate) fn new(wanted: Wanted) -> Self {
         let mut state = State::default();
         state.take(wanted);
-        Self { state: Mutex::new(state) }
+        Self { state: Mutex::new(state), hints: Arc::new(Semaphore::new(MAX_HINTS)) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -219,6 +224,22 @@ impl Channels {
                 }
             }
             t.typing.store(false, Ordering::Release);
+        });
+    }
+
+    /// Does something that nobody waits for and that is left out where much is under way. A failure changes nothing.
+    pub(crate) fn hint(&self, lifecycle: &Lifecycle, out: Outbound) {
+        let Some(t) = self.telegram(&out.channel, &out.account) else { return };
+        let Ok(permit) = self.hints.clone().try_acquire_owned() else { return };
+        let soft = lifecycle.soft().clone();
+        lifecycle.spawn(async move {
+            let _permit = permit;
+            tokio::select! {
+                () = soft.cancelled() => {}
+                sent = t.bot.send(&out) => if let Err(error) = sent {
+                    tracing::debug!(error = %error.message, "a message has no reaction");
+                }
+            }
         });
     }
 

@@ -1,6 +1,6 @@
 //! From an inbound row to a session: who may speak, which session hears it, and in which way it queues.
 
-use super::{Claim, Work, history, reactions};
+use super::{Claim, Work, acks, history, reactions};
 use crate::chat_commands::{self, Decider, Parsed, Speaker};
 use crate::delivery::channels::{MovedGroups, TELEGRAM};
 use crate::settings::Settings;
@@ -111,7 +111,12 @@ async fn from_channel(
             Some(command) => answer_command(shared, &row, &command).await?,
             None => {
                 let row = history::with(shared, row).await?;
-                return Ok(Some(submit(shared, row, claim)));
+                let taken = row.inbound.clone();
+                let submitted = submit(shared, row, claim);
+                if submitted != Submitted::Refused {
+                    acks::show(shared, &session_of(shared, &taken), &taken);
+                }
+                return Ok(Some(submitted));
             }
         },
         Some(Access::Overhear) => shared.store.close_overheard(row.id).await?,

@@ -14,7 +14,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 use tools::{
     AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo,
-    NodeQuestion, OutgoingMessage, SessionInfo,
+    NodeQuestion, OutgoingMessage, Reaction, SessionInfo,
 };
 
 /// A way back to the gateway that does not keep it alive.
@@ -214,10 +214,10 @@ impl Host for GatewayHost {
 
 /// Puts an agent's message into the outbox; without a chat, it goes to the one that its session answers.
 async fn outgoing(shared: &Shared, message: OutgoingMessage) -> Result<String, HostError> {
-    let OutgoingMessage { session, channel, account, to, text, media, idempotency_key } = message;
-    let (channel, account, to) = match (channel, to) {
+    let OutgoingMessage { session, channel, account, to, text, media, reaction, idempotency_key } = message;
+    let (channel, account, to, answers) = match (channel, to) {
         (Some(channel), Some(to)) => {
-            (channel, account.unwrap_or_else(|| shared.channels.default_account()), to)
+            (channel, account.unwrap_or_else(|| shared.channels.default_account()), to, None)
         }
         _ => {
             let route = shared.store.session(&session).await.map_err(store_error)?.and_then(|s| s.route);
@@ -225,16 +225,36 @@ async fn outgoing(shared: &Shared, message: OutgoingMessage) -> Result<String, H
                 code: "INVALID_REQUEST".into(),
                 message: "this session answers no chat; say channel and to".into(),
             })?;
-            (route.channel, route.account, route.to)
+            (route.channel, route.account, route.to, route.reply_to)
         }
     };
-    let act = match media {
-        Some(file) => Some(copied(shared, &file, &idempotency_key).await?),
-        None => None,
+    let act = match (media, reaction) {
+        (Some(file), _) => Some(copied(shared, &file, &idempotency_key).await?),
+        (None, Some(reaction)) => Some(react(shared, (&channel, &account), reaction, answers)?),
+        (None, None) => None,
     };
     let outbound = Outbound { channel, account, to, text, reply_to: None, act };
     let id = crate::delivery::outbox::send(shared, outbound, &idempotency_key, None).await;
     id.map_err(host_error)
+}
+
+/// A reaction, where the account lets agents react.
+fn react(
+    shared: &Shared,
+    (channel, account): (&str, &str),
+    reaction: Reaction,
+    answers: Option<String>,
+) -> Result<Act, HostError> {
+    let settings = shared.settings();
+    let level = settings.account(channel, account).map(|account| account.reaction_level);
+    let refused = |message: String| HostError { code: "INVALID_REQUEST".into(), message };
+    if let Some(level) = level.filter(|level| !level.lets_agents_react()) {
+        let message = format!("agents put no reactions on messages of {channel} (reactionLevel {level}); do not try again");
+        return Err(refused(message));
+    }
+    let message_id = reaction.message_id.or(answers);
+    let message_id = message_id.ok_or_else(|| refused("say messageId: this turn answers no message".into()))?;
+    Ok(Act::React { message_id, emoji: reaction.emoji })
 }
 
 /// A copy of the file, which is there until it was sent. The same call has the same copy.

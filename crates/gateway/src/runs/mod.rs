@@ -4,6 +4,7 @@
 //! what is queued in memory is only the order of work.
 
 pub(crate) mod abort;
+mod acks;
 pub(crate) mod compact;
 pub(crate) mod dispatch;
 pub(crate) mod draft;

@@ -23,6 +23,12 @@ const TYPING_INTERVAL: Duration = Duration::from_secs(4);
 /// When the store cannot take the beginning of a turn (a full disk, say), it is tried again after this time.
 const BEGIN_RETRY: Duration = Duration::from_secs(2);
 
+/// What the agent is told of reactions.
+const REACT_RARELY: &str =
+    "\n\nYou can react to a message with an emoji (message, action react). Do so rarely: where it says what would need no words.";
+const REACT_OFTEN: &str =
+    "\n\nYou can react to a message with an emoji (message, action react). Do so freely, as friends do in a chat.";
+
 /// A run that has begun.
 pub(crate) struct Begin {
     pub(crate) run: Run,
@@ -175,6 +181,9 @@ async fn answer(
         tools.retain(|tool| bounds.has(&tool.spec().name));
     }
     let mut system = prompt(shared, key, begun, &tools).await;
+    if let Some(often) = reacts(begun, &tools) {
+        system.push_str(if often { REACT_OFTEN } else { REACT_RARELY });
+    }
     if let Some(of_group) = group.and_then(|group| group.system_prompt) {
         system.push_str("\n\n");
         system.push_str(&of_group);
@@ -252,6 +261,14 @@ fn direct_tools(begun: &Begin) -> Option<&config::ToolBounds> {
     let route = begun.run.route.as_ref().filter(|_| begun.run.directives.is_none())?;
     let account = begun.current.settings.account(&route.channel, &route.account)?;
     account.direct_tools(&route.to).filter(|_| !route.to.starts_with('-'))
+}
+
+/// Whether the agent may put reactions on what it answers, and is to do so often.
+fn reacts(begun: &Begin, tools: &agent::tool::Tools) -> Option<bool> {
+    let route = begun.run.route.as_ref()?;
+    let level = begun.current.settings.account(&route.channel, &route.account)?.reaction_level;
+    let can = level.lets_agents_react() && tools.iter().any(|tool| tool.spec().name == tools::MESSAGE);
+    can.then_some(level == config::ReactionLevel::Extensive)
 }
 
 async fn prompt(shared: &Shared, key: &SessionKey, begun: &Begin, tools: &agent::tool::Tools) -> String {

@@ -287,7 +287,7 @@ fn edit_buttons(inner: &Inner, params: &Value) -> Answer {
 }
 
 /// The reactions that a bot may use here; the original knows some seventy.
-const REACTIONS: [&str; 4] = ["👍", "👎", "❤", "🔥"];
+const REACTIONS: [&str; 5] = ["👍", "👎", "❤", "🔥", "👀"];
 
 fn bad(why: &str) -> (u16, String) {
     (400, format!("Bad Request: {why}"))
