@@ -48,9 +48,9 @@ pub use security::{SecurityConfig, Suppression};
 pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
-    CommandText, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, GroupConfig, GroupPolicy, InlineButtons,
-    ReactionLevel, ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode, TelegramConfig, ToolBounds,
-    WebhookConfig,
+    ApprovalTarget, CommandText, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, ExecApprovals, GroupConfig,
+    GroupPolicy, InlineButtons, ReactionLevel, ReactionNotifications, ReplyToMode, StreamingConfig,
+    StreamingMode, TelegramConfig, ToolBounds, WebhookConfig,
 };
 pub use tls::TlsConfig;
 pub use tool_list::{lists_tool, names_tool};

@@ -10,6 +10,7 @@ pub(crate) mod ending;
 pub(crate) mod nodes;
 pub(crate) mod question;
 pub(crate) mod shown;
+mod told;
 pub(crate) mod wire;
 
 use crate::methods::store_error;

@@ -99,6 +99,10 @@ pub(crate) struct Decider<'a> {
     pub(crate) resolver: (String, String),
     /// The client, which sees here what it sees elsewhere; people on a channel see what the agent asks.
     pub(crate) client: Option<&'a ConnHandle>,
+    /// Whether they decide about what the chat's own session asks.
+    pub(crate) of_session: bool,
+    /// Channel and account of which somebody on a channel is an approver.
+    pub(crate) approver_of: Option<(String, String)>,
 }
 
 /// A command and what stands behind it.
@@ -117,6 +121,13 @@ pub(crate) fn parse(text: &str) -> Option<Parsed<'_>> {
     let rest = rest.trim();
     // `/new`, and then a text, is a text for the agent.
     (rest.is_empty() || !command.args.is_empty()).then_some(Parsed { command, rest })
+}
+
+impl Parsed<'_> {
+    /// Whether it decides about a command.
+    pub(crate) fn is_decision(&self) -> bool {
+        matches!(self.command.act, Act::Approve)
+    }
 }
 
 /// Does what the command says, and gives what the chat is to read. The same command again does no harm.

@@ -86,6 +86,9 @@ pub(crate) struct AccountSettings {
     pub(crate) reactions: config::ReactionNotifications,
     pub(crate) reply_to: Option<config::ReplyToMode>,
     pub(crate) streaming: config::StreamingConfig,
+    /// Where people are asked about commands, and by which ids those go who decide.
+    pub(crate) approvals: config::ExecApprovals,
+    approvers: Vec<String>,
     /// What is put on a message that was taken up; `None`: the agent's own emoji.
     pub(crate) ack_reaction: Option<String>,
     pub(crate) reaction_level: config::ReactionLevel,
@@ -98,6 +101,11 @@ impl AccountSettings {
     /// Who may speak.
     pub(crate) fn access(&self) -> &AccessPolicy {
         &self.access
+    }
+
+    /// Those who alone decide about commands, where there are some.
+    pub(crate) fn approvers(&self) -> &[String] {
+        &self.approvers
     }
 
     /// The tools of a direct chat; its own entry takes the place of the one for all.
@@ -273,6 +281,12 @@ fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
             reactions: of.reaction_notifications,
             reply_to: of.reply_to_mode,
             streaming: of.streaming.clone(),
+            approvals: of.exec_approvals.clone(),
+            approvers: match &of.exec_approvals.approvers {
+                _ if !of.exec_approvals.enabled => vec![],
+                Some(approvers) => approvers.clone(),
+                None => config.telegram_owners(),
+            },
             ack_reaction: of.ack_reaction.clone().or_else(|| config.messages.ack_reaction.clone()),
             reaction_level: of.reaction_level,
             direct: of.direct.clone(),

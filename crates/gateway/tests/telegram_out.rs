@@ -5,6 +5,8 @@
 
 #[path = "telegram_out/acks.rs"]
 mod acks;
+#[path = "telegram_out/approvals.rs"]
+mod approvals;
 #[path = "telegram_out/drafts.rs"]
 mod drafts;
 mod flow;

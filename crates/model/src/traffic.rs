@@ -215,6 +215,11 @@ pub enum Act {
         /// The platform's id of the message.
         message_id: String,
     },
+    /// Puts [`Outbound::text`] in the place of a message that goes out before it, whatever the platform calls that.
+    Replace {
+        /// Its number in the outbox.
+        row: i64,
+    },
     /// Puts [`Outbound::text`] in the place of a draft, anew where that cannot be done; without a text the draft goes.
     EndDraft {
         /// The platform's id of the draft.
@@ -250,6 +255,7 @@ impl Act {
             Act::React { .. } => "react",
             Act::Edit { .. } => "edit",
             Act::EndDraft { .. } => "endDraft",
+            Act::Replace { .. } => "replace",
             Act::Delete { .. } => "delete",
             Act::Pin { .. } => "pin",
             Act::Unpin { .. } => "unpin",
@@ -259,7 +265,7 @@ impl Act {
     /// The message that it is about, where there is one already.
     pub fn message_id(&self) -> Option<&str> {
         match self {
-            Act::Poll { .. } | Act::File { .. } | Act::Ask { .. } => None,
+            Act::Poll { .. } | Act::File { .. } | Act::Ask { .. } | Act::Replace { .. } => None,
             Act::Settle { message_id }
             | Act::React { message_id, .. }
             | Act::Edit { message_id }

@@ -3,7 +3,7 @@
 use crate::error::Sql;
 use crate::sql::{self, Json, json};
 use crate::{R, Store, outbox};
-use model::Outbound;
+use model::{Act, Outbound};
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 
@@ -125,37 +125,41 @@ impl Store {
             }
             let old = "DELETE FROM approvals WHERE status <> 'pending' AND seq <= (SELECT max(seq) FROM approvals) - ?1";
             sql::run(c, old, [KEPT])?;
-            outbox::put(c, tell, None, None, now)?;
+            outbox::put(c, tell, None, Some(&key_of(&new.id)), now)?;
             find(c, &new.id)
         })
         .await
     }
 
     /// Ends a question, unless it has ended: the approval as it is now, and whether this ended it. `None` where there is no
-    /// such question.
+    /// such question. `outcome` says what takes the place of a message that asked.
     pub async fn end_approval(
         &self,
         id: &str,
         end: ApprovalEnd,
-        tell: Vec<Outbound>,
+        outcome: impl Fn(&Approval, &Outbound) -> String + Send + 'static,
     ) -> R<Option<(Approval, bool)>> {
         let id = id.to_owned();
         // Two decisions at the same time are two transactions: the second finds the first.
         self.write(move |c, now| {
             let ended = end_one(c, &id, &end, now)?;
+            let Some(approval) = find(c, &id)? else { return Ok(None) };
             if ended {
-                outbox::put(c, tell, None, None, now)?;
+                let news = follow(c, &approval, &outcome)?;
+                outbox::put(c, news, None, None, now)?;
             }
-            Ok(find(c, &id)?.map(|approval| (approval, ended)))
+            Ok(Some((approval, ended)))
         })
         .await
     }
 
-    /// Ends what was pending when the last gateway ended: whoever asked is gone. `tell` says what people hear of each.
+    /// Ends what was pending when the last gateway ended: whoever asked is gone. `tell` says what people hear of each, and `outcome`
+    /// what takes the place of a message that asked.
     pub async fn end_open_approvals(
         &self,
         end: ApprovalEnd,
         tell: impl Fn(&Approval) -> Option<Outbound> + Send + 'static,
+        outcome: impl Fn(&Approval, &Outbound) -> String + Send + 'static,
     ) -> R<Vec<Approval>> {
         // One transaction: after a crash in it, the next start does it again, and nobody is told twice.
         self.write(move |c, now| {
@@ -163,8 +167,10 @@ impl Store {
             let mut ended = Vec::with_capacity(open.len());
             for approval in open {
                 end_one(c, &approval.id, &end, now)?;
-                outbox::put(c, tell(&approval).into_iter().collect(), None, None, now)?;
-                ended.extend(find(c, &approval.id)?);
+                let Some(approval) = find(c, &approval.id)? else { continue };
+                let news = follow(c, &approval, &outcome)?;
+                outbox::put(c, news.into_iter().chain(tell(&approval)).collect(), None, None, now)?;
+                ended.push(approval);
             }
             Ok(ended)
         })
@@ -207,6 +213,28 @@ impl Store {
         let values = (before.unwrap_or(i64::MAX), sql::int(limit as u64));
         self.read(move |c| sql::all(c, &sql, values, read)).await
     }
+}
+
+/// By which the messages that asked are found again.
+fn key_of(id: &str) -> String {
+    format!("approval:{id}")
+}
+
+/// What takes the place of the last message that each chat was asked with.
+fn follow(
+    c: &Connection,
+    approval: &Approval,
+    outcome: &impl Fn(&Approval, &Outbound) -> String,
+) -> Sql<Vec<Outbound>> {
+    let sql = "SELECT max(id), body FROM outbox WHERE enqueue_key = ?1
+               GROUP BY body ->> '$.channel', body ->> '$.account', body ->> '$.to' ORDER BY 1";
+    let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Json<Outbound>>(1)?.0));
+    let asked: Vec<(i64, Outbound)> = sql::all(c, sql, [key_of(&approval.id)], row)?;
+    let news = |(row, asked): (i64, Outbound)| {
+        let text = outcome(approval, &asked);
+        Outbound { text, reply_to: None, act: Some(Act::Replace { row }), ..asked }
+    };
+    Ok(asked.into_iter().map(news).collect())
 }
 
 fn end_one(c: &Connection, id: &str, end: &ApprovalEnd, now: i64) -> Sql<bool> {

@@ -104,7 +104,10 @@ impl SendMessage {
             return Err("say which emoji, or an empty one to take yours away. Nothing was done.".into());
         };
         if channel.is_some() != to.is_some() || (to.is_some() && message_id.is_none()) {
-            return Err("say channel, to and messageId, or none of channel and to for this chat. Nothing was done.".into());
+            return Err(
+                "say channel, to and messageId, or none of channel and to for this chat. Nothing was done."
+                    .into(),
+            );
         }
         let emoji = Some(emoji.trim().to_owned()).filter(|emoji| !emoji.is_empty());
         let message = OutgoingMessage {

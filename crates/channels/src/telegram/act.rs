@@ -163,7 +163,8 @@ fn call(act: &Act, new_text: &str, html: bool) -> (&'static str, Map<String, Val
             body.insert("reaction".to_owned(), emoji.collect());
             ("setMessageReaction", body)
         }
-        // Files and drafts have ways of their own.
+        // Files and drafts have ways of their own, and which message is replaced is known by whoever sent it.
+        Act::Replace { .. } => ("editMessageText", said(new_text, html)),
         Act::File { .. } => ("sendDocument", Map::new()),
         Act::EndDraft { message_id } => ("deleteMessage", message(message_id)),
         Act::Ask { rows } => {

@@ -25,6 +25,8 @@ pub struct Config {
     pub channels: ChannelsConfig,
     /// `messages`: how messages are queued and when a group message is meant for us.
     pub messages: MessagesConfig,
+    /// `commands.ownerAllowFrom`: whose gateway this is, as ids on platforms (`telegram:123`, `123`).
+    pub owners: Vec<String>,
     /// `session`: which conversation belongs to which session.
     pub session: SessionConfig,
     /// `nodeHost`: what this computer lends as a node.
@@ -59,6 +61,7 @@ impl Config {
             agents: s.section("agents", AgentsConfig::read),
             channels: s.section("channels", ChannelsConfig::read),
             messages: s.section("messages", MessagesConfig::read),
+            owners: s.section("commands", |commands| commands.ids("ownerAllowFrom")).unwrap_or_default(),
             session: s.section("session", SessionConfig::read),
             node_host: s.section("nodeHost", NodeHostConfig::read),
             tools: s.section("tools", ToolsConfig::read),
@@ -68,6 +71,16 @@ impl Config {
             logging: s.section("logging", LoggingConfig::read),
             env_vars: Arc::clone(&s.doc().sources.vars),
         }
+    }
+
+    /// The ids on Telegram of those whose gateway this is.
+    pub fn telegram_owners(&self) -> Vec<String> {
+        let bare = |id: &String| {
+            let id = id.trim();
+            let id = id.strip_prefix("telegram:").or_else(|| id.strip_prefix("tg:")).unwrap_or(id).trim();
+            (!id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())).then(|| id.to_owned())
+        };
+        self.owners.iter().filter_map(bare).collect()
     }
 
     /// `env` with `env.vars` behind it: what code that looks for API keys by name should search.

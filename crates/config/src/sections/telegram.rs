@@ -1,5 +1,6 @@
 //! `channels.telegram`.
 
+mod approvals;
 mod groups;
 mod reactions;
 mod streaming;
@@ -13,6 +14,7 @@ use crate::choice::choice;
 use crate::doc::Section;
 use crate::{Env, SecretError, SecretInput};
 
+pub use approvals::{ApprovalTarget, ExecApprovals};
 pub use groups::{GroupConfig, ToolBounds};
 pub use reactions::ReactionLevel;
 pub use streaming::{CommandText, StreamingConfig, StreamingMode};
@@ -141,6 +143,8 @@ pub struct TelegramConfig {
     pub history_limit: Option<u64>,
     /// `reactionNotifications`, own by default.
     pub reaction_notifications: ReactionNotifications,
+    /// `execApprovals`: who decides about commands, and where they are asked.
+    pub exec_approvals: ExecApprovals,
     /// `ackReaction`: what is put on a message that was taken up; empty is nothing, `None` what `messages` says.
     pub ack_reaction: Option<String>,
     /// `reactionLevel`, minimal by default.
@@ -246,6 +250,11 @@ impl TelegramConfig {
                 s.choice("reactionNotifications"),
                 |root| root.reaction_notifications,
                 || ReactionNotifications::Own,
+            ),
+            exec_approvals: inherit.or(
+                s.section("execApprovals", ExecApprovals::read),
+                |root| root.exec_approvals.clone(),
+                ExecApprovals::default,
             ),
             ack_reaction: inherit.or(
                 s.text("ackReaction").map(Some),

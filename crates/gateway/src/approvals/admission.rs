@@ -3,7 +3,7 @@
 use super::asking::{Asked, ask};
 use super::ending::{end, no_route, run_aborted, timeout};
 use super::question::{Body, Question, Requester, prompt, route_of, show};
-use super::{ALLOW_ALWAYS, ALLOW_ONCE, DENY, shown};
+use super::{ALLOW_ALWAYS, ALLOW_ONCE, DENY, shown, told};
 use crate::hub::Audience;
 use crate::shared::Shared;
 use agent::tool::ToolContext;
@@ -192,13 +192,10 @@ pub(super) async fn put(
     let store = |e: store::StoreError| refused(e.to_string());
     let run = shared.store.run(&context.run_id).await.map_err(store)?;
     let route = route_of(run.and_then(|run| run.route));
-    let buttons = route
-        .as_ref()
-        .is_some_and(|(channel, account, to)| shared.settings().has_buttons(channel, account, to));
-    let question = question_of(context, asking, route, buttons);
+    let question = question_of(shared, context, asking, route);
     let wait = question.timeout;
-    let reachable = question.body.route.is_some()
-        || shared.hub.has_audience(Audience::Approvers(&question.body.requester));
+    let reachable =
+        !question.tell.is_empty() || shared.hub.has_audience(Audience::Approvers(&question.body.requester));
     let asked = ask(shared, question).await.map_err(|e| refused(e.message))?;
     // Where this future is dropped, so is whoever asked, and the question is taken back.
     let Asked { approval, mut ended, asker: _asker } = asked;
@@ -231,10 +228,10 @@ pub(super) async fn put(
 }
 
 fn question_of(
+    shared: &Shared,
     context: &ToolContext,
     asking: Asking,
     route: Option<(String, String, String)>,
-    buttons: bool,
 ) -> Question {
     let Asking { mut request, plan, variables, grants, can_last } = asking;
     request.insert("agentId".into(), json!(context.agent_id));
@@ -249,18 +246,26 @@ fn question_of(
     let offers_always = can_last && request.get("ask") != Some(&json!("always"));
     let allowed: &[&str] =
         if offers_always { &[ALLOW_ONCE, ALLOW_ALWAYS, DENY] } else { &[ALLOW_ONCE, DENY] };
+    let settings = shared.settings();
+    let whose = (context.agent_id.as_str(), context.session_key.as_str());
+    let told = told::of(&settings, &shared.channels.default_account(), route.as_ref(), whose);
     let body = Body {
         request,
         allowed: allowed.iter().map(|d| (*d).to_owned()).collect(),
         requester: Requester::default(),
         route,
+        approvers: told.approvers,
         plan,
         variables,
         quiet: false,
     };
     let (id, timeout) = (model::new_id(), super::DEFAULT_TIMEOUT);
+    let ask = |chat: &told::Chat| {
+        let buttons = settings.has_buttons(&chat.0, &chat.1, &chat.2);
+        prompt(&id, &body, timeout, chat, buttons)
+    };
     Question {
-        tell: prompt(&id, &body, timeout, buttons),
+        tell: told.chats.iter().flat_map(ask).collect(),
         id,
         body,
         timeout,

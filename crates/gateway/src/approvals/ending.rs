@@ -2,7 +2,7 @@
 //! is the gateway's own and goes on when whoever called it is gone; [`run`] ends what nobody else does.
 
 use super::question::{self, Body};
-use super::{ALLOW_ALWAYS, DENY, Waiting, wire};
+use super::{ALLOW_ALWAYS, DENY, Waiting, told, wire};
 use crate::hub::Audience;
 use crate::shared::Shared;
 use exec::policy::AllowEntry;
@@ -41,11 +41,12 @@ async fn end_here(
     end: ApprovalEnd,
 ) -> Result<Option<(Approval, bool)>, StoreError> {
     let always = end.decision.as_deref() == Some(ALLOW_ALWAYS);
-    let Some((approval, applied)) = shared.store.end_approval(id, end, vec![]).await? else {
+    let Some((approval, applied)) = shared.store.end_approval(id, end, told::outcome).await? else {
         return Ok(None);
     };
     let waiting = shared.approvals.waiting().remove(id);
     if applied {
+        shared.outbox.wake();
         announce(shared, &approval);
     }
     if let Some(Waiting { ended, grants, .. }) = waiting {
@@ -156,7 +157,7 @@ pub(crate) async fn end_all_of_before(shared: &Shared) -> Result<(), StoreError>
         reason: "gateway-restart".into(),
         resolver: None,
     };
-    let ended = shared.store.end_open_approvals(end, question::news_of_restart).await?;
+    let ended = shared.store.end_open_approvals(end, question::news_of_restart, told::outcome).await?;
     for approval in &ended {
         tracing::info!(approval = %approval.id, "an approval ended with the last gateway; its command was not run");
     }

@@ -37,8 +37,10 @@ pub(crate) struct Body {
     pub(crate) allowed: Vec<String>,
     /// Who asked.
     pub(crate) requester: Requester,
-    /// Where people were told of it.
+    /// The chat whose message led to it.
     pub(crate) route: Option<(String, String, String)>,
+    /// Channel and account whose approvers alone decide in chats; `None`: whoever may write in the session's own.
+    pub(crate) approvers: Option<(String, String)>,
     /// The plan that a node runs, for which alone it counts.
     pub(crate) plan: Option<Value>,
     /// The variables with which alone it counts ([`shown::digest`]).
@@ -140,10 +142,15 @@ fn to_route(route: &(String, String, String), text: String) -> Outbound {
     Outbound { channel, account, to, text, reply_to: None, act: None }
 }
 
-/// What the chat reads whose message led to the question: all of it, in as many messages as that takes, with buttons under the
-/// last where the chat may have some.
-pub(crate) fn prompt(id: &str, body: &Body, timeout: Duration, buttons: bool) -> Vec<Outbound> {
-    let Some(route) = &body.route else { return vec![] };
+/// What a chat reads that is asked: all of it, in as many messages as that takes, with buttons under the last where the chat may
+/// have some.
+pub(crate) fn prompt(
+    id: &str,
+    body: &Body,
+    timeout: Duration,
+    route: &(String, String, String),
+    buttons: bool,
+) -> Vec<Outbound> {
     let command = body.text("command").unwrap_or_default();
     let place = match (body.text("host"), body.text("nodeId")) {
         (Some("node"), Some(node)) => format!("on node {}", node.chars().take(12).collect::<String>()),
@@ -235,9 +242,9 @@ mod tests {
     #[test]
     fn a_command_cannot_break_out_of_its_frame() {
         let mut body = Body { allowed: vec!["deny".into()], ..Body::default() };
-        body.route = Some(("telegram".into(), "default".into(), "1".into()));
+        let chat = ("telegram".into(), "default".into(), "1".into());
         body.request = json!({"command": "a\n````\nrun", "cwd": "/w"}).as_object().cloned().unwrap();
-        let text = prompt("0123456789", &body, Duration::from_secs(90), false).remove(0).text;
+        let text = prompt("0123456789", &body, Duration::from_secs(90), &chat, false).remove(0).text;
         assert!(text.contains("\n`````\na\n````\nrun\n`````\n"), "{text}");
         assert!(text.ends_with("within 2 min: `/approve 01234567 deny`"), "{text}");
     }
@@ -245,12 +252,14 @@ mod tests {
     #[test]
     fn people_see_all_of_a_command_and_its_variables() {
         let mut body = Body { allowed: vec!["deny".into()], ..Body::default() };
-        body.route = Some(("telegram".into(), "default".into(), "1".into()));
+        let chat = ("telegram".into(), "default".into(), "1".into());
         let env = vec![("MODE".to_owned(), "wipe `now`".to_owned())];
         let command = format!("{}; rm -rf /", "true && ".repeat(1400));
         assert!(show(&mut body.request, &command, Some("beware"), &env));
-        let told: Vec<String> =
-            prompt("0123456789", &body, Duration::from_secs(90), false).into_iter().map(|m| m.text).collect();
+        let told: Vec<String> = prompt("0123456789", &body, Duration::from_secs(90), &chat, false)
+            .into_iter()
+            .map(|m| m.text)
+            .collect();
         assert!(told.len() > 1);
         let told = told.join("\n");
         assert_eq!(told.matches("true").count(), 1400);

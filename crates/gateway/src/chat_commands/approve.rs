@@ -6,7 +6,7 @@ use crate::shared::Shared;
 use protocol::ErrorShape;
 use std::sync::Arc;
 
-/// A chat decides about what its own session asks, and nothing else.
+/// A chat decides about what its own session asks, and an approver about what approvers are asked; nothing else.
 pub(super) async fn run(
     shared: &Arc<Shared>,
     speaker: &Speaker<'_>,
@@ -35,7 +35,11 @@ pub(super) async fn run(
             Some(conn) => body.requester.may_see(conn.principal(), conn.id()),
             None => body.requester.is_agent(),
         };
-        may && body.session_key() == Some(&key)
+        let is_own = match (&decider.client, &body.approvers) {
+            (None, Some(_)) => decider.approver_of == body.approvers,
+            _ => decider.of_session && body.session_key() == Some(&key),
+        };
+        may && is_own
     };
     Ok(match approvals::decide(shared, id, decision, decider.resolver.clone(), sees).await {
         Ok(_) if decision == DENY => "❌ Denied. It was not run.".into(),

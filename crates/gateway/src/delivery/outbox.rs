@@ -1,6 +1,8 @@
 //! Out: every message is a row before it is sent and is marked after. kill -9 between the platform's acceptance and the
 //! mark sends it again: a second message beats a lost one, and nobody can know (B5).
 
+mod replace;
+
 use crate::methods::store_error;
 use crate::shared::Shared;
 use channels::{SendError, SendErrorKind, Telegram};
@@ -136,7 +138,7 @@ enum Outcome {
 async fn deliver(shared: &Shared, row: OutboxRow) -> Chat {
     let chat = chat_of(&row.outbound);
     // A message that brings the sender down must not take the others along, nor come back for ever.
-    let sent = AssertUnwindSafe(shared.channels.send(&row.outbound)).catch_unwind().await;
+    let sent = AssertUnwindSafe(replace::send(shared, &row.outbound)).catch_unwind().await;
     let outcome = match sent {
         Ok(Ok(platform_id)) => Outcome::Sent(platform_id),
         Ok(Err(error)) => failed(shared, &row, error),

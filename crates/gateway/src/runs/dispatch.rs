@@ -100,7 +100,16 @@ async fn from_channel(
         shared.channels.moved(&shared.store, row.id, &inbound.chat.id, to).await?;
         return Ok(None);
     }
-    match access(shared, inbound).await? {
+    let access = access(shared, inbound).await?;
+    // Who decides about commands does so wherever they are asked, whether or not they are heard there.
+    if let Some(command) = command_of(inbound).filter(Parsed::is_decision)
+        && access.is_some()
+        && is_approver(shared, inbound)
+    {
+        answer_command(shared, &row, &command).await?;
+        return Ok(None);
+    }
+    match access {
         Some(Access::Allow) if matches!(inbound.event, Some(ChatEvent::Reacted { .. })) => {
             reactions::note(shared, &row).await?;
         }
@@ -134,6 +143,13 @@ async fn from_channel(
     Ok(None)
 }
 
+/// Whether the sender is one of those who decide about commands on this account.
+fn is_approver(shared: &Shared, inbound: &Inbound) -> bool {
+    let settings = shared.settings();
+    let account = settings.account(&inbound.channel, &inbound.account);
+    account.is_some_and(|account| account.approvers().contains(&inbound.sender.id))
+}
+
 /// The command that a message of a channel is.
 fn command_of(inbound: &Inbound) -> Option<Parsed<'_>> {
     let may_be = inbound.channel != RPC && inbound.images.is_empty();
@@ -153,11 +169,17 @@ async fn answer_command(
     let settings = shared.settings();
     let named =
         settings.access_policy(channel, account).is_some_and(|policy| is_named(policy, inbound, paired));
+    let approver_of = is_approver(shared, inbound).then(|| (channel.clone(), account.clone()));
+    let decides = named || approver_of.is_some();
+    let has_approvers = settings.account(channel, account).is_some_and(|a| !a.approvers().is_empty());
+    let settles = approver_of.is_some() || (named && !has_approvers);
     let speaker = Speaker {
         key: session_of(shared, inbound),
-        decides: named.then(|| Decider {
+        decides: decides.then(|| Decider {
             resolver: ("channel".to_owned(), format!("{channel}:{account}")),
             client: None,
+            of_session: named,
+            approver_of,
         }),
         may_reset: true,
         after: Some(row.id.saturating_sub(1)),
@@ -177,7 +199,7 @@ async fn answer_command(
     let mut pieces: Vec<Outbound> =
         channels::Telegram::split(&text).into_iter().map(|text| reply(text, None)).collect();
     if let Some(ChatEvent::Pressed { message_id, .. }) = &inbound.event
-        && named
+        && settles
     {
         // What the buttons were for is over. Those of others, who may not decide, stay.
         pieces.push(reply(String::new(), Some(Act::Settle { message_id: message_id.clone() })));

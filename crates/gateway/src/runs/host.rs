@@ -249,11 +249,14 @@ fn react(
     let level = settings.account(channel, account).map(|account| account.reaction_level);
     let refused = |message: String| HostError { code: "INVALID_REQUEST".into(), message };
     if let Some(level) = level.filter(|level| !level.lets_agents_react()) {
-        let message = format!("agents put no reactions on messages of {channel} (reactionLevel {level}); do not try again");
+        let message = format!(
+            "agents put no reactions on messages of {channel} (reactionLevel {level}); do not try again"
+        );
         return Err(refused(message));
     }
     let message_id = reaction.message_id.or(answers);
-    let message_id = message_id.ok_or_else(|| refused("say messageId: this turn answers no message".into()))?;
+    let message_id =
+        message_id.ok_or_else(|| refused("say messageId: this turn answers no message".into()))?;
     Ok(Act::React { message_id, emoji: reaction.emoji })
 }
 

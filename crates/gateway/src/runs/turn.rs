@@ -24,10 +24,8 @@ const TYPING_INTERVAL: Duration = Duration::from_secs(4);
 const BEGIN_RETRY: Duration = Duration::from_secs(2);
 
 /// What the agent is told of reactions.
-const REACT_RARELY: &str =
-    "\n\nYou can react to a message with an emoji (message, action react). Do so rarely: where it says what would need no words.";
-const REACT_OFTEN: &str =
-    "\n\nYou can react to a message with an emoji (message, action react). Do so freely, as friends do in a chat.";
+const REACT_RARELY: &str = "\n\nYou can react to a message with an emoji (message, action react). Do so rarely: where it says what would need no words.";
+const REACT_OFTEN: &str = "\n\nYou can react to a message with an emoji (message, action react). Do so freely, as friends do in a chat.";
 
 /// A run that has begun.
 pub(crate) struct Begin {

@@ -55,7 +55,9 @@ async fn messages_that_were_taken_up_get_a_reaction_where_that_is_wanted() {
 #[tokio::test]
 async fn an_account_says_which_reaction_and_an_empty_one_is_none() {
     let scope = r#"messages: { ackReactionScope: "all", ackReaction: "👍" },"#;
-    for (own, expected) in [(r#"ackReaction: "❤","#, vec!["❤"]), (r#"ackReaction: "","#, vec![]), ("", vec!["👍"])] {
+    for (own, expected) in
+        [(r#"ackReaction: "❤","#, vec!["❤"]), (r#"ackReaction: "","#, vec![]), ("", vec!["👍"])]
+    {
         let (bench, fake) = bench(own, scope).await;
         fake.push_text(FRIEND, FRIEND, "hi");
         chat(&fake, &["echo: hi"]).await;

@@ -1,9 +1,9 @@
 //! Decisions about commands: made once, and never left open by a crash.
 
 use crate::support::{START, fixture};
-use model::Outbound;
+use model::{Act, Outbound};
 use serde_json::json;
-use store::{ApprovalEnd, ApprovalStatus, NewApproval};
+use store::{Approval, ApprovalEnd, ApprovalStatus, NewApproval};
 
 fn question(id: &str) -> NewApproval {
     NewApproval {
@@ -36,6 +36,11 @@ fn message(text: &str) -> Outbound {
     }
 }
 
+/// What takes the place of a message that asked, where there is none.
+fn nothing(_: &Approval, _: &Outbound) -> String {
+    String::new()
+}
+
 #[tokio::test]
 async fn the_first_decision_counts_and_an_approval_is_used_once() {
     let fixture = fixture();
@@ -48,21 +53,22 @@ async fn the_first_decision_counts_and_an_approval_is_used_once() {
     );
     assert!(!store.use_approval("a").await.unwrap(), "not decided yet");
     let allow = end(ApprovalStatus::Allowed, Some("allow-once"));
-    let (first, applied) = store.end_approval("a", allow, vec![message("yes")]).await.unwrap().unwrap();
+    let (first, applied) =
+        store.end_approval("a", allow, |_, asked| format!("{} yes", asked.text)).await.unwrap().unwrap();
     assert!(applied && first.status == ApprovalStatus::Allowed && first.resolved_at_ms == Some(START));
     let deny = end(ApprovalStatus::Denied, Some("deny"));
-    let (second, applied) =
-        store.end_approval("a", deny.clone(), vec![message("no")]).await.unwrap().unwrap();
+    let (second, applied) = store.end_approval("a", deny.clone(), |_, _| "no".into()).await.unwrap().unwrap();
     assert!(!applied);
     assert_eq!(second, first, "the second learns what was decided");
-    assert!(store.end_approval("b", deny, vec![]).await.unwrap().is_none());
+    assert!(store.end_approval("b", deny, nothing).await.unwrap().is_none());
     assert_eq!(
         (store.use_approval("a").await.unwrap(), store.use_approval("a").await.unwrap()),
         (true, false)
     );
-    let sent: Vec<String> =
-        store.pending_outbox().await.unwrap().into_iter().map(|r| r.outbound.text).collect();
-    assert_eq!(sent, ["?", "yes"]);
+    let rows = store.pending_outbox().await.unwrap();
+    let sent: Vec<&str> = rows.iter().map(|r| r.outbound.text.as_str()).collect();
+    assert_eq!(sent, ["?", "? yes"]);
+    assert_eq!(rows[1].outbound.act, Some(Act::Replace { row: rows[0].id }));
     assert_eq!(store.approvals_of_run("run").await.unwrap(), [first]);
 }
 
@@ -72,7 +78,7 @@ async fn nothing_stays_open_over_a_restart_and_people_hear_of_it() {
     for id in ["a", "b", "c"] {
         fixture.store.add_approval(question(id), vec![]).await.unwrap();
     }
-    fixture.store.end_approval("b", end(ApprovalStatus::Denied, Some("deny")), vec![]).await.unwrap();
+    fixture.store.end_approval("b", end(ApprovalStatus::Denied, Some("deny")), nothing).await.unwrap();
     let fixture = fixture.restarted().await;
     let gone = ApprovalEnd {
         status: ApprovalStatus::Cancelled,
@@ -81,12 +87,12 @@ async fn nothing_stays_open_over_a_restart_and_people_hear_of_it() {
         resolver: None,
     };
     let tell = |a: &store::Approval| (a.id == "c").then(|| message("gone"));
-    let ended = fixture.store.end_open_approvals(gone.clone(), tell).await.unwrap();
+    let ended = fixture.store.end_open_approvals(gone.clone(), tell, nothing).await.unwrap();
     let ids: Vec<&str> = ended.iter().map(|a| a.id.as_str()).collect();
     assert_eq!(ids, ["a", "c"]);
     assert!(ended.iter().all(|a| a.status == ApprovalStatus::Cancelled));
     assert_eq!(fixture.store.pending_outbox().await.unwrap().len(), 1);
-    assert!(fixture.store.end_open_approvals(gone, tell).await.unwrap().is_empty());
+    assert!(fixture.store.end_open_approvals(gone, tell, nothing).await.unwrap().is_empty());
     assert!(fixture.store.pending_approvals().await.unwrap().is_empty());
     let history = |before, limit| {
         let store = fixture.store.clone();
@@ -107,7 +113,7 @@ async fn of_those_that_have_ended_the_latest_are_kept() {
     for id in ["ended", "waits"] {
         store.add_approval(question(id), vec![]).await.unwrap();
     }
-    store.end_approval("ended", end(ApprovalStatus::Denied, Some("deny")), vec![]).await.unwrap();
+    store.end_approval("ended", end(ApprovalStatus::Denied, Some("deny")), nothing).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for i in 0..10_000 {
         let store = store.clone();

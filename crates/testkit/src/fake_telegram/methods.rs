@@ -340,10 +340,13 @@ fn edit(inner: &Inner, params: &Value) -> Answer {
     if plain.encode_utf16().count() > MAX_TEXT {
         return Err(bad("MESSAGE_TOO_LONG"));
     }
+    // Buttons that are not given again go.
+    let buttons = buttons(params).map_err(bad)?;
     let mut is_same = false;
     let (chat_id, message_id) = change(inner, params, "edit", |shown| {
-        is_same = shown.text == plain;
+        is_same = shown.text == plain && shown.buttons == buttons;
         shown.text.clone_from(&plain);
+        shown.buttons = buttons;
         true
     })?;
     if is_same {

@@ -163,7 +163,8 @@ fn outcome(act: &Act) -> Option<(&'static str, Value)> {
         | Act::Ask { .. }
         | Act::Settle { .. }
         | Act::Edit { .. }
-        | Act::EndDraft { .. } => None,
+        | Act::EndDraft { .. }
+        | Act::Replace { .. } => None,
     }
 }
 

@@ -96,8 +96,12 @@ async fn command(call: &Call, key: SessionKey, p: Params) -> Answer {
         None => ("runtime".to_owned(), principal.client_id.clone()),
     };
     let speaker = Speaker {
-        decides: (principal.may(Scope::Approvals) && !principal.over_funnel)
-            .then_some(Decider { resolver, client: Some(&call.conn) }),
+        decides: (principal.may(Scope::Approvals) && !principal.over_funnel).then_some(Decider {
+            resolver,
+            client: Some(&call.conn),
+            of_session: true,
+            approver_of: None,
+        }),
         may_reset: principal.may(Scope::Admin),
         after: None,
         key: key.clone(),
