@@ -89,6 +89,21 @@ pub async fn keep_copy(dir: &Path, id: &str, from: &Path, max: u64, now: SystemT
     }
 }
 
+/// Keeps bytes as a file under `id` and a name: it is there whole.
+///
+/// # Errors
+/// There is no room for it.
+pub async fn keep_bytes(
+    dir: &Path,
+    id: &str,
+    (name, bytes): (&str, &[u8]),
+    now: SystemTime,
+) -> io::Result<PathBuf> {
+    let mut file = Keeping::begin(dir, id, Some(name), now).await?;
+    file.write(bytes).await?;
+    file.finish().await
+}
+
 /// Removes what is older than a week, and the oldest of what is more than there is room for. Gives how many went; a directory
 /// that is not there has none.
 ///

@@ -17,7 +17,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub use kept::{keep_copy, tidy as tidy_files};
+pub use kept::{keep_bytes, keep_copy, tidy as tidy_files};
 pub use status::ChannelStatus;
 pub use telegram::{MAX_FILE, Telegram, TelegramConfig, TelegramError, Webhook};
 

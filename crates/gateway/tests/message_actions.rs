@@ -51,7 +51,7 @@ async fn a_poll_is_sent_once_for_each_key_and_as_it_was_asked_for() {
     let first = operator.call("poll", poll("a", json!({}))).await;
     assert_eq!((&first["runId"], &first["channel"]), (&json!("a"), &json!("telegram")));
     assert_eq!(operator.call("poll", poll("a", json!({}))).await, first);
-    let more = json!({"maxSelections": 2, "isAnonymous": false, "durationSeconds": 600, "silent": true, "threadId": "7"});
+    let more = json!({"maxSelections": 2, "isAnonymous": false, "durationSeconds": 604_800, "silent": true, "threadId": "7"});
     let second = operator.call("poll", poll("b", more)).await;
     assert_ne!(second["messageId"], first["messageId"]);
     let options = json!([{"text": "yes"}, {"text": "no"}]);
@@ -61,7 +61,7 @@ async fn a_poll_is_sent_once_for_each_key_and_as_it_was_asked_for() {
             json!({"chat_id": CHAT, "question": "Tea?", "options": options, "allows_multiple_answers": false,
                 "is_anonymous": true}),
             json!({"chat_id": CHAT, "message_thread_id": 7, "question": "Tea?", "options": options,
-                "allows_multiple_answers": true, "is_anonymous": false, "open_period": 600,
+                "allows_multiple_answers": true, "is_anonymous": false, "open_period": 604_800,
                 "disable_notification": true}),
         ]
     );
@@ -85,8 +85,8 @@ async fn what_the_platform_would_refuse_is_refused_before_it_is_asked() {
         (json!({"options": ["yes", long]}), "1 to 100 characters"),
         (json!({"options": ["yes", " "]}), "1 to 100 characters"),
         (json!({"question": "q".repeat(301)}), "1 to 300 characters"),
-        (json!({"durationSeconds": 4}), "5 to 600 seconds"),
-        (json!({"durationHours": 1}), "5 to 600 seconds"),
+        (json!({"durationSeconds": 4}), "5 to 604800 seconds"),
+        (json!({"durationHours": 169}), "5 to 604800 seconds"),
         (json!({"durationHours": 1, "durationSeconds": 60}), "not both"),
         (json!({"options": ["a", "b", "c"], "maxSelections": 2}), "cannot be held"),
         (json!({"channel": "pigeon"}), "telegram"),

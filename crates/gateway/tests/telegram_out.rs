@@ -9,6 +9,8 @@ mod acks;
 mod approvals;
 #[path = "telegram_out/drafts.rs"]
 mod drafts;
+#[path = "telegram_out/files.rs"]
+mod files;
 mod flow;
 
 use flow::{BOT_TOKEN, Bench, PATIENCE};

@@ -23,4 +23,6 @@ pub use near::{is_carrier_grade_ip, is_private_ip};
 pub use pin::{Pin, PinError};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use session_key::{SessionKey, SessionKeyError};
-pub use traffic::{Act, Button, Chat, ChatEvent, ChatKind, Directives, Inbound, Outbound, Sender};
+pub use traffic::{
+    Act, Button, Chat, ChatEvent, ChatKind, Directives, FileAs, Inbound, Outbound, Sender, SentFile,
+};

@@ -195,10 +195,17 @@ pub enum Act {
     },
     /// Sends a file, with [`Outbound::text`] under it.
     File {
-        /// Where a copy of it lies that is there until it was sent.
-        path: String,
-        /// What people see it called.
-        name: String,
+        /// The file.
+        #[serde(flatten)]
+        file: SentFile,
+        /// How people see it.
+        #[serde(default)]
+        seen_as: FileAs,
+    },
+    /// Sends pictures as one album, with [`Outbound::text`] under it.
+    Album {
+        /// Two to ten.
+        files: Vec<SentFile>,
     },
     /// Says [`Outbound::text`] with buttons under it.
     Ask {
@@ -250,6 +257,7 @@ impl Act {
         match self {
             Act::Poll { .. } => "poll",
             Act::File { .. } => "file",
+            Act::Album { .. } => "album",
             Act::Ask { .. } => "ask",
             Act::Settle { .. } => "settle",
             Act::React { .. } => "react",
@@ -262,10 +270,23 @@ impl Act {
         }
     }
 
+    /// The files that go with it.
+    pub fn files(&self) -> &[SentFile] {
+        match self {
+            Act::File { file, .. } => std::slice::from_ref(file),
+            Act::Album { files } => files,
+            _ => &[],
+        }
+    }
+
     /// The message that it is about, where there is one already.
     pub fn message_id(&self) -> Option<&str> {
         match self {
-            Act::Poll { .. } | Act::File { .. } | Act::Ask { .. } | Act::Replace { .. } => None,
+            Act::Poll { .. }
+            | Act::File { .. }
+            | Act::Album { .. }
+            | Act::Ask { .. }
+            | Act::Replace { .. } => None,
             Act::Settle { message_id }
             | Act::React { message_id, .. }
             | Act::Edit { message_id }
@@ -275,6 +296,30 @@ impl Act {
             | Act::Unpin { message_id } => Some(message_id),
         }
     }
+}
+
+/// A file that goes out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentFile {
+    /// Where a copy of it lies that is there until it was sent.
+    pub path: String,
+    /// What people see it called.
+    pub name: String,
+}
+
+/// How people see a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FileAs {
+    /// As what it is.
+    #[default]
+    Itself,
+    /// As a file to be saved, whatever it is.
+    Document,
+    /// Sound as a voice message.
+    Voice,
+    /// A film as a round video message.
+    VideoNote,
 }
 
 /// A button under a message.

@@ -6,7 +6,7 @@ mod error;
 mod resolve;
 mod target;
 
-pub use body::Fetched;
+pub use body::{Fetched, FetchedFile};
 pub use error::EgressError;
 pub use resolve::{Resolver, SystemResolver};
 
@@ -60,20 +60,34 @@ impl Egress {
         tokio::time::timeout(DEADLINE, self.follow(url)).await.unwrap_or_else(|_| Err(late()))
     }
 
+    /// Fetches a file of at most `max` bytes, whatever it is, with 5 redirects and within 30 s.
+    ///
+    /// # Errors
+    /// As [`Egress::fetch`], and an answer with an error status, and a file that is larger.
+    pub async fn fetch_file(&self, url: &str, max: u64) -> Result<FetchedFile, EgressError> {
+        let late = || EgressError::Late { url: target::shown(url), seconds: DEADLINE.as_secs() };
+        let fetched = async {
+            let (response, url) = self.open(url, "*/*").await?;
+            body::read_file(response, &url, max).await.map_err(|e| e.unwrap_or_else(|e| explain(&e, &url)))
+        };
+        tokio::time::timeout(DEADLINE, fetched).await.unwrap_or_else(|_| Err(late()))
+    }
+
     async fn follow(&self, url: &str) -> Result<Fetched, EgressError> {
+        let (response, url) = self.open(url, "text/html, text/*;q=0.9, */*;q=0.5").await?;
+        body::read(response, &url).await.map_err(|e| e.unwrap_or_else(|e| explain(&e, &url)))
+    }
+
+    /// The answer behind all redirects, and where it came from.
+    async fn open(&self, url: &str, accept: &'static str) -> Result<(Response, Url), EgressError> {
         let mut url = target::parse(url, self.policy)?;
         for _ in 0..=MAX_REDIRECTS {
-            let request =
-                self.client()?.get(url.clone()).header(ACCEPT, "text/html, text/*;q=0.9, */*;q=0.5");
+            let request = self.client()?.get(url.clone()).header(ACCEPT, accept);
             let response = request.send().await.map_err(|e| explain(&e, &url))?;
             self.check_peer(&response, &url)?;
             match next(&response, &url) {
                 Some(location) => url = target::join(&url, &location, self.policy)?,
-                None => {
-                    return body::read(response, &url)
-                        .await
-                        .map_err(|e| e.unwrap_or_else(|e| explain(&e, &url)));
-                }
+                None => return Ok((response, url)),
             }
         }
         Err(EgressError::Redirects { url: url.to_string(), limit: MAX_REDIRECTS })

@@ -160,12 +160,23 @@ pub struct OutgoingMessage {
     pub to: Option<String>,
     /// Markdown; may be empty where there is a file.
     pub text: String,
-    /// A file that goes with it.
-    pub media: Option<PathBuf>,
+    /// Files that go with it.
+    pub media: Vec<Media>,
+    /// How people see them.
+    pub seen_as: model::FileAs,
     /// What is put on a message, instead of sending one.
     pub reaction: Option<Reaction>,
     /// The same message is sent once under the same key.
     pub idempotency_key: String,
+}
+
+/// A file that goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Media {
+    /// One on this host that may be sent.
+    File(PathBuf),
+    /// What lies behind an address.
+    Url(String),
 }
 
 /// A reaction on a message.

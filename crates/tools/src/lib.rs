@@ -28,11 +28,12 @@ mod wait;
 mod web_fetch;
 mod write;
 
-pub use egress::{Egress, EgressError, EgressPolicy, Fetched, Resolver, SystemResolver};
+pub use egress::{Egress, EgressError, EgressPolicy, Fetched, FetchedFile, Resolver, SystemResolver};
 pub use host::{
-    AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo,
-    NodeQuestion, OutgoingMessage, Reaction, SessionInfo,
+    AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, Media, NodeApproval, NodeCall,
+    NodeInfo, NodeQuestion, OutgoingMessage, Reaction, SessionInfo,
 };
+pub use message::{sendable, without_urls};
 pub use node_hosted::{NodeHosted, node_hosted};
 
 use agent::tool::{Tool, Tools};
@@ -86,6 +87,8 @@ impl Default for ExecDefaults {
 
 /// The tool that sends messages.
 pub const MESSAGE: &str = "message";
+/// The tool that reads pages.
+pub const WEB_FETCH: &str = "web_fetch";
 
 /// All built-in tools.
 pub fn builtin(env: ToolEnv) -> Tools {

@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 const QUESTION: usize = 300;
 const OPTION: usize = 100;
 const OPTIONS: RangeInclusive<usize> = 2..=12;
-const OPEN_SECONDS: RangeInclusive<u64> = 5..=600;
+const OPEN_SECONDS: RangeInclusive<u64> = 5..=604_800;
 
 /// Telegram's bounds for buttons: how many under a message, bytes of what one stands for.
 const BUTTONS: RangeInclusive<usize> = 1..=100;
@@ -165,7 +165,7 @@ fn call(act: &Act, new_text: &str, html: bool) -> (&'static str, Map<String, Val
         }
         // Files and drafts have ways of their own, and which message is replaced is known by whoever sent it.
         Act::Replace { .. } => ("editMessageText", said(new_text, html)),
-        Act::File { .. } => ("sendDocument", Map::new()),
+        Act::File { .. } | Act::Album { .. } => ("sendDocument", Map::new()),
         Act::EndDraft { message_id } => ("deleteMessage", message(message_id)),
         Act::Ask { rows } => {
             let button = |b: &Button| json!({"text": b.label, "callback_data": b.says});

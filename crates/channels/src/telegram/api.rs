@@ -101,14 +101,14 @@ impl Api {
         self.answer(method, self.post(method).json(body).timeout(timeout)).await
     }
 
-    /// A call that brings a file with it, as `field`.
+    /// A call that brings files with it.
     pub(crate) async fn upload<T: DeserializeOwned>(
         &self,
         method: &'static str,
         fields: &Map<String, Value>,
-        (field, name, bytes): (&str, &str, &[u8]),
+        files: &[multipart::Part<'_>],
     ) -> Result<T, ApiError> {
-        let (content_type, body) = multipart::body(fields, field, name, bytes);
+        let (content_type, body) = multipart::body(fields, files);
         let request = self.post(method).header("content-type", content_type).body(body);
         self.answer(method, request.timeout(UPLOAD_TIMEOUT)).await
     }

@@ -2,11 +2,12 @@
 
 use super::api::ApiError;
 use super::media::mime_type;
+use super::multipart::Part;
 use super::send::{failure, is_about_markup, permanent, target};
 use super::types::Sent;
 use super::{Inner, format};
 use crate::{SendError, SendErrorKind};
-use model::Outbound;
+use model::{FileAs, Outbound, SentFile};
 use serde_json::{Value, json};
 
 /// The largest file that a bot may send, in bytes.
@@ -24,9 +25,22 @@ enum Shown {
     Video,
     Audio,
     Document,
+    Voice,
+    VideoNote,
 }
 
 impl Shown {
+    /// As it is meant to be seen, where it is such a file.
+    fn meant(name: &str, bytes: &[u8], seen_as: FileAs) -> Self {
+        let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
+        match (seen_as, end.as_deref()) {
+            (FileAs::Document, _) => Self::Document,
+            (FileAs::Voice, Some("ogg" | "oga" | "opus" | "mp3" | "m4a")) => Self::Voice,
+            (FileAs::VideoNote, Some("mp4")) => Self::VideoNote,
+            _ => Self::of(name, bytes),
+        }
+    }
+
     fn of(name: &str, bytes: &[u8]) -> Self {
         let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
         match (mime_type(bytes), end.as_deref()) {
@@ -46,12 +60,19 @@ impl Shown {
             Self::Video => ("sendVideo", "video"),
             Self::Audio => ("sendAudio", "audio"),
             Self::Document => ("sendDocument", "document"),
+            Self::Voice => ("sendVoice", "voice"),
+            Self::VideoNote => ("sendVideoNote", "video_note"),
         }
     }
 }
 
 /// Sends it and gives Telegram's id of the message.
-pub(super) async fn send(inner: &Inner, out: &Outbound, path: &str, name: &str) -> Result<String, SendError> {
+pub(super) async fn send(
+    inner: &Inner,
+    out: &Outbound,
+    SentFile { path, name }: &SentFile,
+    seen_as: FileAs,
+) -> Result<String, SendError> {
     // It is in memory while it goes out: one at a time for each account.
     let _alone = inner.uploads.acquire().await.map_err(|_| transient("the account is closed"))?;
     let bytes = match tokio::fs::read(path).await {
@@ -63,7 +84,7 @@ pub(super) async fn send(inner: &Inner, out: &Outbound, path: &str, name: &str) 
     };
     let mut target = target(&out.to)?;
     let rendered = format::render(&out.text);
-    let (mut html, mut shown) = (true, Shown::of(name, &bytes));
+    let (mut html, mut shown) = (true, Shown::meant(name, &bytes, seen_as));
     // The first try, one after a move of the chat, one without markup, one as a document.
     for _ in 0..4 {
         let mut fields = target.for_message();
@@ -78,13 +99,14 @@ pub(super) async fn send(inner: &Inner, out: &Outbound, path: &str, name: &str) 
             fields.insert("reply_parameters".to_owned(), reply);
         }
         let (method, field) = shown.call();
-        let error = match inner.api.upload::<Sent>(method, &fields, (field, name, &bytes)).await {
-            Ok(sent) => {
-                inner.status.sent();
-                return Ok(sent.message_id.to_string());
-            }
-            Err(error) => error,
-        };
+        let error =
+            match inner.api.upload::<Sent>(method, &fields, &[Part { field, name, bytes: &bytes }]).await {
+                Ok(sent) => {
+                    inner.status.sent();
+                    return Ok(sent.message_id.to_string());
+                }
+                Err(error) => error,
+            };
         match &error {
             ApiError::Refused { migrate_to: Some(id), .. } => target = target.moved_to(*id),
             ApiError::Refused { code: 400, description, .. } if html && is_about_markup(description) => {
@@ -102,13 +124,13 @@ pub(super) async fn send(inner: &Inner, out: &Outbound, path: &str, name: &str) 
     Err(permanent(format!("Telegram refused {name} in chat {} in every form", out.to)))
 }
 
-fn is_about_picture(description: &str) -> bool {
-    ["PHOTO_", "IMAGE_PROCESS_FAILED", "VIDEO_", "failed to get HTTP URL content"]
+pub(super) fn is_about_picture(description: &str) -> bool {
+    ["PHOTO_", "IMAGE_PROCESS_FAILED", "VIDEO_", "VOICE_", "failed to get HTTP URL content"]
         .iter()
         .any(|word| description.contains(word))
 }
 
-fn transient(message: &str) -> SendError {
+pub(super) fn transient(message: &str) -> SendError {
     SendError { kind: SendErrorKind::Transient, message: message.to_owned() }
 }
 

@@ -1,6 +1,7 @@
 //! Telegram, by its Bot API: long polling in, `sendMessage` out.
 
 mod act;
+mod album;
 mod api;
 mod backoff;
 mod chunk;
@@ -197,7 +198,8 @@ impl Telegram {
     /// As [`crate::SendErrorKind`] says.
     pub async fn send(&self, out: &Outbound) -> Result<String, SendError> {
         match &out.act {
-            Some(Act::File { path, name }) => file::send(&self.inner, out, path, name).await,
+            Some(Act::File { file, seen_as }) => file::send(&self.inner, out, file, *seen_as).await,
+            Some(Act::Album { files }) => album::send(&self.inner, out, files).await,
             Some(Act::EndDraft { message_id }) => draft::end(&self.inner, out, message_id).await,
             Some(what) => act::act(&self.inner, out, what).await,
             None => send::send(&self.inner, out).await,

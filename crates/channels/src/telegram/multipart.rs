@@ -2,31 +2,44 @@
 
 use serde_json::{Map, Value};
 
+/// A file in a call.
+pub(super) struct Part<'a> {
+    /// The field that it is.
+    pub(super) field: &'a str,
+    /// What it is called.
+    pub(super) name: &'a str,
+    pub(super) bytes: &'a [u8],
+}
+
 /// The content type and the body. Fields that are no text are JSON, as the Bot API has them.
-pub(super) fn body(fields: &Map<String, Value>, field: &str, name: &str, bytes: &[u8]) -> (String, Vec<u8>) {
-    let boundary = boundary(bytes);
-    let mut out = Vec::with_capacity(bytes.len() + 1024);
+pub(super) fn body(fields: &Map<String, Value>, parts: &[Part<'_>]) -> (String, Vec<u8>) {
+    let size: usize = parts.iter().map(|part| part.bytes.len()).sum();
+    let boundary = boundary(size as u64);
+    let mut out = Vec::with_capacity(size + 1024 * (parts.len() + 1));
     for (key, value) in fields {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let head =
             format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{key}\"\r\n\r\n{text}\r\n");
         out.extend_from_slice(head.as_bytes());
     }
-    // As browsers escape it: nothing in a name ends the line or the quotes.
-    let name = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
-    let head = format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
-         Content-Type: application/octet-stream\r\n\r\n"
-    );
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(bytes);
-    out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    for Part { field, name, bytes } in parts {
+        // As browsers escape it: nothing in a name ends the line or the quotes.
+        let name = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        out.extend_from_slice(head.as_bytes());
+        out.extend_from_slice(bytes);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
     (format!("multipart/form-data; boundary={boundary}"), out)
 }
 
 /// One that nobody can have foreseen, and no file therefore holds.
-fn boundary(bytes: &[u8]) -> String {
-    let number = || getrandom::u64().unwrap_or(bytes.len() as u64);
+fn boundary(size: u64) -> String {
+    let number = || getrandom::u64().unwrap_or(size);
     format!("openclaw-{:016x}{:016x}", number(), number())
 }
 
@@ -37,7 +50,8 @@ mod tests {
     #[test]
     fn a_name_cannot_break_out_of_its_line() {
         let fields = Map::from_iter([("chat_id".to_owned(), Value::from(7))]);
-        let (content_type, body) = body(&fields, "document", "a\"\r\nX: y", b"bytes");
+        let (content_type, body) =
+            body(&fields, &[Part { field: "document", name: "a\"\r\nX: y", bytes: b"bytes" }]);
         let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
         let expected = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"chat_id\"\r\n\r\n7\r\n--{boundary}\r\n\

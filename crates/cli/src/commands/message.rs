@@ -1,6 +1,7 @@
 //! `openclaw message`: a message through a channel, without the agent, and what else can be done with messages.
 
 mod act;
+mod media;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
@@ -20,7 +21,7 @@ pub(crate) struct MessageArgs {
 
 #[derive(Debug, Subcommand)]
 enum MessageCommand {
-    /// Send a text
+    /// Send a text or files
     Send(SendArgs),
     /// Let people choose
     Poll(act::PollArgs),
@@ -48,8 +49,14 @@ struct SendArgs {
     #[arg(short, long, value_name = "ID", allow_hyphen_values = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     target: String,
     /// The text, in Markdown
-    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    message: String,
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "media", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    message: Option<String>,
+    /// A file of this computer, or an https address; several are sent in order
+    #[arg(long, value_name = "PATH_OR_URL", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    media: Vec<String>,
+    /// Send pictures and films as files
+    #[arg(long, requires = "media")]
+    force_document: bool,
     /// The channel's account
     #[arg(long, value_name = "ID")]
     account: Option<String>,
@@ -78,7 +85,13 @@ pub(crate) async fn run(args: MessageArgs, ctx: &Context) -> Result<(), Failure>
 }
 
 async fn send(args: SendArgs, ctx: &Context) -> Result<(), Failure> {
-    let mut params = json!({"to": args.target, "message": args.message, "idempotencyKey": model::new_id()});
+    let message = args.message.unwrap_or_default();
+    let mut params = json!({"to": args.target, "message": message, "idempotencyKey": model::new_id()});
+    let media = media::read(&args.media)?;
+    if !media.is_empty() {
+        params["mediaUrls"] = media.into();
+        params["forceDocument"] = args.force_document.into();
+    }
     let optional = [
         ("channel", args.channel),
         ("accountId", args.account),

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::Route;
 use telegram::TelegramAccount;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 /// The channel's id.
@@ -38,6 +38,8 @@ pub(crate) struct Channels {
     state: Mutex<State>,
     /// Reactions that are on their way and that nobody waits for.
     hints: Arc<Semaphore>,
+    /// One file is fetched at a time.
+    fetches: Semaphore,
 }
 
 /// Accounts as a configuration wants them, made and not used yet.
@@ -99,7 +101,11 @@ impl Channels {
     pub(crate) fn new(wanted: Wanted) -> Self {
         let mut state = State::default();
         state.take(wanted);
-        Self { state: Mutex::new(state), hints: Arc::new(Semaphore::new(MAX_HINTS)) }
+        Self {
+            state: Mutex::new(state),
+            hints: Arc::new(Semaphore::new(MAX_HINTS)),
+            fetches: Semaphore::new(1),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -225,6 +231,12 @@ impl Channels {
             }
             t.typing.store(false, Ordering::Release);
         });
+    }
+
+    /// Waits until no other file is being fetched; the place is held until what is given is dropped.
+    pub(crate) async fn fetches(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.fetches.acquire().await.ok()
     }
 
     /// Does something that nobody waits for and that is left out where much is under way. A failure changes nothing.

@@ -8,7 +8,7 @@ use crate::shared::Shared;
 use channels::{SendError, SendErrorKind, Telegram};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use model::{Act, Outbound, SessionKey};
+use model::{Act, FileAs, Outbound, SessionKey};
 use protocol::ErrorShape;
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -155,11 +155,13 @@ async fn deliver(shared: &Shared, row: OutboxRow) -> Chat {
         tracing::error!(row = row.id, %error, "what became of a message waits to be recorded");
         tokio::time::sleep(STORE_RETRY).await;
     }
-    if let (Some(Act::File { path, .. }), Outcome::Sent(_) | Outcome::Dead(_)) = (&row.outbound.act, &outcome)
-        && let Err(error) = tokio::fs::remove_file(path).await
-    {
-        // It goes with its age.
-        tracing::warn!(path, %error, "the copy of a file that was sent is still there");
+    if matches!(outcome, Outcome::Sent(_) | Outcome::Dead(_)) {
+        for file in row.outbound.act.as_ref().map(Act::files).unwrap_or_default() {
+            if let Err(error) = tokio::fs::remove_file(&file.path).await {
+                // It goes with its age.
+                tracing::warn!(path = file.path, %error, "the copy of a file that was sent is still there");
+            }
+        }
     }
     shared.outbox.done.send_modify(|n| *n += 1);
     shared.cron.sent();
@@ -220,6 +222,21 @@ pub(crate) async fn send(
     key: &str,
     note: Option<(SessionKey, String)>,
 ) -> Result<String, ErrorShape> {
+    let acts = out.act.clone().into_iter().collect();
+    send_all(shared, out, acts, key, note).await
+}
+
+/// As [`send`], with several acts, such as files; the text goes with the first.
+///
+/// # Errors
+/// As [`send`].
+pub(crate) async fn send_all(
+    shared: &Shared,
+    out: Outbound,
+    acts: Vec<Act>,
+    key: &str,
+    note: Option<(SessionKey, String)>,
+) -> Result<String, ErrorShape> {
     let out = Outbound { to: chat_id(&out.channel, &out.to), ..out };
     if !shared.channels.has(&out.channel) {
         let there_are = shared.channels.names().join(", ");
@@ -236,19 +253,7 @@ pub(crate) async fn send(
             "no account {account:?} of {channel} works here; there are: {there_are}"
         )));
     }
-    let pieces: Vec<Outbound> = match out.act {
-        Some(Act::File { .. }) if !Telegram::fits_under_file(&out.text) => {
-            let file = Outbound { text: String::new(), ..out.clone() };
-            let text = Telegram::split(&out.text).into_iter().map(|text| Outbound {
-                text,
-                act: None,
-                ..out.clone()
-            });
-            std::iter::once(file).chain(text).collect()
-        }
-        Some(_) => vec![out],
-        None => Telegram::split(&out.text).into_iter().map(|text| Outbound { text, ..out.clone() }).collect(),
-    };
+    let pieces = pieces(&out, acts);
     if pieces.is_empty() {
         return Err(ErrorShape::invalid("the message is empty; nothing was sent"));
     }
@@ -275,6 +280,28 @@ pub(crate) async fn send(
         // It is durable and will be sent; the platform is only slow.
         Err(_) => Ok(format!("queued:{last}")),
     }
+}
+
+/// What goes out one after the other. A text that is too long for what it stands under goes below that, and none is said of a
+/// round video message.
+fn pieces(out: &Outbound, acts: Vec<Act>) -> Vec<Outbound> {
+    let has_caption = |act: &Act| match act {
+        Act::File { seen_as: FileAs::VideoNote, .. } => false,
+        Act::File { .. } | Act::Album { .. } => Telegram::fits_under_file(&out.text),
+        _ => true,
+    };
+    let below = acts.first().is_none_or(|act| !has_caption(act));
+    let with = |n: usize| if n == 0 && !below { out.text.clone() } else { String::new() };
+    let mut pieces: Vec<Outbound> = acts
+        .into_iter()
+        .enumerate()
+        .map(|(n, act)| Outbound { text: with(n), act: Some(act), ..out.clone() })
+        .collect();
+    if below {
+        let texts = Telegram::split(&out.text).into_iter();
+        pieces.extend(texts.map(|text| Outbound { text, act: None, ..out.clone() }));
+    }
+    pieces
 }
 
 #[cfg(test)]

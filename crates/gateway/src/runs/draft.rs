@@ -9,6 +9,8 @@ mod pace;
 mod seen;
 
 use super::events::RunEvents;
+use super::outgoing;
+use super::reply::ReplyTo;
 use super::turn::Begin;
 use crate::shared::Shared;
 use channels::{SendError, SendErrorKind, Telegram};
@@ -39,8 +41,9 @@ pub(crate) struct Drafting<'a> {
     shared: &'a Arc<Shared>,
     run_id: &'a str,
     route: &'a Route,
-    /// The message that it is shown as a reply to.
-    reply_to: Option<String>,
+    begun: &'a Begin,
+    /// Which message the answer says that it is a reply to.
+    answers: Option<ReplyTo>,
     how: &'a StreamingConfig,
     seen: watch::Receiver<Seen>,
     draft: Option<Draft>,
@@ -76,7 +79,8 @@ pub(crate) fn of<'a>(
         shared,
         run_id: &run.run_id,
         route,
-        reply_to: super::finish::reply_to(begun, route, 0),
+        begun,
+        answers: None,
         how,
         seen,
         draft: None,
@@ -162,6 +166,7 @@ impl Drafting<'_> {
             let (item, _) = seen.at();
             let so_far = if self.at.0 == item { self.at.1 } else { 0 };
             self.at = (item, seen.step(so_far, self.how));
+            self.answers = seen.answers();
             seen.show(self.how, self.at.1)
         };
         let part = text.get(..text.floor_char_boundary(MAX_SOURCE)).unwrap_or_default();
@@ -175,7 +180,7 @@ impl Drafting<'_> {
             account: self.route.account.clone(),
             to: self.route.to.clone(),
             text,
-            reply_to: self.reply_to.clone(),
+            reply_to: outgoing::reply_to(self.begun, self.route, self.answers.as_ref(), 0),
             act,
         }
     }
@@ -261,7 +266,9 @@ pub(crate) async fn ended(shared: &Shared, begun: &Begin, mut pieces: Vec<Outbou
     let Some(route) = &begun.run.route else { return pieces };
     let Some((draft, is_passed)) = standing(shared, &begun.run.run_id, route).await else { return pieces };
     match pieces.first_mut() {
-        Some(first) if !draft.is_status && !is_passed => first.act = Some(end_of(&draft)),
+        Some(first) if first.act.is_none() && !draft.is_status && !is_passed => {
+            first.act = Some(end_of(&draft))
+        }
         _ => pieces.push(Outbound {
             channel: route.channel.clone(),
             account: route.account.clone(),

@@ -7,13 +7,11 @@ use super::{RunResult, Work, dispatch};
 use crate::shared::Shared;
 use agent::queue::Submission;
 use agent::turn::{TurnEnd, TurnErrorKind, TurnOutcome};
-use channels::Telegram;
-use config::ReplyToMode;
-use model::{Outbound, SessionKey};
+use model::SessionKey;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{FinishRun, Route, Run, RunStatus, StoreError};
+use store::{FinishRun, Run, RunStatus, StoreError};
 
 /// When the store cannot take the end of a run (a full disk, say), it is tried again after this time, and again: the answer
 /// exists, and must not be lost while the gateway lives. After a crash the run is resumed instead.
@@ -34,8 +32,8 @@ pub(crate) async fn finish(
         json!({"phase": "finishing", "stopReason": stop_reason, "aborted": status == RunStatus::Aborted,
         "endedAt": shared.clock.now_ms()}),
     );
-    let outbox = outbox(begun, status, &outcome.reply, error.as_deref());
-    let outbox = super::draft::ended(shared, begun, outbox).await;
+    let end = (status, outcome.reply.as_str(), error.as_deref());
+    let outbox = super::outgoing::of(shared, key, begun, end).await;
     let finish = FinishRun {
         run_id: run.run_id.clone(),
         status,
@@ -113,48 +111,6 @@ fn retryable(outcome: &TurnOutcome) -> bool {
         },
         TurnEnd::Done | TurnEnd::Aborted => false,
     }
-}
-
-/// What goes out to the chat: the reply in pieces, or one line about what went wrong, where somebody waits for it. An
-/// aborted run says nothing.
-fn outbox(begun: &Begin, status: RunStatus, reply: &str, error: Option<&str>) -> Vec<Outbound> {
-    let run = &begun.run;
-    let Some(route) = run.route.as_ref() else { return vec![] };
-    let unattended = run.directives.as_ref().is_some_and(|d| d.unattended);
-    let is_heartbeat = run.directives.as_ref().is_some_and(|d| d.heartbeat);
-    let pieces = match (status, error) {
-        (RunStatus::Aborted, _) => vec![],
-        (_, Some(_)) if unattended => vec![],
-        _ if is_heartbeat && crate::heartbeat::is_ack(reply) => vec![],
-        (_, Some(error)) => vec![format!("⚠️ {error}")],
-        _ => Telegram::split(reply),
-    };
-    pieces
-        .into_iter()
-        .filter(|text| !text.trim().is_empty())
-        .enumerate()
-        .map(|(i, text)| Outbound {
-            channel: route.channel.clone(),
-            account: route.account.clone(),
-            to: route.to.clone(),
-            text,
-            reply_to: reply_to(begun, route, i),
-            act: None,
-        })
-        .collect()
-}
-
-/// What message `i` of an answer is shown as a reply to.
-pub(super) fn reply_to(begun: &Begin, route: &Route, i: usize) -> Option<String> {
-    let account = begun.current.settings.account(&route.channel, &route.account);
-    let shows = match account.and_then(|account| account.reply_to) {
-        Some(ReplyToMode::Off) => false,
-        Some(ReplyToMode::First | ReplyToMode::Batched) => i == 0,
-        Some(ReplyToMode::All) => true,
-        // In a group it should be seen what is being answered.
-        None => i == 0 && route.to.starts_with('-'),
-    };
-    route.reply_to.clone().filter(|_| shows)
 }
 
 fn stop_reason(status: RunStatus) -> &'static str {

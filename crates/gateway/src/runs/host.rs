@@ -1,17 +1,14 @@
 //! The gateway, as the agent's tools see it.
 
 use crate::approvals;
-use crate::delivery::channels::telegram;
+use crate::delivery::{files, outbox};
 use crate::hub::nodes::{Invoke, foreground};
 use crate::shared::Shared;
 use exec::policy::{Ask, Request, Security};
 use model::{Act, Message, Outbound, SessionKey};
 use protocol::ErrorShape;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use std::path::Path;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, UNIX_EPOCH};
 use tools::{
     AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo,
     NodeQuestion, OutgoingMessage, Reaction, SessionInfo,
@@ -214,7 +211,8 @@ impl Host for GatewayHost {
 
 /// Puts an agent's message into the outbox; without a chat, it goes to the one that its session answers.
 async fn outgoing(shared: &Shared, message: OutgoingMessage) -> Result<String, HostError> {
-    let OutgoingMessage { session, channel, account, to, text, media, reaction, idempotency_key } = message;
+    let OutgoingMessage { session, channel, account, to, text, media, seen_as, reaction, idempotency_key } =
+        message;
     let (channel, account, to, answers) = match (channel, to) {
         (Some(channel), Some(to)) => {
             (channel, account.unwrap_or_else(|| shared.channels.default_account()), to, None)
@@ -228,13 +226,16 @@ async fn outgoing(shared: &Shared, message: OutgoingMessage) -> Result<String, H
             (route.channel, route.account, route.to, route.reply_to)
         }
     };
-    let act = match (media, reaction) {
-        (Some(file), _) => Some(copied(shared, &file, &idempotency_key).await?),
-        (None, Some(reaction)) => Some(react(shared, (&channel, &account), reaction, answers)?),
-        (None, None) => None,
+    let acts = match reaction {
+        Some(reaction) => vec![react(shared, (&channel, &account), reaction, answers)?],
+        None => {
+            let sources = media.into_iter().map(files::Source::Media).collect();
+            let kept = files::keep(shared, sources, &idempotency_key).await.map_err(not_sent)?;
+            files::acts(kept, seen_as)
+        }
     };
-    let outbound = Outbound { channel, account, to, text, reply_to: None, act };
-    let id = crate::delivery::outbox::send(shared, outbound, &idempotency_key, None).await;
+    let outbound = Outbound { channel, account, to, text, reply_to: None, act: None };
+    let id = outbox::send_all(shared, outbound, acts, &idempotency_key, None).await;
     id.map_err(host_error)
 }
 
@@ -260,16 +261,6 @@ fn react(
     Ok(Act::React { message_id, emoji: reaction.emoji })
 }
 
-/// A copy of the file, which is there until it was sent. The same call has the same copy.
-async fn copied(shared: &Shared, file: &Path, key: &str) -> Result<Act, HostError> {
-    let dir = telegram::outgoing_dir(&shared.paths.state_dir);
-    let id = hex::encode(Sha256::digest(key)).get(..24).unwrap_or_default().to_owned();
-    let now = UNIX_EPOCH + Duration::from_millis(shared.clock.now_ms().unsigned_abs());
-    let copy = channels::keep_copy(&dir, &id, file, channels::MAX_FILE, now).await;
-    let copy = copy.map_err(|e| HostError {
-        code: "INVALID_REQUEST".into(),
-        message: format!("{} cannot be sent: {e}", file.display()),
-    })?;
-    let name = file.file_name().map_or_else(|| "file".into(), |name| name.to_string_lossy().into_owned());
-    Ok(Act::File { path: copy.to_string_lossy().into_owned(), name })
+fn not_sent(message: String) -> HostError {
+    HostError { code: "INVALID_REQUEST".into(), message }
 }

@@ -159,30 +159,12 @@ async fn answer(
         Ok(model) => model,
         Err(message) => return failed(message),
     };
-    let mut tools = shared.tools_for(&begun.current, key.agent_id());
-    if directives.over_funnel {
-        tools = shared.own_tools(&begun.current, key.agent_id());
-        tools.retain(|tool| !over_funnel::LEFT_OUT.contains(&&*tool.spec().name));
-    }
-    if let Some(allowed) = &directives.tools_allow {
-        tools.retain(|tool| allowed.iter().any(|name| *name == tool.spec().name));
-    }
-    if directives.no_message_tool {
-        tools.retain(|tool| tool.spec().name != tools::MESSAGE);
-    }
-    let group = group_of(shared, begun);
-    let bounds = match &group {
-        Some(group) => group.tools.as_ref(),
-        None => direct_tools(begun),
-    };
-    if let Some(bounds) = bounds {
-        tools.retain(|tool| bounds.has(&tool.spec().name));
-    }
+    let tools = tools_of(shared, key, begun);
     let mut system = prompt(shared, key, begun, &tools).await;
     if let Some(often) = reacts(begun, &tools) {
         system.push_str(if often { REACT_OFTEN } else { REACT_RARELY });
     }
-    if let Some(of_group) = group.and_then(|group| group.system_prompt) {
+    if let Some(of_group) = group_of(shared, begun).and_then(|group| group.system_prompt) {
         system.push_str("\n\n");
         system.push_str(&of_group);
     }
@@ -259,6 +241,36 @@ fn direct_tools(begun: &Begin) -> Option<&config::ToolBounds> {
     let route = begun.run.route.as_ref().filter(|_| begun.run.directives.is_none())?;
     let account = begun.current.settings.account(&route.channel, &route.account)?;
     account.direct_tools(&route.to).filter(|_| !route.to.starts_with('-'))
+}
+
+/// The tools of a turn: those of the agent, as far as the call and the chat let it have them.
+pub(super) fn tools_of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin) -> agent::tool::Tools {
+    let directives = begun.run.directives.clone().unwrap_or_default();
+    let mut tools = shared.tools_for(&begun.current, key.agent_id());
+    if directives.over_funnel {
+        tools = shared.own_tools(&begun.current, key.agent_id());
+        tools.retain(|tool| !over_funnel::LEFT_OUT.contains(&&*tool.spec().name));
+    }
+    if let Some(allowed) = &directives.tools_allow {
+        tools.retain(|tool| allowed.iter().any(|name| *name == tool.spec().name));
+    }
+    if directives.no_message_tool {
+        tools.retain(|tool| tool.spec().name != tools::MESSAGE);
+    }
+    let group = group_of(shared, begun);
+    let bounds = match &group {
+        Some(group) => group.tools.as_ref(),
+        None => direct_tools(begun),
+    };
+    if let Some(bounds) = bounds {
+        tools.retain(|tool| bounds.has(&tool.spec().name));
+    }
+    if !tools.iter().any(|tool| tool.spec().name == tools::WEB_FETCH) {
+        for tool in tools.iter_mut().filter(|tool| tool.spec().name == tools::MESSAGE) {
+            *tool = tools::without_urls(tool.clone());
+        }
+    }
+    tools
 }
 
 /// Whether the agent may put reactions on what it answers, and is to do so often.

@@ -27,12 +27,12 @@ fn reactions(fake: &FakeTelegram) -> Vec<(i64, i64, String)> {
 #[tokio::test]
 async fn messages_that_were_taken_up_get_a_reaction_where_that_is_wanted() {
     for (more, expected) in [
-        ("", vec![(GROUP, 2, "👀")]),
-        (r#"messages: { ackReactionScope: "group-all" },"#, vec![(GROUP, 1, "👀"), (GROUP, 2, "👀")]),
+        ("", vec![(GROUP, 3, "👀")]),
+        (r#"messages: { ackReactionScope: "group-all" },"#, vec![(GROUP, 1, "👀"), (GROUP, 3, "👀")]),
         (r#"messages: { ackReactionScope: "direct", ackReaction: "🔥" },"#, vec![(FRIEND, 1, "🔥")]),
         (
             r#"messages: { ackReactionScope: "all" },"#,
-            vec![(FRIEND, 1, "👀"), (GROUP, 1, "👀"), (GROUP, 2, "👀")],
+            vec![(FRIEND, 1, "👀"), (GROUP, 1, "👀"), (GROUP, 3, "👀")],
         ),
         (r#"messages: { ackReactionScope: "off" },"#, vec![]),
     ] {

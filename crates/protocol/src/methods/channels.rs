@@ -65,9 +65,15 @@ const SEND: Shape = Shape {
         req("idempotencyKey", Kind::Label),
         opt("agentId", Kind::Text),
         opt("sessionKey", Kind::Text),
+        opt("mediaUrl", Kind::Text),
+        opt("mediaUrls", Kind::Names),
+        opt("buffer", Kind::Text),
+        opt("filename", Kind::Text),
+        opt("asVoice", Kind::Bool),
+        opt("forceDocument", Kind::Bool),
         opt("silent", Kind::Unset),
     ],
-    ignored: &["gifPlayback", "forceDocument", "asVoice"],
+    ignored: &["gifPlayback", "contentType"],
 };
 
 const POLL: Shape = Shape {

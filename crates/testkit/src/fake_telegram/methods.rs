@@ -73,6 +73,9 @@ pub(super) async fn call_via(
         "sendmessage" => send_message(&inner, &params, via, at),
         "sendphoto" => send_file(&inner, &params, "photo", via, at),
         "senddocument" => send_file(&inner, &params, "document", via, at),
+        "sendvoice" => send_file(&inner, &params, "voice", via, at),
+        "sendvideonote" => send_file(&inner, &params, "video_note", via, at),
+        "sendmediagroup" => send_album(&inner, &params, &via, at),
         "sendpoll" => send_poll(&inner, &params),
         "setmessagereaction" => react(&inner, &params),
         "editmessagetext" => edit(&inner, &params),
@@ -171,6 +174,40 @@ fn send_file(inner: &Inner, params: &Value, field: &str, via: String, at: Instan
     let thread_id = integer(params, "message_thread_id");
     let buttons = vec![];
     Ok(inner.accept(Draft { chat_id, thread_id, reply_to: None, text, plain, parse_mode, buttons, via, at }))
+}
+
+/// Two to ten pictures, each a file of the form.
+fn send_album(inner: &Inner, params: &Value, via: &str, at: Instant) -> Answer {
+    let chat_id = known_chat(inner, params)?;
+    let media: Vec<Value> = serde_json::from_str(params["media"].as_str().unwrap_or_default())
+        .map_err(|_| bad("can't parse media JSON object"))?;
+    if !(2..=10).contains(&media.len()) {
+        return Err(bad("wrong number of messages to send as an album"));
+    }
+    let mut sent = Vec::new();
+    for item in media {
+        let file = item["media"].as_str().and_then(|name| name.strip_prefix("attach://")).unwrap_or_default();
+        if params[file]["bytes"].as_str().is_none_or(str::is_empty) {
+            return Err(bad("file must be non-empty"));
+        }
+        let text = item["caption"].as_str().unwrap_or_default().to_owned();
+        let parse_mode = item["parse_mode"].as_str().map(str::to_owned);
+        let plain = visible_text(&text).map_err(|why| bad(&format!("can't parse entities: {why}")))?;
+        let (thread_id, via) = (integer(params, "message_thread_id"), via.to_owned());
+        let (reply_to, buttons) = (None, vec![]);
+        sent.push(inner.accept(Draft {
+            chat_id,
+            thread_id,
+            reply_to,
+            text,
+            plain,
+            parse_mode,
+            buttons,
+            via,
+            at,
+        }));
+    }
+    Ok(Value::Array(sent))
 }
 
 /// An answer that announces more than it brings.
@@ -293,7 +330,7 @@ fn bad(why: &str) -> (u16, String) {
     (400, format!("Bad Request: {why}"))
 }
 
-/// Telegram's bounds: 300 characters of a question, 2 to 12 options of 100, 5 to 600 seconds.
+/// Telegram's bounds: 300 characters of a question, 2 to 12 options of 100, 5 to 604,800 seconds.
 fn send_poll(inner: &Inner, params: &Value) -> Answer {
     let chat_id = known_chat(inner, params)?;
     let fits = |text: &str, most: usize| (1..=most).contains(&text.trim().chars().count());
@@ -307,9 +344,9 @@ fn send_poll(inner: &Inner, params: &Value) -> Answer {
         return Err(bad("poll options must be 1-100 characters long"));
     }
     if params.get("open_period").is_some()
-        && !integer(params, "open_period").is_some_and(|s| (5..=600).contains(&s))
+        && !integer(params, "open_period").is_some_and(|s| (5..=604_800).contains(&s))
     {
-        return Err(bad("open_period must be from 5 to 600"));
+        return Err(bad("open_period must be from 5 to 604800"));
     }
     let message_id = inner.show(chat_id, question);
     Ok(json!({"message_id": message_id, "date": 1, "chat": {"id": chat_id, "type": "private"},

@@ -45,11 +45,7 @@ pub(crate) const OURS: Choices = &[
 
 /// Published parameters that are refused as unknown, so that nobody believes that something was done.
 pub(crate) const REFUSED: Choices = &[
-    (
-        &["send"],
-        &["mediaUrl", "mediaUrls", "buffer", "filename", "contentType", "parseMode"],
-        "texts alone are sent for now, and formatted in one way",
-    ),
+    (&["send"], &["parseMode"], "texts are formatted in one way"),
     (&["cron.update"], &["expectedConfigRevision"], "no revision is compared"),
 ];
 
@@ -181,7 +177,7 @@ pub(crate) const IGNORED: Choices = &[
         &["sessionKey", "turnSourceChannel", "turnSourceTo", "turnSourceAccountId", "turnSourceThreadId"],
         "claims about who is behind it: the caller's own authority counts",
     ),
-    (&["send"], &["gifPlayback", "forceDocument", "asVoice"], "about files, which are refused by name"),
+    (&["send"], &["gifPlayback", "contentType"], "a file is what its bytes and its name say"),
     (&["sessions.create"], &["emitCommandHooks", "succeedsParent"], "there are no hooks of commands"),
     (&["sessions.delete"], &["emitLifecycleHooks"], "there are no hooks of sessions"),
     (

@@ -63,6 +63,55 @@ pub(super) async fn read(
     Ok(Fetched { url: url.to_string(), status, content_type, body, truncated })
 }
 
+/// A file that was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedFile {
+    /// What it is called, by its address.
+    pub name: String,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads a file. The inner error is the client's own, for the caller to explain.
+pub(super) async fn read_file(
+    mut response: Response,
+    url: &Url,
+    max: u64,
+) -> Result<FetchedFile, Result<EgressError, reqwest::Error>> {
+    let shown = || target::shown(url.as_str());
+    let status = response.status();
+    if !status.is_success() {
+        return Err(Ok(EgressError::Status { url: shown(), status: status.as_u16() }));
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(Err)? {
+        if bytes.len() as u64 + chunk.len() as u64 > max {
+            return Err(Ok(EgressError::TooLarge { url: shown(), max }));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    let named = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    Ok(FetchedFile { name: file_name(url, &essence(named)), bytes })
+}
+
+/// The last part of the path; with an end that says what it is, where it has none.
+fn file_name(url: &Url, content_type: &str) -> String {
+    let last = url.path_segments().and_then(Iterator::last).unwrap_or_default();
+    let name = if last.is_empty() { "file" } else { last };
+    let end = match content_type {
+        "image/png" => ".png",
+        "image/jpeg" => ".jpg",
+        "image/webp" => ".webp",
+        "image/gif" => ".gif",
+        "video/mp4" => ".mp4",
+        "audio/mpeg" => ".mp3",
+        "audio/ogg" => ".ogg",
+        "application/pdf" => ".pdf",
+        _ => "",
+    };
+    if name.contains('.') { name.to_owned() } else { format!("{name}{end}") }
+}
+
 /// A content type without its parameters.
 fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
@@ -123,6 +172,18 @@ mod tests {
             ("text", false),
         ] {
             assert_eq!(is_text(&essence(content_type)), text, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_called_as_its_address_says() {
+        for (url, content_type, name) in [
+            ("https://x.org/a/photo.jpg?size=1", "image/png", "photo.jpg"),
+            ("https://x.org/photo", "image/png", "photo.png"),
+            ("https://x.org/", "application/pdf", "file.pdf"),
+            ("https://x.org/thing", "application/x-unknown", "thing"),
+        ] {
+            assert_eq!(file_name(&Url::parse(url).unwrap(), content_type), name);
         }
     }
 

@@ -59,6 +59,22 @@ pub enum EgressError {
         /// What the server calls it.
         content_type: String,
     },
+    /// There is no such file.
+    #[error("{url} was not given: HTTP {status}")]
+    Status {
+        /// The last URL.
+        url: String,
+        /// What the server answered.
+        status: u16,
+    },
+    /// A file is larger than it may be.
+    #[error("{url} is larger than {max} bytes")]
+    TooLarge {
+        /// The last URL.
+        url: String,
+        /// The bound.
+        max: u64,
+    },
     /// The client could not be made.
     #[error("the HTTP client could not be made: {reason}; check the system's certificates")]
     Client {

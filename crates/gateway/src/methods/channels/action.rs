@@ -2,6 +2,7 @@
 //! it is how OpenClaw's command line sends; the others are in `acts.rs`.
 
 use super::acts::{self, Action};
+use super::media::Attached;
 use super::send;
 use crate::methods::{Answer, Call};
 use protocol::ErrorShape;
@@ -26,19 +27,7 @@ struct Reply {
 }
 
 /// What changes what the reader sees. Where it is asked for, sending without it would not be what was asked for.
-const NOT_HERE: &[&str] = &[
-    "media",
-    "mediaUrl",
-    "mediaUrls",
-    "buffer",
-    "filename",
-    "presentation",
-    "delivery",
-    "interactive",
-    "pin",
-    "silent",
-    "dryRun",
-];
+const NOT_HERE: &[&str] = &["presentation", "delivery", "interactive", "pin", "silent", "dryRun"];
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
@@ -65,7 +54,9 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let Some(to) = text(&["to", "target"]) else {
         return Err(invalid("must have required property 'to'"));
     };
-    let Some(message) = text(&["message", "text", "content"]) else {
+    let attached = attached(&p.params)?;
+    let message = text(&["message", "text", "content"]);
+    let Some(message) = message.or_else(|| (!attached.is_empty()).then(String::new)) else {
         return Err(invalid("must have required property 'message'"));
     };
     let message = send::Message {
@@ -77,10 +68,32 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         idempotency_key: p.idempotency_key,
         channel: p.channel,
         act: None,
+        attached,
         told: None,
     };
     let sent = send::send(&call, message).await?;
     Ok(json!({"ok": true, "messageId": sent.message_id, "chatId": sent.chat, "channel": sent.channel}).into())
+}
+
+/// Files, under all the names that clients have for them.
+fn attached(params: &Map<String, Value>) -> Result<Attached, ErrorShape> {
+    let mut named = Vec::new();
+    for name in ["media", "mediaUrl", "mediaUrls", "path", "filePath"] {
+        match params.get(name) {
+            Some(Value::Array(several)) => named.extend(several.iter().filter_map(plain)),
+            Some(one) => named.extend(plain(one)),
+            None => {}
+        }
+    }
+    let several = params.get("attachments").and_then(Value::as_array).into_iter().flatten();
+    named.extend(several.filter_map(|one| one.get("media").and_then(plain)));
+    let text = |name: &str| params.get(name).and_then(plain);
+    let flag = |name: &str| params.get(name) == Some(&Value::Bool(true));
+    Ok(Attached {
+        named,
+        bytes: text("buffer").map(|bytes| (bytes, text("filename").unwrap_or_else(|| "file".into()))),
+        seen_as: send::seen_as(flag("asVoice"), flag("forceDocument") || flag("asDocument"))?,
+    })
 }
 
 pub(super) fn invalid(problem: &str) -> ErrorShape {

@@ -1,6 +1,7 @@
 //! `poll`, and what `message.action` does beside sending a text: each is put on disk as a message is, goes out in its
 //! chat's order, and is done once for each key.
 
+use super::media::Attached;
 use super::only_channel;
 use super::send::{self, Message, Sent};
 use crate::methods::{Answer, Call};
@@ -61,6 +62,7 @@ pub(super) async fn poll(mut call: Call) -> Answer {
         thread_id: p.thread_id,
         idempotency_key: p.idempotency_key,
         act: Some(act),
+        attached: Attached::default(),
         told: None,
     };
     let sent = perform(&call, message).await?;
@@ -134,6 +136,7 @@ pub(super) async fn handle(call: &Call, action: Action) -> Answer {
         thread_id: params.text(&["threadId"]),
         idempotency_key: action.idempotency_key,
         act: Some(act),
+        attached: Attached::default(),
         told: None,
     };
     let sent = perform(call, message).await?;
@@ -160,6 +163,7 @@ fn outcome(act: &Act) -> Option<(&'static str, Value)> {
         Act::Unpin { .. } => Some(("unpinned", json!(true))),
         Act::Poll { .. }
         | Act::File { .. }
+        | Act::Album { .. }
         | Act::Ask { .. }
         | Act::Settle { .. }
         | Act::Edit { .. }

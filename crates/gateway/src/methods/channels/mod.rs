@@ -2,6 +2,7 @@
 
 mod action;
 mod acts;
+mod media;
 mod pairing;
 mod running;
 mod send;

@@ -1,9 +1,10 @@
 //! `send`: a message to a chat, without the agent. Durable before it is answered; the same key sends once.
 
+use super::media::Attached;
 use super::only_channel;
-use crate::delivery::outbox;
+use crate::delivery::{files, outbox};
 use crate::methods::{Answer, Call, submit};
-use model::{Act, Outbound, SessionKey};
+use model::{Act, FileAs, Outbound, SessionKey};
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::json;
@@ -21,6 +22,16 @@ struct Params {
     account_id: Option<String>,
     reply_to_id: Option<String>,
     thread_id: Option<String>,
+    media_url: Option<String>,
+    #[serde(default)]
+    media_urls: Vec<String>,
+    /// A file itself, in base64.
+    buffer: Option<String>,
+    filename: Option<String>,
+    #[serde(default)]
+    as_voice: bool,
+    #[serde(default)]
+    force_document: bool,
     /// For whom it is sent: the session whose agent is to know of it, or the agent, whose main session that is.
     session_key: Option<String>,
     agent_id: Option<String>,
@@ -38,6 +49,8 @@ pub(super) struct Message {
     pub(super) idempotency_key: String,
     /// What is done instead of sending the text.
     pub(super) act: Option<Act>,
+    /// Files that go with it.
+    pub(super) attached: Attached,
     /// The session that reads of it in its next turn.
     pub(super) told: Option<SessionKey>,
 }
@@ -58,6 +71,11 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         (None, None) => None,
         _ => Some(submit::session_key(&call, session.as_deref(), agent.as_deref())?),
     };
+    let attached = Attached {
+        named: filled(p.media_url).into_iter().chain(p.media_urls).collect(),
+        bytes: filled(p.buffer).map(|bytes| (bytes, filled(p.filename).unwrap_or_else(|| "file".into()))),
+        seen_as: seen_as(p.as_voice, p.force_document)?,
+    };
     let run_id = p.idempotency_key.clone();
     let message = Message {
         channel,
@@ -68,6 +86,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         thread_id: p.thread_id,
         idempotency_key: p.idempotency_key,
         act: None,
+        attached,
         told,
     };
     let sent = send(&call, message).await?;
@@ -91,8 +110,27 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
     let (text, reply_to) = (m.message, m.reply_to_id);
     let out = Outbound { channel: m.channel.clone(), account, to, text, reply_to, act: m.act };
     let note = m.told.map(|session| (session, note(&out)));
-    let message_id = outbox::send(&call.shared, out, &key, note).await?;
+    let acts = match out.act.clone() {
+        Some(act) => vec![act],
+        None => {
+            let seen_as = m.attached.seen_as;
+            let sources = m.attached.sources(call).await?;
+            let kept = files::keep(&call.shared, sources, &key).await;
+            files::acts(kept.map_err(|e| ErrorShape::invalid(format!("{e}; nothing was sent")))?, seen_as)
+        }
+    };
+    let message_id = outbox::send_all(&call.shared, out, acts, &key, note).await?;
     Ok(Sent { channel: m.channel, chat, message_id })
+}
+
+/// How files are to be seen.
+pub(super) fn seen_as(as_voice: bool, as_document: bool) -> Result<FileAs, ErrorShape> {
+    match (as_voice, as_document) {
+        (true, true) => Err(ErrorShape::invalid("asVoice and forceDocument: give one of them, not both")),
+        (true, false) => Ok(FileAs::Voice),
+        (false, true) => Ok(FileAs::Document),
+        (false, false) => Ok(FileAs::Itself),
+    }
 }
 
 /// What the agent reads of it.

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use tokio::sync::watch;
 
 use crate::runs::events::RunEvents;
+use crate::runs::reply::{self, ReplyTo};
 
 /// Characters of a line about a tool.
 const MAX_LINE: usize = 120;
@@ -63,7 +64,7 @@ impl Seen {
             }
             TurnEvent::ToolStart { name, arguments, .. } => {
                 if self.tools.is_empty() && !self.text.trim().is_empty() {
-                    self.headline = first(self.text.trim(), MAX_HEADLINE);
+                    self.headline = first(reply::read(self.text.trim(), true).text.trim(), MAX_HEADLINE);
                 }
                 if self.tools.len() == MAX_LINES {
                     self.tools.pop_front();
@@ -80,12 +81,18 @@ impl Seen {
         (self.item, self.text.len())
     }
 
+    /// Which message the answer says that it is a reply to.
+    pub(super) fn answers(&self) -> Option<ReplyTo> {
+        reply::so_far(&self.text).reply_to
+    }
+
     /// What is to be seen of it: Markdown, empty where there is nothing yet. Of the text, the first `shown` bytes.
     pub(super) fn show(&self, how: &StreamingConfig, shown: usize) -> String {
-        let head = match how.mode {
-            StreamingMode::Progress if self.headline.is_empty() => how.label.as_str(),
-            StreamingMode::Progress => self.headline.as_str(),
-            StreamingMode::Partial | StreamingMode::Block => self.text.get(..shown).unwrap_or(&self.text),
+        let so_far = reply::so_far(self.text.get(..shown).unwrap_or(&self.text)).text;
+        let head: &str = match how.mode {
+            StreamingMode::Progress if self.headline.is_empty() => &how.label,
+            StreamingMode::Progress => &self.headline,
+            StreamingMode::Partial | StreamingMode::Block => &so_far,
             StreamingMode::Off => "",
         };
         let from =
@@ -143,7 +150,9 @@ mod tests {
 
     fn seen(events: &[TurnEvent], commands: CommandText) -> Seen {
         let mut seen = Seen::default();
-        events.iter().for_each(|event| drop(seen.take(event, commands)));
+        for event in events {
+            seen.take(event, commands);
+        }
         seen
     }
 

@@ -1,0 +1,84 @@
+//! Sending pictures as one album: as photos where Telegram shows them so, else as documents.
+
+use super::api::ApiError;
+use super::file::{MAX_FILE, is_about_picture, transient};
+use super::media::mime_type;
+use super::multipart::Part;
+use super::send::{failure, is_about_markup, permanent, target};
+use super::types::Sent;
+use super::{Inner, format};
+use crate::SendError;
+use model::{Outbound, SentFile};
+use serde_json::{Value, json};
+
+/// Larger photos are documents.
+const MAX_PHOTO: usize = 10 * 1024 * 1024;
+
+/// Sends it and gives Telegram's id of the first of its messages.
+pub(super) async fn send(inner: &Inner, out: &Outbound, files: &[SentFile]) -> Result<String, SendError> {
+    // They are in memory while they go out: one album or file at a time for each account.
+    let _alone = inner.uploads.acquire().await.map_err(|_| transient("the account is closed"))?;
+    let mut read = Vec::with_capacity(files.len());
+    for SentFile { path, name } in files {
+        let bytes = tokio::fs::read(path).await;
+        let bytes = bytes.map_err(|e| permanent(format!("{name} cannot be read any more: {e}")))?;
+        read.push((name.as_str(), bytes));
+    }
+    let size: usize = read.iter().map(|(_, bytes)| bytes.len()).sum();
+    if size as u64 > MAX_FILE {
+        return Err(permanent(format!("the album has {size} bytes; Telegram takes {MAX_FILE}")));
+    }
+    let fields: Vec<String> = (0..read.len()).map(|n| format!("file{n}")).collect();
+    let parts: Vec<Part<'_>> =
+        fields.iter().zip(&read).map(|(field, (name, bytes))| Part { field, name, bytes }).collect();
+    let mut target = target(&out.to)?;
+    let rendered = format::render(&out.text);
+    let mut html = true;
+    let mut photos = read.iter().all(|(_, bytes)| mime_type(bytes).is_some() && bytes.len() <= MAX_PHOTO);
+    // The first try, one after a move of the chat, one without markup, one as documents.
+    for _ in 0..4 {
+        let caption = if html { &rendered.html } else { &rendered.plain };
+        let media: Vec<Value> = fields
+            .iter()
+            .enumerate()
+            .map(|(n, field)| item(photos, field, (n == 0).then_some(caption.as_str()), html))
+            .collect();
+        let mut body = target.for_message();
+        body.insert("media".to_owned(), json!(media));
+        if let Some(id) = out.reply_to.as_deref().and_then(|id| id.parse::<i64>().ok()) {
+            let reply = json!({ "message_id": id, "allow_sending_without_reply": true });
+            body.insert("reply_parameters".to_owned(), reply);
+        }
+        let error = match inner.api.upload::<Vec<Sent>>("sendMediaGroup", &body, &parts).await {
+            Ok(sent) => {
+                inner.status.sent();
+                return Ok(sent.first().map(|sent| sent.message_id.to_string()).unwrap_or_default());
+            }
+            Err(error) => error,
+        };
+        match &error {
+            ApiError::Refused { migrate_to: Some(id), .. } => target = target.moved_to(*id),
+            ApiError::Refused { code: 400, description, .. } if html && is_about_markup(description) => {
+                html = false;
+            }
+            ApiError::Refused { code: 400, description, .. } if photos && is_about_picture(description) => {
+                photos = false;
+            }
+            _ => return Err(failure(inner, &out.to, &error)),
+        }
+    }
+    Err(permanent(format!("Telegram refused an album in chat {} in every form", out.to)))
+}
+
+/// One picture of it; the text stands under the first.
+fn item(is_photo: bool, field: &str, caption: Option<&str>, html: bool) -> Value {
+    let kind = if is_photo { "photo" } else { "document" };
+    let mut item = json!({ "type": kind, "media": format!("attach://{field}") });
+    if let Some(caption) = caption.filter(|caption| !caption.trim().is_empty()) {
+        item["caption"] = json!(caption);
+        if html {
+            item["parse_mode"] = json!("HTML");
+        }
+    }
+    item
+}

@@ -1,0 +1,100 @@
+//! What goes out to the chat at the end of a run: the answer in pieces and the files that it names, or one line about what went wrong,
+//! where somebody waits for it. An aborted run says nothing.
+
+use super::reply::{self, Reply, ReplyTo};
+use super::turn::{self, Begin};
+use crate::delivery::files;
+use crate::shared::Shared;
+use channels::Telegram;
+use config::ReplyToMode;
+use model::{Act, FileAs, Outbound, SessionKey};
+use std::sync::Arc;
+use store::{Route, RunStatus};
+use tools::{Media, sendable};
+
+/// How a run ended: how it stands, its answer, and what went wrong.
+pub(super) type End<'a> = (RunStatus, &'a str, Option<&'a str>);
+
+/// What goes out, a draft of the run's included.
+pub(super) async fn of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, end: End<'_>) -> Vec<Outbound> {
+    let Some(route) = begun.run.route.as_ref() else { return vec![] };
+    let reply = answer(shared, key, begun, end);
+    let (files, problems) = files(shared, key, begun, &reply).await;
+    let text = [reply.text.as_str(), &problems].map(str::trim_end).join("\n\n");
+    let texts = Telegram::split(text.trim_end()).into_iter().map(|text| (text, None));
+    let pieces = texts.filter(|(text, _)| !text.trim().is_empty());
+    let all = pieces.chain(files.into_iter().map(|file| (String::new(), Some(file))));
+    let out = all.enumerate().map(|(i, (text, act))| Outbound {
+        channel: route.channel.clone(),
+        account: route.account.clone(),
+        to: route.to.clone(),
+        text,
+        reply_to: reply_to(begun, route, reply.reply_to.as_ref(), i),
+        act,
+    });
+    super::draft::ended(shared, begun, out.collect()).await
+}
+
+/// What is to be said.
+fn answer(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, (status, raw, error): End<'_>) -> Reply {
+    let directives = begun.run.directives.as_ref();
+    let said = |text: String| Reply { text, ..Reply::default() };
+    match (status, error) {
+        (RunStatus::Aborted, _) => Reply::default(),
+        (_, Some(_)) if directives.is_some_and(|d| d.unattended) => Reply::default(),
+        _ if directives.is_some_and(|d| d.heartbeat) && crate::heartbeat::is_ack(raw) => Reply::default(),
+        (_, Some(error)) => said(format!("⚠️ {error}")),
+        // Who may send files by a tool may do so in an answer.
+        _ => reply::read(raw, has_tool(shared, key, begun, tools::MESSAGE)),
+    }
+}
+
+fn has_tool(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, name: &str) -> bool {
+    turn::tools_of(shared, key, begun).iter().any(|tool| tool.spec().name == name)
+}
+
+/// What sends the files of an answer, and what is said of those that cannot be sent.
+async fn files(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, reply: &Reply) -> (Vec<Act>, String) {
+    let seen_as = if reply.as_voice { FileAs::Voice } else { FileAs::Itself };
+    let can_fetch = || has_tool(shared, key, begun, tools::WEB_FETCH);
+    let (mut kept, mut problems) = (Vec::new(), String::new());
+    for (n, name) in reply.media.iter().enumerate() {
+        let workspace = begun.current.settings.agent(key.agent_id()).workspace.clone();
+        let named = name.clone();
+        let looked = tokio::task::spawn_blocking(move || sendable(&workspace, &named)).await;
+        let media = match looked.unwrap_or_else(|error| Err(error.to_string())) {
+            Ok(Media::Url(_)) if !can_fetch() => Err(format!("{name} is not sent: nothing is fetched here.")),
+            looked => looked,
+        };
+        let copy = match media {
+            Ok(media) => {
+                let source = vec![files::Source::Media(media)];
+                files::keep(shared, source, &format!("{}:media:{n}", begun.run.run_id)).await
+            }
+            Err(problem) => Err(problem),
+        };
+        match copy {
+            Ok(copy) => kept.extend(copy),
+            Err(problem) => problems.push_str(&format!("⚠️ {problem}\n")),
+        }
+    }
+    (files::acts(kept, seen_as), problems)
+}
+
+/// What message `i` of an answer is shown as a reply to: what it says itself, and as the account wants it.
+pub(super) fn reply_to(begun: &Begin, route: &Route, said: Option<&ReplyTo>, i: usize) -> Option<String> {
+    match said {
+        Some(ReplyTo::Message(id)) if i == 0 => return Some(id.clone()),
+        Some(ReplyTo::Current) if i == 0 => return route.reply_to.clone(),
+        _ => {}
+    }
+    let account = begun.current.settings.account(&route.channel, &route.account);
+    let shows = match account.and_then(|account| account.reply_to) {
+        Some(ReplyToMode::Off) => false,
+        Some(ReplyToMode::First | ReplyToMode::Batched) => i == 0,
+        Some(ReplyToMode::All) => true,
+        // In a group it should be seen what is being answered.
+        None => i == 0 && route.to.starts_with('-'),
+    };
+    route.reply_to.clone().filter(|_| shows)
+}
