@@ -105,7 +105,8 @@ impl FakeTailscale {
     }
 
     /// A file that the program reads: `status.json` and `background.json` are answers; `down` (no daemon), `hang` (no answer),
-    /// `late` (a route that does not come) and `refuse` (what `serve` and `funnel` say, ending with 1) are there or not.
+    /// `late` (a route that does not come; `asked` is there once it has said why), `stubborn` (a route whose program takes no notice of
+    /// SIGTERM) and `refuse` (what `serve` and `funnel` say, ending with 1) are there or not.
     ///
     /// # Errors
     /// It cannot be written.
@@ -113,6 +114,11 @@ impl FakeTailscale {
         let (part, whole) = (self.dir.path().join(format!("{name}.part")), self.dir.path().join(name));
         std::fs::write(&part, text)?;
         std::fs::rename(part, whole)
+    }
+
+    /// Whether there is such a file.
+    pub fn has(&self, name: &str) -> bool {
+        self.dir.path().join(name).exists()
     }
 
     /// Takes such a file away.

@@ -3,6 +3,7 @@
 
 use super::cli::{Cli, words};
 use exec::CommandSpec;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,17 +11,17 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio_util::task::AbortOnDropHandle;
 
-/// The route goes within this time.
+/// The route goes within this time; the shell has killed a program that takes no notice a second before.
 const RELEASE_WITHIN: Duration = Duration::from_secs(3);
 /// Bytes kept of what the program says; the last ones, where errors are.
 const MAX_WORDS: usize = 8 * 1024;
 
-/// Runs `"$@"` until it ends or standard input does. The reader of that input is a process of its own, so that it does its
-/// part though the shell be killed.
+/// Runs `"$@"` until it ends or standard input does; two seconds after that it is killed. The reader of that input is a process
+/// of its own, so that it does its part though the shell be killed.
 const UNTIL_INPUT_ENDS: &str = r#"exec 3<&0
 "$@" </dev/null 3<&- &
 held=$!
-{ cat >/dev/null; kill -TERM "$held" 2>/dev/null; } <&3 >/dev/null 2>&1 &
+{ cat >/dev/null; kill -TERM "$held"; sleep 2; kill -KILL "$held"; } <&3 >/dev/null 2>&1 &
 watch=$!
 wait "$held"
 code=$?
@@ -61,6 +62,14 @@ impl Claim {
     /// Waits until the program has ended, and gives what it said.
     pub(super) async fn ended(&mut self) -> String {
         let status = self.child.wait().await;
+        self.read_to_end().await;
+        match status {
+            Ok(status) => format!("{} ({status})", words(&self.text())),
+            Err(error) => format!("{} ({error})", words(&self.text())),
+        }
+    }
+
+    async fn read_to_end(&mut self) {
         // What it said last may still be in the pipes; another process may hold them open.
         let rest = async {
             for reader in &mut self.readers {
@@ -69,22 +78,26 @@ impl Claim {
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(1), rest).await;
-        match status {
-            Ok(status) => format!("{} ({status})", words(&self.text())),
-            Err(error) => format!("{} ({error})", words(&self.text())),
-        }
     }
 
-    /// What it has said so far, for the end of a sentence.
-    pub(super) fn words(&self) -> String {
-        format!("; it says: {}", words(&self.text()))
-    }
-
-    /// Lets go, and waits until the program is gone.
-    pub(super) async fn release(mut self) {
+    /// Lets go, waits until the program is gone, and gives what it said.
+    pub(super) async fn release(mut self) -> String {
         self.input.take();
         if tokio::time::timeout(RELEASE_WITHIN, self.child.wait()).await.is_err() {
             tracing::warn!("tailscale did not let go of its route within {} s", RELEASE_WITHIN.as_secs());
+            self.kill_all();
+        }
+        self.read_to_end().await;
+        words(&self.text())
+    }
+
+    /// Ends the shell and all that it started. Their group is led by the shell, which is ours to wait for, so that its number is
+    /// nobody else's.
+    fn kill_all(&self) {
+        let leader = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(group) = leader {
+            // Fails only where nobody is left in the group, which is what was wanted.
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 

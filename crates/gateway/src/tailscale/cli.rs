@@ -84,12 +84,7 @@ impl Cli {
             max_output: MAX_ANSWER,
             ..CommandSpec::new(self.argv(arguments)?)
         };
-        let what = format!("tailscale {}", arguments.join(" "));
-        let answer = exec::run(spec, &CancellationToken::new()).await.map_err(|e| e.to_string())?;
-        if answer.timed_out {
-            return Err(format!("{what} gave no answer within {} s", ANSWER_WITHIN.as_secs()));
-        }
-        Ok(answer)
+        exec::run(spec, &CancellationToken::new()).await.map_err(|e| e.to_string())
     }
 
     /// This host, once Tailscale is connected.
@@ -98,6 +93,9 @@ impl Cli {
     /// What waiting does not mend.
     pub(super) async fn node(&self) -> Result<Readiness, String> {
         let answer = self.ask(&["status", "--json", "--peers=false"]).await?;
+        if answer.timed_out {
+            return Ok(Readiness::NotYet(no_answer("status")));
+        }
         if answer.exit_code != Some(0) {
             // The daemon is not there yet.
             return Ok(Readiness::NotYet(format!("tailscale status fails: {}", words(&answer.stderr))));
@@ -108,11 +106,18 @@ impl Cli {
     /// The routes that there are.
     pub(super) async fn routes(&self) -> Result<Value, String> {
         let answer = self.ask(&["serve", "status", "--json"]).await?;
+        if answer.timed_out {
+            return Err(no_answer("serve status"));
+        }
         if answer.exit_code != Some(0) {
             return Err(format!("tailscale serve status fails: {}", words(&answer.stderr)));
         }
         read(&answer.stdout, "serve status")
     }
+}
+
+fn no_answer(command: &str) -> String {
+    format!("tailscale {command} gave no answer within {} s", ANSWER_WITHIN.as_secs())
 }
 
 /// Where the route leads.

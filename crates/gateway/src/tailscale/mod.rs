@@ -147,7 +147,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 tailscale.set(&shared, State::Up(node));
                 pause = FIRST_PAUSE;
                 tokio::select! {
-                    () = soft.cancelled() => return claim.release().await,
+                    () = soft.cancelled() => {
+                        claim.release().await;
+                        return;
+                    }
                     words = claim.ended() => format!("tailscale {} ended: {words}", tailscale.mode),
                 }
             }
@@ -177,8 +180,11 @@ async fn begin(shared: &Shared) -> Result<(Claim, Node), String> {
                 words = claim.ended() => return Err(format!("tailscale {} refused: {words}", tailscale.mode)),
                 () = tokio::time::sleep(CLAIM_LOOK) => {}
             }
-            if routes::holds(&tailscale.cli.routes().await?, tailscale.port) {
-                return Ok(());
+            match tailscale.cli.routes().await {
+                Ok(routes) if routes::holds(&routes, tailscale.port) => return Ok(()),
+                Ok(_) => {}
+                // The next look may succeed, and the time for all of them is bounded.
+                Err(failure) => tracing::debug!(%failure, "Tailscale's routes"),
             }
         }
     };
@@ -186,10 +192,9 @@ async fn begin(shared: &Shared) -> Result<(Claim, Node), String> {
         Ok(Ok(())) => Ok((claim, node)),
         Ok(Err(failure)) => Err(failure),
         Err(_) => {
-            let words = claim.words();
-            claim.release().await;
+            let words = claim.release().await;
             Err(format!(
-                "tailscale {} did not publish the route within {} s{words}",
+                "tailscale {} did not publish the route within {} s; it says: {words}",
                 tailscale.mode,
                 CLAIM_WITHIN.as_secs()
             ))

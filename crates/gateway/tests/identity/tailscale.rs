@@ -2,9 +2,10 @@
 
 use super::page;
 use crate::support::ask::{Ask, Device};
-use crate::support::{PATIENCE, Raw};
+use crate::support::{PATIENCE, Raw, pass};
 use config::Env;
 use serde_json::{Value, json};
+use std::time::Duration;
 use testkit::fake_model::FakeModel;
 use testkit::fake_tailscale::{FakeTailscale, NAME, OWNER, Whois};
 use testkit::gateway::{TOKEN, TestGateway, TestOptions, config_with_model};
@@ -31,10 +32,28 @@ async fn reported(gateway: &TestGateway, state: &str) -> Value {
             if report["state"] == state {
                 return report;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, coming).await.expect("Tailscale's state")
+}
+
+/// Lets time go by, `step` after `step`, until this is true of what `status` says of Tailscale.
+async fn in_time(gateway: &TestGateway, step: u64, is_so: impl Fn(&Value) -> bool) -> Value {
+    let mut raw = Raw::connected(gateway.port(), &local(gateway)).await;
+    let mut report = Value::Null;
+    for _ in 0..100 {
+        report = raw.call("status", json!({})).await["tailscale"].clone();
+        if is_so(&report) {
+            return report;
+        }
+        pass(Duration::from_secs(step)).await;
+    }
+    panic!("it did not come to that: {report}");
+}
+
+fn says(report: &Value, key: &str, part: &str) -> bool {
+    report[key].as_str().is_some_and(|text| text.contains(part))
 }
 
 fn local(gateway: &TestGateway) -> Ask {
@@ -307,6 +326,61 @@ async fn what_tailscale_lacks_is_said_and_the_gateway_answers_meanwhile() {
     assert_ne!(pid, again);
     gateway.stop().await;
     fake.claim(false).await;
+}
+
+#[tokio::test]
+async fn a_tailscale_that_comes_up_slowly_is_waited_for_and_one_that_does_not_come_up_is_a_failure() {
+    for (file, why) in
+        [("hang", "tailscale status gave no answer within 10 s"), ("", "not connected yet (Starting)")]
+    {
+        let fake = FakeTailscale::start().unwrap();
+        if file.is_empty() {
+            fake.set_state("Starting").unwrap();
+        } else {
+            fake.write(file, "").unwrap();
+        }
+        let gateway = serving(&fake).await;
+        in_time(&gateway, 5, |report| report["state"] == "waiting" && says(report, "waitingFor", why)).await;
+        let report = in_time(&gateway, 11, |report| report["state"] == "failed").await;
+        assert!(says(&report, "reason", &format!("{why}, for 90 s now")), "{report}");
+        // And it is looked for all the same.
+        if file.is_empty() {
+            fake.set_state("Running").unwrap();
+        } else {
+            fake.remove(file).unwrap();
+        }
+        in_time(&gateway, 5, |report| report["state"] == "up").await;
+        gateway.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_does_not_come_is_given_up_with_what_tailscale_asks_for() {
+    let fake = FakeTailscale::start().unwrap();
+    fake.write("late", "").unwrap();
+    let gateway = serving(&fake).await;
+    let asked = async {
+        while !fake.has("asked") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.expect("the route is asked for");
+    let report = in_time(&gateway, 31, |report| report["state"] == "failed").await;
+    assert!(says(&report, "reason", "did not publish the route within 30 s"), "{report}");
+    assert!(says(&report, "reason", "To enable, visit: https://login.tailscale.com"), "{report}");
+    fake.remove("late").unwrap();
+    in_time(&gateway, 5, |report| report["state"] == "up").await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_route_whose_program_takes_no_notice_is_gone_with_the_gateway_all_the_same() {
+    let fake = FakeTailscale::start().unwrap();
+    fake.write("stubborn", "").unwrap();
+    let gateway = serving(&fake).await;
+    reported(&gateway, "up").await;
+    gateway.stop().await;
+    assert_eq!(fake.claims(), vec![]);
 }
 
 #[tokio::test]

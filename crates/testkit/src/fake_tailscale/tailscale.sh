@@ -54,8 +54,10 @@ serve | funnel)
     if [ -e "$dir/late" ]; then
         echo "Serve is not enabled on your tailnet."
         echo "To enable, visit: https://login.tailscale.com/f/serve?node=n1"
+        : >"$dir/asked"
         forever
     fi
+    [ -e "$dir/stubborn" ] && trap '' TERM
     echo "$command $target" >"$dir/claims/.$$"
     mv "$dir/claims/.$$" "$dir/claims/$$"
     [ "$command" = funnel ] && echo "Available on the internet:" || echo "Available within your tailnet:"
