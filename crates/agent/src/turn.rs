@@ -4,11 +4,14 @@
 //! together when all have ended. The last answer is not committed here: it goes back in [`TurnOutcome::messages`], so
 //! that the caller can commit it together with the run's end and the reply.
 
+mod ask;
 mod compaction;
+mod conclude;
 mod drive;
 mod events;
 mod outcome;
 mod request;
+mod run;
 mod setup;
 mod stream;
 mod toolphase;
@@ -22,8 +25,9 @@ pub use outcome::{CompactOutcome, Compacted, Keep, TurnEnd, TurnError, TurnError
 pub use setup::{Limits, RetryPolicy, TurnSetup};
 pub use transcript::{CallKind, ModelCall, Transcript, TranscriptError, TranscriptFuture};
 
-use drive::{Run, State, Stop};
+use conclude::conclude;
 use model::Message;
+use run::{Run, State, Stop};
 use tokio_util::sync::CancellationToken;
 
 /// Runs one turn and says how it ended. `messages` is the whole transcript, the new user messages included, all of it
@@ -44,7 +48,7 @@ pub async fn run_turn(
     let run = Run { setup, transcript, events, cancel, deadline };
     let mut state = State::new(setup, messages);
     let end = drive::drive(&run, &mut state).await;
-    outcome::conclude(&run, state, end)
+    conclude(&run, state, end)
 }
 
 /// Makes a transcript shorter because somebody asks for it, by the way that a turn does it when the window is full.

@@ -1,9 +1,9 @@
 //! Keeping the transcript within the model's context window: the older part is replaced by a summary.
 
-use super::drive::{Run, State, Stop};
 use super::events::{CompactionPhase, TurnEvent};
-use super::outcome::{Compacted, Keep};
+use super::outcome::{Compacted, Keep, TurnErrorKind};
 use super::request::{self, Failure};
+use super::run::{Run, State, Stop};
 use super::transcript::CallKind;
 use crate::context::{self, digest};
 use llm::Request;
@@ -158,7 +158,7 @@ async fn summarise(run: &Run<'_>, state: &mut State, cut: usize) -> Result<Optio
 fn digest_instead(run: &Run<'_>, stop: Stop) -> Result<Option<String>, Stop> {
     let over = run.cancel.is_cancelled()
         || Instant::now() >= run.deadline
-        || matches!(&stop, Stop::Failed(e) if e.kind == super::TurnErrorKind::TooManyCalls);
+        || matches!(&stop, Stop::Failed(e) if e.kind == TurnErrorKind::TooManyCalls);
     if over {
         return Err(stop);
     }

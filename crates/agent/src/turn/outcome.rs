@@ -1,9 +1,8 @@
-//! How a turn ended, and what is left to commit.
+//! How a turn can end, and what is left to commit then.
 
-use super::drive::{Run, State, Stop};
 use super::transcript::ModelCall;
 use llm::ErrorKind;
-use model::{AssistantMessage, Block, Message, StopReason, Usage};
+use model::{Message, Usage};
 
 /// What a turn gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,51 +95,3 @@ pub enum TurnErrorKind {
 
 /// The whole text by which a model says that nothing is to be sent.
 pub(super) const NO_REPLY: &str = "NO_REPLY";
-
-/// Makes the outcome of a turn that ended so.
-pub(super) fn conclude(run: &Run<'_>, state: State, end: Result<AssistantMessage, Stop>) -> TurnOutcome {
-    let partial = state.partial;
-    let (reply, silent, message, end) = match end {
-        Ok(answer) => {
-            let text = answer.text();
-            let silent = text.trim() == NO_REPLY;
-            (if silent { String::new() } else { text }, silent, Some(answer), TurnEnd::Done)
-        }
-        Err(Stop::Aborted) => {
-            let kept = (!partial.is_empty()).then(|| cut_answer(run, &partial, StopReason::Aborted, None));
-            (partial, false, kept, TurnEnd::Aborted)
-        }
-        Err(Stop::Failed(error)) => {
-            let kept = (error.kind != TurnErrorKind::Store)
-                .then(|| cut_answer(run, &partial, StopReason::Error, Some(error.message.clone())));
-            (partial, false, kept, TurnEnd::Failed(error))
-        }
-    };
-    TurnOutcome {
-        reply,
-        silent,
-        messages: message.into_iter().map(Message::Assistant).collect(),
-        calls: state.ledger.pending,
-        usage: state.ledger.usage,
-        last_call: state.ledger.last_call,
-        tool_names: state.tool_names,
-        tool_failures: state.tool_failures,
-        model_calls: state.ledger.requests,
-        end,
-    }
-}
-
-fn cut_answer(run: &Run<'_>, text: &str, stop_reason: StopReason, error: Option<String>) -> AssistantMessage {
-    let info = run.setup.model.info();
-    let content = if text.is_empty() { vec![] } else { vec![Block::Text { text: text.to_owned() }] };
-    AssistantMessage {
-        content,
-        api: info.api.to_owned(),
-        provider: info.provider.clone(),
-        model: info.id.clone(),
-        usage: Usage::default(),
-        stop_reason,
-        timestamp: run.setup.clock.now_ms(),
-        error_message: error,
-    }
-}

@@ -1,7 +1,7 @@
 //! Running the tool calls of one answer: several at once, each with a result whatever happens.
 
-use super::drive::{Run, State, Stop};
 use super::events::TurnEvent;
+use super::run::{Run, State, Stop};
 use crate::text;
 use crate::tool::{Tool, ToolContext, ToolOutput};
 use model::{Message, NOT_STARTED, STOPPED_UNDER_WAY, ToolResultMessage};
