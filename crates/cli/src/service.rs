@@ -10,14 +10,16 @@ mod manager;
 mod notify;
 mod place;
 mod plist;
+mod standing;
 mod systemd;
 mod tell;
 mod unit;
 
 pub(crate) use file::Definition;
 pub(crate) use identity::Identity;
-pub(crate) use manager::{Manager, ManagerError, Runtime, Standing};
+pub(crate) use manager::Manager;
 pub(crate) use notify::Notifier;
+pub(crate) use standing::{ManagerError, Runtime, Standing};
 pub(crate) use tell::{Said, Tool, ToolError};
 
 use crate::context::Context;
@@ -50,6 +52,12 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// The service on one line.
+    fn as_json(&self) -> String {
+        // A struct of texts and numbers always becomes JSON.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// How long its end may take, and the service manager's word that it came.
     fn stop_within(&self) -> Duration {
         Duration::from_secs(self.stop_seconds) + ANSWER_WITHIN

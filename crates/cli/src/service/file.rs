@@ -122,12 +122,6 @@ fn check(service: &Service) -> Result<(), FileError> {
     }
 }
 
-/// The service on one line.
-pub(super) fn as_json(service: &Service) -> String {
-    // A struct of texts and numbers always becomes JSON.
-    serde_json::to_string(service).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

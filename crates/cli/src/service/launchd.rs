@@ -1,7 +1,7 @@
 //! `launchctl`, by argument list, for agents in the user's graphical session.
 
-use super::manager::{ManagerError, Runtime, Standing};
 use super::place::Lacking;
+use super::standing::{ManagerError, Runtime, Standing};
 use super::tell::Said;
 use super::{ANSWER_WITHIN, Definition, Identity, START_WITHIN, Service, Tool};
 use std::path::{Path, PathBuf};

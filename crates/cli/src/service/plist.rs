@@ -17,7 +17,7 @@ pub(super) fn text(service: &Service) -> String {
         Again::Forever => 10,
     };
     // In a comment of XML, two dashes may not stand beside each other; JSON can say them otherwise.
-    let json = super::file::as_json(service).replace("--", "-\\u002d");
+    let json = service.as_json().replace("--", "-\\u002d");
     let pairs = [
         ("Label", string(&service.identity.label)),
         ("ProgramArguments", format!("<array>\n{argv}    </array>")),

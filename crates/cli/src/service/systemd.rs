@@ -1,7 +1,7 @@
 //! `systemctl --user`, by argument list.
 
-use super::manager::{ManagerError, Runtime, Standing};
 use super::place::Lacking;
+use super::standing::{ManagerError, Runtime, Standing};
 use super::tell::Said;
 use super::{ANSWER_WITHIN, Definition, Identity, START_WITHIN, Service, Tool};
 use config::Env;

@@ -14,7 +14,7 @@ pub(super) fn text(service: &Service) -> String {
             "# Written by openclaw, and again by its next install. Settings of your own: systemctl --user edit {}",
             service.identity.unit
         ),
-        format!("{MARK}{}", super::file::as_json(service)),
+        format!("{MARK}{}", service.as_json()),
         "[Unit]".into(),
         format!("Description={}", escaped(&service.description)),
     ];
