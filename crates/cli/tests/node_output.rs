@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "node_output/files.rs"]
+mod files;
 #[path = "support/live.rs"]
 mod live;
 mod support;

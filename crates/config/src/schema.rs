@@ -175,7 +175,10 @@ fn section(path: &str, depth: usize) -> Value {
     let mut properties = Map::new();
     if depth < MAX_DEPTH {
         for (key, facts) in children(&[Fact::Section(path.to_owned())]) {
-            properties.insert(key, node(&facts, depth + 1));
+            // Of keys that may have any name, there is nothing to say.
+            if key != "*" {
+                properties.insert(key, node(&facts, depth + 1));
+            }
         }
     }
     json!({"type": "object", "properties": properties})

@@ -5,6 +5,7 @@ mod channels;
 mod cron;
 mod discovery;
 mod duration;
+mod file_transfer;
 mod gateway;
 mod gateway_auth;
 mod gateway_identity;
@@ -13,6 +14,7 @@ mod logging;
 mod messages;
 mod models;
 mod node_host;
+mod plugins;
 mod remote;
 mod root;
 mod secret_provider;
@@ -31,6 +33,7 @@ pub use agents::{
 pub use channels::ChannelsConfig;
 pub use cron::CronConfig;
 pub use discovery::{DiscoveryConfig, MdnsMode, ZONE_MARK, dns_domain};
+pub use file_transfer::{FileAsk, FileCommand, FileGrant, FileTransferConfig, NodeFilesConfig};
 pub use gateway::{
     Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeCommands, NodePairing, NodesConfig, ReloadMode,
     TerminalConfig,
@@ -42,6 +45,7 @@ pub use logging::{LogLevel, LoggingConfig};
 pub use messages::{AckScope, MessagesConfig, QueueConfig, QueueMode};
 pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};
 pub use node_host::{McpServerConfig, NodeHostConfig};
+pub use plugins::PluginsConfig;
 pub use remote::{HostKeyPolicy, RemoteConfig, RemoteTransport};
 pub use root::Config;
 pub use security::{SecurityConfig, Suppression};

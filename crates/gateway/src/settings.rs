@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) rules: Rules,
     pub(crate) auto_approve_local: bool,
     pub(crate) node_commands: CommandPolicy,
+    /// Which files of nodes may be read and written.
+    pub(crate) node_files: config::FileTransferConfig,
     /// Whether agents have the tools that nodes lend.
     pub(crate) node_tools: bool,
     pub(crate) default_agent: String,
@@ -168,6 +170,7 @@ impl Settings {
                 allow: config.gateway.nodes.commands.allow.clone(),
                 deny: config.gateway.nodes.commands.deny.clone(),
             },
+            node_files: config.plugins.file_transfer.clone(),
             node_tools: config.gateway.nodes.plugin_tools.enabled,
             default_agent: config.agents.default_id().to_owned(),
             agents: agents(config, paths),

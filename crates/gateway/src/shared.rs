@@ -33,7 +33,7 @@ use config::Paths;
 use llm::ToolSpec;
 use model::SharedClock;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use store::Store;
 use tokio::time::Instant;
@@ -139,23 +139,30 @@ impl Shared {
 pub(crate) struct Toolbox {
     host: Weak<Shared>,
     processes: Arc<exec::Processes>,
+    /// Where files of nodes are kept.
+    node_files: PathBuf,
 }
 
 impl Toolbox {
-    pub(crate) fn new(host: Weak<Shared>) -> Self {
-        Self { host, processes: Arc::new(exec::Processes::new()) }
+    pub(crate) fn new(host: Weak<Shared>, state_dir: &Path) -> Self {
+        let node_files = state_dir.join("media").join("tool-file-transfer");
+        Self { host, processes: Arc::new(exec::Processes::new()), node_files }
     }
 
     fn builtin(&self, current: &Current, clock: &SharedClock, agent_id: &str) -> Tools {
         let settings = &current.settings;
-        tools::builtin(ToolEnv {
+        let mut tools = tools::builtin(ToolEnv {
             workspace: settings.agent(agent_id).workspace.clone(),
             host: Arc::new(GatewayHost(self.host.clone())),
             processes: self.processes.clone(),
             egress: current.egress.clone(),
             exec: settings.exec.clone(),
             clock: clock.clone(),
-        })
+            node_files: self.node_files.clone(),
+        });
+        let are_there = offers_files(settings);
+        tools.retain(|tool| are_there || !tools::FILE_TOOLS.contains(&tool.spec().name.as_str()));
+        tools
     }
 
     fn of_node(&self, tool: tools::NodeHosted) -> Arc<dyn Tool> {
@@ -182,4 +189,10 @@ fn is_offered(settings: &Settings, name: &str) -> bool {
     settings.tools_allow.as_deref().is_none_or(listed)
         && !listed(&settings.tools_deny)
         && (settings.fetch_allowed || name != "web_fetch")
+}
+
+/// The tools for files of nodes are there where some may be touched, and nodes may be called at all.
+fn offers_files(settings: &Settings) -> bool {
+    let files = &settings.node_files;
+    files.enabled && !files.nodes.is_empty() && !config::names_tool(&settings.tools_deny, "nodes")
 }

@@ -367,7 +367,7 @@ impl Parts {
             discovery: crate::discovery::Discovery::default(),
             joining: RateLimit::new(settings.rate_limit.clone()),
             runs: Runs::new(settings.max_concurrent, settings.queue_cap),
-            toolbox: Toolbox::new(weak.clone()),
+            toolbox: Toolbox::new(weak.clone(), &base.paths.state_dir),
             approvals: Approvals::new(&base.paths.state_dir),
             terminals: Terminals::default(),
             voice_wake: VoiceWake::default(),

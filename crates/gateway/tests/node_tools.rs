@@ -45,7 +45,7 @@ async fn had(operator: &Operator) -> [Vec<String>; 2] {
     [names(&effective, "mcp"), names(&effective, "plugin")]
 }
 
-const LAMP: &str = r#""lamp.on""#;
+const LAMP: &str = r#""lamp.on", "file.fetch""#;
 
 /// A configuration with these further properties of `gateway.nodes`, and of the whole.
 fn config(model: &testkit::fake_model::FakeModel, more: &str, whole: &str) -> String {
@@ -268,4 +268,46 @@ async fn a_list_that_is_not_in_order_changes_nothing() {
     let refused = operator.refused("node.pluginTools.update", json!({"tools": []})).await;
     assert_eq!(refused.message, "unauthorized role: operator");
     bench.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_fetches_a_file_where_the_operator_lets_it_and_has_no_such_tool_elsewhere() {
+    let nodes = r#"{ "sample-node": { allowReadPaths: ["/srv/*"] } }"#;
+    let whole = format!(
+        r#"plugins: {{ entries: {{ "file-transfer": {{ config: {{ policyVersion: 2, nodes: {nodes} }} }} }} }},"#
+    );
+    let bench = bench("", &whole).await;
+    let mut operator = bench.operator().await;
+    let mut node = node(&bench, &mut operator, 1, &["file.fetch"]).await;
+    let turn = operator.agent("k", r#"TOOL:file_fetch {"node": "sample-node", "path": "/srv/a.txt"}"#);
+    let seen = json!({"ok": true, "path": "/srv/a.txt", "binding": {"kind": "existing", "device": "1", "inode": "2"}});
+    let work = async {
+        let looked = node.invoked().await;
+        node.result(&looked, &seen).await;
+        let invoked = node.invoked().await;
+        let mut fetched = seen.clone();
+        let sha = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        for (name, value) in [("base64", "aGVsbG8="), ("mimeType", "text/plain"), ("sha256", sha)] {
+            fetched[name] = json!(value);
+        }
+        fetched["size"] = json!(5);
+        node.result(&invoked, &fetched).await;
+    };
+    let (answer, ()) = tokio::join!(turn, work);
+    let answer = answer.unwrap();
+    let said = reply(&answer);
+    assert!(said.contains("hello") && said.contains("mediaId: a---"), "{said}");
+    let kept = bench.gateway.state_dir().join("media/tool-file-transfer");
+    assert_eq!(std::fs::read_dir(kept).unwrap().count(), 1);
+
+    let denied =
+        operator.agent("d", r#"TOOL:file_fetch {"node": "sample-node", "path": "/etc/shadow"}"#).await;
+    assert!(reply(&denied.unwrap()).contains("nodes.sample-node.allowReadPaths"));
+    bench.gateway.stop().await;
+
+    let plain = self::bench("", "").await;
+    let operator = plain.operator().await;
+    let catalog = operator.call("tools.catalog", json!({})).await;
+    assert_eq!(names(&catalog, "nodes"), ["nodes"]);
+    plain.gateway.stop().await;
 }

@@ -85,6 +85,7 @@ impl<'a> NodeHooks<'a> {
             if drains {
                 self.drain(caller).await;
             }
+            crate::files::tidy(&self.host).await;
             let stats = exec::host::stats(&self.host.state_dir).await;
             let stats = serde_json::to_value(stats).unwrap_or_default();
             let params = event_params("node.host.stats", &stats);

@@ -4,15 +4,17 @@ use crate::NodeOptions;
 use crate::mcp::Servers;
 use crate::replay::Replay;
 use exec::policy::ApprovalsFile;
+use model::{SharedClock, SystemClock};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Commands that run at once; more are refused. Each may be a build that takes the whole machine.
 pub(crate) const MAX_RUNNING: usize = 16;
+/// Files that are on their way at once: each is in memory a few times over, as bytes, as base64 and as a frame. More wait.
+const MAX_TRANSFERS: usize = 2;
 
 /// The machine, and what outlives a connection.
-#[derive(Debug)]
 pub(crate) struct Host {
     /// This node's id.
     pub(crate) node_id: String,
@@ -30,6 +32,12 @@ pub(crate) struct Host {
     pub(crate) mcp: Servers,
     /// Places for commands.
     pub(crate) places: Arc<Semaphore>,
+    /// Places for files that are on their way.
+    pub(crate) transfers: Arc<Semaphore>,
+    /// The commands that are declared and done; all others are not there.
+    pub(crate) commands: Vec<String>,
+    /// Tells the time.
+    pub(crate) clock: SharedClock,
 }
 
 impl Host {
@@ -48,6 +56,14 @@ impl Host {
             replay: Replay::default(),
             mcp: Servers::default(),
             places: Arc::new(Semaphore::new(MAX_RUNNING)),
+            transfers: Arc::new(Semaphore::new(MAX_TRANSFERS)),
+            commands: crate::commands::declared(options.commands.as_deref()),
+            clock: Arc::new(SystemClock),
         }
+    }
+
+    /// Where files are that came for terminals.
+    pub(crate) fn uploads(&self) -> PathBuf {
+        self.state_dir.join("terminal-uploads")
     }
 }

@@ -6,9 +6,11 @@
 
 mod calls;
 mod commands;
+mod files;
 mod hooks;
 mod host;
 mod invoke;
+mod kept;
 mod lend;
 mod mcp;
 mod notice;
@@ -17,6 +19,7 @@ mod progress;
 mod replay;
 mod session;
 
+pub use kept::{keep_commands, kept_commands};
 pub use mcp::McpServer;
 pub use notice::{Notice, Notices};
 pub use options::{NodeError, NodeIdentity, NodeOptions};
@@ -50,9 +53,16 @@ pub async fn run(
         ended
     };
     let place = mcp::Place { path: &host.path, cwd: &host.working_dir };
+    // Whoever says which commands are offered starts no servers by leaving theirs out.
+    let servers = if host.commands.iter().any(|c| c == mcp::COMMAND) { options.mcp } else { Vec::new() };
     // Servers of tools outlive connections, and end with the node.
-    let (ended, ()) = tokio::join!(connected, host.mcp.run(options.mcp, place, &ending));
+    let (ended, ()) = tokio::join!(connected, host.mcp.run(servers, place, &ending));
     Ok(ended?)
+}
+
+/// The commands that a node knows.
+pub fn known_commands() -> Vec<String> {
+    commands::declared(None)
 }
 
 /// Who this node is; the key is made if there is none yet.
@@ -75,8 +85,8 @@ fn connect_options(options: &NodeOptions, host: &host::Host, identity: Arc<Ident
     connect.pinned.clone_from(&options.pinned);
     connect.identity = Some(identity);
     connect.role = "node".to_owned();
-    connect.caps = commands::CAPS.iter().map(|cap| (*cap).to_owned()).collect();
-    connect.commands = commands::DECLARED.iter().map(|c| (*c).to_owned()).collect();
+    connect.caps = commands::caps(&host.commands);
+    connect.commands.clone_from(&host.commands);
     connect.path_env = Some(host.path.clone()).filter(|p| !p.is_empty());
     connect.min_protocol = protocol::limits::MIN_NODE_PROTOCOL;
     connect

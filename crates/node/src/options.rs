@@ -38,6 +38,8 @@ pub struct NodeOptions {
     pub path_env: Option<String>,
     /// The servers of tools that run here, and are lent to the gateway's agents.
     pub mcp: Vec<McpServer>,
+    /// The commands that this node offers; `None` is all that it knows. Names that it does not know are left out.
+    pub commands: Option<Vec<String>>,
     /// A report of the host's state each; 60 s unless said otherwise.
     pub stats_interval: Duration,
 }
@@ -59,6 +61,7 @@ impl NodeOptions {
             working_dir: None,
             path_env: None,
             mcp: Vec::new(),
+            commands: None,
             stats_interval: STATS_INTERVAL,
         }
     }

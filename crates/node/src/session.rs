@@ -178,9 +178,10 @@ async fn serve_request(
         never = progress.send(caller, &host.node_id, &request.id), if takes_progress => match never {},
     };
     drop(place);
-    let (outcome, finished): (Outcome, _) = match performed {
-        Ok(answer) => (Ok(answer.payload.to_string()), answer.finished),
-        Err(failure) => (Err(failure), None),
+    // A file keeps its place until it is sent.
+    let (outcome, finished, _transfer): (Outcome, _, _) = match performed {
+        Ok(answer) => (Ok(answer.payload.to_string()), answer.finished, answer.place),
+        Err(failure) => (Err(failure), None, None),
     };
     let result = result_params(&request.id, &host.node_id, &outcome);
     run.finish(Arc::new(outcome));

@@ -3,6 +3,8 @@
 // The helpers of tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "commands/files.rs"]
+mod files;
 mod support;
 
 use serde_json::{Value, json};
@@ -280,6 +282,50 @@ async fn the_hosts_document_decides_whatever_the_gateway_says() {
             let now = payload(&mut peer).await;
             assert_ne!(now["hash"], set["hash"]);
             assert_eq!(now["file"]["agents"]["main"]["allowlist"].as_array().unwrap().len(), 1);
+        })
+        .await;
+}
+
+/// The node holds what a frame can carry, whatever a command writes, and goes on.
+#[tokio::test]
+async fn a_command_that_floods_its_output_is_bounded_and_told_to_be() {
+    let bench = Bench::new().await;
+    bench
+        .during(async {
+            let (mut peer, _) = bench.gateway.welcome().await;
+            let flood = "yes flood | head -c 50000000; echo the end";
+            invoke(&mut peer, "1", "system.run", shell(flood)).await;
+            let (answer, events) = result(&mut peer).await;
+            let text = answer["payloadJSON"].as_str().unwrap();
+            assert!(text.len() < 2 * 1024 * 1024, "{}", text.len());
+            let payload: Value = serde_json::from_str(text).unwrap();
+            let stdout = payload["stdout"].as_str().unwrap();
+            assert!(stdout.starts_with("flood\n") && stdout.ends_with("the end\n"), "both ends are kept");
+            assert!(events.iter().all(|event| event.to_string().len() < 64 * 1024));
+            invoke(&mut peer, "2", "system.run", shell("echo well")).await;
+            assert_eq!(self::payload(&mut peer).await["stdout"], "well\n");
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_command_that_ignores_the_polite_signal_is_killed_with_its_group_at_its_deadline() {
+    let bench = Bench::new().await;
+    let alive = bench.pipe("alive");
+    bench
+        .during(async {
+            let (mut peer, _) = bench.gateway.welcome().await;
+            let stubborn = "trap '' TERM; while :; do sleep 1; done";
+            let command = format!("exec 3> {}; ({stubborn}) & {stubborn}", alive.display());
+            let mut params = shell(&command);
+            params["timeoutMs"] = 300.into();
+            let script = async {
+                invoke(&mut peer, "1", "system.run", params).await;
+                let ended = payload(&mut peer).await;
+                assert_eq!((&ended["timedOut"], &ended["success"]), (&json!(true), &json!(false)), "{ended}");
+            };
+            // The pipe ends when nobody of the group holds it any more.
+            join!(script, read_pipe(&alive));
         })
         .await;
 }

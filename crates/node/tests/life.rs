@@ -26,7 +26,7 @@ async fn it_introduces_itself_as_a_node_and_reports_the_hosts_state() {
             assert_eq!(told, ["node-host", "node", "bench", "1.2.3"]);
             assert_eq!((&params["role"], &params["scopes"]), (&json!("node"), &json!([])));
             assert_eq!((&params["minProtocol"], &params["maxProtocol"]), (&json!(3), &json!(4)));
-            assert_eq!(params["caps"], json!(["mcp", "system"]));
+            assert_eq!(params["caps"], json!(["mcp", "system", "file"]));
             assert_eq!(
                 params["commands"],
                 json!([
@@ -35,7 +35,14 @@ async fn it_introduces_itself_as_a_node_and_reports_the_hosts_state() {
                     "system.execApprovals.set",
                     "system.run",
                     "system.run.prepare",
-                    "system.which"
+                    "system.which",
+                    "dir.fetch",
+                    "dir.list",
+                    "file.fetch",
+                    "file.stat",
+                    "file.write",
+                    "fs.listDir",
+                    "terminal.upload"
                 ])
             );
             assert_eq!(params["pathEnv"], "/usr/bin:/bin");

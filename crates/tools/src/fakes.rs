@@ -191,6 +191,7 @@ impl Bench {
             egress: Arc::new(Egress::new(EgressPolicy { allow_private: true })),
             exec: ExecDefaults::default(),
             clock: Arc::new(ManualClock::at(NOW)),
+            node_files: directory.path().join("kept"),
         });
         Self { directory, host, cancel: CancellationToken::new(), tools }
     }
@@ -229,6 +230,12 @@ pub(crate) fn node(id: &str, name: Option<&str>) -> NodeInfo {
         caps: vec!["system".into()],
         commands: ["system.run", "system.run.prepare", "system.which"].map(str::to_owned).into(),
     }
+}
+
+/// A node with everything for files.
+pub(crate) fn files_node() -> NodeInfo {
+    let commands = ["file.fetch", "file.write", "dir.list", "dir.fetch"].map(str::to_owned).into();
+    NodeInfo { commands, ..node("aa", Some("Desk")) }
 }
 
 /// The text of an output.

@@ -15,6 +15,7 @@ mod html;
 mod ls;
 mod message;
 mod node_choice;
+mod node_files;
 mod node_hosted;
 mod nodes;
 mod process;
@@ -34,6 +35,7 @@ pub use host::{
     NodeInfo, NodeQuestion, OutgoingMessage, Reaction, SessionInfo,
 };
 pub use message::{sendable, without_urls};
+pub use node_files::{ArchiveError, FILE_TOOLS, MAX_TREE_ENTRIES, read_archive};
 pub use node_hosted::{NodeHosted, node_hosted};
 
 use agent::tool::{Tool, Tools};
@@ -57,6 +59,8 @@ pub struct ToolEnv {
     pub exec: ExecDefaults,
     /// Tells the time.
     pub clock: SharedClock,
+    /// Where files of nodes are kept.
+    pub node_files: PathBuf,
 }
 
 /// Where a command runs.
@@ -111,6 +115,7 @@ pub fn builtin(env: ToolEnv) -> Tools {
         Arc::new(web_fetch::WebFetch::new(&env)),
     ];
     tools.extend(more);
+    tools.extend(node_files::all(&env));
     tools
 }
 

@@ -91,8 +91,14 @@ impl Nodes {
                 "{command} is not called here: use the tool that the node lends. Nothing was done."
             ));
         }
+        if command.starts_with("file.") || command.starts_with("dir.") {
+            return Err(format!(
+                "{command} is not called here: use file_fetch, dir_list, dir_fetch or file_write."
+            ));
+        }
         // What a node runs without asking is decided by people.
-        if command.starts_with("system.execApprovals.") {
+        let is_owners = matches!(command.as_str(), "fs.listDir" | "terminal.upload");
+        if is_owners || command.starts_with("system.execApprovals.") {
             return Err(format!("{command} is for the owner to call, not for an agent. Nothing was done."));
         }
         if !node.connected {
@@ -187,6 +193,7 @@ mod tests {
             ("system.run", "use exec"),
             ("system.execApprovals.set", "for the owner"),
             ("mcp.tools.call.v1", "use the tool that the node lends"),
+            ("fs.listDir", "for the owner"),
             ("camera.snap", "camera.snap"),
             ("", "no approved command"),
         ] {

@@ -1,5 +1,6 @@
 //! `openclaw node`: this computer as a node of a gateway.
 
+mod commands;
 mod lends;
 mod notices;
 pub(crate) mod service;
@@ -77,6 +78,8 @@ struct RunArgs {
     /// The certificate that the gateway must show, sha256:HEX, or spki:sha256:HEX for its key; more than once for any of them
     #[arg(long, value_name = "PIN", value_parser = pin)]
     tls_fingerprint: Vec<Pin>,
+    #[command(flatten)]
+    offered: commands::OfferedArgs,
 }
 
 impl NodeArgs {
@@ -117,9 +120,10 @@ async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
     let read = |text: &SecretString| SetupCode::read(text.expose_secret());
     let code = args.pair.as_ref().map(read).transpose();
     let code = code.map_err(|problem| Failure::usage(format!("what --pair was given {problem}")))?;
+    args.offered.keep(ctx)?;
     let mut target = target(&args, code.as_ref(), ctx)?;
     let kept = Keeper::begin(ctx, &mut target).await?;
-    let mut options = options(args, code, ctx, &target);
+    let mut options = options(args, code, ctx, &target)?;
     lends::read(ctx, &mut options).await?;
     options.way = kept.as_ref().map(|(keeper, _)| keeper.way());
     let keep = async {
@@ -163,7 +167,7 @@ async fn run_until_stopped(options: NodeOptions, ctx: &Context, target: &Target)
 /// As [`run`].
 pub(crate) async fn stay(ctx: &Context, target: Target, name: Option<String>) -> Result<(), Failure> {
     logging::start_console(ctx.global.log_level.unwrap_or(LogLevel::Warn), !ctx.global.no_color)?;
-    let mut options = plain_options(ctx, &target);
+    let mut options = plain_options(ctx, &target)?;
     options.display_name = name;
     lends::read(ctx, &mut options).await?;
     run_until_stopped(options, ctx, &target).await
@@ -182,7 +186,7 @@ pub(crate) async fn pair(
 ) -> Result<Paired, Failure> {
     let identity = node::identity(&ctx.paths.state_dir)
         .map_err(|error| Failure::new(Exit::Failed, "IDENTITY", error.to_string()))?;
-    let mut options = plain_options(ctx, target);
+    let mut options = plain_options(ctx, target)?;
     options.bootstrap_token = Some(code.clone());
     options.display_name = name;
     let connected = CancellationToken::new();
@@ -202,12 +206,13 @@ pub(crate) async fn pair(
     }
 }
 
-fn plain_options(ctx: &Context, target: &Target) -> NodeOptions {
+fn plain_options(ctx: &Context, target: &Target) -> Result<NodeOptions, Failure> {
     let state_dir = ctx.paths.state_dir.clone();
     let mut options = NodeOptions::new(target.url.clone(), state_dir, env!("CARGO_PKG_VERSION"));
     options.known_as.clone_from(&target.known_as);
     options.pinned.clone_from(&target.pinned);
-    options
+    options.commands = commands::kept(ctx)?;
+    Ok(options)
 }
 
 async fn stop_signal() -> Result<(), Failure> {
@@ -221,13 +226,18 @@ async fn stop_signal() -> Result<(), Failure> {
     }
 }
 
-fn options(args: RunArgs, code: Option<SetupCode>, ctx: &Context, target: &Target) -> NodeOptions {
-    let mut options = plain_options(ctx, target);
+fn options(
+    args: RunArgs,
+    code: Option<SetupCode>,
+    ctx: &Context,
+    target: &Target,
+) -> Result<NodeOptions, Failure> {
+    let mut options = plain_options(ctx, target)?;
     options.token.clone_from(&target.token);
     options.password.clone_from(&target.password);
     options.bootstrap_token = code.map(|code| code.bootstrap_token);
     options.display_name = args.display_name;
-    options
+    Ok(options)
 }
 
 /// Where to: `--url` or `--host`, else where the other commands go.

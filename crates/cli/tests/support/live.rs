@@ -33,6 +33,16 @@ impl Program {
         self.wait_for(what, |line| serde_json::from_str(line).ok().and_then(|value| pick(&value)))
     }
 
+    /// How many lines it has said.
+    pub(crate) fn mark(&self) -> usize {
+        self.0.mark()
+    }
+
+    /// Waits for a line with `text` in it after the first `since`.
+    pub(crate) fn wait_for_text(&self, text: &str, since: usize) {
+        self.0.wait_for_text(text, since);
+    }
+
     /// Everything that it has said so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lines()

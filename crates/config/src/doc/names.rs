@@ -1,7 +1,7 @@
 //! The keys that OpenClaw 2026.9 knows in the sections that are read here, so that a key this version does not
 //! use yet is told from a slip of the pen.
 
-/// The known keys of a section; `*` stands for any name and `[]` for any item.
+/// The known keys of a section; `*` stands for any name, also as a key, and `[]` for any item.
 pub(crate) fn known(section: &str) -> &'static [&'static str] {
     // The older list has the same keys as the entries.
     let of_entries = section.strip_prefix("agents.list.[]").map(|rest| format!("agents.entries.*{rest}"));
@@ -41,6 +41,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("gateway.remote", &["url", "transport", "remotePort", "token", "password", "edgeAuth",
         "tlsFingerprint", "sshTarget", "sshIdentity", "sshHostKeyPolicy"]),
     ("gateway.tls", &["enabled", "autoGenerate", "certPath", "keyPath", "caPath"]),
+    ("plugins", &["enabled", "allow", "deny", "load", "slots", "entries", "installs", "bundledDiscovery"]),
+    // Anybody's plugin has an entry.
+    ("plugins.entries", &["*"]),
+    ("plugins.entries.file-transfer", &["enabled", "config", "hooks", "apiKey", "env", "subagent", "llm"]),
+    ("plugins.entries.file-transfer.config", &["policyVersion", "literalGrants", "pendingReapprovals", "nodes",
+        "workspaces"]),
+    ("plugins.entries.file-transfer.config.nodes.*", &["ask", "allowReadPaths", "allowWritePaths", "denyPaths",
+        "maxBytes", "followSymlinks"]),
     ("models", &["mode", "providers", "catalogRefresh"]),
     ("models.providers.*", &["baseUrl", "apiKey", "auth", "api", "maxTokens", "timeoutSeconds", "region",
         "injectNumCtxForOpenAICompat", "params", "agentRuntime", "localService", "headers", "authHeader",

@@ -14,7 +14,7 @@ impl Section<'_> {
         for key in map.keys().filter(|key| !asked.iter().any(|known| known == key)) {
             if key == "$schema" || key == "meta" && self.path.is_empty() {
                 // Marks of editors and of other versions: nothing to say.
-            } else if theirs.contains(&key.as_str()) {
+            } else if theirs.iter().any(|known| *known == key.as_str() || *known == "*") {
                 kept.push(key);
             } else {
                 let near = nearest(key, asked.iter().chain(theirs).copied());

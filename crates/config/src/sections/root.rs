@@ -7,7 +7,7 @@ use model::{ExposeSecret, SecretString};
 
 use super::{
     AgentsConfig, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig, LoggingConfig, MessagesConfig,
-    ModelsConfig, NodeHostConfig, SecurityConfig, SessionConfig, ToolsConfig,
+    ModelsConfig, NodeHostConfig, PluginsConfig, SecurityConfig, SessionConfig, ToolsConfig,
 };
 use crate::Env;
 use crate::doc::Section;
@@ -39,6 +39,8 @@ pub struct Config {
     pub discovery: DiscoveryConfig,
     /// `security`: what the security audit is told.
     pub security: SecurityConfig,
+    /// `plugins`: of plugins that this program does without.
+    pub plugins: PluginsConfig,
     /// `logging`: how much is logged, and where.
     pub logging: LoggingConfig,
     /// `env.vars`: variables that stand in where the environment has none.
@@ -68,6 +70,7 @@ impl Config {
             cron: s.section("cron", CronConfig::read),
             discovery: s.section("discovery", DiscoveryConfig::read),
             security: s.section("security", SecurityConfig::read),
+            plugins: s.section("plugins", PluginsConfig::read),
             logging: s.section("logging", LoggingConfig::read),
             env_vars: Arc::clone(&s.doc().sources.vars),
         }

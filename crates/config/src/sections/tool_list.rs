@@ -8,7 +8,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("group:web", &["web_fetch"]),
     ("group:automation", &["cron"]),
     ("group:messaging", &["message"]),
-    ("group:nodes", &["nodes"]),
+    ("group:nodes", &["nodes", "file_fetch", "dir_list", "dir_fetch", "file_write"]),
     (
         "group:openclaw",
         &["cron", "message", "nodes", "session_status", "sessions_history", "sessions_list", "web_fetch"],

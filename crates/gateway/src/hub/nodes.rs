@@ -1,6 +1,7 @@
 //! Connected nodes: what each declared, what was approved of it, and its way out.
 
 pub(crate) mod calls;
+pub(crate) mod files;
 pub(crate) mod foreground;
 mod progress;
 pub(crate) mod published;

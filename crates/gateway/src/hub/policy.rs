@@ -63,12 +63,13 @@ const KNOWN: &[&str] = &[
     "talk.ptt.",
 ];
 
-/// Approving one of these takes `operator.admin`: they run programs or drive a browser.
+/// Approving one of these takes `operator.admin`: they run programs, drive a browser, or reach all files.
 const ADMIN: &[&str] = &[
     "system.run",
     "system.run.prepare",
     "system.which",
     "fs.listDir",
+    "terminal.upload",
     "browser.proxy",
     "system.execApprovals.",
 ];
@@ -111,19 +112,24 @@ fn matches(pattern: &str, command: &str) -> bool {
     }
 }
 
-/// Whether it runs programs, drives a browser, or decides what runs: nothing of that goes over the internet.
+/// Whether it runs programs, drives a browser, reaches files, or decides what runs: nothing of that goes over the internet.
 pub(crate) fn is_for_near_only(command: &str) -> bool {
     command.starts_with("system.run")
         || command.starts_with("browser.")
         || command.starts_with("computer.")
         || command.starts_with("terminal.")
+        || command.starts_with("file.")
+        || command.starts_with("dir.")
         || command == "mcp.tools.call.v1"
         || ADMIN.iter().any(|a| matches(a, command))
 }
 
-/// Whether calling it takes `operator.admin`: it decides which programs a node runs without asking.
+/// Whether calling it takes `operator.admin`: it decides which programs a node runs without asking, drives a browser, or goes
+/// past the policy on files.
 pub(crate) fn needs_admin(command: &str) -> bool {
     command.starts_with("system.execApprovals.")
+        || command.starts_with("browser.proxy")
+        || matches!(command, "fs.listDir" | "terminal.upload")
 }
 
 /// The scopes that approving these commands takes: pairing always, and admin or write by what they can do.

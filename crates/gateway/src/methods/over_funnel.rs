@@ -27,7 +27,18 @@ const MAY: &[&str] = &[
 
 /// Tools that run commands on the gateway's host or on nodes, now or later, and those that write files: what is written into
 /// `HEARTBEAT.md`, or into a script, a later turn runs. What nodes lend is left out, too.
-pub(crate) const LEFT_OUT: &[&str] = &["exec", "process", "nodes", "cron", "write", "edit"];
+pub(crate) const LEFT_OUT: &[&str] = &[
+    "exec",
+    "process",
+    "nodes",
+    "cron",
+    "write",
+    "edit",
+    "file_fetch",
+    "dir_list",
+    "dir_fetch",
+    "file_write",
+];
 
 /// Refuses what is not for connections over Funnel.
 pub(super) fn check(spec: &MethodSpec, params: &Value, principal: &Principal) -> Result<(), ErrorShape> {

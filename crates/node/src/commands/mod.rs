@@ -1,24 +1,25 @@
 //! The commands that this node knows.
 
 mod approvals;
-mod params;
+pub(crate) mod params;
 mod policy;
 mod prepare;
 mod run;
 mod which;
 
+use crate::files;
 use crate::host::Host;
 use crate::invoke::{Failure, InvokeRequest};
 use crate::mcp;
 use crate::progress::Progress;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-/// The commands that the node declares, and that an operator approves. `node.host.stats` is known besides; it tells
-/// nothing that the node does not report by itself.
-pub(crate) const DECLARED: &[&str] = &[
-    mcp::COMMAND,
+/// The commands about this host and its programs.
+const SYSTEM: &[&str] = &[
     "system.execApprovals.get",
     "system.execApprovals.set",
     "system.run",
@@ -26,24 +27,52 @@ pub(crate) const DECLARED: &[&str] = &[
     "system.which",
 ];
 
-/// What kinds of commands those are.
-pub(crate) const CAPS: &[&str] = &["mcp", "system"];
+/// All commands that a node can declare, with the group (`caps`) of each.
+fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let files = files::COMMANDS
+        .iter()
+        .map(|c| (*c, if c.starts_with("file.") || c.starts_with("dir.") { "file" } else { "system" }));
+    let others = SYSTEM.iter().map(|c| (*c, "system"));
+    std::iter::once((mcp::COMMAND, "mcp")).chain(others).chain(files)
+}
+
+/// The commands that a node declares: all, or those of them that it was started with.
+pub(crate) fn declared(only: Option<&[String]>) -> Vec<String> {
+    let wanted = |c: &&str| only.is_none_or(|only| only.iter().any(|o| o == c));
+    all().map(|(command, _)| command).filter(wanted).map(str::to_owned).collect()
+}
+
+/// The groups of these commands, each once.
+pub(crate) fn caps(commands: &[String]) -> Vec<String> {
+    let mut caps: Vec<String> = Vec::new();
+    for (command, cap) in all() {
+        if commands.iter().any(|c| c == command) && !caps.iter().any(|c| c == cap) {
+            caps.push(cap.to_owned());
+        }
+    }
+    caps
+}
+
+/// Known besides; it tells nothing that the node does not report by itself.
+const STATS: &str = "node.host.stats";
 
 /// How long a command that starts no program may take, where the gateway names no time.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a command gave.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Answer {
     /// The result.
     pub(crate) payload: Value,
     /// An `exec.finished` event that goes before the result.
     pub(crate) finished: Option<Value>,
+    /// The place of a file that is on its way; it is free when the answer is sent.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 impl From<Value> for Answer {
     fn from(payload: Value) -> Self {
-        Self { payload, finished: None }
+        Self { payload, finished: None, place: None }
     }
 }
 
@@ -55,6 +84,12 @@ pub(crate) async fn perform(
     progress: &Progress,
 ) -> Result<Answer, Failure> {
     let waits = request.timeout_ms.filter(|ms| *ms > 0).map(Duration::from_millis);
+    if !host.commands.contains(&request.command) && request.command != STATS {
+        let shown: String = request.command.chars().take(80).collect();
+        let known = all().any(|(command, _)| command == request.command);
+        let why = if known { "command not advertised by this node" } else { "unknown command" };
+        return Err(Failure::invalid(format!("{why}: {shown}")));
+    }
     if request.command == "system.run" {
         let params = params::read("system.run", request.params_json.as_deref())?;
         return run::run(host, params, (waits, cancel), progress).await;
@@ -69,7 +104,7 @@ pub(crate) async fn perform(
     let timeout = waits.unwrap_or(LOOK_TIMEOUT);
     tokio::select! {
         answer = tokio::time::timeout(timeout, look(host, request)) => {
-            answer.map_err(|_| slow(&request.command, timeout))?.map(Answer::from)
+            answer.map_err(|_| slow(&request.command, timeout))?
         }
         () = cancel.cancelled() => Err(Failure::cancelled()),
     }
@@ -81,22 +116,26 @@ fn slow(command: &str, timeout: Duration) -> Failure {
 }
 
 /// The commands that start no program.
-async fn look(host: &Host, request: &InvokeRequest) -> Result<Value, Failure> {
-    let params = request.params_json.as_deref();
-    match request.command.as_str() {
+async fn look(host: &Host, request: &InvokeRequest) -> Result<Answer, Failure> {
+    let (command, params) = (request.command.as_str(), request.params_json.as_deref());
+    if files::COMMANDS.contains(&command) {
+        let place = Arc::clone(&host.transfers).acquire_owned().await;
+        let place = place.map_err(|e| Failure::unavailable(e.to_string()))?;
+        let payload = files::perform(host, command, params).await?;
+        return Ok(Answer { payload, finished: None, place: Some(place) });
+    }
+    let payload = match command {
         "system.run.prepare" => prepare::prepare(host, params::read("system.run.prepare", params)?).await,
         "system.execApprovals.get" => approvals::get(host).await,
         "system.execApprovals.set" => {
             approvals::set(host, params::read("system.execApprovals.set", params)?).await
         }
         "system.which" => which::which(host, params::read("system.which", params)?).await,
-        "node.host.stats" => {
+        STATS => {
             let stats = exec::host::stats(&host.state_dir).await;
             serde_json::to_value(stats).map_err(|e| Failure::unavailable(e.to_string()))
         }
-        other => {
-            let shown: String = other.chars().take(80).collect();
-            Err(Failure::invalid(format!("unknown command: {shown}")))
-        }
-    }
+        other => Err(Failure::invalid(format!("unknown command: {other}"))),
+    };
+    payload.map(Answer::from)
 }

@@ -4,7 +4,7 @@ use crate::invoke::Failure;
 use serde::de::DeserializeOwned;
 
 /// Reads a command's parameters; absent ones read as `{}`.
-pub(super) fn read<T: DeserializeOwned>(command: &str, json: Option<&str>) -> Result<T, Failure> {
+pub(crate) fn read<T: DeserializeOwned>(command: &str, json: Option<&str>) -> Result<T, Failure> {
     serde_json::from_str(json.unwrap_or("{}"))
         .map_err(|e| Failure::invalid(format!("invalid {command} params: {e}")))
 }

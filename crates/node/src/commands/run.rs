@@ -89,7 +89,7 @@ pub(super) async fn run(
         "stdout": output.stdout,
         "stderr": output.stderr,
     });
-    Ok(Answer { payload, finished: Some(finished) })
+    Ok(Answer { payload, finished: Some(finished), place: None })
 }
 
 fn spec(host: &Host, params: &Params, waits: Option<Duration>) -> Result<CommandSpec, Failure> {

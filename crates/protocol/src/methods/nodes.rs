@@ -1,6 +1,6 @@
 //! Methods about nodes.
 
-use super::{MethodSpec, NODE_CALL, REQUEST_ID, act, node, pairing, read, write};
+use super::{MethodSpec, REQUEST_ID, act, node, pairing, read, write};
 use crate::shape::{EMPTY, Kind, Shape, opt, req};
 
 /// Methods about nodes.
@@ -35,7 +35,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
     ]),
     write("node.invoke", &NODE_INVOKE)
         .gives(&["ok", "nodeId", "command", "payload", "payloadJSON"])
-        .fails(NODE_CALL),
+        .fails(NODE_INVOKE_FAILS),
     node("node.invoke.progress", &NODE_INVOKE_PROGRESS).gives(&["ok", "ignored"]),
     node("node.invoke.result", &NODE_INVOKE_RESULT).gives(&["ok", "ignored?"]),
     node("node.event", &NODE_EVENT).gives(&["ok", "event", "handled", "reason?"]),
@@ -49,6 +49,36 @@ pub(super) const METHODS: &[MethodSpec] = &[
     pairing("node.pair.approve", &REQUEST_ID).gives(&["requestId", "node"]),
     pairing("node.pair.reject", &REQUEST_ID).gives(&["requestId", "nodeId"]),
     pairing("node.pair.remove", &NODE_ID).gives(&["nodeId"]),
+];
+
+/// What a call may be refused with: as every call to a node, and one of its files by the policy on them.
+const NODE_INVOKE_FAILS: &[&str] = &[
+    "NOT_CONNECTED",
+    "DISCONNECTED",
+    "TIMEOUT",
+    "NODE_ERROR",
+    "PAIRING_CHANGED",
+    "QUEUED_UNTIL_FOREGROUND",
+    "APPROVAL_MISMATCH",
+    "command not allowlisted",
+    "command not declared by node",
+    "command not approved",
+    "INVALID_PARAMS",
+    "NO_POLICY",
+    "POLICY_DENIED",
+    "POLICY_MIGRATION_REQUIRED",
+    "SYMLINK_TARGET_DENIED",
+    "CANONICAL_PATH_CHANGED",
+    "FILESYSTEM_IDENTITY_MISSING",
+    "UNREADABLE",
+    "PATH_POLICY_DENIED",
+    "ARCHIVE_ENTRIES_MISSING",
+    "ARCHIVE_ENTRY_INVALID",
+    "ARCHIVE_ENTRIES_TOO_MANY",
+    "ARCHIVE_ENTRIES_UNREADABLE",
+    "ARCHIVE_INTEGRITY_FAILURE",
+    // Codes of the node's own.
+    "*",
 ];
 
 const NODE_ID: Shape = Shape { fields: &[req("nodeId", Kind::Name)], ignored: &[] };

@@ -1,5 +1,6 @@
 //! `openclaw node install|start|stop|restart|status|uninstall`: the node as a service of this user.
 
+use super::commands::OfferedArgs;
 use crate::args::pin;
 use crate::commands::living::{self, Living};
 use crate::context::Context;
@@ -26,6 +27,8 @@ pub(super) struct InstallArgs {
     /// The name that the gateway shows for this node
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
+    #[command(flatten)]
+    offered: OfferedArgs,
     /// Start the node through this program; it gets the node's arguments
     #[arg(long, value_name = "FILE")]
     wrapper: Option<PathBuf>,
@@ -66,6 +69,7 @@ pub(super) async fn install(args: InstallArgs, ctx: &Context) -> Result<(), Fail
     let instead = "pair this node once with node run, or put the secret into the configuration";
     let warnings = living::left_out(ctx, "node", args.runtime.is_some(), instead);
     let service = definition(&args, ctx)?;
+    args.offered.keep(ctx)?;
     living(ctx)?.install(&service, args.force, &warnings).await
 }
 

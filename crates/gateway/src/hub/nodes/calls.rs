@@ -57,8 +57,8 @@ pub(crate) struct Invoke {
 }
 
 impl Nodes {
-    /// Calls a command; the answer is its payload as JSON text.
-    pub(crate) async fn invoke(&self, shared: &Shared, call: Invoke) -> Result<Option<String>, ErrorShape> {
+    /// Calls a command, whatever it is about; [`Nodes::invoke`] is the way here.
+    pub(super) async fn send(&self, shared: &Shared, call: Invoke) -> Result<Option<String>, ErrorShape> {
         let node = self.admit(shared, &call)?;
         let id = model::new_id();
         let Call { node_id, command, timeout, event } = Call::new(&id, call)?;
@@ -92,7 +92,7 @@ impl Nodes {
     }
 
     /// Policy, then connection, then what the node declared.
-    fn admit(&self, shared: &Shared, call: &Invoke) -> Result<NodeConn, ErrorShape> {
+    pub(super) fn admit(&self, shared: &Shared, call: &Invoke) -> Result<NodeConn, ErrorShape> {
         let command = &call.command;
         if !shared.settings().node_commands.allows(command) {
             return Err(not_allowed(

@@ -15,7 +15,7 @@ const GROUPS: &[(&str, &str, &[&str])] = &[
     ("web", "Web", &["web_fetch"]),
     ("sessions", "Sessions", &["sessions_list", "sessions_history", "session_status"]),
     ("messaging", "Messaging", &["message"]),
-    ("nodes", "Nodes", &["nodes"]),
+    ("nodes", "Nodes", &["nodes", "file_fetch", "dir_list", "dir_fetch", "file_write"]),
 ];
 
 /// Tools that are in no group stand here.

@@ -1,0 +1,159 @@
+//! `file.fetch`: a file whole, or not at all.
+
+use super::binding::{self, Binding};
+use super::problem::Problem;
+use super::walk::{self, Opened};
+use super::{bounded, digest, kind};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustix::fs::FileType;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Params {
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    max_bytes: Option<f64>,
+    #[serde(default)]
+    root_path: Option<String>,
+    #[serde(default)]
+    transport: Option<String>,
+    #[serde(default)]
+    follow_symlinks: bool,
+    #[serde(default)]
+    preflight_only: bool,
+    #[serde(default)]
+    expected_canonical_path: Option<String>,
+    #[serde(default)]
+    expected_binding: Option<Binding>,
+}
+
+/// `{ok, path, size, mimeType, base64, sha256, binding}`; looked at only, without content.
+pub(super) fn fetch(p: &Params) -> Result<Value, Problem> {
+    if p.transport.is_some() {
+        let why = "file.fetch answers in one piece here; leave transport out";
+        return Err(Problem::new("INVALID_PARAMS", why));
+    }
+    let most = bounded(p.max_bytes);
+    let path = place(p)?;
+    walk::check_expected(p.expected_canonical_path.as_deref(), &path)?;
+    let opened = walk::open(&path)?;
+    if walk::is(&opened.stat, FileType::Directory) {
+        let why = format!("{} is a directory; use dir.list or dir.fetch", path.display());
+        return Err(Problem::new("IS_DIRECTORY", why).at(&path));
+    }
+    binding::check(p.expected_binding.as_ref(), &opened.stat, &path)?;
+    let size = u64::try_from(opened.stat.st_size).unwrap_or(u64::MAX);
+    if size > most {
+        return Err(too_large(&path, size, most));
+    }
+    let binding = binding::existing(&opened.stat);
+    if p.preflight_only {
+        return Ok(
+            json!({"ok": true, "path": walk::text(&path)?, "size": size, "mimeType": "", "base64": "",
+            "sha256": "", "preflightOnly": true, "binding": binding}),
+        );
+    }
+    let bytes = read(opened, &path, most)?;
+    Ok(json!({
+        "ok": true,
+        "path": walk::text(&path)?,
+        "size": bytes.len(),
+        "mimeType": kind::of_file(&path, &bytes),
+        "base64": STANDARD.encode(&bytes),
+        "sha256": digest(&bytes),
+        "binding": binding,
+    }))
+}
+
+/// Where the file is. Within `rootPath`, links on the way count as what they lead to only if that is within it, too; the file
+/// itself is never a link.
+fn place(p: &Params) -> Result<PathBuf, Problem> {
+    let path = walk::asked(&p.path)?;
+    let Some(root) = &p.root_path else { return walk::canonical(&path, p.follow_symlinks) };
+    let root = walk::asked(root)?;
+    if !path.starts_with(&root) {
+        let why = format!("{} is outside of {}", path.display(), root.display());
+        return Err(Problem::new("INVALID_PATH", why));
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path) };
+    let parent = walk::canonical(parent, p.follow_symlinks)?;
+    if !parent.starts_with(&root) {
+        return Err(walk::over_a_link(&path));
+    }
+    Ok(parent.join(name))
+}
+
+/// All of it. One that grows meanwhile is read as far as the limit, and refused then.
+fn read(opened: Opened, path: &Path, most: u64) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let mut file = File::from(opened.fd).take(most + 1);
+    file.read_to_end(&mut bytes).map_err(|e| Problem::reading(path, &e))?;
+    let size = bytes.len() as u64;
+    if size > most { Err(too_large(path, size, most)) } else { Ok(bytes) }
+}
+
+fn too_large(path: &Path, size: u64, most: u64) -> Problem {
+    let why = format!("{} has {size} bytes or more, and {most} may be fetched", path.display());
+    Problem::new("FILE_TOO_LARGE", why).at(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// Somebody swaps a directory and a link to another as fast as they can.
+    #[test]
+    fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere_else() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        for (dir, content) in [("open", "public"), ("secret", "secret")] {
+            std::fs::create_dir(root.join(dir)).unwrap();
+            std::fs::write(root.join(dir).join("file"), content).unwrap();
+        }
+        symlink(root.join("secret"), root.join("link")).unwrap();
+        let p = |follow: bool| Params {
+            path: root.join("open/file").display().to_string(),
+            max_bytes: None,
+            root_path: None,
+            transport: None,
+            follow_symlinks: follow,
+            preflight_only: false,
+            // With links followed, the gateway has said where it is to be.
+            expected_canonical_path: Some(root.join("open/file").display().to_string()),
+            expected_binding: None,
+        };
+        let over = AtomicBool::new(false);
+        let (mut got, mut tries, mut wrong) = (0, 0, None);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let swap = |from: &str, to: &str| std::fs::rename(root.join(from), root.join(to)).unwrap();
+                while !over.load(Ordering::Relaxed) {
+                    for (from, to) in
+                        [("open", "aside"), ("link", "open"), ("open", "link"), ("aside", "open")]
+                    {
+                        swap(from, to);
+                    }
+                }
+            });
+            while wrong.is_none() && (tries < 5000 || (got == 0 && tries < 1_000_000)) {
+                tries += 1;
+                if let Ok(fetched) = fetch(&p(tries % 2 == 0)) {
+                    got += 1;
+                    wrong = Some(fetched).filter(|fetched| fetched["base64"] != STANDARD.encode("public"));
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(wrong, None);
+        assert!(got > 0, "it was never there in {tries} tries");
+    }
+}
