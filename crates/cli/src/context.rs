@@ -5,15 +5,12 @@ use crate::failure::Failure;
 use crate::output::Output;
 use config::{Env, Loaded, Paths};
 use model::{SharedClock, SystemClock};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What every command gets.
 pub(crate) struct Context {
     /// The environment variables, and behind them those of `.env` in the state directory.
     pub(crate) env: Env,
-    /// Which of them come from that file.
-    from_file: BTreeSet<String>,
     /// Where state and configuration are.
     pub(crate) paths: Paths,
     /// How to print.
@@ -32,23 +29,15 @@ impl Context {
     pub(crate) fn new(global: &Global, env: Env, out: Output) -> Result<Self, Failure> {
         let paths = Paths::resolve(&env, global.profile.as_deref(), global.dev)?;
         let mut env = env;
-        let came = env.add_file(&paths.env_file());
-        for warning in &came.warnings {
-            out.remark(warning);
+        for warning in env.add_file(&paths.env_file()) {
+            out.remark(&warning);
         }
-        Ok(Self {
-            env,
-            from_file: came.names,
-            paths,
-            out,
-            clock: Arc::new(SystemClock),
-            global: global.clone(),
-        })
+        Ok(Self { env, paths, out, clock: Arc::new(SystemClock), global: global.clone() })
     }
 
     /// A variable of whoever started this command, as long as something is in it; not one of the state directory's.
     pub(crate) fn of_shell(&self, name: &str) -> Option<&str> {
-        self.env.get_filled(name).filter(|_| !self.from_file.contains(name))
+        self.env.get_filled(name).filter(|_| !self.env.is_kept(name))
     }
 
     /// Reads the configuration file; a missing one is empty.

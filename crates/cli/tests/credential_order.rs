@@ -318,6 +318,45 @@ fn a_node_sends_what_was_meant_for_its_host_and_nothing_to_another() {
 }
 
 #[test]
+fn what_the_state_directory_keeps_is_sent_to_no_other_gateway_and_the_probe_says_why() {
+    let sides = Sides::start();
+    let kept = "OPENCLAW_GATEWAY_TOKEN=kept-t\n";
+    let remote = "mode: 'remote', remote: { url: '{FAR}' }";
+    let other = "OPENCLAW_GATEWAY_URL=ws://127.0.0.1:{HERE}";
+    for (gateway, env, more, want) in [
+        (remote, "", "", "far kept-t -"),
+        (remote, other, "", "here - -"),
+        ("", "OPENCLAW_GATEWAY_URL={FAR}", "", "far - -"),
+        ("", "", "OPENCLAW_GATEWAY_URL={FAR}\n", "far kept-t -"),
+    ] {
+        let home = sides.home(gateway);
+        std::fs::write(home.state().join(".env"), sides.fill(&format!("{kept}{more}"))).unwrap();
+        let ran = sides.run(&home, "health", env);
+        assert_eq!(sides.seen(), want, "{gateway}, {env:?}, {more:?}: {}{}", ran.out, ran.err);
+        if want.ends_with("- -") {
+            let report = sides.run(&home, "gateway probe --json", env).json();
+            let credentials = report["targets"][0]["credentials"].as_array().unwrap();
+            let token = credentials.iter().find(|c| c["name"] == "OPENCLAW_GATEWAY_TOKEN").unwrap();
+            assert_eq!(token["standing"], "passed-over", "{report}");
+            assert!(token["why"].as_str().unwrap().contains("kept in .env"), "{report}");
+            assert!(!report.to_string().contains("kept-t"), "{report}");
+            drop((sides.here.heard(), sides.far.heard()));
+        }
+    }
+    // A node that is told a host sends it where that is the configured gateway's.
+    let far = |host: &str| format!("mode: 'remote', remote: {{ url: 'ws://{host}:1' }}");
+    for (gateway, want) in [(far("10.255.255.1"), "here - -"), (far("127.0.0.1"), "here kept-t -")] {
+        let home = sides.home(&gateway);
+        std::fs::write(home.state().join(".env"), kept).unwrap();
+        let words = sides.fill("node run --host 127.0.0.1 --port {HERE} --json");
+        let node = live::Program::start("node", home.command(&words.split(' ').collect::<Vec<_>>()));
+        node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+        drop(node);
+        assert_eq!(sides.seen(), want, "{gateway}");
+    }
+}
+
+#[test]
 fn the_decision_explains_itself_and_shows_no_secret() {
     let sides = Sides::start();
     let gateway = format!("mode: 'remote', {AUTH}, {REMOTE}");

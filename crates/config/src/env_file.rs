@@ -3,7 +3,7 @@
 //! ends, a `#` or line breaks in it. Nothing in it is looked up or run.
 
 use crate::Env;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -14,41 +14,27 @@ const MOST_BYTES: u64 = 256 * 1024;
 const TOO_LATE: &[&str] =
     &["OPENCLAW_HOME", "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "OPENCLAW_PROFILE", "HOME"];
 
-/// What came of reading it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct EnvFile {
-    /// The variables that were added.
-    pub names: BTreeSet<String>,
-    /// Whole sentences about what was left out; no values.
-    pub warnings: Vec<String>,
-}
-
 impl Env {
-    /// Adds what the file says, where this environment does not say it already. A file that is missing says nothing, and one
-    /// that cannot be read is a warning.
-    pub fn add_file(&mut self, file: &Path) -> EnvFile {
-        let mut came = EnvFile::default();
+    /// Adds what the file says, where this environment does not say it already ([`Env::is_kept`] tells it apart). Gives whole
+    /// sentences about what was left out, without values. A file that is missing says nothing.
+    pub fn add_file(&mut self, file: &Path) -> Vec<String> {
         let text = match read(file) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return came,
-            Err(error) => {
-                came.warnings.push(format!("{} is left out: {error}", file.display()));
-                return came;
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+            Err(error) => return vec![format!("{} is left out: {error}", file.display())],
         };
         let (variables, wrong) = parse(&text);
         let place = file.display();
-        came.warnings
-            .extend(wrong.iter().map(|line| format!("{place}:{line} is no NAME=value, and is left out")));
+        let mut warnings: Vec<String> =
+            wrong.iter().map(|line| format!("{place}:{line} is no NAME=value, and is left out")).collect();
         for (name, value) in variables {
             if TOO_LATE.contains(&name.as_str()) {
-                came.warnings.push(format!("{name} in {place} has no effect: it says where that file is"));
-            } else if self.get_filled(&name).is_none() {
-                self.add_missing(&name, &value);
-                came.names.insert(name);
+                warnings.push(format!("{name} in {place} has no effect: it says where that file is"));
+            } else {
+                self.add_kept(&name, &value);
             }
         }
-        came
+        warnings
     }
 }
 
@@ -171,16 +157,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(".env");
         let mut env = Env::from([("A", "mine"), ("B", "")]);
-        assert_eq!(env.add_file(&file), EnvFile::default());
+        assert!(env.add_file(&file).is_empty());
         std::fs::write(&file, "A=theirs\nB=b\nC=c\nOPENCLAW_STATE_DIR=/x\nsecret words\n").unwrap();
-        let came = env.add_file(&file);
-        assert_eq!(came.names.into_iter().collect::<Vec<_>>(), ["B", "C"]);
+        let warnings = env.add_file(&file).join("\n");
         assert_eq!([env.get("A"), env.get("B"), env.get("C")], [Some("mine"), Some("b"), Some("c")]);
         assert_eq!(env.get("OPENCLAW_STATE_DIR"), None);
-        let warnings = came.warnings.join("\n");
+        assert_eq!(["A", "B", "C", "D"].map(|name| env.is_kept(name)), [false, true, true, false]);
+        let without = env.without("B");
+        assert_eq!((without.get("B"), without.is_kept("B"), without.is_kept("C")), (None, false, true));
         assert!(warnings.contains(".env:5 is no") && warnings.contains("OPENCLAW_STATE_DIR"), "{warnings}");
         assert!(!warnings.contains("secret words"), "{warnings}");
-        let came = env.add_file(dir.path());
-        assert!(came.names.is_empty() && came.warnings[0].contains("is no file"), "{came:?}");
+        let warnings = env.add_file(dir.path());
+        assert!(warnings[0].contains("is no file"), "{warnings:?}");
     }
 }

@@ -35,7 +35,6 @@ pub use edit::{
     set_in_file as set, unset_in_file as unset,
 };
 pub use env::Env;
-pub use env_file::EnvFile;
 pub use error::{ConfigError, Diagnostic, Level};
 pub use path::{PathStep, find, path_steps};
 pub use paths::Paths;

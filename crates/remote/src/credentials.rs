@@ -6,7 +6,7 @@ use model::SecretString;
 
 use crate::TargetError;
 use crate::candidate::{Candidate, Kind, Standing};
-use crate::place::{Ask, Owner};
+use crate::place::{self, Ask, Chosen, Owner};
 
 /// What a client proves itself with; the server's mode decides which of them it looks at.
 #[derive(Debug, Clone, Default)]
@@ -79,10 +79,18 @@ fn rounds(owner: Owner) -> Vec<Round> {
     }
 }
 
-/// Goes through the order for this kind of place.
-pub(crate) fn choose(ask: &Ask<'_>, owner: Owner) -> (Result<Credentials, TargetError>, Vec<Candidate>) {
-    let mut search =
-        Search { ask, owner, found: Credentials::default(), failed: None, candidates: Vec::new() };
+/// Why a secret of the state directory's `.env` is not sent.
+const KEPT: &str = "it is kept in .env for the gateway that the configuration names, and OPENCLAW_GATEWAY_URL, which is not kept \
+                    there, leads elsewhere; keep both there, or give the secret where the URL is given";
+
+/// Goes through the order for this place.
+pub(crate) fn choose(ask: &Ask<'_>, chosen: &Chosen) -> (Result<Credentials, TargetError>, Vec<Candidate>) {
+    let owner = chosen.owner;
+    let elsewhere = owner == Owner::Environment
+        && !ask.env.is_kept("OPENCLAW_GATEWAY_URL")
+        && !place::is_configured(ask, &chosen.url);
+    let (found, candidates) = (Credentials::default(), Vec::new());
+    let mut search = Search { ask, owner, elsewhere, found, failed: None, candidates };
     for round in rounds(owner) {
         search.go(&round);
     }
@@ -92,6 +100,8 @@ pub(crate) fn choose(ask: &Ask<'_>, owner: Owner) -> (Result<Credentials, Target
 struct Search<'a> {
     ask: &'a Ask<'a>,
     owner: Owner,
+    /// Whether the place is none that secrets are kept for.
+    elsewhere: bool,
     found: Credentials,
     failed: Option<TargetError>,
     candidates: Vec<Candidate>,
@@ -133,6 +143,9 @@ impl Search<'_> {
         if self.found.of(kind).is_some() {
             let taken = self.candidates.iter().rfind(|c| c.kind == kind && c.standing == Standing::Taken);
             return taken.map(|taken| format!("{} comes before it", taken.name));
+        }
+        if self.elsewhere && slot == Slot::Env && self.ask.env.is_kept(slot.name(kind)) {
+            return Some(KEPT.to_owned());
         }
         if self.owner != Owner::Local || slot == Slot::Flag {
             return None;

@@ -26,8 +26,9 @@ pub struct HostFlags {
     pub pins: Vec<Pin>,
 }
 
-/// The target of `--host`. Its credentials are those of the flags, else of the environment, else those of the gateway that
-/// the other commands use, where it is that host: a secret goes nowhere that it was not meant for.
+/// The target of `--host`. Its credentials are those of the flags, else of the environment (but for what is kept in the state
+/// directory), else those of the gateway that the other commands use, where it is that host: a secret goes nowhere that it was
+/// not meant for.
 ///
 /// # Errors
 /// See [`TargetError`]; whatever it is, nothing was sent.
@@ -53,7 +54,7 @@ pub fn resolve_host(
     if target.has_secret() {
         return Ok(target);
     }
-    let variable = |name| env.get_filled(name).map(SecretString::from);
+    let variable = |name| env.get_filled(name).filter(|_| !env.is_kept(name)).map(SecretString::from);
     (target.token, target.password) =
         (variable("OPENCLAW_GATEWAY_TOKEN"), variable("OPENCLAW_GATEWAY_PASSWORD"));
     if target.has_secret() {

@@ -2,7 +2,7 @@
 
 use config::{Env, GatewayConfig, Paths, gateway_port};
 
-use crate::address::check_url;
+use crate::address::{check_url, is_same_gateway};
 use crate::candidate::{Candidate, Kind, Standing, shown};
 use crate::tunnel::TunnelSpec;
 use crate::{TargetError, TargetFlags, ssh_route};
@@ -92,6 +92,14 @@ pub(crate) fn choose(ask: &Ask<'_>, wanted: Wanted) -> (Result<Chosen, TargetErr
     }
     // The default port is always there, so only what is not wanted can leave nothing.
     (decided.unwrap_or(Err(TargetError::NoRemoteUrl)), candidates)
+}
+
+/// Whether a URL is that of the gateway that commands go to where the environment names none.
+pub(crate) fn is_configured(ask: &Ask<'_>, url: &str) -> bool {
+    let (flags, env) = (TargetFlags::default(), ask.env.without("OPENCLAW_GATEWAY_URL"));
+    let (chosen, _) = choose(&Ask { flags: &flags, env: &env, ..*ask }, Wanted::Any);
+    // The end of a tunnel here is a gateway elsewhere.
+    chosen.is_ok_and(|own| own.tunnel.is_none() && is_same_gateway(&own.url, url))
 }
 
 /// The gateway of this host at this port.

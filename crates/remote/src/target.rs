@@ -174,7 +174,7 @@ fn by(ask: &Ask<'_>, wanted: Wanted) -> Decision {
         Ok(chosen) => chosen,
         Err(error) => return Decision { target: Err(error), places, credentials: Vec::new() },
     };
-    let (found, credentials) = credentials::choose(ask, chosen.owner);
+    let (found, credentials) = credentials::choose(ask, &chosen);
     let target = found.and_then(|with| {
         let Chosen { url, via, owner, tunnel } = chosen;
         // `--url` borrows nothing (S8).

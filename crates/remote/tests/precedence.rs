@@ -192,6 +192,47 @@ fn a_url_by_variable_takes_the_credentials_of_the_environment_only() {
 }
 
 #[test]
+fn what_the_state_directory_keeps_goes_to_its_own_gateways_alone() {
+    let state = tempfile::tempdir().expect("a directory");
+    let paths = paths(state.path());
+    let url = "OPENCLAW_GATEWAY_URL=wss://env.example";
+    let mine = "OPENCLAW_GATEWAY_TOKEN=mine";
+    let remote = "mode: 'remote', remote: { url: 'wss://far.example' }";
+    let kept = "OPENCLAW_GATEWAY_TOKEN=kept-t OPENCLAW_GATEWAY_PASSWORD=kept-p";
+    let and = |more: &str| format!("{kept} {more}");
+    for (gateway, variables, file, want) in [
+        (remote, "", and(""), "kept-t kept-p"),
+        ("", "", and(""), "kept-t kept-p"),
+        ("", url, and(""), "- -"),
+        (remote, url, and(""), "- -"),
+        (remote, "OPENCLAW_GATEWAY_URL=ws://127.0.0.1:18789", and(""), "- -"),
+        // Named by hand, it is still the one that is configured.
+        (remote, "OPENCLAW_GATEWAY_URL=wss://FAR.example:443/", and(""), "kept-t kept-p"),
+        ("port: 1234", "OPENCLAW_GATEWAY_URL=ws://127.0.0.1:1234", and(""), "kept-t kept-p"),
+        ("port: 1234", "OPENCLAW_GATEWAY_URL=ws://127.0.0.1:1235", and(""), "- -"),
+        (
+            "mode: 'remote', remote: { sshTarget: 'me@h' }",
+            "OPENCLAW_GATEWAY_URL=ws://127.0.0.1:18789",
+            and(""),
+            "- -",
+        ),
+        // Kept with its URL, or given with it.
+        (remote, "", and(url), "kept-t kept-p"),
+        (remote, mine, and(url), "mine kept-p"),
+        (remote, &format!("{url} {mine}"), and(""), "mine -"),
+        (remote, &format!("{url} {mine}"), and(url), "mine -"),
+    ] {
+        std::fs::write(paths.env_file(), file.replace(' ', "\n")).expect("a file");
+        let mut env = env(variables);
+        assert!(env.add_file(&paths.env_file()).is_empty());
+        let loaded = loaded(&format!("{{ gateway: {{ {gateway} }} }}"));
+        let target = resolve(&TargetFlags::default(), &loaded, &env, &paths).expect("a target");
+        let got = format!("{} {}", plain(&target.token), plain(&target.password));
+        assert_eq!(got, want, "gateway {gateway:?}, variables {variables:?}, file {file:?}");
+    }
+}
+
+#[test]
 fn a_configured_secret_that_cannot_be_had_is_an_error_and_no_other_is_tried() {
     let state = tempfile::tempdir().expect("a directory");
     ensure_gateway_token(&paths(state.path())).expect("a token");

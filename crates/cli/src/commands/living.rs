@@ -313,8 +313,7 @@ pub(crate) fn left_out(ctx: &Context, word: &str, runtime: bool, instead: &str) 
     for name in ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"] {
         if ctx.of_shell(name).is_some() {
             left_out.push(format!(
-                "the service does not get this shell's {name}, as no secret goes into a definition; {instead}, or into {}",
-                ctx.paths.env_file().display()
+                "the service does not get this shell's {name}, as no secret goes into a definition; {instead}"
             ));
         }
     }

@@ -124,12 +124,16 @@ fn hints(code: &str, shape: &ErrorShape, target: &Target, flags: &str) -> Vec<St
 }
 
 /// Where a secret comes from.
-fn secrets(name: &str, variable: &str, target: &Target, flags: &str) -> [String; 2] {
+fn secrets(name: &str, variable: &str, target: &Target, flags: &str) -> Vec<String> {
     let key = if target.local { format!("gateway.auth.{name}") } else { format!("gateway.remote.{name}") };
-    [
-        format!("the {name} is taken from --{name}, {key} or {variable}"),
-        format!("on the gateway's host, see where it keeps its own: openclaw{flags} gateway status"),
-    ]
+    let mut hints = vec![format!("the {name} is taken from --{name}, {key} or {variable}")];
+    if matches!(target.via, "OPENCLAW_GATEWAY_URL" | "--host") {
+        hints.push(format!(
+            "what .env in the state directory keeps is for the configured gateway: openclaw{flags} gateway probe shows what was passed over"
+        ));
+    }
+    hints.push(format!("on the gateway's host, see where it keeps its own: openclaw{flags} gateway status"));
+    hints
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ fn identity(ctx: &Context) -> Result<Identity, Failure> {
 pub(super) async fn install(args: InstallArgs, ctx: &Context) -> Result<(), Failure> {
     let loaded = ctx.load()?;
     run::local_mode(&loaded)?;
-    let warnings = living::left_out(ctx, "gateway", args.runtime.is_some(), "put it into gateway.auth");
+    let instead = format!("put it into gateway.auth, or into {}", ctx.paths.env_file().display());
+    let warnings = living::left_out(ctx, "gateway", args.runtime.is_some(), &instead);
     let service = definition(ctx, args.port, args.wrapper.as_ref())?;
     if let Some(token) = &args.token {
         keep(ctx, token)?;

@@ -66,8 +66,12 @@ pub(crate) async fn install_paired(ctx: &Context, display_name: Option<String>) 
 /// Installs and starts the service.
 pub(super) async fn install(args: InstallArgs, ctx: &Context) -> Result<(), Failure> {
     ctx.load()?;
-    let instead = "pair this node once with node run, or put the secret into the configuration";
-    let warnings = living::left_out(ctx, "node", args.runtime.is_some(), instead);
+    // What is kept in the state directory goes to the configured gateway alone.
+    let instead = format!(
+        "pair this node once with node run, or name the gateway in gateway.remote and put the secret there or into {}",
+        ctx.paths.env_file().display()
+    );
+    let warnings = living::left_out(ctx, "node", args.runtime.is_some(), &instead);
     let service = definition(&args, ctx)?;
     args.offered.keep(ctx)?;
     living(ctx)?.install(&service, args.force, &warnings).await
