@@ -18,6 +18,8 @@ pub struct ChannelStatus {
     pub lifecycle: &'static str,
     /// How messages come in: `polling` or `webhook`.
     pub mode: &'static str,
+    /// The port of this host at which a webhook's deliveries arrive, once somebody listens.
+    pub port: Option<u16>,
     /// The bot's handle, without `@`, once the platform has told it.
     pub bot_username: Option<String>,
     /// The last start.
@@ -55,6 +57,7 @@ impl StatusBoard {
             connected: false,
             lifecycle: "stopped",
             mode,
+            port: None,
             bot_username: None,
             last_start_at: None,
             last_stop_at: None,
@@ -105,6 +108,10 @@ impl StatusBoard {
             s.lifecycle = "stopped";
             s.last_stop_at = now;
         });
+    }
+
+    pub(crate) fn listens_on(&self, port: u16) {
+        self.edit(|s, _| s.port = Some(port));
     }
 
     pub(crate) fn identified(&self, username: Option<String>) {

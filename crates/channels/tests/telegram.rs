@@ -2,6 +2,9 @@
 // Helpers of tests may end a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "telegram/webhook.rs"]
+mod webhook;
+
 use channels::{Inbox, SendError, SendErrorKind, Telegram, TelegramConfig};
 use model::{Act, Inbound, ManualClock, Outbound, Part};
 use serde_json::json;
@@ -81,7 +84,11 @@ fn telegram(api_root: String) -> Telegram {
 }
 
 fn telegram_in(dir: &Path, api_root: String) -> Telegram {
-    let config = TelegramConfig {
+    Telegram::new(config_in(dir, api_root), Arc::new(ManualClock::at(5_000))).unwrap()
+}
+
+fn config_in(dir: &Path, api_root: String) -> TelegramConfig {
+    TelegramConfig {
         account: "default".into(),
         token: TOKEN.to_owned().into(),
         api_root,
@@ -91,8 +98,7 @@ fn telegram_in(dir: &Path, api_root: String) -> Telegram {
         media_dir: dir.join("media"),
         commands: Some(vec![("status".into(), "Show how it stands.".into())]),
         webhook: None,
-    };
-    Telegram::new(config, Arc::new(ManualClock::at(5_000))).unwrap()
+    }
 }
 
 fn run(fake: &FakeTelegram, start: Option<&str>, refusals: u32) -> Running {

@@ -14,11 +14,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use support::{Home, Ran};
 use testkit::fake_model::FakeModel;
-use testkit::fake_telegram::FakeTelegram;
+use testkit::fake_telegram::{FakeTelegram, deliver};
 
 const PERSON: i64 = 4711;
 /// Most turns that fit into what the database has already claimed of the disk.
 const MAX_TURNS: usize = 40;
+/// Most deliveries of 3.5 kB that fit.
+const MAX_DELIVERIES: usize = 1_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_named_nothing_is_lost_and_space_is_all_it_takes_to_go_on() {
@@ -57,6 +59,52 @@ async fn a_full_disk_is_named_nothing_is_lost_and_space_is_all_it_takes_to_go_on
         assert!(reply.plain.contains(text.as_str()), "in order, each once: {reply:?} instead of {text:?}");
     }
     assert_eq!(disk.say("after").code, 0);
+    assert_eq!(disk.gateway.program.stop("-TERM"), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_does_not_fit_is_not_acknowledged_and_is_answered_when_it_comes_again() {
+    let telegram = FakeTelegram::start("123:abc").await;
+    let model = FakeModel::start().await;
+    let dm = r#"dmPolicy: "open", allowFrom: ["*"], webhookUrl: "https://bot.example/hook", webhookSecret: "s", webhookPath: "/hook", webhookPort: 0"#;
+    let (model_url, telegram_url) = (model.url(), telegram.url());
+    let places =
+        Places { model: &model_url, api: "openai-completions", telegram: &telegram_url, dm, more: "" };
+    let disk = SmallDisk::with_gateway(&config(&places));
+    telegram.know_chat(PERSON);
+    telegram.wait_for_calls("setWebhook", 1, PATIENCE).await.unwrap();
+    let status = disk.run(&["gateway", "call", "channels.status", "--json"]).json();
+    let port = status["channelAccounts"]["telegram"][0]["port"].as_u64().unwrap();
+    let port = u16::try_from(port).unwrap();
+    let post = |id: usize| async move {
+        let text = format!("{id} while it is full {}", "y".repeat(3500));
+        let from = serde_json::json!({"id": PERSON, "is_bot": false, "first_name": "P"});
+        let message = serde_json::json!({"message_id": id, "date": 1, "from": from, "text": text,
+            "chat": {"id": PERSON, "type": "private"}});
+        let update = serde_json::json!({"update_id": id, "message": message}).to_string();
+        deliver(port, "/hook", Some("s"), &update).await.unwrap()
+    };
+
+    disk.fill();
+    // The database has some room of its own: it takes a few, and from the first that it cannot take on none is acknowledged.
+    let mut refused = None;
+    for id in 1..=MAX_DELIVERIES {
+        let answer = post(id).await;
+        if !answer.starts_with("http/1.1 200") {
+            assert!(answer.starts_with("http/1.1 503") && !answer.contains("durable"), "{answer}");
+            refused = Some(id);
+            break;
+        }
+    }
+    let refused = refused.expect("a full disk takes no more deliveries");
+    disk.free();
+    let answer = post(refused).await;
+    assert!(answer.starts_with("http/1.1 200"), "{answer}");
+    let sent = telegram.wait_for_sent(refused, PATIENCE).await.unwrap();
+    for id in 1..=refused {
+        let text = format!("{id} while it is full");
+        assert!(sent.iter().any(|s| s.plain.contains(&text)), "{id} was acknowledged and is not answered");
+    }
     assert_eq!(disk.gateway.program.stop("-TERM"), Some(0));
 }
 

@@ -294,6 +294,36 @@ fn a_join_url_is_fetched_once_and_only_as_it_was_made() {
 }
 
 #[test]
+fn a_code_that_is_guessed_a_thousand_times_locks_out_and_is_one_line_in_the_log() {
+    let limit = "rateLimit: { maxAttempts: 5, exemptLoopback: false }";
+    let auth = format!("auth: {{ mode: 'token', token: '{TOKEN}', {limit} }}");
+    let home = Home::with_config(&format!("{{ gateway: {{ {auth} }} }}"));
+    let gateway = Gateway::start(&home);
+    let url = join_url(&home, &gateway);
+    let right = format!("/j/{}", url.rsplit('/').next().unwrap());
+    let status = |path: &str| {
+        let line = http(&gateway, "GET", path).0;
+        line.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+    };
+    let mut answers = std::collections::BTreeMap::new();
+    for guess in 0..1_000 {
+        *answers.entry(status(&format!("/j/{guess:08}"))).or_insert(0) += 1;
+    }
+    assert_eq!(answers.into_iter().collect::<Vec<_>>(), [(404, 5), (429, 995)]);
+    assert_eq!(status(&right), 429, "who guesses right now is not told either");
+    // The shared secret is counted apart.
+    assert_eq!(gateway.run(&home, &["health"]).code, 0);
+    let about: Vec<String> = gateway
+        .program
+        .lines()
+        .into_iter()
+        .filter(|line| line.contains("127.0.0.1") && line.contains("WARN"))
+        .collect();
+    assert!(about.len() == 1 && about[0].contains("locked out"), "{about:#?}");
+    assert_eq!(gateway.program.stop("-TERM"), Some(0));
+}
+
+#[test]
 fn what_cannot_be_joined_says_why_before_anything_is_sent() {
     let nobody = support::free_port();
     let code = |value: Value| {

@@ -4,11 +4,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "kill9/files.rs"]
+mod files;
 #[path = "support/live.rs"]
 mod live;
 mod support;
 #[path = "support/verdict.rs"]
 mod verdict;
+#[path = "kill9/webhook.rs"]
+mod webhook;
 
 use live::{Gateway, PATIENCE, Places, Program, config};
 use serde_json::{Value, json};

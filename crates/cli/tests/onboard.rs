@@ -349,6 +349,65 @@ fn accounts_are_added_listed_switched_off_and_deleted() {
 }
 
 #[test]
+fn one_account_goes_and_the_others_stay() {
+    let section = "/* mine */ botToken: '1:a', webhookUrl: 'https://h/x', webhookSecret: 's', defaultAccount: 'default',";
+    let two = format!(
+        "{{ channels: {{ telegram: {{ {section} accounts: {{ Alerts: {{ botToken: '2:b' }} }} }} }} }}"
+    );
+    let remove = |home: &Home, more: &[&str]| {
+        home.run(&[&["channels", "remove", "--channel", "telegram"], more].concat())
+    };
+    let enabled = |home: &Home| {
+        let listed = home.run(&["channels", "list", "--json"]).json();
+        let one = |a: &Value| format!("{} {}", a["account"].as_str().unwrap(), a["enabled"]);
+        listed["accounts"].as_array().unwrap().iter().map(one).collect::<Vec<_>>()
+    };
+    let home = Home::with_config(&two);
+    let which = remove(&home, &[]);
+    assert_eq!(which.code, 2, "{}", which.out);
+    assert!(which.err.contains("default, alerts") && which.err.contains("--account"), "{}", which.err);
+    assert_eq!(text(&home), two);
+    for (account, left) in
+        [("default", ["default false", "alerts true"]), ("alerts", ["default true", "alerts false"])]
+    {
+        let home = Home::with_config(&two);
+        assert_eq!(remove(&home, &["--account", account]).code, 0);
+        let mut now = enabled(&home);
+        now.sort();
+        now.reverse();
+        assert_eq!(now, left);
+        assert!(text(&home).contains("/* mine */") && text(&home).contains("2:b"), "{}", text(&home));
+    }
+    let home = Home::with_config(&two);
+    assert_eq!(remove(&home, &["--account", "default", "--delete", "--yes"]).code, 0);
+    assert_eq!(enabled(&home), ["alerts true"]);
+    let left = &config(&home)["channels"]["telegram"];
+    assert_eq!((&left["webhookUrl"], &left["webhookSecret"]), (&Value::Null, &json!("s")), "{left}");
+    // The last one need not be named, and nothing is left of it.
+    assert_eq!(remove(&home, &["--delete", "--yes"]).code, 0);
+    assert_eq!(config(&home)["channels"]["telegram"], Value::Null);
+    assert!(remove(&home, &[]).err.contains("not configured"));
+}
+
+#[test]
+fn who_may_write_to_an_account_already_still_may_when_somebody_is_added() {
+    let home = Home::with_config(
+        "{ channels: { telegram: { botToken: '1:a', allowFrom: ['tg:1', 2], accounts: { Alerts: { botToken: '2:b' } } } } }",
+    );
+    let add = |who: &str| {
+        let words = ["channels", "add", "--channel", "telegram", "--account", "alerts", "--allow-from", who];
+        home.run(&words)
+    };
+    let added = add("5");
+    assert!(added.code == 0 && added.err.contains("allowFrom of its own"), "{}{}", added.out, added.err);
+    let accounts = || config(&home)["channels"]["telegram"]["accounts"].clone();
+    assert_eq!(accounts(), json!({"Alerts": {"botToken": "2:b", "allowFrom": ["tg:1", 2, 5]}}));
+    let again = add("6");
+    assert!(again.code == 0 && !again.err.contains("of its own"), "{}", again.err);
+    assert_eq!(accounts()["Alerts"]["allowFrom"], json!(["tg:1", 2, 5, 6]));
+}
+
+#[test]
 fn a_model_is_chosen_only_of_a_provider_that_is_known() {
     let home =
         Home::with_config("{ agents: { defaults: { model: { primary: 'a/b', fallbacks: ['c/d'] } } } }");

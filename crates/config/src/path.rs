@@ -15,7 +15,7 @@ pub struct PathStep {
 
 impl PathStep {
     /// Into an object, by name.
-    pub(crate) fn key(name: &str) -> Self {
+    pub fn key(name: &str) -> Self {
         Self { name: name.to_owned(), index: None, bracketed: false }
     }
 

@@ -75,6 +75,25 @@ fn a_patch_changes_what_it_names_and_the_rest_stays_letter_by_letter() {
 }
 
 #[test]
+fn a_key_gets_another_name_where_it_stands_and_takes_nobody_elses() {
+    let text = "{\n  // groups\n  channels: { telegram: { groups: {\n    '-5': { requireMention: false }, // tea\n    \"-6\": {},\n    a: {},\n  } } },\n}\n";
+    let rename = |from: &str, to: &str| {
+        let path = format!("channels.telegram.groups[\"{from}\"]");
+        Change::Rename(vec![(config::path_steps(&path).unwrap(), to.to_owned())])
+    };
+    let place = place(text);
+    place.change(rename("-5", "-1005")).unwrap();
+    place.change(rename("a", "b")).unwrap();
+    assert_eq!(place.text(), text.replace("'-5'", "\"-1005\"").replace("a: {}", "\"b\": {}"));
+    let before = place.text();
+    for (from, to) in [("-1005", "-6"), ("-7", "-8")] {
+        let error = place.change(rename(from, to)).unwrap_err().to_string();
+        assert!(error.contains(from) && error.contains(to), "{error}");
+    }
+    assert_eq!(place.text(), before);
+}
+
+#[test]
 fn nothing_to_do_leaves_the_file_alone() {
     let place = place(TEXT);
     assert_eq!(place.merge(json!({"gateway": {"port": 18789}})).unwrap(), [""; 0]);

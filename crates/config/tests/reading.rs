@@ -319,6 +319,33 @@ fn a_file_that_is_missing_is_empty_and_one_that_cannot_be_read_is_an_error() {
 }
 
 #[test]
+fn a_webhook_of_the_section_is_that_of_its_own_account_and_lends_the_others_its_secret() {
+    let read = |accounts: &str| {
+        let section = r#"botToken: "1:a", webhookUrl: "https://h/x", webhookSecret: "s", webhookPath: "/x", webhookHost: "0.0.0.0", webhookPort: 9000,"#;
+        let text = format!("{{ channels: {{ telegram: {{ {section} accounts: {{ {accounts} }} }} }} }}");
+        good(&text)
+    };
+    let shown = |loaded: &Loaded, account: &str| {
+        let telegram = loaded.config.channels.telegram.clone().unwrap();
+        let hook = telegram.account(account).unwrap().webhook.clone();
+        hook.map(|w| format!("{} {} {}:{} {}", w.url, w.path, w.host, w.port, w.secret.place()))
+    };
+    let at = "channels.telegram.webhookSecret";
+    let of_section = format!("https://h/x /x 0.0.0.0:9000 {at}");
+    let loaded = read("");
+    assert_eq!(shown(&loaded, "default").as_deref(), Some(&*of_section));
+    let loaded = read(
+        r#"default: { dmPolicy: "disabled" }, b: { botToken: "2:b" }, c: { botToken: "3:c", webhookUrl: "https://h/c", webhookPort: 0 }"#,
+    );
+    assert_eq!(shown(&loaded, "default").as_deref(), Some(&*of_section));
+    // Two bots at one address and port would be in each other's way.
+    assert_eq!(shown(&loaded, "b"), None);
+    assert_eq!(shown(&loaded, "c"), Some(format!("https://h/c /x 0.0.0.0:0 {at}")));
+    let loaded = read(r#"default: { webhookPort: 9001 }"#);
+    assert_eq!(shown(&loaded, "default"), Some(format!("https://h/x /x 0.0.0.0:9001 {at}")));
+}
+
+#[test]
 fn accounts_take_what_they_leave_open_from_the_section_and_never_its_token() {
     let text = r#"{ channels: { telegram: { botToken: "1:a", allowFrom: [1], groups: { "-5": {} }, mediaMaxMb: 7, accounts: {
         Work: { botToken: "2:b", dmPolicy: "open", allowFrom: ["*", 2], groups: {} },

@@ -278,7 +278,7 @@ fn channels_json(shared: &Shared) -> Map<String, Value> {
 
 /// A channel's account, as `health` and `channels.status` show it.
 pub(crate) fn channel_json(status: &ChannelStatus, token_source: &str) -> Value {
-    json!({
+    let mut account = json!({
         "accountId": status.account,
         "enabled": true,
         "lastStartAt": status.last_start_at,
@@ -298,7 +298,11 @@ pub(crate) fn channel_json(status: &ChannelStatus, token_source: &str) -> Value 
         "running": status.running,
         "connected": status.connected,
         "lastError": status.last_error,
-    })
+    });
+    if let Some(port) = status.port {
+        account["port"] = port.into();
+    }
+    account
 }
 
 #[cfg(test)]

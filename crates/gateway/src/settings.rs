@@ -86,6 +86,8 @@ pub(crate) struct AccountSettings {
     inline_buttons: config::InlineButtons,
     pub(crate) history_limit: usize,
     pub(crate) reactions: config::ReactionNotifications,
+    /// Whether what happens there may change the configuration file.
+    pub(crate) config_writes: bool,
     pub(crate) reply_to: Option<config::ReplyToMode>,
     pub(crate) streaming: config::StreamingConfig,
     /// Where people are asked about commands, and by which ids those go who decide.
@@ -282,6 +284,7 @@ fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
             inline_buttons: of.inline_buttons,
             history_limit: usize::try_from(limit).unwrap_or_default(),
             reactions: of.reaction_notifications,
+            config_writes: of.config_writes,
             reply_to: of.reply_to_mode,
             streaming: of.streaming.clone(),
             approvals: of.exec_approvals.clone(),

@@ -5,7 +5,7 @@
 
 mod flow;
 
-use flow::{BOT_TOKEN, PATIENCE, asked, gateway_at};
+use flow::{BOT_TOKEN, Operator, PATIENCE, asked, gateway_at};
 use serde_json::{Value, json};
 use testkit::fake_model::FakeModel;
 use testkit::fake_telegram::{BOT_USERNAME, FakeTelegram};
@@ -129,9 +129,19 @@ async fn a_group_that_moves_keeps_its_session_and_its_place_in_the_configuration
     let world = World::start(&format!(r#"groups: {{ "{GROUP}": {{ requireMention: false }} }},"#)).await;
     world.fake.push_text(GROUP, FRIEND, "remember the tea");
     world.answers(1).await;
+    let file = world.dir.path().join("openclaw.json");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let mut operator = Operator::connect(&world.gateway).await;
     world.fake.move_group(GROUP, NOW);
     world.fake.push_text(NOW, FRIEND, "what was it?");
     world.answers(2).await;
+    // The file says it, too, and nothing else is another than before.
+    while !operator.call("status", json!({})).await["configReload"]["appliedAtMs"].is_i64() {
+        operator.events.next("the new configuration", |e| e.event == "health").await;
+    }
+    let renamed = before.replace(&format!("\"{GROUP}\""), &format!("\"{NOW}\""));
+    assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), renamed.trim());
+    let world = World { config: renamed, ..world };
     let told = world.last().to_string();
     assert!(told.contains("remember the tea") && told.contains("what was it?"), "{told}");
     // It is known after a restart, and another group is still not listed.
@@ -169,6 +179,108 @@ async fn a_reaction_to_what_was_sent_is_read_with_the_next_message() {
     let note = format!("Telegram reaction added: 👍 by Ada on msg {ours}");
     assert!(told.contains(&note) && !told.contains('🔥') && !told.contains('👎'), "{told}");
     assert_eq!(world.fake.sent().len(), 2);
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_reaction_in_a_topic_is_told_where_a_message_there_would_be_heard() {
+    let groups = format!(
+        r#"groups: {{ "{GROUP}": {{ enabled: false, requireMention: false,
+            topics: {{ "8": {{ enabled: true, allowFrom: [{STRANGER}] }}, "9": {{ enabled: true }} }} }} }}, reactionNotifications: "all","#
+    );
+    let world = World::start(&groups).await;
+    let operator = Operator::connect(&world.gateway).await;
+    world.fake.know_chat(GROUP);
+    let mut messages = vec![("nowhere".to_owned(), 5_555)];
+    for topic in [7, 8, 9] {
+        let to = format!("{GROUP}:topic:{topic}");
+        let send = json!({"to": to, "message": "a note", "channel": "telegram", "idempotencyKey": to});
+        let id = operator.call("send", send).await["messageId"].as_str().unwrap().parse().unwrap();
+        messages.push((to, id));
+    }
+    for (_, message) in &messages {
+        let user = json!({"id": FRIEND, "is_bot": false, "first_name": "Ada"});
+        let chat = json!({"id": GROUP, "type": "supergroup", "is_forum": true});
+        let new = json!([{"type": "emoji", "emoji": "🔥"}]);
+        world
+            .fake
+            .push_update(json!({"message_reaction": {"chat": chat, "user": user, "message_id": message,
+            "date": 1, "old_reaction": [], "new_reaction": new}}));
+    }
+    let sent = world.fake.sent().len();
+    let in_topic = json!({"message_thread_id": 9, "is_topic_message": true, "text": "hi"});
+    world.fake.push_message(GROUP, FRIEND, in_topic);
+    world.answers(sent + 1).await;
+    // That one has come last: what was to be told has been left where it is read.
+    assert!(world.last().to_string().contains("reaction added: 🔥 by Ada"), "{}", world.last());
+    for (key, place) in ["", ":topic:1", ":topic:7", ":topic:8"].iter().enumerate() {
+        let session = format!("agent:main:telegram:group:{GROUP}{place}");
+        let say = json!({"message": "well?", "sessionKey": session, "idempotencyKey": format!("k{key}")});
+        operator.agent_with(say).await.unwrap();
+        assert!(!world.last().to_string().contains('🔥'), "{session}");
+    }
+    world.gateway.stop().await;
+}
+
+/// What Telegram says when somebody changes a message.
+fn changed(chat: i64, from: i64, message: i64, more: &Value) -> Value {
+    let kind = if chat > 0 { "private" } else { "supergroup" };
+    let mut edited = json!({"message_id": message, "date": 1, "edit_date": 2, "chat": {"id": chat, "type": kind},
+        "from": {"id": from, "is_bot": false, "first_name": "Ada"}});
+    edited.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"edited_message": edited})
+}
+
+#[tokio::test]
+async fn a_changed_message_is_read_with_the_next_one_and_is_neither_a_turn_nor_a_command() {
+    let world = World::start("").await;
+    let change = |from: i64, message: i64, text: &str| {
+        world.fake.push_update(changed(from, from, message, &json!({"text": text})))
+    };
+    world.fake.push_text(FRIEND, FRIEND, "remember the tea");
+    world.answers(1).await;
+    world.fake.push_text(FRIEND, FRIEND, "/status");
+    world.answers(2).await;
+    let heard = world.fake.sent()[0].message_id - 1;
+    let command = world.fake.sent()[1].message_id - 1;
+    change(FRIEND, heard, "/new");
+    change(FRIEND, heard, "remember the\ncoffee");
+    change(FRIEND, command, "/reset");
+    change(FRIEND, 5_555, "of before the bot was there");
+    // Who is not let in gets no pairing code for it either.
+    change(STRANGER, 1, "let me in");
+    world.fake.push_text(FRIEND, FRIEND, "well?");
+    world.answers(3).await;
+    let told = world.last().to_string();
+    for (part, is_told) in [
+        ("remember the tea", true),
+        (&*format!("Telegram message {heard} was changed by Ada; it says now:\\n> /new"), true),
+        ("it says now:\\n> remember the\\n> coffee", true),
+        ("/reset", false),
+        ("of before", false),
+        ("let me in", false),
+    ] {
+        assert_eq!(told.contains(part), is_told, "{part}: {told}");
+    }
+    assert_eq!(world.fake.sent().len(), 3);
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_overheard_is_told_as_it_was_changed_and_a_mention_comes_too_late() {
+    let world = World::start(r#"groups: { "*": {} },"#).await;
+    world.fake.push_text(GROUP, FRIEND, "the build is red");
+    world.fake.push_text(GROUP, FRIEND, "since noon");
+    let text = format!("@{BOT_USERNAME} the build is green");
+    let entity = json!({"type": "mention", "offset": 0, "length": BOT_USERNAME.len() + 1});
+    world.fake.push_update(changed(GROUP, FRIEND, 1, &json!({"text": "the build is blue"})));
+    world.fake.push_update(changed(GROUP, FRIEND, 1, &json!({"text": text, "entities": [entity]})));
+    world.mention("why?", &json!({}));
+    world.answers(1).await;
+    let told = asked(&world.last());
+    let green = format!("since noon\n> Ada (changed): {text}\n");
+    assert!(told.contains(&green) && !told.contains("red") && !told.contains("blue"), "{told}");
+    assert_eq!(world.fake.sent().len(), 1);
     world.gateway.stop().await;
 }
 

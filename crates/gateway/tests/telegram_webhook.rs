@@ -5,12 +5,11 @@
 
 mod flow;
 
-use flow::{BOT_TOKEN, PATIENCE, gateway_at};
+use flow::{BOT_TOKEN, Operator, PATIENCE, gateway_at};
 use serde_json::{Value, json};
 use testkit::fake_model::FakeModel;
-use testkit::fake_telegram::FakeTelegram;
+use testkit::fake_telegram::{FakeTelegram, deliver};
 use testkit::gateway::{TestGateway, config_with_model};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const FRIEND: i64 = 777;
 const SECRET: &str = "what-only_Telegram-knows";
@@ -28,32 +27,22 @@ impl World {
     async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (model, fake) = (FakeModel::start().await, FakeTelegram::start(BOT_TOKEN).await);
-        // Free a moment ago; nobody else is given it so soon.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let account = format!(
-            r#"allowFrom: [{FRIEND}], webhookUrl: "https://bot.example/hook", webhookSecret: "{SECRET}", webhookPath: "/hook", webhookPort: {port},"#
+            r#"allowFrom: [{FRIEND}], webhookUrl: "https://bot.example/hook", webhookSecret: "{SECRET}", webhookPath: "/hook", webhookPort: 0,"#
         );
         let config = config_with_model(&model.url(), &flow::telegram(&fake, &account));
         let gateway = gateway_at(dir.path(), config.clone()).await;
         fake.know_chat(FRIEND);
         fake.wait_for_calls("setWebhook", 1, PATIENCE).await.unwrap();
-        Self { dir, _model: model, config, fake, gateway, port }
+        // Where the system has put it.
+        let status = Operator::connect(&gateway).await.call("channels.status", json!({})).await;
+        let port = status["channelAccounts"]["telegram"][0]["port"].as_u64().unwrap();
+        Self { dir, _model: model, config, fake, gateway, port: u16::try_from(port).unwrap() }
     }
 
-    /// The head of the answer.
+    /// The answer.
     async fn post(&self, path: &str, secret: Option<&str>, body: &str) -> String {
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
-        let secret = secret.map(|s| format!("X-Telegram-Bot-Api-Secret-Token: {s}\r\n")).unwrap_or_default();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{secret}Content-Length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).await.unwrap();
-        // Who is refused at once need not listen to the rest.
-        let _sent = stream.write_all(body.as_bytes()).await;
-        let mut answer = Vec::new();
-        let _read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
-        String::from_utf8_lossy(&answer).to_lowercase()
+        deliver(self.port, path, secret, body).await.unwrap()
     }
 }
 

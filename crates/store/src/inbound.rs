@@ -3,7 +3,7 @@
 
 use crate::error::Sql;
 use crate::sql::{self, Json, json};
-use crate::{InboundRow, OutboxRow, R, Store, outbox, settings, system_events};
+use crate::{Earlier, Fate, InboundRow, OutboxRow, R, Store, outbox, settings, system_events};
 use model::{Inbound, Outbound, SessionKey};
 use rusqlite::{Connection, params};
 use serde_json::Value;
@@ -131,6 +131,30 @@ impl Store {
                 sql::all(c, sql, params![id, limit], |row| Ok(row.get::<_, Json<_>>(0)?.0))?;
             heard.reverse();
             Ok(heard)
+        })
+        .await
+    }
+
+    /// What there is of the message `message_id` that came by the account of message `row`, in `chat` or one of its topics.
+    pub async fn earlier(&self, row: i64, chat: &str, message_id: &str) -> R<Option<Earlier>> {
+        let (chat, message_id) = (chat.to_owned(), message_id.to_owned());
+        self.read(move |c| {
+            // `;` is what comes after `:`: the index finds a chat with all of its topics.
+            let sql = "SELECT o.chat_id, o.outcome FROM inbound m
+                       JOIN inbound o ON o.channel = m.channel AND o.account = m.account
+                       WHERE m.id = ?1 AND o.message_id = ?3
+                         AND (o.chat_id = ?2 OR (o.chat_id > ?2 || ':topic:' AND o.chat_id < ?2 || ':topic;'))
+                       LIMIT 1";
+            sql::one(c, sql, params![row, chat, message_id], |row| {
+                let outcome: Option<String> = row.get(1)?;
+                let fate = match outcome.as_deref() {
+                    None => Fate::Heard,
+                    Some(outcome) if outcome.starts_with("run:") => Fate::Heard,
+                    Some("overheard") => Fate::Overheard,
+                    Some(_) => Fate::Left,
+                };
+                Ok(Earlier { chat_id: row.get(0)?, fate })
+            })
         })
         .await
     }

@@ -3,6 +3,7 @@
 //!
 //! It is not a user interface: tests push updates in and read what was sent.
 
+mod delivery;
 mod html;
 mod methods;
 mod state;
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use delivery::deliver;
 pub use html::visible_text;
 pub use state::{Sent, Shown};
 
@@ -98,6 +100,16 @@ impl FakeTelegram {
     /// A group becomes a supergroup and has the id `to` from now on; what is sent to `from` is refused with it.
     pub fn move_group(&self, from: i64, to: i64) {
         self.inner.move_group(from, to);
+    }
+
+    /// Deliveries to the webhook fail from now on: `getWebhookInfo` says why, and how many updates wait.
+    pub fn cannot_deliver(&self, why: &str, waiting: u64) {
+        self.inner.fail_delivery(Some(why), waiting);
+    }
+
+    /// Nothing waits for delivery any more. `getWebhookInfo` goes on telling why it failed last.
+    pub fn has_delivered(&self) {
+        self.inner.fail_delivery(None, 0);
     }
 
     /// A person presses a button under a message of the bot, which gives `data`. Gives the press's id.

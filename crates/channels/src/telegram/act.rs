@@ -1,7 +1,7 @@
 //! What can be done on Telegram beside sending a text: polls, reactions, and changing what was sent.
 
-use super::api::ApiError;
-use super::send::{failure, is_about_markup, permanent, target};
+use super::send::permanent;
+use super::tries::{Form, Meaning, in_some_form};
 use super::{Inner, MAX_TEXT, format};
 use crate::SendError;
 use model::{Act, Button, Outbound};
@@ -79,35 +79,21 @@ pub(super) async fn act(inner: &Inner, out: &Outbound, act: &Act) -> Result<Stri
     if let Some(problem) = problem(out, act) {
         return Err(permanent(format!("Telegram chat {}: {problem}", out.to)));
     }
-    let mut target = target(&out.to)?;
     let rendered = format::render(&out.text);
-    let mut html = true;
-    // The first try, one after a move of the chat, one without markup.
-    for _ in 0..3 {
-        let new_text = if html { &rendered.html } else { &rendered.plain };
-        let (method, fields) = call(act, new_text, html);
+    let try_it = |form: Form| {
+        let new_text = if form.html { &rendered.html } else { &rendered.plain };
+        let (method, fields) = call(act, new_text, form.html);
         let is_new = matches!(act, Act::Poll { .. } | Act::Ask { .. });
-        let mut body = if is_new { target.for_message() } else { target.for_chat() };
+        let mut body = if is_new { form.target.for_message() } else { form.target.for_chat() };
         body.extend(fields);
-        let error = match inner.api.call::<Value>(method, &Value::Object(body)).await {
-            Ok(answer) => {
-                inner.status.sent();
-                return Ok(id_of(act, &answer));
-            }
-            Err(error) => error,
-        };
-        match &error {
-            ApiError::Refused { migrate_to: Some(id), .. } => target = target.moved_to(*id),
-            ApiError::Refused { code: 400, description, .. } if is_done(act, description) => {
-                return Ok(id_of(act, &Value::Null));
-            }
-            ApiError::Refused { code: 400, description, .. } if html && is_about_markup(description) => {
-                html = false;
-            }
-            _ => return Err(failure(inner, &out.to, &error)),
-        }
-    }
-    Err(permanent(format!("Telegram refused it in chat {} in every form", out.to)))
+        async move { inner.api.call::<Value>(method, &Value::Object(body)).await }
+    };
+    let meaning = |description: &str| match is_done(act, description) {
+        true => Meaning::Done,
+        false => Meaning::Unknown,
+    };
+    let answer = in_some_form(inner, &out.to, try_it, meaning).await?;
+    Ok(id_of(act, &answer.unwrap_or_default()))
 }
 
 /// Whether a refusal says that there is nothing left to do.

@@ -1,10 +1,10 @@
 //! Sending pictures as one album: as photos where Telegram shows them so, else as documents.
 
-use super::api::ApiError;
 use super::file::{MAX_FILE, is_about_picture, transient};
 use super::media::mime_type;
 use super::multipart::Part;
-use super::send::{failure, is_about_markup, permanent, target};
+use super::send::{answered, permanent};
+use super::tries::{Form, Meaning, in_some_form};
 use super::types::Sent;
 use super::{Inner, format};
 use crate::SendError;
@@ -31,43 +31,29 @@ pub(super) async fn send(inner: &Inner, out: &Outbound, files: &[SentFile]) -> R
     let fields: Vec<String> = (0..read.len()).map(|n| format!("file{n}")).collect();
     let parts: Vec<Part<'_>> =
         fields.iter().zip(&read).map(|(field, (name, bytes))| Part { field, name, bytes }).collect();
-    let mut target = target(&out.to)?;
     let rendered = format::render(&out.text);
-    let mut html = true;
-    let mut photos = read.iter().all(|(_, bytes)| mime_type(bytes).is_some() && bytes.len() <= MAX_PHOTO);
-    // The first try, one after a move of the chat, one without markup, one as documents.
-    for _ in 0..4 {
-        let caption = if html { &rendered.html } else { &rendered.plain };
+    let photos = read.iter().all(|(_, bytes)| mime_type(bytes).is_some() && bytes.len() <= MAX_PHOTO);
+    let call = |form: Form| {
+        let is_photo = photos && !form.otherwise;
+        let caption = if form.html { &rendered.html } else { &rendered.plain };
         let media: Vec<Value> = fields
             .iter()
             .enumerate()
-            .map(|(n, field)| item(photos, field, (n == 0).then_some(caption.as_str()), html))
+            .map(|(n, field)| item(is_photo, field, (n == 0).then_some(caption.as_str()), form.html))
             .collect();
-        let mut body = target.for_message();
+        let mut body = form.target.for_message();
         body.insert("media".to_owned(), json!(media));
-        if let Some(id) = out.reply_to.as_deref().and_then(|id| id.parse::<i64>().ok()) {
-            let reply = json!({ "message_id": id, "allow_sending_without_reply": true });
-            body.insert("reply_parameters".to_owned(), reply);
-        }
-        let error = match inner.api.upload::<Vec<Sent>>("sendMediaGroup", &body, &parts).await {
-            Ok(sent) => {
-                inner.status.sent();
-                return Ok(sent.first().map(|sent| sent.message_id.to_string()).unwrap_or_default());
-            }
-            Err(error) => error,
-        };
-        match &error {
-            ApiError::Refused { migrate_to: Some(id), .. } => target = target.moved_to(*id),
-            ApiError::Refused { code: 400, description, .. } if html && is_about_markup(description) => {
-                html = false;
-            }
-            ApiError::Refused { code: 400, description, .. } if photos && is_about_picture(description) => {
-                photos = false;
-            }
-            _ => return Err(failure(inner, &out.to, &error)),
-        }
-    }
-    Err(permanent(format!("Telegram refused an album in chat {} in every form", out.to)))
+        body.extend(answered(out.reply_to.as_deref()));
+        let parts = parts.as_slice();
+        async move { inner.api.upload::<Vec<Sent>>("sendMediaGroup", &body, parts).await }
+    };
+    let meaning = |description: &str| match photos && is_about_picture(description) {
+        true => Meaning::Otherwise,
+        false => Meaning::Unknown,
+    };
+    let sent = in_some_form(inner, &out.to, call, meaning).await?;
+    let first = sent.as_ref().and_then(|sent| sent.first());
+    Ok(first.map(|sent| sent.message_id.to_string()).unwrap_or_default())
 }
 
 /// One picture of it; the text stands under the first.

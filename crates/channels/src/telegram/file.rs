@@ -1,14 +1,14 @@
 //! Sending a file: a photo, a film or a piece of music as such where Telegram shows it so, everything else as a document.
 
-use super::api::ApiError;
 use super::media::mime_type;
 use super::multipart::Part;
-use super::send::{failure, is_about_markup, permanent, target};
+use super::send::{answered, permanent};
+use super::tries::{Form, Meaning, in_some_form};
 use super::types::Sent;
 use super::{Inner, format};
 use crate::{SendError, SendErrorKind};
 use model::{FileAs, Outbound, SentFile};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The largest file that a bot may send, in bytes.
 pub const MAX_FILE: u64 = 50 * 1024 * 1024;
@@ -82,46 +82,30 @@ pub(super) async fn send(
         }
         Err(error) => return Err(permanent(format!("{name} cannot be read any more: {error}"))),
     };
-    let mut target = target(&out.to)?;
-    let rendered = format::render(&out.text);
-    let (mut html, mut shown) = (true, Shown::meant(name, &bytes, seen_as));
-    // The first try, one after a move of the chat, one without markup, one as a document.
-    for _ in 0..4 {
-        let mut fields = target.for_message();
+    let (rendered, first) = (format::render(&out.text), Shown::meant(name, &bytes, seen_as));
+    let call = |form: Form| {
+        let mut fields = form.target.for_message();
         if !out.text.trim().is_empty() {
-            fields.insert("caption".to_owned(), json!(if html { &rendered.html } else { &rendered.plain }));
-            if html {
+            fields.insert(
+                "caption".to_owned(),
+                json!(if form.html { &rendered.html } else { &rendered.plain }),
+            );
+            if form.html {
                 fields.insert("parse_mode".to_owned(), json!("HTML"));
             }
         }
-        if let Some(id) = out.reply_to.as_deref().and_then(|id| id.parse::<i64>().ok()) {
-            let reply: Value = json!({ "message_id": id, "allow_sending_without_reply": true });
-            fields.insert("reply_parameters".to_owned(), reply);
-        }
-        let (method, field) = shown.call();
-        let error =
-            match inner.api.upload::<Sent>(method, &fields, &[Part { field, name, bytes: &bytes }]).await {
-                Ok(sent) => {
-                    inner.status.sent();
-                    return Ok(sent.message_id.to_string());
-                }
-                Err(error) => error,
-            };
-        match &error {
-            ApiError::Refused { migrate_to: Some(id), .. } => target = target.moved_to(*id),
-            ApiError::Refused { code: 400, description, .. } if html && is_about_markup(description) => {
-                html = false;
-            }
-            // Dimensions, formats: what it does not show as such it takes as a document.
-            ApiError::Refused { code: 400, description, .. }
-                if shown != Shown::Document && is_about_picture(description) =>
-            {
-                shown = Shown::Document;
-            }
-            _ => return Err(failure(inner, &out.to, &error)),
-        }
-    }
-    Err(permanent(format!("Telegram refused {name} in chat {} in every form", out.to)))
+        fields.extend(answered(out.reply_to.as_deref()));
+        let (method, field) = if form.otherwise { Shown::Document } else { first }.call();
+        let bytes = bytes.as_slice();
+        async move { inner.api.upload::<Sent>(method, &fields, &[Part { field, name, bytes }]).await }
+    };
+    // Dimensions, formats: what it does not show as such it takes as a document.
+    let meaning = |description: &str| match first != Shown::Document && is_about_picture(description) {
+        true => Meaning::Otherwise,
+        false => Meaning::Unknown,
+    };
+    let sent = in_some_form(inner, &out.to, call, meaning).await?;
+    Ok(sent.map(|sent| sent.message_id.to_string()).unwrap_or_default())
 }
 
 pub(super) fn is_about_picture(description: &str) -> bool {

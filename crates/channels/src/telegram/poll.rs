@@ -10,10 +10,14 @@ use model::{ChatEvent, Inbound};
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// An inbox that takes longer is treated as one that failed.
-pub(super) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(30);
+const ACCEPT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A batch's files together may delay the batch by this much and no more.
+const FILES_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is asked for.
 pub(super) const UPDATES: [&str; 4] = ["message", "edited_message", "callback_query", "message_reaction"];
@@ -158,7 +162,7 @@ impl Poller<'_> {
                 wait: None,
             });
         };
-        let batch = media::complete(self.inner, self.inbox, drafts).await;
+        let batch = media::complete(self.inner, self.inbox, drafts, Instant::now() + FILES_WITHIN).await;
         let messages = batch.len();
         let presses: Vec<String> = batch.iter().filter_map(press_id).collect();
         let accepted =

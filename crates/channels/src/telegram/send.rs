@@ -1,7 +1,8 @@
-//! Sending: one message, one `sendMessage`; a second one only where Telegram said what to change.
+//! Sending: one message, one `sendMessage`; another one only where Telegram said what to change.
 
 use super::api::ApiError;
 use super::target::Target;
+use super::tries::{Form, Meaning, in_some_form};
 use super::types::Sent;
 use super::{Inner, MAX_TEXT, format};
 use crate::{SendError, SendErrorKind};
@@ -13,7 +14,6 @@ use std::time::Duration;
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 pub(crate) async fn send(inner: &Inner, out: &Outbound) -> Result<String, SendError> {
-    let mut target = target(&out.to)?;
     if out.text.trim().is_empty() {
         return Err(permanent(format!(
             "there is nothing to send to Telegram chat {}: the text is empty",
@@ -21,32 +21,13 @@ pub(crate) async fn send(inner: &Inner, out: &Outbound) -> Result<String, SendEr
         )));
     }
     let rendered = format::render(&out.text);
-    let mut html = true;
-    // The first try, one after a move of the chat, one without markup.
-    for _ in 0..3 {
-        let text = if html { rendered.html.as_str() } else { plain(out, &rendered) };
-        let body = body(&target, text, html, out.reply_to.as_deref());
-        let error = match inner.api.call::<Sent>("sendMessage", &Value::Object(body)).await {
-            Ok(sent) => {
-                inner.status.sent();
-                return Ok(sent.message_id.to_string());
-            }
-            Err(error) => error,
-        };
-        match &error {
-            ApiError::Refused { migrate_to: Some(id), .. } => target = target.moved_to(*id),
-            ApiError::Refused { code: 400, description, .. } if html && is_about_markup(description) => {
-                tracing::warn!(
-                    account = inner.account,
-                    description,
-                    "Telegram cannot parse a message's markup"
-                );
-                html = false;
-            }
-            _ => return Err(failure(inner, &out.to, &error)),
-        }
-    }
-    Err(permanent(format!("Telegram refused the message to chat {} in every form", out.to)))
+    let call = |form: Form| {
+        let text = if form.html { rendered.html.as_str() } else { plain(out, &rendered) };
+        let body = Value::Object(body(&form, text, out.reply_to.as_deref()));
+        async move { inner.api.call::<Sent>("sendMessage", &body).await }
+    };
+    let sent = in_some_form(inner, &out.to, call, |_| Meaning::Unknown).await?;
+    Ok(sent.map(|sent| sent.message_id.to_string()).unwrap_or_default())
 }
 
 pub(crate) async fn typing(inner: &Inner, to: &str) -> Result<(), SendError> {
@@ -67,24 +48,21 @@ fn plain<'a>(out: &'a Outbound, rendered: &'a format::Rendered) -> &'a str {
     if format::units(&out.text) <= MAX_TEXT { &out.text } else { &rendered.plain }
 }
 
-fn body(target: &Target, text: &str, html: bool, reply_to: Option<&str>) -> Map<String, Value> {
-    let mut body = target.for_message();
+fn body(form: &Form, text: &str, reply_to: Option<&str>) -> Map<String, Value> {
+    let mut body = form.target.for_message();
     body.insert("text".to_owned(), json!(text));
-    if html {
+    if form.html {
         body.insert("parse_mode".to_owned(), json!("HTML"));
     }
-    if let Some(id) = reply_to.and_then(|id| id.parse::<i64>().ok()) {
-        let reply = json!({ "message_id": id, "allow_sending_without_reply": true });
-        body.insert("reply_parameters".to_owned(), reply);
-    }
+    body.extend(answered(reply_to));
     body
 }
 
-pub(super) fn is_about_markup(description: &str) -> bool {
-    let description = description.to_lowercase();
-    ["can't parse entities", "unsupported start tag", "can't find end"]
-        .iter()
-        .any(|s| description.contains(s))
+/// The fields that make a message a reply.
+pub(super) fn answered(reply_to: Option<&str>) -> Map<String, Value> {
+    let id = reply_to.and_then(|id| id.parse::<i64>().ok());
+    let reply = |id| json!({ "message_id": id, "allow_sending_without_reply": true });
+    id.map(|id| ("reply_parameters".to_owned(), reply(id))).into_iter().collect()
 }
 
 pub(super) fn permanent(message: String) -> SendError {

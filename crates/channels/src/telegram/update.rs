@@ -50,7 +50,7 @@ impl Reader<'_> {
         let update: Update = serde_json::from_str(json)?;
         Ok(match update {
             Update { message: Some(message), .. } => self.moved(&message).or_else(|| self.draft(message)),
-            Update { edited_message: Some(message), .. } => self.edited(message),
+            Update { edited_message: Some(message), update_id, .. } => self.edited(message, update_id),
             Update { callback_query: Some(callback), .. } => self.pressed(callback),
             Update { message_reaction: Some(reaction), update_id, .. } => self.reacted(reaction, update_id),
             _ => None,
@@ -89,19 +89,18 @@ impl Reader<'_> {
 
     /// A message whose text was changed. A place that moves is changed all the time, and files that came before are not
     /// fetched again.
-    fn edited(&self, message: Message) -> Option<Draft> {
+    fn edited(&self, message: Message, update_id: i64) -> Option<Draft> {
         let (id, at) = (message.message_id, message.edit_date?);
         if message.text.is_none() && message.caption.is_none() {
             return None;
         }
         let mut draft = self.draft(message)?;
         (draft.image, draft.file) = (None, None);
-        let note = format!("[message {id} was changed; it says now:]");
         let inbound = &mut draft.inbound;
-        inbound.context =
-            Some(inbound.context.take().map_or_else(|| note.clone(), |c| format!("{c}\n{note}")));
-        // Each change is an event of its own, and the same one when it comes again.
-        inbound.message_id = format!("{id}/edited/{at}");
+        // What it answers was told with the message itself.
+        inbound.context = None;
+        // Each change is an event of its own, two within a second too, and the same one when it comes again.
+        inbound.message_id = format!("{id}/edited/{update_id}");
         inbound.sent_at_ms = at.saturating_mul(1000);
         inbound.event = Some(ChatEvent::Edited { message_id: id.to_string() });
         Some(draft)
@@ -158,7 +157,7 @@ impl Reader<'_> {
             addressed: true,
             sent_at_ms: date.saturating_mul(1000),
             event: Some(event),
-            ..self.bare(&chat, None, kind(&chat)?, sender)
+            ..self.bare(&chat, topic(&chat, None, false), kind(&chat)?, sender)
         };
         Some(Draft { inbound, image: None, file: None })
     }

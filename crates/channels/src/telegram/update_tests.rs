@@ -189,19 +189,33 @@ fn update(update: Value) -> Option<Draft> {
 
 #[test]
 fn a_changed_message_is_an_event_of_its_own_about_the_first() {
-    let message = |more: Value| {
+    let message = |update_id: i64, more: Value| {
         let mut message = json!({ "message_id": 9, "date": 100, "edit_date": 160, "chat": { "id": 7, "type": "private" },
             "from": { "id": 7, "is_bot": false, "first_name": "Ada" } });
         message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        update(json!({ "update_id": 1, "edited_message": message }))
+        update(json!({ "update_id": update_id, "edited_message": message }))
     };
-    let inbound = message(json!({ "text": "new" })).unwrap().inbound;
-    assert_eq!((inbound.message_id.as_str(), inbound.platform_message()), ("9/edited/160", "9"));
-    assert_eq!((inbound.text.as_str(), inbound.sent_at_ms), ("new", 160_000));
-    assert_eq!(inbound.context.as_deref(), Some("[message 9 was changed; it says now:]"));
-    assert!(message(json!({ "location": { "latitude": 1.0, "longitude": 2.0 } })).is_none());
-    let photo = message(json!({ "caption": "new", "photo": [{ "file_id": "p" }] })).unwrap();
-    assert!(photo.image.is_none(), "it came with the message itself");
+    let inbound = message(1, json!({ "text": "/new" })).unwrap().inbound;
+    assert_eq!((inbound.message_id.as_str(), inbound.platform_message()), ("9/edited/1", "9"));
+    assert_eq!((inbound.text.as_str(), inbound.sent_at_ms), ("/new", 160_000));
+    assert_eq!(inbound.event, Some(ChatEvent::Edited { message_id: "9".into() }));
+    // Two changes within a second are two, and one that comes again is the same.
+    let ids = [2, 3, 3].map(|id| message(id, json!({ "text": "new" })).unwrap().inbound.message_id);
+    assert_eq!(ids, ["9/edited/2", "9/edited/3", "9/edited/3"]);
+    for (more, is_told) in [
+        (json!({ "location": { "latitude": 1.0, "longitude": 2.0 } }), false),
+        (json!({ "text": "of another bot", "from": { "id": 8, "is_bot": true, "first_name": "B" } }), false),
+        (json!({ "text": "new", "edit_date": null }), false),
+        (json!({ "text": "new", "chat": { "id": -7, "type": "channel" } }), false),
+        (json!({ "caption": "new", "photo": [{ "file_id": "p" }] }), true),
+        (json!({ "text": "new", "reply_to_message": { "message_id": 3, "text": "old" } }), true),
+    ] {
+        let draft = message(4, more.clone());
+        assert_eq!(draft.is_some(), is_told, "{more}");
+        let brings =
+            draft.is_some_and(|d| d.image.is_some() || d.file.is_some() || d.inbound.context.is_some());
+        assert!(!brings, "what came with the message itself is not told again: {more}");
+    }
 }
 
 #[test]
@@ -235,6 +249,14 @@ fn reactions_tell_what_came_and_what_went() {
     let (added, removed) = (vec!["❤".to_owned()], vec!["👍".to_owned()]);
     assert_eq!(inbound.event, Some(ChatEvent::Reacted { message_id: "9".into(), added, removed }));
     assert_eq!((inbound.message_id.as_str(), inbound.platform_message()), ("reaction/31", "9"));
+    // Telegram never says in which topic of a forum it was.
+    for (forum, chat) in [(false, "-5"), (true, "-5:topic:1")] {
+        let chat_of = update(json!({ "update_id": 32, "message_reaction": {
+            "chat": { "id": -5, "type": "supergroup", "is_forum": forum }, "message_id": 9, "date": 100,
+            "user": { "id": 7, "is_bot": false, "first_name": "Ada" },
+            "old_reaction": [], "new_reaction": emoji(&["🔥"]) } }));
+        assert_eq!(chat_of.unwrap().inbound.chat.id, chat);
+    }
 }
 
 #[test]

@@ -3,19 +3,24 @@
 
 use super::api::ApiError;
 use super::backoff::Backoff;
-use super::poll::{ACCEPT_TIMEOUT, OnDrop, UPDATES, acknowledge, press_id};
+use super::poll::{OnDrop, UPDATES, acknowledge, press_id};
 use super::types::User;
-use super::update::{Bot, Reader};
+use super::update::{Bot, Draft, Reader};
 use super::{Inbox, Inner, media, menu};
 use model::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// Whether Telegram still delivers here is asked this often: another program may have told it otherwise.
-const LOOK: Duration = Duration::from_secs(300);
+/// Telegram waits about a minute for an answer, and every later update waits behind this one: a delivery is taken within this
+/// time, or comes again.
+const TAKE_WITHIN: Duration = Duration::from_secs(15);
+/// A file that is not here within this time is named in the message, which is never lost for it.
+const FILES_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where Telegram delivers, and what it proves itself with.
 #[derive(Debug, Clone)]
@@ -24,11 +29,45 @@ pub struct Webhook {
     pub url: String,
     /// What stands in `X-Telegram-Bot-Api-Secret-Token`: 1 to 256 letters, digits, `_` and `-`.
     pub secret: SecretString,
+    /// How often Telegram is asked whether it still delivers here, and can: another program may have told it otherwise.
+    pub look_every: Duration,
 }
 
 #[derive(Deserialize)]
 struct Info {
     url: String,
+    #[serde(default)]
+    pending_update_count: u64,
+    #[serde(default)]
+    last_error_date: i64,
+    last_error_message: Option<String>,
+}
+
+/// Why nothing comes.
+enum Trouble {
+    /// Telegram cannot be asked, or refuses.
+    Api(ApiError),
+    /// It says that it cannot deliver.
+    Delivery(String),
+}
+
+impl From<ApiError> for Trouble {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+/// What is known of Telegram's side.
+#[derive(Default)]
+struct Known {
+    /// It was told where to deliver, and nothing has happened since that puts that in doubt.
+    told: bool,
+    /// The date of the last failure that it has told of and that is dealt with: it goes on telling of it.
+    dealt_with: i64,
+    /// Deliveries that had come at the last look.
+    deliveries: u64,
+    /// Why deliveries fail, until one comes.
+    trouble: Option<String>,
 }
 
 /// Has Telegram deliver until `cancel`.
@@ -41,25 +80,32 @@ pub(super) async fn run(inner: &Inner, hook: &Webhook, cancel: &CancellationToke
 }
 
 async fn work(inner: &Inner, hook: &Webhook) -> std::convert::Infallible {
-    let (mut backoff, mut last_error) = (Backoff::default(), String::new());
+    let (mut backoff, mut last_error, mut known) = (Backoff::default(), String::new(), Known::default());
     loop {
-        let wait = match look(inner, hook).await {
+        let wait = match look(inner, hook, &mut known).await {
             Ok(()) => {
                 backoff.reset();
                 last_error.clear();
                 inner.status.polled(0);
-                LOOK
+                hook.look_every
             }
-            Err(error) => {
-                let text = error.to_string();
+            Err(trouble) => {
+                let (text, answered, wait) = match trouble {
+                    Trouble::Delivery(text) => (text, true, None),
+                    Trouble::Api(error) => {
+                        // A token that is not valid for a while may have lost its webhook.
+                        known.told &= !matches!(error, ApiError::Refused { code: 401, .. });
+                        let (answered, wait) = match &error {
+                            ApiError::Refused { retry_after, .. } => (true, *retry_after),
+                            ApiError::Unreadable { .. } => (true, None),
+                            ApiError::Network { .. } => (false, None),
+                        };
+                        (error.to_string(), answered, wait)
+                    }
+                };
                 if text != last_error {
                     tracing::warn!(account = inner.account, error = text, "Telegram: trying again");
                 }
-                let (answered, wait) = match &error {
-                    ApiError::Refused { retry_after, .. } => (true, *retry_after),
-                    ApiError::Unreadable { .. } => (true, None),
-                    ApiError::Network { .. } => (false, None),
-                };
                 inner.status.backing_off(&text, answered);
                 last_error = text;
                 backoff.next().max(wait.unwrap_or_default())
@@ -69,22 +115,53 @@ async fn work(inner: &Inner, hook: &Webhook) -> std::convert::Infallible {
     }
 }
 
-/// Tells Telegram where to deliver, unless it knows.
-async fn look(inner: &Inner, hook: &Webhook) -> Result<(), ApiError> {
+/// Tells Telegram where to deliver, unless it knows, and hears whether it can.
+async fn look(inner: &Inner, hook: &Webhook, known: &mut Known) -> Result<(), Trouble> {
     if inner.bot.get().is_none() {
         let user: User = inner.api.call("getMe", &json!({})).await?;
         let bot = inner.bot.get_or_init(|| Bot { id: user.id, username: user.username });
         inner.status.identified(bot.username.clone());
         menu::show(inner).await;
-        // Whatever Telegram knows, it may know another secret.
-        return set(inner, hook).await;
+    }
+    // Whatever Telegram knows at first, it may know another secret.
+    let mut is_told_now = !known.told;
+    if is_told_now {
+        set(inner, hook).await?;
+        known.told = true;
     }
     let info: Info = inner.api.call("getWebhookInfo", &json!({})).await?;
     if info.url != hook.url {
         tracing::warn!(account = inner.account, "Telegram was told to deliver elsewhere; it is told again");
-        return set(inner, hook).await;
+        set(inner, hook).await?;
+        is_told_now = true;
     }
-    Ok(())
+    known.hear(&info, inner.deliveries.load(Ordering::Relaxed), is_told_now);
+    known.trouble.clone().map_or(Ok(()), |trouble| Err(Trouble::Delivery(trouble)))
+}
+
+impl Known {
+    fn hear(&mut self, info: &Info, deliveries: u64, is_told_now: bool) {
+        let comes = deliveries != self.deliveries || info.pending_update_count == 0;
+        self.deliveries = deliveries;
+        if comes {
+            self.trouble = None;
+        }
+        let is_new = info.last_error_date > self.dealt_with;
+        self.dealt_with = self.dealt_with.max(info.last_error_date);
+        let Some(why) = info.last_error_message.as_ref().filter(|_| is_new && !comes && !is_told_now) else {
+            return;
+        };
+        // Refused here: somebody has told it another secret.
+        let is_refused = why.contains("401");
+        self.told &= !is_refused;
+        let next = match is_refused {
+            true => "it knows another secret, and is told again; or a proxy asks for one",
+            false => "check that the address leads to this host's webhookHost, webhookPort and webhookPath",
+        };
+        let (url, waiting) = (&info.url, info.pending_update_count);
+        self.trouble =
+            Some(format!("Telegram cannot deliver to {url}, {waiting} updates wait: {why}; {next}"));
+    }
 }
 
 async fn set(inner: &Inner, hook: &Webhook) -> Result<(), ApiError> {
@@ -97,11 +174,30 @@ async fn set(inner: &Inner, hook: &Webhook) -> Result<(), ApiError> {
 
 /// Takes one update. `Ok` says that it is on disk, or none of our business: Telegram need not deliver it again.
 pub(super) async fn take(inner: &Inner, inbox: &dyn Inbox, update: &str) -> Result<(), String> {
+    let begun = Instant::now();
     let bot = inner.bot.get().ok_or("the bot is not known yet")?;
+    let draft = read(inner, bot, update);
+    let is_message = draft.is_some();
+    if let Some(draft) = draft {
+        let batch = media::complete(inner, inbox, vec![draft], begun + FILES_WITHIN).await;
+        let presses: Vec<String> = batch.iter().filter_map(press_id).collect();
+        let accepted = timeout_at(begun + TAKE_WITHIN, inbox.accept(batch, None)).await;
+        accepted.unwrap_or_else(|_| Err(format!("no answer within {TAKE_WITHIN:?}")))?;
+        if timeout_at(begun + TAKE_WITHIN, acknowledge(inner, presses)).await.is_err() {
+            tracing::debug!(account = inner.account, "a press is not acknowledged: its time is over");
+        }
+    }
+    inner.deliveries.fetch_add(1, Ordering::Relaxed);
+    inner.status.polled(usize::from(is_message));
+    Ok(())
+}
+
+/// What it says, if that is of our business.
+fn read(inner: &Inner, bot: &Bot, update: &str) -> Option<Draft> {
     let (account, now_ms) = (&inner.account, inner.status.now_ms());
     let reader = Reader { account, bot, bounds: inner.bounds, now_ms };
     // An update that brings the reader down would come again for ever.
-    let draft = match catch_unwind(AssertUnwindSafe(|| reader.read(update))) {
+    match catch_unwind(AssertUnwindSafe(|| reader.read(update))) {
         Ok(Ok(draft)) => draft,
         Ok(Err(error)) => {
             tracing::warn!(account, %error, "a Telegram update cannot be read and is skipped");
@@ -111,13 +207,5 @@ pub(super) async fn take(inner: &Inner, inbox: &dyn Inbox, update: &str) -> Resu
             tracing::error!(account, "reading a Telegram update panicked; it is skipped");
             None
         }
-    };
-    let Some(draft) = draft else { return Ok(()) };
-    let batch = media::complete(inner, inbox, vec![draft]).await;
-    let presses: Vec<String> = batch.iter().filter_map(press_id).collect();
-    let accepted = tokio::time::timeout(ACCEPT_TIMEOUT, inbox.accept(batch, None)).await;
-    accepted.unwrap_or_else(|_| Err(format!("no answer within {ACCEPT_TIMEOUT:?}")))?;
-    inner.status.polled(1);
-    acknowledge(inner, presses).await;
-    Ok(())
+    }
 }

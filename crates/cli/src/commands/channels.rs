@@ -1,6 +1,7 @@
 //! `openclaw channels`: the platforms that the gateway speaks on.
 
 mod configured;
+mod remove;
 
 pub(crate) use configured::{Bot, telegram};
 
@@ -29,7 +30,7 @@ enum ChannelsCommand {
     /// Configure an account, or change what is configured of it
     Add(configured::AddArgs),
     /// Switch an account off, or delete what is configured of it
-    Remove(configured::RemoveArgs),
+    Remove(remove::RemoveArgs),
 }
 
 /// Reads the number of somebody on Telegram, with or without a `telegram:` or `tg:` before it.
@@ -65,7 +66,7 @@ pub(crate) async fn run(args: ChannelsArgs, ctx: &Context) -> Result<(), Failure
         ChannelsCommand::Status(args) => status(args, ctx).await,
         ChannelsCommand::List(args) => configured::list(&args, ctx),
         ChannelsCommand::Add(args) => configured::add(args, ctx),
-        ChannelsCommand::Remove(args) => configured::remove(args, ctx),
+        ChannelsCommand::Remove(args) => remove::remove(args, ctx),
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Change {
         /// The lists that may lose items, and what is replaced as a whole.
         replace: Vec<String>,
     },
+    /// Give keys other names, and leave them and their comments where they are. A name that is taken stays whose it is.
+    Rename(Vec<(Vec<PathStep>, String)>),
     /// Make, change or delete an agent.
     Agent(AgentChange),
     /// Another config in the place of this one, as JSON5. One without comments, or with the placeholders that they were
@@ -98,6 +100,11 @@ impl Editor<'_> {
         self.check_base(&before)?;
         let (after, wanted) = match change {
             Change::Replace { text } => self.replaced(&before, &text)?,
+            Change::Rename(keys) => {
+                let now = before.loaded.as_ref().map_err(|error| EditError::Config(error.clone()))?;
+                let (text, wanted) = self.renamed(&before.text, now, &keys)?;
+                (text, Some(wanted))
+            }
             other => {
                 let now = before.loaded.as_ref().map_err(|error| EditError::Config(error.clone()))?;
                 let mut wanted = now.source.clone();
@@ -156,6 +163,28 @@ impl Editor<'_> {
             })
         })
         .map_err(|error| in_file(error, &self.paths.config_file))
+    }
+
+    /// The text in which keys have other names, and what it must say with all that it includes.
+    fn renamed(
+        &self,
+        text: &str,
+        now: &Loaded,
+        keys: &[(Vec<PathStep>, String)],
+    ) -> Result<(String, Value), EditError> {
+        let (mut wanted, mut written, mut first) = (now.source.clone(), now.written.clone(), String::new());
+        for (steps, name) in keys {
+            first = written_path(steps);
+            let not_here =
+                || EditError::place(&first, format!("{first} is not in the file, or {name} is, too"));
+            tree::rename_value(&mut wanted, steps, name).ok_or_else(not_here)?;
+            tree::rename_value(&mut written, steps, name)
+                .ok_or_else(|| self.elsewhere(now, &first).unwrap_or_else(not_here))?;
+        }
+        let text = super::edited(text, &first, &written, |root| {
+            keys.iter().try_for_each(|(steps, name)| tree::rename(root, steps, name))
+        });
+        Ok((text.map_err(|error| in_file(error, &self.paths.config_file))?, wanted))
     }
 
     /// Why something cannot be changed here, if it stands in an included file.
@@ -260,7 +289,7 @@ impl Change {
                 Ok(())
             }
             Change::Merge { patch, .. } => restore::restore(patch, &now.source),
-            Change::Unset { .. } | Change::Agent(_) | Change::Replace { .. } => Ok(()),
+            Change::Unset { .. } | Change::Rename(_) | Change::Agent(_) | Change::Replace { .. } => Ok(()),
         }
     }
 
@@ -277,7 +306,8 @@ impl Change {
             }
             Change::Merge { .. } => Err(EditError::place("", "a patch must be an object: { … }")),
             Change::Agent(change) => agents::apply(value, change),
-            Change::Replace { .. } => Ok(()),
+            // These are texts of their own.
+            Change::Rename(_) | Change::Replace { .. } => Ok(()),
         }
     }
 }

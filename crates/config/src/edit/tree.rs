@@ -3,7 +3,7 @@
 use super::EditError;
 use crate::doc::{item_path, join_path};
 use crate::path::PathStep;
-use jsonc_parser::cst::{CstInputValue, CstNode, CstRootNode};
+use jsonc_parser::cst::{CstInputValue, CstNode, CstRootNode, ObjectPropName};
 use serde_json::{Map, Value};
 
 /// Puts `new` where `steps` lead.
@@ -64,6 +64,32 @@ pub(super) fn take(value: &mut Value, steps: &[PathStep]) -> Option<Value> {
         }
         _ => None,
     }
+}
+
+/// Gives the key that `steps` lead to another name, in its place; `None` where it is not there, or another has that name.
+pub(super) fn rename_value(value: &mut Value, steps: &[PathStep], name: &str) -> Option<()> {
+    let (last, way) = steps.split_last()?;
+    let holder = way.iter().try_fold(value, |value, step| value.get_mut(&step.name))?.as_object_mut()?;
+    if !holder.contains_key(&last.name) || holder.contains_key(name) {
+        return None;
+    }
+    let old = std::mem::take(holder);
+    let named = |key: String| if key == last.name { name.to_owned() } else { key };
+    *holder = old.into_iter().map(|(key, value)| (named(key), value)).collect();
+    Some(())
+}
+
+/// As [`rename_value`], in the text's tree.
+pub(super) fn rename(root: &CstRootNode, steps: &[PathStep], name: &str) -> Option<()> {
+    let (last, way) = steps.split_last()?;
+    let holder =
+        way.iter().try_fold(root.value()?, |node, step| node.as_object()?.get(&step.name)?.value())?;
+    let name = Value::from(name).to_string();
+    match holder.as_object()?.get(&last.name)?.name()? {
+        ObjectPropName::String(old) => old.set_raw_value(name),
+        ObjectPropName::Word(old) => old.set_raw_value(name),
+    }
+    Some(())
 }
 
 /// `new` inside the objects and lists that the rest of the path asks for.

@@ -19,7 +19,7 @@ pub use groups::{GroupConfig, ToolBounds};
 pub use reactions::ReactionLevel;
 pub use streaming::{CommandText, StreamingConfig, StreamingMode};
 pub use webhook::WebhookConfig;
-use webhook::webhook;
+use webhook::WebhookKeys;
 
 choice! {
     /// Who may write directly.
@@ -132,8 +132,11 @@ pub struct TelegramConfig {
     pub native_commands: bool,
     /// `customCommands`: more that stand in the menu.
     pub custom_commands: Vec<CustomCommand>,
-    /// `webhookUrl` and what belongs to it; `None`: messages are fetched by long polling. An account's own.
+    /// `webhookUrl` and what belongs to it; `None`: messages are fetched by long polling. The address and the port are an
+    /// account's own, but for the section's own account.
     pub webhook: Option<WebhookConfig>,
+    /// What stands there of it.
+    webhook_keys: WebhookKeys,
     /// `direct` by chat id or `"*"`: the tools that the agent has in a direct chat.
     pub direct: BTreeMap<String, Option<ToolBounds>>,
     /// `replyToMode`; `None`: answers in groups are shown as replies.
@@ -151,6 +154,9 @@ pub struct TelegramConfig {
     pub reaction_level: ReactionLevel,
     /// `streaming`: what people see of an answer while it is being written.
     pub streaming: StreamingConfig,
+    /// `configWrites`: whether what happens on Telegram may change the configuration file, true by default. A group that has
+    /// moved does.
+    pub config_writes: bool,
     /// `pollTimeoutSeconds`: how long one poll waits, in seconds. Ours alone; unset means the channel's own value.
     pub poll_timeout_seconds: Option<u64>,
     /// `accounts` by name, each with what it leaves open taken from here.
@@ -198,6 +204,11 @@ impl TelegramConfig {
             chat.unsupported("toolsBySender", "every sender has the tools of the chat");
             (id.to_owned(), chat.section("tools", ToolBounds::read))
         });
+        let own_keys = WebhookKeys::read(s);
+        let webhook_keys = match root {
+            Some(root) => own_keys.over(&root.webhook_keys, account == DEFAULT_ACCOUNT),
+            None => own_keys,
+        };
         let inherit = Inherit(root);
         let config = Self {
             account: account.to_owned(),
@@ -234,7 +245,8 @@ impl TelegramConfig {
                 || true,
             ),
             custom_commands: inherit.or(custom_commands(s), |root| root.custom_commands.clone(), Vec::new),
-            webhook: webhook(s),
+            webhook: webhook_keys.judge(s),
+            webhook_keys,
             direct: inherit.or(
                 direct.then(|| own_direct.into_iter().collect()),
                 |root| root.direct.clone(),
@@ -271,6 +283,7 @@ impl TelegramConfig {
                 |root| root.streaming.clone(),
                 StreamingConfig::default,
             ),
+            config_writes: inherit.or(s.boolean("configWrites"), |root| root.config_writes, || true),
             poll_timeout_seconds: inherit.or(
                 s.integer("pollTimeoutSeconds", 0..=50).map(Some),
                 |root| root.poll_timeout_seconds,

@@ -90,6 +90,11 @@ impl RateLimit {
         }
         record.failures += 1;
         if record.failures >= settings.max_attempts {
+            if record.locked_until.is_none() {
+                // Once: what comes from there until then is not worth a line each.
+                let (failures, seconds) = (record.failures, settings.lockout.as_secs());
+                tracing::warn!(%ip, failures, seconds, "too many wrong attempts: the address is locked out");
+            }
             record.locked_until = Some(now + settings.lockout);
         }
     }

@@ -86,7 +86,13 @@ async fn shake(socket: &mut Socket, peer: &Peer, shared: &Shared) -> Result<Admi
 
 async fn refuse(mut socket: Socket, refusal: Refusal, peer: &Peer) {
     if let Some((id, error)) = refusal.answer.as_deref() {
-        tracing::info!(ip = %peer.ip, error = %error, code = error.detail_code(), "connect refused");
+        let code = error.detail_code();
+        // That an address is locked out is said once, when it comes to that.
+        if code == Some("AUTH_RATE_LIMITED") {
+            tracing::debug!(ip = %peer.ip, error = %error, code, "connect refused");
+        } else {
+            tracing::info!(ip = %peer.ip, error = %error, code, "connect refused");
+        }
         if socket.feed(frame::encode_error(id, error)).await.is_err() || socket.flush().await.is_err() {
             return;
         }

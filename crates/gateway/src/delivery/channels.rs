@@ -3,6 +3,7 @@
 
 mod account;
 mod receive;
+pub(crate) mod renamed;
 pub(crate) mod telegram;
 mod webhook;
 

@@ -59,17 +59,46 @@ fn chat_of(out: &Outbound) -> Chat {
     (out.channel.clone(), out.account.clone(), out.to.clone())
 }
 
+/// What is on its way.
+#[derive(Default, Clone)]
+struct Busy {
+    chats: HashSet<Chat>,
+    /// Accounts that send a file: one at a time, since it is in memory and takes its time. Another would only hold a place.
+    uploads: HashSet<(String, String)>,
+}
+
+impl Busy {
+    /// Whether a row may go out now; its chat is served from then on, and where it waits for a file nothing overtakes it.
+    fn admits(&mut self, out: &Outbound, is_due: bool) -> bool {
+        if !self.chats.insert(chat_of(out)) || !is_due {
+            return false;
+        }
+        !is_file(out) || self.uploads.insert((out.channel.clone(), out.account.clone()))
+    }
+
+    fn over(&mut self, out: &Outbound) {
+        self.chats.remove(&chat_of(out));
+        if is_file(out) {
+            self.uploads.remove(&(out.channel.clone(), out.account.clone()));
+        }
+    }
+}
+
+fn is_file(out: &Outbound) -> bool {
+    out.act.as_ref().is_some_and(|act| !act.files().is_empty())
+}
+
 /// Sends rows until shutdown, and then finishes what is on its way: dropped there, it would be sent again at the next
 /// start. Supervised: when it dies, what was not marked is sent by the next.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut sending = FuturesUnordered::new();
-    let mut busy: HashSet<Chat> = HashSet::new();
+    let mut busy = Busy::default();
     let soft = shared.lifecycle.soft().clone();
     while !soft.is_cancelled() {
         let wait = match next_rows(&shared, &busy).await {
             Ok((rows, wait)) => {
                 for row in rows.into_iter().take(MAX_PARALLEL.saturating_sub(sending.len())) {
-                    busy.insert(chat_of(&row.outbound));
+                    busy.admits(&row.outbound, true);
                     sending.push(deliver(&shared, row));
                 }
                 wait
@@ -81,7 +110,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         };
         tokio::select! {
             () = soft.cancelled() => {}
-            Some(chat) = sending.next() => { busy.remove(&chat); }
+            Some(sent) = sending.next() => busy.over(&sent),
             () = shared.outbox.wake.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
@@ -108,23 +137,24 @@ pub(crate) async fn settled(shared: &Shared) {
     }
 }
 
-/// The first row of each chat that is not being served and is due, and how long until the next is.
-async fn next_rows(shared: &Shared, busy: &HashSet<Chat>) -> Result<(Vec<OutboxRow>, Duration), StoreError> {
-    let now = shared.clock.now_ms();
-    let mut seen = busy.clone();
+/// The first row of each chat that is not being served and is due, one file an account at most, and how long until the next is.
+async fn next_rows(shared: &Shared, busy: &Busy) -> Result<(Vec<OutboxRow>, Duration), StoreError> {
+    let rows = shared.store.pending_outbox().await?;
+    Ok(pick(rows, busy.clone(), shared.clock.now_ms()))
+}
+
+fn pick(rows: Vec<OutboxRow>, mut busy: Busy, now: i64) -> (Vec<OutboxRow>, Duration) {
     let (mut due, mut wait) = (Vec::new(), SWEEP);
-    for row in shared.store.pending_outbox().await? {
-        if !seen.insert(chat_of(&row.outbound)) {
-            continue;
-        }
+    for row in rows {
         let left = row.not_before_ms.saturating_sub(now);
-        if left <= 0 {
+        let is_next = !busy.chats.contains(&chat_of(&row.outbound));
+        if busy.admits(&row.outbound, left <= 0) {
             due.push(row);
-        } else {
+        } else if is_next && left > 0 {
             wait = wait.min(Duration::from_millis(left.unsigned_abs()));
         }
     }
-    Ok((due, wait))
+    (due, wait)
 }
 
 /// What is to be recorded about a row.
@@ -134,9 +164,8 @@ enum Outcome {
     Dead(String),
 }
 
-/// Sends one row and records what became of it. Gives back the chat, for the next row.
-async fn deliver(shared: &Shared, row: OutboxRow) -> Chat {
-    let chat = chat_of(&row.outbound);
+/// Sends one row and records what became of it. Gives the message back: its chat is free for the next row.
+async fn deliver(shared: &Shared, row: OutboxRow) -> Outbound {
     // A message that brings the sender down must not take the others along, nor come back for ever.
     let sent = AssertUnwindSafe(replace::send(shared, &row.outbound)).catch_unwind().await;
     let outcome = match sent {
@@ -165,7 +194,7 @@ async fn deliver(shared: &Shared, row: OutboxRow) -> Chat {
     }
     shared.outbox.done.send_modify(|n| *n += 1);
     shared.cron.sent();
-    chat
+    row.outbound
 }
 
 async fn record(shared: &Shared, row: i64, outcome: &Outcome) -> Result<(), StoreError> {
@@ -307,6 +336,38 @@ fn pieces(out: &Outbound, acts: Vec<Act>) -> Vec<Outbound> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::SentFile;
+
+    fn row(id: i64, account: &str, to: &str, file: bool, not_before_ms: i64) -> OutboxRow {
+        let act = file.then(|| Act::File { file: SentFile { path: "/f".into(), name: "f".into() }, seen_as: FileAs::default() });
+        let (channel, account, to) = ("telegram".to_owned(), account.to_owned(), to.to_owned());
+        let outbound = Outbound { channel, account, to, text: "t".into(), reply_to: None, act };
+        OutboxRow { id, outbound, attempts: 0, not_before_ms, created_at_ms: 0 }
+    }
+
+    #[test]
+    fn one_file_of_an_account_goes_at_a_time_and_texts_of_others_beside_it() {
+        let rows = vec![
+            row(1, "a", "1", true, 0),
+            row(2, "a", "2", true, 0),
+            row(3, "a", "2", false, 0),
+            row(4, "a", "3", false, 0),
+            row(5, "b", "1", true, 0),
+            row(6, "a", "4", false, 7_000),
+            row(7, "a", "4", false, 0),
+        ];
+        let ids = |rows: &[OutboxRow]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+        let (due, wait) = pick(rows.clone(), Busy::default(), 0);
+        // What stands behind a file in its chat waits for it, as behind what was put off.
+        assert_eq!((ids(&due), wait), (vec![1, 4, 5], Duration::from_secs(7)));
+        let mut busy = Busy::default();
+        for row in &due {
+            assert!(busy.admits(&row.outbound, true));
+        }
+        assert!(pick(rows.clone(), busy.clone(), 0).0.is_empty(), "while they are on their way");
+        busy.over(&rows[0].outbound);
+        assert_eq!(ids(&pick(rows[1..].to_vec(), busy, 0).0), [2]);
+    }
 
     #[test]
     fn pauses_double_up_to_five_minutes() {

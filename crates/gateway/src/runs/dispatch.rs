@@ -1,8 +1,8 @@
 //! From an inbound row to a session: who may speak, which session hears it, and in which way it queues.
 
-use super::{Claim, Work, acks, history, reactions};
+use super::{Claim, Work, acks, edits, history, reactions};
 use crate::chat_commands::{self, Decider, Parsed, Speaker};
-use crate::delivery::channels::{MovedGroups, TELEGRAM};
+use crate::delivery::channels::{MovedGroups, TELEGRAM, renamed};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
@@ -94,11 +94,8 @@ async fn from_channel(
     claim: Arc<Claim>,
 ) -> Result<Option<Submitted>, store::StoreError> {
     let inbound = &row.inbound;
-    if let Some(ChatEvent::Moved { to }) = &inbound.event {
-        // The platform itself says so, whoever may speak there.
-        tracing::info!(channel = %inbound.channel, from = %inbound.chat.id, to, "a group goes on under another id");
-        shared.channels.moved(&shared.store, row.id, &inbound.chat.id, to).await?;
-        return Ok(None);
+    if !is_said(inbound) {
+        return beside(shared, &row, &claim).await.map(|()| None);
     }
     let access = access(shared, inbound).await?;
     // Who decides about commands does so wherever they are asked, whether or not they are heard there.
@@ -110,12 +107,6 @@ async fn from_channel(
         return Ok(None);
     }
     match access {
-        Some(Access::Allow) if matches!(inbound.event, Some(ChatEvent::Reacted { .. })) => {
-            reactions::note(shared, &row).await?;
-        }
-        Some(Access::NeedsPairing) if matches!(inbound.event, Some(ChatEvent::Reacted { .. })) => {
-            shared.store.close_inbound(vec![row.id], "a stranger's reaction", vec![]).await?;
-        }
         Some(Access::Allow) => match command_of(&row.inbound) {
             Some(command) => answer_command(shared, &row, &command).await?,
             None => {
@@ -130,15 +121,8 @@ async fn from_channel(
         },
         Some(Access::Overhear) => shared.store.close_overheard(row.id).await?,
         Some(Access::NeedsPairing) => offer_pairing(shared, &row).await?,
-        Some(Access::Ignore(reason)) => {
-            tracing::info!(channel = %inbound.channel, sender = %inbound.sender.id, reason, "message ignored");
-            shared.store.close_inbound(vec![row.id], reason, vec![]).await?;
-        }
-        None => {
-            // Perhaps its token is missing just now: the message waits for a start that has the channel.
-            tracing::warn!(channel = %inbound.channel, row = row.id, "a message waits: its channel does not work");
-            shared.inbox.leave(claim);
-        }
+        Some(Access::Ignore(reason)) => ignore(shared, &row, reason).await?,
+        None => leave(shared, &row, claim),
     }
     Ok(None)
 }
@@ -150,9 +134,70 @@ fn is_approver(shared: &Shared, inbound: &Inbound) -> bool {
     account.is_some_and(|account| account.approvers().contains(&inbound.sender.id))
 }
 
+/// What happened in a chat without anything being said: it is no turn, and is told with the next one.
+async fn beside(shared: &Arc<Shared>, row: &InboundRow, claim: &Arc<Claim>) -> Result<(), store::StoreError> {
+    let inbound = &row.inbound;
+    match &inbound.event {
+        Some(ChatEvent::Moved { to }) => {
+            // The platform itself says so, whoever may speak there.
+            tracing::info!(channel = %inbound.channel, from = %inbound.chat.id, to, "a group goes on under another id");
+            shared.channels.moved(&shared.store, row.id, &inbound.chat.id, to).await?;
+            renamed::rename(shared, &inbound.account, &inbound.chat.id, to);
+        }
+        Some(ChatEvent::Edited { .. }) if may_speak(shared, row, inbound, claim).await? => {
+            edits::note(shared, row).await?;
+        }
+        Some(ChatEvent::Reacted { .. }) => match reactions::placed(shared, row).await? {
+            // The rules of its topic are those of a message there.
+            Some(placed) if may_speak(shared, row, &placed.inbound, claim).await? => {
+                reactions::note(shared, row.id, &placed).await?;
+            }
+            Some(_) => {}
+            None => ignore(shared, row, "nobody knows the topic of the message that was reacted to").await?,
+        },
+        Some(ChatEvent::Edited { .. } | ChatEvent::Pressed { .. }) | None => {}
+    }
+    Ok(())
+}
+
+/// Whether somebody may speak where something happened that is no message; `seen` is where. Otherwise the row is ended, or left
+/// until its channel works.
+async fn may_speak(
+    shared: &Shared,
+    row: &InboundRow,
+    seen: &Inbound,
+    claim: &Arc<Claim>,
+) -> Result<bool, store::StoreError> {
+    match access(shared, seen).await? {
+        Some(Access::Allow | Access::Overhear) => return Ok(true),
+        // A code is for whoever says something.
+        Some(Access::NeedsPairing) => ignore(shared, row, "the sender is not known").await?,
+        Some(Access::Ignore(reason)) => ignore(shared, row, reason).await?,
+        None => leave(shared, row, claim.clone()),
+    }
+    Ok(false)
+}
+
+async fn ignore(shared: &Shared, row: &InboundRow, reason: &str) -> Result<(), store::StoreError> {
+    let Inbound { channel, sender, .. } = &row.inbound;
+    tracing::info!(%channel, sender = %sender.id, reason, "message ignored");
+    shared.store.close_inbound(vec![row.id], reason, vec![]).await.map(|_| ())
+}
+
+/// Perhaps its token is missing just now: the message waits for a start that has the channel.
+fn leave(shared: &Shared, row: &InboundRow, claim: Arc<Claim>) {
+    tracing::warn!(channel = %row.inbound.channel, row = row.id, "a message waits: its channel does not work");
+    shared.inbox.leave(claim);
+}
+
+/// Whether something was said, by word or by button.
+fn is_said(inbound: &Inbound) -> bool {
+    matches!(inbound.event, None | Some(ChatEvent::Pressed { .. }))
+}
+
 /// The command that a message of a channel is.
 fn command_of(inbound: &Inbound) -> Option<Parsed<'_>> {
-    let may_be = inbound.channel != RPC && inbound.images.is_empty();
+    let may_be = inbound.channel != RPC && inbound.images.is_empty() && is_said(inbound);
     may_be.then(|| chat_commands::parse(&inbound.text)).flatten()
 }
 
@@ -271,13 +316,14 @@ pub(crate) fn session_of(shared: &Shared, inbound: &Inbound) -> SessionKey {
 }
 
 /// Tells which messages of platforms will be heard in a session, as things stand now: not those that wait for their channel to
-/// work, nor commands.
+/// work, nor commands and what is only told beside the next message.
 pub(crate) fn is_for(shared: &Shared, key: &SessionKey) -> impl Fn(&Inbound) -> bool + Send + 'static {
     let (settings, working, key) = (shared.settings(), shared.channels.accounts(), key.clone());
     let moved = shared.channels.moved_groups();
     move |inbound| {
         inbound.channel == TELEGRAM
             && working.contains(&inbound.account)
+            && is_said(inbound)
             && command_of(inbound).is_none()
             && session_in(&settings, &moved, inbound) == key
     }

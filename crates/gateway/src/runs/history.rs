@@ -2,7 +2,8 @@
 
 use super::transcript::speaker;
 use crate::shared::Shared;
-use model::{ChatKind, Inbound};
+use model::{ChatEvent, ChatKind, Inbound};
+use std::collections::HashSet;
 use store::{InboundRow, StoreError};
 
 /// Characters of one message, and of all together.
@@ -28,15 +29,23 @@ pub(super) async fn with(shared: &Shared, mut row: InboundRow) -> Result<Inbound
     Ok(row)
 }
 
-/// Lines that cannot look like more than a quotation; of too much, the latest.
+/// Lines that cannot look like more than a quotation; of too much, the latest. What was changed is told as it stands.
 fn told(said: &[Inbound]) -> Option<String> {
-    let mut lines: Vec<String> = Vec::new();
+    let (mut lines, mut changed) = (Vec::new(), HashSet::new());
     let mut length = 0;
     for message in said.iter().rev() {
+        if changed.contains(message.platform_message()) {
+            continue;
+        }
+        let is_change = matches!(message.event, Some(ChatEvent::Edited { .. }));
+        if is_change {
+            changed.insert(message.platform_message());
+        }
+        let mark = if is_change { " (changed)" } else { "" };
         let text: String = message.text.chars().take(MAX_MESSAGE).collect();
         let cut = if text.len() < message.text.len() { " …" } else { "" };
-        let line =
-            format!("> {}: {}{cut}", speaker(message).replace('\n', " "), text.replace('\n', "\n>   "));
+        let (who, text) = (speaker(message).replace('\n', " "), text.replace('\n', "\n>   "));
+        let line = format!("> {who}{mark}: {text}{cut}");
         length += line.chars().count();
         if length > MAX_ALL {
             break;

@@ -9,6 +9,7 @@ pub(crate) mod compact;
 pub(crate) mod dispatch;
 pub(crate) mod draft;
 mod drain;
+mod edits;
 pub(crate) mod events;
 pub(crate) mod finish;
 mod history;

@@ -11,6 +11,26 @@ pub struct InboundRow {
     pub inbound: Inbound,
 }
 
+/// What there is of a message that came before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Where it was said.
+    pub chat_id: String,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a message from a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// An agent reads it, or has.
+    Heard,
+    /// It was not meant for an agent, and is told once somebody speaks to it.
+    Overheard,
+    /// Nobody reads it: it was a command, its sender may not speak, or it was taken out.
+    Left,
+}
+
 /// A message to a platform that is on disk and not yet known to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutboxRow {

@@ -97,9 +97,7 @@ pub(super) async fn call_via(
             }
             None => Err(bad("bad webhook: An HTTPS URL must be provided for webhook")),
         },
-        "getwebhookinfo" => {
-            Ok(json!({ "url": inner.webhook(), "has_custom_certificate": false, "pending_update_count": 0 }))
-        }
+        "getwebhookinfo" => Ok(webhook_info(&inner)),
         "getfile" => get_file(&inner, &params),
         "setmycommands" | "deletemycommands" | "deletewebhook" => Ok(json!(true)),
         _ => Err((404, "Not Found".to_owned())),
@@ -410,6 +408,17 @@ fn change(
     let message_id = integer(params, "message_id").unwrap_or_default();
     let is_there = inner.change(chat_id, message_id, with);
     is_there.then_some((chat_id, message_id)).ok_or_else(|| bad(&format!("message to {what} not found")))
+}
+
+fn webhook_info(inner: &Inner) -> Value {
+    let undelivered = inner.undelivered();
+    let mut info = json!({ "url": inner.webhook(), "has_custom_certificate": false,
+        "pending_update_count": undelivered.waiting });
+    if let Some(why) = undelivered.why {
+        info["last_error_date"] = json!(undelivered.date);
+        info["last_error_message"] = json!(why);
+    }
+    info
 }
 
 fn get_file(inner: &Inner, params: &Value) -> Answer {

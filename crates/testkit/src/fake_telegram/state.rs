@@ -64,6 +64,14 @@ pub(super) enum Planned {
     Silence,
 }
 
+/// What `getWebhookInfo` says of deliveries that failed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Undelivered {
+    pub(super) waiting: u64,
+    pub(super) date: i64,
+    pub(super) why: Option<String>,
+}
+
 #[derive(Default)]
 struct State {
     updates: VecDeque<(i64, Value)>,
@@ -72,6 +80,7 @@ struct State {
     chats: HashSet<i64>,
     moved: HashMap<i64, i64>,
     webhook: String,
+    undelivered: Undelivered,
     files: HashMap<String, Vec<u8>>,
     announced: HashMap<String, u64>,
     sent: Vec<Sent>,
@@ -198,6 +207,20 @@ impl Inner {
 
     pub(super) fn webhook(&self) -> String {
         self.lock().webhook.clone()
+    }
+
+    /// A delivery fails for this reason, and so many updates wait; the reason stays, as it does at the original.
+    pub(super) fn fail_delivery(&self, why: Option<&str>, waiting: u64) {
+        let mut state = self.lock();
+        state.undelivered.waiting = waiting;
+        if let Some(why) = why {
+            state.undelivered.date += 1;
+            state.undelivered.why = Some(why.to_owned());
+        }
+    }
+
+    pub(super) fn undelivered(&self) -> Undelivered {
+        self.lock().undelivered.clone()
     }
 
     /// Where a group has gone.

@@ -6,7 +6,6 @@ use crate::commands::config_cmd;
 use crate::commands::onboard::Kept;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::input;
 use crate::output::Table;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -24,6 +23,13 @@ struct AccountArgs {
     /// The account's name, in small letters [default: the one that stands in the channel's section itself]
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     account: Option<String>,
+}
+
+/// How the configuration writes an account's name; as it was given, where it is not there.
+pub(super) fn written(source: &Value, name: &str) -> String {
+    let accounts = source.pointer("/channels/telegram/accounts").and_then(Value::as_object);
+    let same = |key: &&String| key.trim().eq_ignore_ascii_case(name.trim());
+    accounts.and_then(|all| all.keys().find(same)).map_or_else(|| name.to_owned(), String::clone)
 }
 
 #[derive(Debug, Args)]
@@ -45,18 +51,6 @@ pub(super) struct AddArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RemoveArgs {
-    #[command(flatten)]
-    account: AccountArgs,
-    /// Take all that is configured of it out of the file, instead of switching it off
-    #[arg(long)]
-    delete: bool,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct ListArgs {}
 
 /// What is written of a Telegram bot.
@@ -73,41 +67,41 @@ pub(crate) struct Bot {
 
 /// A patch of `channels` that makes a bot of it, beside what `source` says.
 pub(crate) fn telegram(bot: &Bot, source: &Value) -> Value {
-    let mut place = vec!["channels", "telegram"];
-    if let Some(account) = &bot.account {
-        place.extend(["accounts", account]);
-    }
-    let there = place.iter().try_fold(source, |value, key| value.get(*key)).unwrap_or(&Value::Null);
-    let mut section = json!({});
+    let (section, none) = (&source["channels"]["telegram"], Value::Null);
+    let account = bot.account.as_ref();
+    let there = account.map_or(section, |name| section["accounts"].get(name).unwrap_or(&none));
+    let mut new = json!({});
     if there["enabled"] == false {
-        section["enabled"] = true.into();
+        new["enabled"] = true.into();
     }
     // A file goes before a token: only one of the two stays.
     match (&bot.token, &bot.token_file) {
         (Some(token), _) => {
-            section["botToken"] = token.value();
-            section["tokenFile"] = Value::Null;
+            new["botToken"] = token.value();
+            new["tokenFile"] = Value::Null;
         }
-        (None, Some(file)) => section["tokenFile"] = file.display().to_string().into(),
+        (None, Some(file)) => new["tokenFile"] = file.display().to_string().into(),
         (None, None) => {}
     }
     if !bot.allow_from.is_empty() {
-        let mut all = there["allowFrom"].as_array().cloned().unwrap_or_default();
+        // A list of its own takes the place of the section's: those who may write already are to go on.
+        let may = there.get("allowFrom").or(section.get("allowFrom")).and_then(Value::as_array);
+        let mut all = may.cloned().unwrap_or_default();
         let said = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         for id in &bot.allow_from {
             if !all.iter().any(|other| person(&said(other)) == Ok(*id)) {
                 all.push((*id).into());
             }
         }
-        section["allowFrom"] = all.into();
+        new["allowFrom"] = all.into();
     }
-    match &bot.account {
-        Some(account) => json!({"telegram": {"accounts": {account: section}}}),
-        None => json!({"telegram": section}),
+    match account {
+        Some(account) => json!({"telegram": {"accounts": {account: new}}}),
+        None => json!({"telegram": new}),
     }
 }
 
-fn edit(ctx: &Context, change: Change) -> Result<Edited, Failure> {
+pub(super) fn edit(ctx: &Context, change: Change) -> Result<Edited, Failure> {
     Ok(Editor { paths: &ctx.paths, env: &ctx.env, base: None, dry_run: false }.apply(change)?)
 }
 
@@ -126,39 +120,25 @@ pub(super) fn add(args: AddArgs, ctx: &Context) -> Result<(), Failure> {
             args.account.channel
         )));
     }
-    let bot = Bot {
-        account: args.account.account,
-        token,
-        token_file: args.token_file,
-        allow_from: args.allow_from,
-    };
+    let account = args.account.account.as_deref().map(|name| written(&before.source, name));
+    if let Some(account) = account.as_ref().filter(|_| !args.allow_from.is_empty()) {
+        tell_of_own_list(ctx, &before.source, account);
+    }
+    let bot = Bot { account, token, token_file: args.token_file, allow_from: args.allow_from };
     let patch = json!({"channels": telegram(&bot, &before.source)});
     let edited = edit(ctx, Change::Merge { patch, replace: Vec::new() })?;
     config_cmd::told(ctx, &edited, false, "channels")
 }
 
-pub(super) fn remove(args: RemoveArgs, ctx: &Context) -> Result<(), Failure> {
-    let before = ctx.load()?;
-    let name = args.account.account.as_deref();
-    let path = match name {
-        Some(name) => format!("channels.telegram.accounts.{name}"),
-        None => "channels.telegram".to_owned(),
-    };
-    let steps = config::path_steps(&path).map_err(Failure::usage)?;
-    if config::find(&before.source, &steps).is_none() {
-        return Err(Failure::not_found(format!("{path} is not configured"))
-            .hint("see those that are: openclaw channels list"));
+/// Says that an account which had the section's people gets a list of its own.
+fn tell_of_own_list(ctx: &Context, source: &Value, account: &str) {
+    let section = &source["channels"]["telegram"];
+    let inherited = section["allowFrom"].as_array().map_or(0, Vec::len);
+    if inherited > 0 && section["accounts"][account].get("allowFrom").is_none() {
+        ctx.out.remark(&format!(
+            "{account} gets an allowFrom of its own, with the {inherited} of channels.telegram.allowFrom in it; what changes there later does not change it"
+        ));
     }
-    let change = if args.delete {
-        if !args.yes {
-            input::confirm(&format!("delete {path} with all that is configured below it?"), "--yes", ctx)?;
-        }
-        Change::Unset { steps }
-    } else {
-        let steps = config::path_steps(&format!("{path}.enabled")).map_err(Failure::usage)?;
-        Change::Set { steps, value: false.into() }
-    };
-    config_cmd::told(ctx, &edit(ctx, change)?, false, "channels")
 }
 
 pub(super) fn list(_: &ListArgs, ctx: &Context) -> Result<(), Failure> {

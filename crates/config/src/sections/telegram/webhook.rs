@@ -2,7 +2,7 @@
 
 use crate::SecretInput;
 use crate::doc::Section;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Where Telegram delivers.
 #[derive(Debug, Clone)]
@@ -15,33 +15,76 @@ pub struct WebhookConfig {
     pub path: String,
     /// `webhookHost`, `127.0.0.1` by default.
     pub host: IpAddr,
-    /// `webhookPort`, 8787 by default.
+    /// `webhookPort`, 8787 by default; 0 leaves it to the system.
     pub port: u16,
 }
 
-pub(super) fn webhook(s: &Section<'_>) -> Option<WebhookConfig> {
-    s.unsupported("webhookCertPath", "the address needs a certificate that Telegram knows");
-    let (url, secret) = (s.text("webhookUrl"), s.secret("webhookSecret"));
-    let path = s.text("webhookPath").unwrap_or_else(|| "/telegram-webhook".to_owned());
-    let host = s.text("webhookHost").unwrap_or_else(|| "127.0.0.1".to_owned());
-    let port = s.integer("webhookPort", 1..=65_535).unwrap_or(8787);
-    let url = url?;
-    if !url.starts_with("https://") {
-        s.error("webhookUrl", format!("{url:?} is not allowed; Telegram delivers to https:// only"));
+/// The keys as they stand.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WebhookKeys {
+    url: Option<String>,
+    secret: Option<SecretInput>,
+    path: Option<String>,
+    host: Option<IpAddr>,
+    port: Option<u16>,
+}
+
+impl WebhookKeys {
+    pub(super) fn read(s: &Section<'_>) -> Self {
+        s.unsupported("webhookCertPath", "the address needs a certificate that Telegram knows");
+        let keys = Self {
+            url: s.text("webhookUrl"),
+            secret: s.secret("webhookSecret"),
+            path: s.text("webhookPath"),
+            host: s.text("webhookHost").map(|host| {
+                host.parse().unwrap_or_else(|_| {
+                    s.error("webhookHost", "use an address of this host, like 127.0.0.1");
+                    IpAddr::V4(Ipv4Addr::LOCALHOST)
+                })
+            }),
+            port: s.integer("webhookPort", 0..=65_535).and_then(|port| u16::try_from(port).ok()),
+        };
+        if let Some(url) = keys.url.as_ref().filter(|url| !url.starts_with("https://")) {
+            s.error("webhookUrl", format!("{url:?} is not allowed; Telegram delivers to https:// only"));
+        }
+        let is_path = |path: &str| {
+            path.starts_with('/') && path != "/healthz" && !path.contains(['?', '#', '{', '}', ':', '*'])
+        };
+        if let Some(path) = keys.path.as_ref().filter(|path| !is_path(path)) {
+            s.error(
+                "webhookPath",
+                format!("{path:?} is not allowed; use a path like /telegram-webhook, without : * ? # {{ }}, and not /healthz"),
+            );
+        }
+        keys
     }
-    if !path.starts_with('/') || path == "/healthz" || path.contains(['?', '#', '{', '}', ':', '*']) {
-        s.error(
-            "webhookPath",
-            format!("{path:?} is not allowed; use a path like /telegram-webhook, without : * ? # {{ }}, and not /healthz"),
-        );
+
+    /// What an account leaves open is the section's: all of it where it is the section's own account, and without address and
+    /// port elsewhere, since each bot has one address and each listener one port.
+    pub(super) fn over(self, section: &Self, is_its_own: bool) -> Self {
+        let section = section.clone();
+        Self {
+            url: self.url.or(section.url.filter(|_| is_its_own)),
+            secret: self.secret.or(section.secret),
+            path: self.path.or(section.path),
+            host: self.host.or(section.host),
+            port: self.port.or(section.port.filter(|_| is_its_own)),
+        }
     }
-    let host = host.parse().ok();
-    if host.is_none() {
-        s.error("webhookHost", "use an address of this host, like 127.0.0.1");
+
+    /// What comes of them; `s` is where they were missed.
+    pub(super) fn judge(&self, s: &Section<'_>) -> Option<WebhookConfig> {
+        let url = self.url.clone()?;
+        let Some(secret) = self.secret.clone() else {
+            s.error("webhookUrl", "needs webhookSecret, with which Telegram proves itself");
+            return None;
+        };
+        Some(WebhookConfig {
+            url,
+            secret,
+            path: self.path.clone().unwrap_or_else(|| "/telegram-webhook".to_owned()),
+            host: self.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            port: self.port.unwrap_or(8787),
+        })
     }
-    if secret.is_none() {
-        s.error("webhookUrl", "needs webhookSecret, with which Telegram proves itself");
-    }
-    let port = u16::try_from(port).ok()?;
-    Some(WebhookConfig { url, secret: secret?, path, host: host?, port })
 }

@@ -13,6 +13,9 @@ use subtle::ConstantTimeEq;
 /// How long a poll waits for messages, where the configuration does not say.
 const POLL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How often Telegram is asked whether it delivers: soon enough to be told of in the status before somebody misses an answer.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
 /// The account.
 pub(super) struct TelegramAccount {
     pub(super) bot: Telegram,
@@ -118,7 +121,7 @@ fn webhook(hook: &config::WebhookConfig, secrets: &Secrets) -> Result<(Listens, 
         return Err(format!("{place} is not allowed: Telegram takes 1 to 256 letters, digits, _ and -"));
     }
     let listens = Listens { at: SocketAddr::new(hook.host, hook.port), path: hook.path.clone() };
-    Ok((listens, Webhook { url: hook.url.clone(), secret }))
+    Ok((listens, Webhook { url: hook.url.clone(), secret, look_every: LOOK_EVERY }))
 }
 
 /// Where files that come with messages are kept.

@@ -25,9 +25,10 @@ const SECRET: &str = "x-telegram-bot-api-secret-token";
 const MAX_UPDATE: usize = 1024 * 1024;
 /// Connections at the same time: Telegram has 40 at most, and a proxy before us no more.
 const MAX_CONNECTIONS: usize = 64;
-/// The head of a request must be there within this time, a request as a whole within the other: files are fetched meanwhile.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
-const DONE_WITHIN: Duration = Duration::from_secs(120);
+/// The head of a request must be there within this time, and all of it be answered within the other, in which an update is
+/// taken, with its files, or is not ([`channels::Telegram::take`] has 15 s).
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+const DONE_WITHIN: Duration = Duration::from_secs(20);
 /// Between two tries for a port that is taken, and after a failed accept.
 const PORT_AGAIN: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -64,7 +65,14 @@ async fn bound(
 ) -> Option<TcpListener> {
     while !cancel.is_cancelled() {
         match TcpListener::bind(listens.at).await {
-            Ok(socket) => return Some(socket),
+            Ok(socket) => {
+                // Where the configuration leaves the port to the system, this is how one knows.
+                if let Ok(at) = socket.local_addr() {
+                    tracing::info!(account = account.name(), %at, "listening for Telegram's deliveries");
+                    account.bot.listens_on(at.port());
+                }
+                return Some(socket);
+            }
             Err(error) => {
                 tracing::error!(account = account.name(), at = %listens.at, %error,
                     "nobody can listen for Telegram's deliveries; set another webhookPort");
