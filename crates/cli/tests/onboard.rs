@@ -381,8 +381,8 @@ fn one_account_goes_and_the_others_stay() {
     let home = Home::with_config(&two);
     assert_eq!(remove(&home, &["--account", "default", "--delete", "--yes"]).code, 0);
     assert_eq!(enabled(&home), ["alerts true"]);
-    let left = &config(&home)["channels"]["telegram"];
-    assert_eq!((&left["webhookUrl"], &left["webhookSecret"]), (&Value::Null, &json!("s")), "{left}");
+    let left = text(&home);
+    assert!(!left.contains("webhookUrl") && left.contains("webhookSecret: 's'"), "{left}");
     // The last one need not be named, and nothing is left of it.
     assert_eq!(remove(&home, &["--delete", "--yes"]).code, 0);
     assert_eq!(config(&home)["channels"]["telegram"], Value::Null);
@@ -401,7 +401,8 @@ fn who_may_write_to_an_account_already_still_may_when_somebody_is_added() {
     let added = add("5");
     assert!(added.code == 0 && added.err.contains("allowFrom of its own"), "{}{}", added.out, added.err);
     let accounts = || config(&home)["channels"]["telegram"]["accounts"].clone();
-    assert_eq!(accounts(), json!({"Alerts": {"botToken": "2:b", "allowFrom": ["tg:1", 2, 5]}}));
+    assert_eq!(accounts()["Alerts"]["allowFrom"], json!(["tg:1", 2, 5]));
+    assert_eq!(accounts().as_object().unwrap().len(), 1, "{}", accounts());
     let again = add("6");
     assert!(again.code == 0 && !again.err.contains("of its own"), "{}", again.err);
     assert_eq!(accounts()["Alerts"]["allowFrom"], json!(["tg:1", 2, 5, 6]));

@@ -49,6 +49,12 @@ pub(super) fn remove(args: RemoveArgs, ctx: &Context) -> Result<(), Failure> {
     let own = written(&before.source, &name);
     let own = before.source["channels"]["telegram"]["accounts"].get(&own).is_some().then_some(own);
     let is_last = names.len() == 1;
+    // Lists go only where that is said.
+    let replace = match &own {
+        _ if !args.delete => Vec::new(),
+        _ if is_last => vec!["channels.telegram".to_owned()],
+        own => own.iter().map(|own| format!("channels.telegram.accounts.{own}")).collect(),
+    };
     let change = if args.delete {
         if !args.yes {
             let what =
@@ -60,7 +66,7 @@ pub(super) fn remove(args: RemoveArgs, ctx: &Context) -> Result<(), Failure> {
         switched_off(own, is_last)
     };
     let patch = json!({"channels": {"telegram": change}});
-    config_cmd::told(ctx, &edit(ctx, Change::Merge { patch, replace: Vec::new() })?, false, "channels")
+    config_cmd::told(ctx, &edit(ctx, Change::Merge { patch, replace })?, false, "channels")
 }
 
 /// The accounts that there are; none where nothing is configured.
