@@ -339,7 +339,10 @@ mod tests {
     use model::SentFile;
 
     fn row(id: i64, account: &str, to: &str, file: bool, not_before_ms: i64) -> OutboxRow {
-        let act = file.then(|| Act::File { file: SentFile { path: "/f".into(), name: "f".into() }, seen_as: FileAs::default() });
+        let act = file.then(|| Act::File {
+            file: SentFile { path: "/f".into(), name: "f".into() },
+            seen_as: FileAs::default(),
+        });
         let (channel, account, to) = ("telegram".to_owned(), account.to_owned(), to.to_owned());
         let outbound = Outbound { channel, account, to, text: "t".into(), reply_to: None, act };
         OutboxRow { id, outbound, attempts: 0, not_before_ms, created_at_ms: 0 }
