@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// The program to measure; built from this workspace where this is not given
     #[arg(long, value_name = "PATH")]
     pub(crate) binary: Option<PathBuf>,
+    /// Measure how long each command of the program takes, cold, and nothing else
+    #[arg(long, conflicts_with_all = ["url", "vs", "vs_program"])]
+    pub(crate) commands: bool,
     /// A short run: shows that everything works, and its figures mean little
     #[arg(long)]
     pub(crate) quick: bool,

@@ -44,6 +44,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     let plan = if args.quick { plan::QUICK } else { plan::FULL };
+    if args.commands {
+        let program = Program::ours(binary(args)?);
+        let cold = runtime.block_on(scenario::commands::measure(&program, &plan))?;
+        return Ok(if args.json { cold.json() } else { cold.markdown() });
+    }
     let mut report = Report::new(args.quick);
     if args.measures_ours() {
         let binary = binary(args)?;

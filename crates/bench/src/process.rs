@@ -86,6 +86,17 @@ impl Home {
         command
     }
 
+    /// Runs a command beside a gateway at this port to its end, however that is: how long it took in ms.
+    pub(crate) async fn timed(&self, program: &Program, args: &[String], port: u16) -> Result<f64> {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mut command = self.command(program, &args);
+        command.env("OPENCLAW_GATEWAY_PORT", port.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+        let begun = Instant::now();
+        let mut child = command.spawn()?;
+        timeout(COMMAND_PATIENCE, child.wait()).await.context(&args.join(" "))??;
+        Ok(ms(begun.elapsed()))
+    }
+
     fn log(&self) -> PathBuf {
         self.0.path().join("stderr.log")
     }
@@ -122,6 +133,11 @@ impl<'a> Running<'a> {
         }
         let is_ours = program.search.is_none();
         Ok(Self { child, home, port, is_ours, started_in_ms: ms(begun.elapsed()) })
+    }
+
+    /// The port that it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn target(&self) -> Target {

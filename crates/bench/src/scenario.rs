@@ -1,6 +1,7 @@
 //! The scenarios, one a file, and the order they are run in.
 
 mod cli;
+pub(crate) mod commands;
 mod connect;
 mod invoke;
 mod memory;

@@ -83,7 +83,10 @@ impl LogLevel {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Set up this installation, by questions or by flags: model, gateway, Telegram, service
+    #[command(visible_alias = "setup")]
     Onboard(Box<onboard::OnboardArgs>),
+    /// Change parts of an installation by questions: gateway, workspace, model, Telegram, service
+    Configure(onboard::configure::ConfigureArgs),
     /// Run the gateway, or ask a running one
     Gateway(gateway::GatewayArgs),
     /// The gateway as a service, by the name that these commands once had

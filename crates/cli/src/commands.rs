@@ -44,6 +44,7 @@ use crate::failure::Failure;
 pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> {
     match command {
         Command::Onboard(args) => onboard::run(*args, ctx).await,
+        Command::Configure(args) => onboard::configure::run(args, ctx).await,
         Command::Gateway(args) => gateway::run(args, ctx).await,
         Command::Daemon(args) => gateway::daemon(args, ctx).await,
         Command::Health(args) => health::run(args, ctx).await,

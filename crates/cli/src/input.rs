@@ -21,6 +21,33 @@ pub(crate) fn read(file: Option<&Path>, most: u64) -> Result<(String, String), F
     }
 }
 
+/// A span of time such as 30s, in milliseconds.
+///
+/// # Errors
+/// It is none, or nothing at all.
+pub(crate) fn duration(text: &str) -> Result<i64, String> {
+    let wrong = || format!("{text:?} is no duration; write 30s, 10m, 1h or 2d");
+    let (mut all, mut rest) = (0_i64, text);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, after) = rest.split_at(digits);
+        let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, left) = after.split_at(letters);
+        let unit = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(wrong()),
+        };
+        let number: i64 = number.parse().map_err(|_| wrong())?;
+        all = number.checked_mul(unit).and_then(|ms| all.checked_add(ms)).ok_or_else(wrong)?;
+        rest = left;
+    }
+    Some(all).filter(|ms| *ms > 0).ok_or_else(wrong)
+}
+
 /// Asks whoever sits there before something is deleted.
 ///
 /// # Errors

@@ -38,6 +38,11 @@ pub(crate) fn joined(value: &Value, pointer: &str) -> String {
     if texts.is_empty() { "-".into() } else { texts.join(", ") }
 }
 
+/// So many of something, in words.
+pub(crate) fn counted(count: i64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +58,10 @@ mod tests {
         );
         assert_eq!((number(&value, "/a/n"), number(&value, "/a/b")), (Some(3), None));
         assert!(flag(&value, "/a/t") && !flag(&value, "/a/b"));
+        assert_eq!(
+            (counted(1, "node", "nodes"), counted(0, "node", "nodes")),
+            ("1 node".into(), "0 nodes".into())
+        );
         assert_eq!((joined(&value, "/a/l"), joined(&value, "/a")), ("p, q".into(), "-".into()));
     }
 }

@@ -40,6 +40,8 @@ fn collect(path: &[&str], found: &mut Vec<String>) {
     let help = String::from_utf8(output.stdout).unwrap();
     let list =
         help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // What is too long goes on below, further in.
+    let list = list.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names: Vec<&str> =
         list.filter_map(|line| line.split_whitespace().next()).filter(|n| *n != "help").collect();
     if names.is_empty() {

@@ -43,7 +43,7 @@ async fn status_and_health_show_the_whole_gateway() {
     let deep = world.text(&["status", "--deep"]);
     assert_all_in(
         &deep,
-        &["1 nodes (openclaw nodes pending)", "1 people (openclaw pairing list)", "health    ok"],
+        &["1 node (openclaw nodes pending)", "1 person (openclaw pairing list)", "health    ok"],
     );
     assert_all_in(&world.text(&["status", "--all"]), &["openclaw.json", "(this program)"]);
 
@@ -58,7 +58,7 @@ async fn status_and_health_show_the_whole_gateway() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_agent_answers_and_its_sessions_are_listed() {
     let world = World::start().await;
-    assert_eq!(world.text(&["sessions"]).trim(), "no sessions yet");
+    assert!(world.text(&["sessions"]).starts_with("no sessions yet"));
     assert_eq!(world.text(&["agent", "-m", "hello there"]).trim(), "echo: hello there");
     let answer = world.json(&["agent", "-m", "again", "--session-key", "work"]);
     assert_eq!(
@@ -166,7 +166,7 @@ async fn a_device_that_is_not_let_in_by_itself_waits_for_its_approval() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_are_let_in_by_their_code_and_written_to() {
     let world = World::start().await;
-    assert_eq!(world.text(&["pairing", "list"]).trim(), "nobody is waiting");
+    assert!(world.text(&["pairing", "list"]).starts_with("nobody is waiting"));
     world.telegram.push_text(7, 7, "let me in");
     world.telegram.wait_for_sent(1, PATIENCE).await.unwrap();
     let waiting = world.json(&["pairing", "list", "telegram"]);

@@ -3,12 +3,17 @@
 // Helpers outside of test functions may end the test too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "onboard/keys.rs"]
+mod keys;
+#[path = "support/live.rs"]
+mod live;
+#[path = "onboard/seat.rs"]
+mod seat;
 mod support;
+#[path = "onboard/terminal.rs"]
+mod terminal;
 
 use serde_json::{Value, json};
-use std::io::{Read, Write};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 use support::{Home, free_port};
 
 const QUIET: &[&str] = &["onboard", "--non-interactive", "--accept-risk", "--skip-health"];
@@ -192,137 +197,6 @@ fn a_gateway_that_should_answer_and_does_not_is_a_failure_and_all_is_written() {
         without.out,
         without.err
     );
-}
-
-/// The program at a terminal of its own.
-struct Seat {
-    child: std::process::Child,
-    keys: std::sync::Arc<pty_process::blocking::Pty>,
-    shown: Receiver<Vec<u8>>,
-    /// All that has been shown.
-    screen: String,
-    read: usize,
-}
-
-impl Seat {
-    fn take(home: &Home, args: &[&str]) -> Self {
-        let (pty, pts) = pty_process::blocking::open().unwrap();
-        let child = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_openclaw"))
-            .args(args)
-            .env_clear()
-            .env("HOME", home.path())
-            .current_dir(home.path())
-            .spawn(pts)
-            .unwrap();
-        let keys = std::sync::Arc::new(pty);
-        let (screen, shown) = channel();
-        let from = std::sync::Arc::clone(&keys);
-        std::thread::spawn(move || {
-            let mut bytes = [0; 1024];
-            // A terminal whose last user is gone gives an error instead of an end.
-            while let Ok(count @ 1..) = (&*from).read(&mut bytes) {
-                if screen.send(bytes[..count].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { child, keys, shown, screen: String::new(), read: 0 }
-    }
-
-    /// Waits for a text that was not waited for before.
-    fn sees(&mut self, text: &str) {
-        loop {
-            if let Some(at) = self.screen[self.read..].find(text) {
-                self.read += at + text.len();
-                return;
-            }
-            match self.shown.recv_timeout(Duration::from_secs(60)) {
-                Ok(bytes) => self.screen.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => panic!("{text:?} did not come: {}", self.screen),
-            }
-        }
-    }
-
-    /// Waits for a question and answers it.
-    fn answers(&mut self, question: &str, answer: &str) {
-        self.sees(question);
-        self.sees(": ");
-        (&*self.keys).write_all(format!("{answer}\n").as_bytes()).unwrap();
-    }
-
-    /// Waits for the end; gives the exit code.
-    fn end(&mut self) -> Option<i32> {
-        while let Ok(bytes) = self.shown.recv_timeout(Duration::from_secs(60)) {
-            self.screen.push_str(&String::from_utf8_lossy(&bytes));
-        }
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        // One that has ended already needs no end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-fn at_a_terminal_it_asks_shows_no_secret_and_writes_what_was_answered() {
-    let home = Home::new();
-    let mut seat = Seat::take(&home, &["onboard", "--gateway-port", &free_port(), "--flow", "manual"]);
-    seat.answers("Go on?", "y");
-    seat.answers("Where is the gateway?", "1");
-    seat.answers("Whose model", "9");
-    seat.answers("a number from 1 to 7", "2");
-    seat.answers("Model, as the provider calls it", "");
-    seat.answers("The key", "sk-hunter2x\x7f");
-    seat.answers("Who can reach it?", "");
-    seat.answers("Talk to the agent on Telegram?", "y");
-    seat.answers("The bot's token", "123:hunter3");
-    seat.answers("Who may write to it", "@me");
-    seat.answers("names change hands", "1001, tg:1002");
-    seat.answers("a service of this user", "n");
-    seat.sees("This changes in");
-    seat.answers("Write it?", "");
-    assert_eq!(seat.end(), Some(0), "{}", seat.screen);
-    assert!(!seat.screen.contains("hunter"), "{}", seat.screen);
-    let value: Value = serde_json::from_str(&text(&home)).unwrap();
-    assert_eq!(value["models"]["providers"]["openai"]["apiKey"], "sk-hunter2");
-    assert_eq!(value["agents"]["defaults"]["model"]["primary"], "openai/gpt-4.1-mini");
-    let bot = json!({"botToken": "123:hunter3", "allowFrom": [1001, 1002]});
-    assert_eq!(value["channels"]["telegram"], bot);
-    assert!(home.state().join("credentials/gateway-token").exists());
-
-    // A second time everything stays, Enter upon Enter.
-    let before = text(&home);
-    let mut seat = Seat::take(&home, &["onboard", "--accept-risk", "--skip-health"]);
-    seat.answers("Where is the gateway?", "");
-    seat.answers("Whose model", "");
-    seat.answers("Give Telegram another bot?", "");
-    seat.answers("a service of this user", "");
-    assert_eq!(seat.end(), Some(0), "{}", seat.screen);
-    assert_eq!(text(&home), before);
-}
-
-#[test]
-fn whoever_leaves_in_the_middle_of_a_secret_finds_the_terminal_as_it_was() {
-    let home = Home::new();
-    let mut seat = Seat::take(&home, &["onboard", "--accept-risk", "--mode", "local"]);
-    seat.answers("Whose model", "1");
-    seat.answers("Model, as the provider calls it", "");
-    seat.answers("The key", "half\x03");
-    assert_eq!(seat.end(), Some(130), "{}", seat.screen);
-    assert!(seat.screen.contains("nothing was changed") && !seat.screen.contains("half"), "{}", seat.screen);
-    let modes = rustix_modes(&seat.keys);
-    assert!(modes, "the terminal does not echo any more");
-    assert!(!home.state().join("openclaw.json").exists());
-}
-
-fn rustix_modes(terminal: &pty_process::blocking::Pty) -> bool {
-    use rustix::termios::{LocalModes, tcgetattr};
-    let wanted = LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
-    tcgetattr(terminal).unwrap().local_modes.contains(wanted)
 }
 
 #[test]

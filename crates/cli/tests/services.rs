@@ -10,6 +10,8 @@ mod ending;
 mod live;
 #[path = "services/managed.rs"]
 mod managed;
+#[path = "services/onboarded.rs"]
+mod onboarded;
 mod support;
 #[path = "support/systemd.rs"]
 mod systemd;

@@ -15,7 +15,9 @@ pub use agents::{AgentChange, AgentValues, agent_bindings, agent_id};
 pub use change::{Base, Change, Edited, Editor};
 pub use diff::changed_paths;
 use diff::written as written_path;
+pub(crate) use file::replace_private;
 pub use file::write_atomically;
+pub(crate) use lock::Lock;
 
 use crate::doc::Positions;
 use crate::path::{PathStep, path_steps};

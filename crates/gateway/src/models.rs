@@ -4,10 +4,9 @@ pub(crate) mod auth;
 
 use crate::current::Base;
 use crate::secrets::{self, Secrets};
-use config::{Config, Env, ModelConfig, Paths};
+use config::{AuthProfiles, Config, Env, ModelConfig, Paths};
 use llm::{Api, Model, ModelInfo, Price, ProviderConfig, Setup};
 use model::SecretString;
-use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -42,8 +41,15 @@ impl Models {
 
     /// `provider/model` of an agent, as configured.
     pub(crate) fn name_for(&self, agent_id: &str) -> Option<String> {
-        let configured = self.config.agents.model(agent_id).primary.clone();
-        configured.or_else(|| self.fixed.as_ref().map(|model| full_name(model.info())))
+        let configured = self.config.agents.model(agent_id).primary.as_deref();
+        configured
+            .map(|name| self.whole(name).to_owned())
+            .or_else(|| self.fixed.as_ref().map(|model| full_name(model.info())))
+    }
+
+    /// A model's whole name: as it is, or what it is short for.
+    fn whole<'a>(&'a self, name: &'a str) -> &'a str {
+        self.config.agents.defaults.aliased(name).unwrap_or(name)
     }
 
     /// The model of an agent, built once.
@@ -90,7 +96,7 @@ impl Models {
     /// # Errors
     /// Why it cannot.
     pub(crate) fn choose(&self, name: &str) -> Result<String, String> {
-        let name = name.trim();
+        let name = self.whole(name.trim());
         let listed: Vec<ModelInfo> = self.list();
         if let Some(info) = listed.iter().find(|info| full_name(info) == name) {
             return Ok(full_name(info));
@@ -198,8 +204,9 @@ impl Models {
         let api_key = self.key(name, variable)?;
         if let (None, Some(variable)) = (&api_key, variable) {
             return Err(format!(
-                "no key for {name}: set models.providers.{name}.apiKey, or put {variable} into the gateway's \
-                 environment and start it again"
+                "no key for {name}: keep one with openclaw{} models auth paste-api-key --provider {name}, set \
+                 models.providers.{name}.apiKey, or put {variable} into the gateway's environment and start it again",
+                self.paths.profile_flags()
             ));
         }
         let elsewhere = known.base_url_variable.and_then(|variable| self.env.get_filled(variable));
@@ -212,7 +219,18 @@ impl Models {
         if let Some(key) = variable.and_then(|v| self.env.get(v)).filter(|k| !k.trim().is_empty()) {
             return Ok(Some(SecretString::from(key.to_owned())));
         }
-        Ok(profile_key(&profiles(self.secrets.get(secrets::PROFILES))?, provider))
+        let profiles = profiles(self.secrets.get(secrets::PROFILES))?;
+        let found = profiles.secret(provider, self.takes_tokens(provider), self.setup.clock.now_ms());
+        Ok(found.map(|(_, key)| key))
+    }
+
+    /// Whether a provider's key is sent as a bearer's, as tokens are.
+    fn takes_tokens(&self, provider: &str) -> bool {
+        let api = match self.config.models.providers.get(provider) {
+            Some(entry) => Some(api_of(entry.api)),
+            None => llm::well_known(provider).map(|known| known.api),
+        };
+        api == Some(Api::OpenAiCompletions)
     }
 
     /// The models that `models.list` shows: those listed in the configuration, and the default one.
@@ -256,27 +274,10 @@ fn api_of(api: config::ProviderApi) -> Api {
     }
 }
 
-/// The file of keys as a document; null where there is none.
-fn profiles(text: secrets::Answer) -> Result<Value, String> {
-    let Some(text) = text? else { return Ok(Value::Null) };
-    serde_json::from_str(model::ExposeSecret::expose_secret(&text)).map_err(|e| e.to_string())
-}
-
-/// `{profiles: {"anthropic:default": {type: "api_key", provider: "anthropic", key: "…"}}}`.
-fn profile_key(profiles: &Value, provider: &str) -> Option<SecretString> {
-    let (_, profile) = profile_of(profiles, provider)?;
-    profile["key"].as_str().map(|k| SecretString::from(k.to_owned()))
-}
-
-/// The profile that gives a provider's key, with its name.
-fn profile_of<'a>(profiles: &'a Value, provider: &str) -> Option<(&'a str, &'a Value)> {
-    let all = profiles["profiles"].as_object()?;
-    let fits = |name: &str, p: &Value| {
-        p["type"] == "api_key"
-            && (p["provider"] == provider || name.split(':').next() == Some(provider))
-            && p["key"].as_str().is_some_and(|k| !k.is_empty())
-    };
-    all.iter().find(|(name, p)| fits(name, p)).map(|(name, p)| (name.as_str(), p))
+/// The file of keys; empty where there is none.
+fn profiles(text: secrets::Answer) -> Result<AuthProfiles, String> {
+    let Some(text) = text? else { return Ok(AuthProfiles::default()) };
+    AuthProfiles::parse(model::ExposeSecret::expose_secret(&text))
 }
 
 fn model_info(api: Api, provider: &str, id: &str, listed: Option<&ModelConfig>) -> ModelInfo {
@@ -296,23 +297,5 @@ fn model_info(api: Api, provider: &str, id: &str, listed: Option<&ModelConfig>) 
             cache_read: cost.cache_read,
             cache_write: cost.cache_write,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use model::ExposeSecret;
-    use serde_json::json;
-
-    #[test]
-    fn an_auth_profile_gives_the_key_of_its_provider() {
-        let profiles = json!({"version": 1, "profiles": {
-            "openai:default": {"type": "oauth", "provider": "openai", "access": "x"},
-            "anthropic:work": {"type": "api_key", "provider": "anthropic", "key": "k-1"},
-        }});
-        assert_eq!(profile_key(&profiles, "anthropic").unwrap().expose_secret(), "k-1");
-        assert!(profile_key(&profiles, "openai").is_none());
-        assert!(profile_key(&json!([]), "openai").is_none());
     }
 }

@@ -7,9 +7,10 @@
 
 use crate::current::Current;
 use crate::delivery::channels::{self, Channels};
-use crate::secrets::Secrets;
+use crate::secrets::{self, Secrets};
 use crate::shared::Shared;
 use config::{Env, Loaded, ReloadKind};
+use model::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -295,13 +296,20 @@ async fn check(shared: &Arc<Shared>) -> Result<Vec<PathBuf>, Refused> {
     if !loaded.exists && current.loaded.exists {
         return Err(failed(format!("{} is gone", loaded.file.display()), false));
     }
-    let files = files_of(&loaded);
-    if loaded.revision != current.loaded.revision || shared.reload.is_failing() {
+    let files = files_of(shared, &loaded);
+    let keys_changed = keys_changed(shared).await;
+    if loaded.revision != current.loaded.revision || keys_changed || shared.reload.is_failing() {
         for warning in loaded.warnings.iter().filter(|w| !current.loaded.warnings.contains(w)) {
             tracing::warn!(target: "config", "{warning}");
         }
         match prepare(shared, loaded).await {
-            Ok(ready) => drop(take_up(shared, ready)),
+            Ok(ready) => {
+                let counts = ready.next.is_some();
+                drop(take_up(shared, ready));
+                if keys_changed && counts {
+                    tracing::info!("the keys of model providers have changed, and are taken up");
+                }
+            }
             Err(error) => return Err(failed(error.to_string(), matches!(error, Unready::Secrets(_)))),
         }
     }
@@ -330,8 +338,20 @@ pub(crate) async fn secrets_again(shared: &Arc<Shared>) {
     }
 }
 
-fn files_of(loaded: &Loaded) -> Vec<PathBuf> {
-    std::iter::once(&loaded.file).chain(&loaded.included).cloned().collect()
+/// Whether the file of keys says something else than what counts. One that cannot be read is reported where a key is needed.
+async fn keys_changed(shared: &Arc<Shared>) -> bool {
+    let current = shared.current();
+    let before = current.secrets.get(secrets::PROFILES);
+    let paths = shared.paths.clone();
+    let reading = tokio::task::spawn_blocking(move || secrets::profiles(&current.loaded.config, &paths));
+    let Ok(Ok(Ok(now))) = tokio::time::timeout(READ_WITHIN, reading).await else { return false };
+    let text = |keys: Option<SecretString>| keys.map(|keys| keys.expose_secret().to_owned());
+    !before.is_ok_and(|before| text(before) == text(now))
+}
+
+fn files_of(shared: &Shared, loaded: &Loaded) -> Vec<PathBuf> {
+    let config = std::iter::once(&loaded.file).chain(&loaded.included).cloned();
+    config.chain([secrets::profiles_file(&loaded.config, &shared.paths)]).collect()
 }
 
 /// What tells two states of a file apart without reading it.
@@ -357,7 +377,7 @@ fn inode(_metadata: &std::fs::Metadata) -> u64 {
 
 /// Watches the files until shutdown.
 pub(crate) async fn watch(shared: Arc<Shared>) {
-    let mut files = files_of(&shared.current().loaded);
+    let mut files = files_of(&shared, &shared.current().loaded);
     // What changed between the start's reading and now is seen at once.
     let mut seen: Option<Vec<Mark>> = None;
     let (mut tried, mut pause) = (Instant::now(), RETRY);

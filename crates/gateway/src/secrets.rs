@@ -6,6 +6,7 @@ use config::{Config, Env, Paths, SecretInput};
 use model::SecretString;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 8;
 
 /// The place of the keys in the default agent's `auth-profiles.json`: the file's text.
-pub(crate) const PROFILES: &str = "auth-profiles.json";
+pub(crate) const PROFILES: &str = config::PROFILES_FILE;
 
 /// A secret, `None` where none is configured, or why it cannot be had.
 pub(crate) type Answer = Result<Option<SecretString>, String>;
@@ -158,12 +159,17 @@ async fn look(looks: BTreeMap<String, Look>) -> BTreeMap<String, Answer> {
     }
 }
 
+/// The default agent's file of keys.
+pub(crate) fn profiles_file(config: &Config, paths: &Paths) -> PathBuf {
+    paths.agent_dir(config.agents.default_id()).join(PROFILES)
+}
+
 /// The text of the default agent's file of keys, once it is known to be JSON; `None` where there is none. Reads the file.
 ///
 /// # Errors
 /// It cannot be read, or is no JSON.
 pub(crate) fn profiles(config: &Config, paths: &Paths) -> Answer {
-    let file = paths.agent_dir(config.agents.default_id()).join("auth-profiles.json");
+    let file = profiles_file(config, paths);
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),

@@ -7,7 +7,7 @@ mod wire;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use futures_util::{StreamExt, stream};
@@ -78,6 +78,8 @@ struct Log {
     /// Unparsed: a tree would take many times the memory.
     requests: VecDeque<Bytes>,
     bytes: usize,
+    /// What the last request proved itself with.
+    key: Option<String>,
     /// Dropped: connections that are still open get nothing more.
     down: bool,
 }
@@ -114,9 +116,14 @@ impl FakeModel {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port on 127.0.0.1");
         let address = listener.local_addr().expect("the address of a bound socket");
         let shared = Arc::new(Shared::default());
-        let openai = |State(shared): State<Arc<Shared>>, body: Bytes| answer(shared, Dialect::OpenAi, body);
-        let anthropic =
-            |State(shared): State<Arc<Shared>>, body: Bytes| answer(shared, Dialect::Anthropic, body);
+        let openai = |State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes| {
+            shared.log().key = key(&headers, "authorization");
+            answer(shared, Dialect::OpenAi, body)
+        };
+        let anthropic = |State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes| {
+            shared.log().key = key(&headers, "x-api-key");
+            answer(shared, Dialect::Anthropic, body)
+        };
         let app = Router::new()
             .route("/v1/chat/completions", post(openai))
             .route("/v1/messages", post(anthropic))
@@ -163,6 +170,11 @@ impl FakeModel {
         requests.iter().filter_map(|body| serde_json::from_slice(body).ok()).collect()
     }
 
+    /// The key of the last request, as it came: `Bearer …` where it is sent so.
+    pub fn last_key(&self) -> Option<String> {
+        self.shared.log().key.clone()
+    }
+
     /// How many requests have come.
     pub fn request_count(&self) -> usize {
         *self.shared.seen.borrow()
@@ -203,6 +215,10 @@ async fn wait(counter: &watch::Sender<usize>, count: usize, what: &str) {
 fn no_delay(socket: &mut tokio::net::TcpStream) {
     // Without it answers are slower and still right.
     let _ = socket.set_nodelay(true);
+}
+
+fn key(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// The list by which an Ollama says which models it has.

@@ -5,6 +5,7 @@ use clap::Command;
 /// Command lines without the program's name: the words of the command, and what follows them.
 const EXAMPLES: &[(&str, &str)] = &[
     ("onboard", "--auth-choice anthropic-api-key"),
+    ("configure", "--section model --section channels"),
     ("gateway run", "--port 18790"),
     ("gateway status", "--require-rpc"),
     ("gateway install", "--port 18790"),
@@ -46,6 +47,17 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("models list", ""),
     ("models status", ""),
     ("models set", "anthropic/claude-sonnet-4-5"),
+    ("models aliases list", ""),
+    ("models aliases add", "fast openai/gpt-4.1-mini"),
+    ("models aliases remove", "fast"),
+    ("models auth list", ""),
+    ("models auth add", ""),
+    ("models auth paste-api-key", "--provider anthropic"),
+    ("models auth paste-token", "--provider openai --expires-in 90d"),
+    ("models auth logout", "anthropic:manual"),
+    ("models auth order get", "--provider anthropic"),
+    ("models auth order set", "--provider anthropic anthropic:work anthropic:manual"),
+    ("models auth order clear", "--provider anthropic"),
     ("usage", "--days 7"),
     ("cron status", ""),
     ("cron list", ""),
@@ -168,14 +180,15 @@ mod tests {
         found
     }
 
-    /// Words as a shell splits them, where quotes are single ones.
+    /// Words as a shell splits them.
     fn words(line: &str) -> Vec<String> {
         let mut words = vec![String::new()];
-        let mut quoted = false;
+        let mut quote = None;
         for c in line.chars() {
             match c {
-                '\'' => quoted = !quoted,
-                ' ' if !quoted => words.push(String::new()),
+                '\'' | '"' if quote == Some(c) => quote = None,
+                '\'' | '"' if quote.is_none() => quote = Some(c),
+                ' ' if quote.is_none() => words.push(String::new()),
                 c => words.last_mut().unwrap().push(c),
             }
         }
@@ -216,6 +229,48 @@ mod tests {
                 .filter(|(path, _)| !all.iter().any(|(p, _)| p.join(" ") == *path))
                 .map(|(path, _)| format!("{path}: no command")),
         );
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// The command lines of this program in the shell blocks of a page: without comments, variables before them, and what
+    /// their output goes into.
+    fn command_lines(page: &str) -> Vec<String> {
+        let blocks = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let whole: Vec<String> = blocks.map(|block| block.replace("\\\n", " ")).collect();
+        let lines = whole.iter().flat_map(|block| block.lines());
+        let plain = lines.map(|line| line.split(" #").next().unwrap_or_default());
+        let parts = plain.flat_map(|line| line.split("&&")).flat_map(|part| part.split(['|', '<', '>', ';']));
+        parts
+            .filter_map(|part| {
+                let words: Vec<&str> = part.split_whitespace().collect();
+                let at = words.iter().position(|word| *word == "openclaw")?;
+                let before = words[..at].iter();
+                let plain = before.clone().all(|word| word.contains('=') || ["sudo", "exec"].contains(word));
+                // What is left out there cannot be understood here.
+                (plain && !words[at..].iter().any(|word| word.contains('…'))).then(|| words[at..].join(" "))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_command_line_in_the_pages_for_people_is_understood() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+        let pages = docs.filter(|path| path.extension().is_some_and(|e| e == "md"));
+        let mut count = 0;
+        let mut wrong = Vec::new();
+        for file in pages.chain([root.join("README.md"), root.join("SECURITY.md")]) {
+            for line in command_lines(&std::fs::read_to_string(&file).unwrap()) {
+                count += 1;
+                if let Err(error) = super::super::command().try_get_matches_from(words(&line)) {
+                    let help = matches!(error.kind(), clap::error::ErrorKind::DisplayHelp);
+                    if !help {
+                        wrong.push(format!("{}: {line}: {error}", file.display()));
+                    }
+                }
+            }
+        }
+        assert!(count > 50, "the pages have command lines: {count}");
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 

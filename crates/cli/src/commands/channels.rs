@@ -82,6 +82,10 @@ async fn status(args: StatusArgs, ctx: &Context) -> Result<(), Failure> {
     link.leave().await;
     ctx.out.show(&payload, || {
         let lines = health::channels(&ctx.out, &payload, ctx.now_ms());
-        if lines.is_empty() { "no channels are configured".into() } else { lines.trim_end().to_owned() }
+        if lines.is_empty() {
+            "no channels are configured; add one: openclaw channels add --help".into()
+        } else {
+            lines.trim_end().to_owned()
+        }
     })
 }

@@ -46,6 +46,10 @@ pub(crate) struct ConnectCommandArgs {
     /// Also where this computer has another gateway already; its place in the configuration is taken
     #[arg(long)]
     force: bool,
+    #[arg(long, hide = true)]
+    session_host: bool,
+    #[arg(long, hide = true)]
+    ephemeral: bool,
 }
 
 /// What this computer is at the gateway now.
@@ -59,6 +63,13 @@ pub(crate) struct Paired {
 /// # Errors
 /// The code is over or none, the gateway cannot be reached or refuses, or the configuration is another gateway's.
 pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), Failure> {
+    for (given, flag) in [(args.session_host, "--session-host"), (args.ephemeral, "--ephemeral")] {
+        if given {
+            return Err(Failure::usage(format!(
+                "{flag} is not supported: this node runs commands, and hosts no sessions of agents"
+            )));
+        }
+    }
     let before = ctx.load()?;
     let target = target(&args)?;
     if !args.force {

@@ -102,7 +102,7 @@ pub(crate) async fn run(args: CronArgs, ctx: &Context) -> Result<(), Failure> {
         CronCommand::Add(args) => add::run(*args, ctx).await,
         CronCommand::Get(args) => {
             let payload = one_call(ctx, &args.connect, "cron.get", json!({"id": args.id})).await?;
-            ctx.out.show(&payload, || printable(&format!("{payload:#}")))
+            ctx.out.show(&payload, || about(ctx, &payload))
         }
         CronCommand::Enable(args) => enable(args, true, ctx).await,
         CronCommand::Disable(args) => enable(args, false, ctx).await,
@@ -159,6 +159,37 @@ fn jobs(ctx: &Context, payload: &Value) -> String {
     table.render(&ctx.out, "no jobs; add one: openclaw cron add --name NAME --every 1h --message TEXT")
 }
 
+/// All about a job.
+fn about(ctx: &Context, job: &Value) -> String {
+    let next = number(job, "/state/nextRunAtMs").map_or("-".into(), |at| ahead(ctx, at));
+    let last = match text(job, "/state/lastRunStatus") {
+        Some(status) => format!("{status}, {}", ago(ctx.now_ms(), number(job, "/state/lastRunAtMs"))),
+        None => "-".into(),
+    };
+    let says = text(job, "/payload/message").or_else(|| text(job, "/payload/text")).unwrap_or("-");
+    let to = match text(job, "/delivery/mode") {
+        Some("none") | None => "nowhere".into(),
+        Some(_) => format!("{} {}", cell(job, "/delivery/channel"), cell(job, "/delivery/to")),
+    };
+    let rows = [
+        ("job", cell(job, "/id")),
+        ("name", cell(job, "/name")),
+        ("for", cell(job, "/description")),
+        ("when", when(job)),
+        ("next", if job["enabled"] == false { "disabled".into() } else { next }),
+        ("last", last),
+        ("agent", cell(job, "/agentId")),
+        ("session", cell(job, "/sessionTarget")),
+        ("model", cell(job, "/payload/model")),
+        ("asks", says.to_owned()),
+        ("answer", to),
+        ("made", ago(ctx.now_ms(), number(job, "/createdAtMs"))),
+    ];
+    let said = rows.iter().filter(|(_, value)| value != "-");
+    let lines: Vec<String> = said.map(|(name, value)| format!("{name:<9}{}", printable(value))).collect();
+    lines.join("\n")
+}
+
 /// A schedule in a few words.
 fn when(job: &Value) -> String {
     match text(job, "/schedule/kind") {
@@ -191,7 +222,7 @@ fn runs(ctx: &Context, payload: &Value) -> String {
             text(entry, "/error").map_or_else(|| cell(entry, "/summary"), str::to_owned),
         ]);
     }
-    table.render(&ctx.out, "no runs yet")
+    table.render(&ctx.out, "no runs yet; run a job now: openclaw cron run JOB")
 }
 
 #[cfg(test)]

@@ -102,15 +102,15 @@ pub(crate) async fn run(args: DevicesArgs, ctx: &Context) -> Result<(), Failure>
 
 fn page(ctx: &Context, payload: &Value) -> String {
     let now = ctx.now_ms();
-    let mut pending = Table::new(&["REQUEST", "DEVICE", "NAME", "ROLE", "SCOPES", "ASKED"]);
+    let mut pending = Table::whole(&["REQUEST", "DEVICE", "NAME", "ROLE", "ASKED", "SCOPES"]);
     for request in list(payload, "/pending") {
         pending.row([
             cell(request, "/requestId"),
             short(request),
             cell(request, "/displayName"),
             cell(request, "/role"),
-            asked(request, &approve::held(payload, request)),
             ago(now, number(request, "/ts")),
+            asked(request, &approve::held(payload, request)),
         ]);
     }
     let mut paired = Table::new(&["DEVICE", "NAME", "ROLES", "CLIENT", "SEEN"]);
@@ -123,7 +123,7 @@ fn page(ctx: &Context, payload: &Value) -> String {
             ago(now, number(device, "/lastSeenAtMs")),
         ]);
     }
-    let paired = format!("Paired\n{}", paired.render(&ctx.out, "none"));
+    let paired = format!("Paired\n{}", paired.render(&ctx.out, "none; let one in: openclaw qr"));
     if pending.is_empty() {
         return paired;
     }

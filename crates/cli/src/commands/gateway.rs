@@ -4,6 +4,7 @@ mod announce;
 mod call;
 mod discover;
 mod probe;
+mod restart;
 mod run;
 mod service;
 mod status;
@@ -11,7 +12,7 @@ mod tls;
 mod usage_cost;
 
 use super::health::{self, HealthArgs};
-use super::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};
+use super::living::{PlainArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
@@ -41,7 +42,7 @@ enum GatewayCommand {
     /// Stop the service
     Stop(StopArgs),
     /// Stop and start the service
-    Restart(RestartArgs),
+    Restart(restart::RestartArgs),
     /// Stop the service and take it away; state and configuration stay
     Uninstall(UninstallArgs),
     /// Every gateway that could be meant: whether it answers, what this client may do there
@@ -77,7 +78,7 @@ pub(crate) async fn run(args: GatewayArgs, ctx: &Context) -> Result<(), Failure>
         Some(GatewayCommand::Install(args)) => service::install(args, ctx).await,
         Some(GatewayCommand::Start(_)) => living(ctx)?.start().await,
         Some(GatewayCommand::Stop(args)) => living(ctx)?.stop(&args).await,
-        Some(GatewayCommand::Restart(args)) => living(ctx)?.restart(&args).await,
+        Some(GatewayCommand::Restart(args)) => restart::run(args, ctx).await,
         Some(GatewayCommand::Uninstall(args)) => living(ctx)?.uninstall(&args).await,
         Some(GatewayCommand::Probe(args)) => probe::run(args, ctx).await,
         Some(GatewayCommand::Discover(args)) => discover::run(args, ctx).await,

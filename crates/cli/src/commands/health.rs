@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::link::Link;
 use crate::output::{Output, Tone, ago, span};
-use crate::view::{flag, list, number, text};
+use crate::view::{counted, flag, list, number, text};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -54,10 +54,10 @@ pub(crate) fn describe(out: &Output, health: &Value, now_ms: i64) -> String {
     page.push_str(&channels(out, health, now_ms));
     for agent in list(health, "/agents") {
         let id = text(agent, "/agentId").unwrap_or("?");
-        let count = number(agent, "/sessions/count").unwrap_or_default();
+        let sessions = counted(number(agent, "/sessions/count").unwrap_or_default(), "session", "sessions");
         let last = number(agent, "/sessions/recent/0/updatedAt");
         // Writing to a string cannot fail.
-        let _ = writeln!(page, "agent     {id}: {count} sessions, last active {}", ago(now_ms, last));
+        let _ = writeln!(page, "agent     {id}: {sessions}, last active {}", ago(now_ms, last));
     }
     page.trim_end().to_owned()
 }

@@ -1,4 +1,7 @@
-//! `openclaw models`: the models that the gateway is configured with.
+//! `openclaw models`: the models that the gateway is configured with, and the keys of their providers.
+
+mod aliases;
+mod auth;
 
 use super::config_cmd;
 use crate::args::ConnectArgs;
@@ -8,14 +11,14 @@ use crate::link::one_call;
 use crate::output::Table;
 use crate::view::{cell, joined, list};
 use clap::{Args, Subcommand};
-use config::{Change, Editor};
+use config::{Change, Editor, Loaded};
 use serde_json::{Value, json};
 
 /// `models` and its subcommand.
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
     #[command(subcommand)]
-    command: ModelsCommand,
+    command: Option<ModelsCommand>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -26,16 +29,20 @@ enum ModelsCommand {
     Status(ListArgs),
     /// Choose the model of all agents that have none of their own
     Set(SetArgs),
+    /// Short names for models
+    Aliases(aliases::AliasesArgs),
+    /// Keys and tokens of providers that stand in no configuration
+    Auth(auth::AuthArgs),
 }
 
 #[derive(Debug, Args)]
 struct SetArgs {
-    /// The model
+    /// The model, or a short name of it
     #[arg(value_name = "PROVIDER/MODEL")]
     model: String,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct ListArgs {
     #[command(flatten)]
     connect: ConnectArgs,
@@ -47,32 +54,47 @@ struct ListArgs {
 /// The gateway cannot be reached or refuses.
 pub(crate) async fn run(args: ModelsArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
-        ModelsCommand::List(args) => models(args, ctx).await,
-        ModelsCommand::Status(args) => providers(args, ctx).await,
-        ModelsCommand::Set(args) => set(&args.model, ctx),
+        Some(ModelsCommand::List(args)) => models(args, ctx).await,
+        Some(ModelsCommand::Status(args)) => providers(args, ctx).await,
+        None => providers(ListArgs::default(), ctx).await,
+        Some(ModelsCommand::Set(args)) => set(&args.model, ctx),
+        Some(ModelsCommand::Aliases(args)) => aliases::run(args, ctx),
+        Some(ModelsCommand::Auth(args)) => auth::run(args, ctx),
     }
 }
 
 /// Writes it into the configuration of this host. Whether the provider has such a model is for the provider to say.
 fn set(model: &str, ctx: &Context) -> Result<(), Failure> {
-    let named = model.split_once('/').filter(|(provider, id)| !provider.is_empty() && !id.is_empty());
-    let Some((provider, _)) = named else {
-        return Err(Failure::usage(format!(
-            "{model} is no model; write it like anthropic/claude-sonnet-4-5"
-        )));
-    };
-    let known = ctx.load()?.config.models.providers.contains_key(provider);
-    if !known && llm::well_known(provider).is_none() {
-        return Err(Failure::usage(format!("no provider {provider} is known; nothing was changed")).hint(
-            format!(
-                "configure its address first: openclaw config set models.providers.{provider}.baseUrl URL"
-            ),
-        ));
-    }
+    let loaded = ctx.load()?;
+    let model = named(model, &loaded)?;
+    provider_known(model.split_once('/').map_or("", |(provider, _)| provider), &loaded)?;
     let patch = json!({"agents": {"defaults": {"model": {"primary": model}}}});
     let editor = Editor { paths: &ctx.paths, env: &ctx.env, base: None, dry_run: false };
     let edited = editor.apply(Change::Merge { patch, replace: Vec::new() })?;
     config_cmd::told(ctx, &edited, false, "agents.defaults.model")
+}
+
+/// A model by its whole name: as it is, or what it is short for.
+fn named(model: &str, loaded: &Loaded) -> Result<String, Failure> {
+    if let Some(whole) = loaded.config.agents.defaults.aliased(model) {
+        return Ok(whole.to_owned());
+    }
+    let whole = model.split_once('/').is_some_and(|(provider, id)| !provider.is_empty() && !id.is_empty());
+    if whole {
+        return Ok(model.to_owned());
+    }
+    Err(Failure::usage(format!("{model} is no model; write it like anthropic/claude-sonnet-4-5"))
+        .hint("short names that there are: openclaw models aliases list"))
+}
+
+/// Refuses a provider of which nobody knows where it is.
+fn provider_known(provider: &str, loaded: &Loaded) -> Result<(), Failure> {
+    if loaded.config.models.providers.contains_key(provider) || llm::well_known(provider).is_some() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("no provider {provider} is known; nothing was changed")).hint(format!(
+        "configure its address first: openclaw config set models.providers.{provider}.baseUrl URL"
+    )))
 }
 
 async fn providers(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
@@ -83,7 +105,7 @@ async fn providers(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
             let key = if cell(provider, "/status") == "missing" { "missing" } else { "there" };
             table.row([cell(provider, "/provider"), key.to_owned(), origin(provider)]);
         }
-        table.render(&ctx.out, "no provider is configured that needs a key")
+        table.render(&ctx.out, "no provider is configured that needs a key; set one up: openclaw onboard")
     })
 }
 
@@ -108,6 +130,6 @@ async fn models(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
                 joined(model, "/tags"),
             ]);
         }
-        table.render(&ctx.out, "no models are configured")
+        table.render(&ctx.out, "no models are configured; choose one: openclaw models set PROVIDER/MODEL")
     })
 }

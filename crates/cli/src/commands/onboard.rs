@@ -2,6 +2,7 @@
 //! the configuration and changes what it was told to; all else stays as it is, so that it can be run again at any time.
 
 mod ask;
+pub(crate) mod configure;
 mod flags;
 mod model;
 mod others;

@@ -82,7 +82,10 @@ fn table(ctx: &Context, payload: &Value) -> String {
             ago(ctx.now_ms(), text(request, "/createdAt").and_then(time_ms)),
         ]);
     }
-    let shown = table.render(&ctx.out, "nobody is waiting");
+    let shown = table.render(
+        &ctx.out,
+        "nobody is waiting; who writes to the bot and is not known yet gets a code, and stands here then",
+    );
     if table.is_empty() {
         return shown;
     }

@@ -45,6 +45,6 @@ pub(crate) async fn run(args: PluginsArgs, ctx: &Context) -> Result<(), Failure>
                 cell(plugin, "/version"),
             ]);
         }
-        table.render(&ctx.out, "no plugins")
+        table.render(&ctx.out, "no plugins, and none can be added")
     })
 }

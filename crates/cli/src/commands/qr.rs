@@ -27,6 +27,8 @@ pub(crate) struct QrArgs {
     /// As a node alone: for `openclaw node run --pair CODE`
     #[arg(long, conflicts_with = "limited")]
     node: bool,
+    #[arg(long, hide = true)]
+    voice_node: bool,
     /// Print the code and nothing else
     #[arg(long)]
     setup_code_only: bool,
@@ -40,6 +42,12 @@ pub(crate) struct QrArgs {
 /// # Errors
 /// The gateway cannot be reached or refuses, or knows no address for the device.
 pub(crate) async fn run(args: QrArgs, ctx: &Context) -> Result<(), Failure> {
+    if args.voice_node {
+        return Err(Failure::usage(
+            "--voice-node is not supported: this gateway does not lead conversations by voice",
+        )
+        .hint("without administration: --limited; as a node alone: --node"));
+    }
     let mut params = json!({"includeQr": false});
     if let Some(url) = &args.public_url {
         params["publicUrl"] = json!(url);
@@ -72,7 +80,7 @@ fn page(ctx: &Context, made: &Value, code: &str, picture: bool) -> String {
     let why = if flag(made, "/accessDowngraded") { " (the address is not encrypted)" } else { "" };
     lines.push(format!("access   {access}{why}"));
     if let Some(until) = number(made, "/expiresAtMs") {
-        let minutes = (until - ctx.now_ms()).max(0) / 60_000;
+        let minutes = ((until - ctx.now_ms()).max(0) + 59_999) / 60_000;
         lines.push(format!("good for {minutes} min, and for one device: treat it like a password"));
     }
     lines.join("\n")

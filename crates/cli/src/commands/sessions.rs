@@ -126,5 +126,5 @@ fn table(ctx: &Context, payload: &Value) -> String {
             cell(session, "/totalTokens"),
         ]);
     }
-    table.render(&ctx.out, "no sessions yet")
+    table.render(&ctx.out, &format!("no sessions yet; begin one: {}", ctx.command("agent --message TEXT")))
 }

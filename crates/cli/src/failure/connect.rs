@@ -65,7 +65,12 @@ fn pin(message: String, expected: &[Pin], seen: &Seen, target: &Target) -> Failu
 fn unreachable(message: String, target: &Target, flags: &str) -> Failure {
     let failure = Failure::new(Exit::Unreachable, "UNREACHABLE", message);
     if target.local {
-        failure.hint(format!("start it: openclaw{flags} gateway run"))
+        failure
+            .hint(format!("start it: openclaw{flags} gateway run"))
+            .hint(format!("or have it run from now on, as a service: openclaw{flags} gateway install"))
+            .hint(format!(
+                "if yours is on another computer: openclaw{flags} connect CODE, with the code that openclaw qr makes there"
+            ))
     } else if let Some(tunnel) = &target.tunnel {
         failure.hint(format!(
             "the tunnel to {} was there a moment ago; look at it: openclaw{flags} remote status",

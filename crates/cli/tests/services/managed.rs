@@ -90,7 +90,7 @@ fn a_gateway_is_installed_answers_and_is_taken_away_again() {
     assert_eq!(status["service"]["runtime"]["pid"].to_string(), pid);
     assert_eq!(status["rpc"]["ok"], true);
 
-    for force in [&[][..], &["--force"]] {
+    for force in [&[][..], &["--force"], &["--wait", "30s"]] {
         let before = host.property(GATEWAY, "MainPID");
         assert_eq!(host.json(&[&["gateway", "restart"], force].concat())["result"], "restarted");
         assert_ne!(host.property(GATEWAY, "MainPID"), before);

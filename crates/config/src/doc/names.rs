@@ -71,6 +71,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("agents.defaults.heartbeat", HEARTBEAT),
     ("agents.entries.*.heartbeat", HEARTBEAT),
     ("agents.defaults.model", &["primary", "fallbacks"]),
+    ("agents.defaults.models.*", &["alias", "params", "agentRuntime", "streaming"]),
     ("agents.defaults.compaction", &["enabled", "mode", "provider", "thinkingLevel", "keepRecentTokens",
         "identifierPolicy", "recentTurnsPreserve", "qualityGuard", "midTurnPrecheck", "postIndexSync",
         "postCompactionSections", "model", "timeoutSeconds", "memoryFlush", "maxActiveTranscriptBytes",

@@ -50,6 +50,16 @@ pub(super) fn replace_keeping(file: &Path, text: &str, kept: Kept) -> Result<(),
     replace(&file, text.as_bytes(), dir, permissions.as_ref())
 }
 
+/// Replaces the file by `text`, for this user alone and without a copy of what it said before.
+///
+/// # Errors
+/// [`EditError::Write`]; the file is as it was.
+pub(crate) fn replace_private(file: &Path, text: &str) -> Result<(), EditError> {
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    crate::private_dir::make(dir).map_err(failed("create", dir))?;
+    replace(file, text.as_bytes(), dir, None)
+}
+
 fn replace(
     file: &Path,
     bytes: &[u8],

@@ -11,11 +11,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The lock; ends with its drop.
-pub(super) struct Lock(#[allow(dead_code, reason = "holds the lock while it is open")] Option<File>);
+pub(crate) struct Lock(#[allow(dead_code, reason = "holds the lock while it is open")] Option<File>);
 
 impl Lock {
     /// Waits for the lock, five seconds at most. The directory is made where it is missing.
-    pub(super) fn take(file: &Path) -> Result<Self, EditError> {
+    pub(crate) fn take(file: &Path) -> Result<Self, EditError> {
         let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let failed = |action: &'static str| {
             let file = dir.to_path_buf();

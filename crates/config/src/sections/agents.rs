@@ -45,6 +45,8 @@ pub struct AgentDefaults {
     pub compaction: CompactionConfig,
     /// `heartbeat`; see [`AgentsConfig::heartbeats`].
     pub heartbeat: HeartbeatConfig,
+    /// `models.<provider/model>.alias`: a model and what it is called for short.
+    pub aliases: Vec<(String, String)>,
 }
 
 /// `agents.defaults.compaction`: shortening a transcript before the window is full.
@@ -103,6 +105,7 @@ impl Default for AgentDefaults {
             max_concurrent: None,
             compaction: CompactionConfig::default(),
             heartbeat: HeartbeatConfig::default(),
+            aliases: Vec::new(),
         }
     }
 }
@@ -175,7 +178,19 @@ impl AgentDefaults {
             max_concurrent: concurrent,
             compaction: s.section("compaction", CompactionConfig::read),
             heartbeat: s.section("heartbeat", HeartbeatConfig::read),
+            aliases: s
+                .entries("models", |model, entry| Some((model.to_owned(), entry.text("alias")?)))
+                .into_iter()
+                .flatten()
+                .filter(|(_, alias)| !alias.trim().is_empty())
+                .collect(),
         }
+    }
+
+    /// The model that is called so for short, whatever the letters' case.
+    pub fn aliased(&self, alias: &str) -> Option<&str> {
+        let is_it = |(_, held): &&(String, String)| held.eq_ignore_ascii_case(alias.trim());
+        self.aliases.iter().find(is_it).map(|(model, _)| model.as_str())
     }
 
     /// Most turns at once: as configured, else four per processor and at least 8.

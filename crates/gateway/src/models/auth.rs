@@ -1,8 +1,8 @@
 //! Which provider has a key, and where from. The keys themselves stay where they are: nothing here is one.
 
-use super::{Models, profile_of, profiles};
+use super::{Models, profiles};
 use crate::secrets;
-use config::{SecretInput, SecretOrigin};
+use config::{AuthProfile, AuthProfiles, SecretInput, SecretOrigin};
 use std::collections::BTreeSet;
 
 /// Where a provider's key comes from.
@@ -13,7 +13,7 @@ pub(crate) enum KeySource {
     /// This environment variable.
     Variable(String),
     /// This entry of the agent's `auth-profiles.json`.
-    Profile(String),
+    Profile(AuthProfile),
     /// It needs one and has none.
     Missing,
 }
@@ -45,9 +45,9 @@ impl Models {
         let agents = agents.chain(self.config.agents.list.iter().map(|agent| agent.id.as_str()));
         let models: Vec<_> =
             agents.filter_map(|agent| self.config.agents.model(agent).primary.as_deref()).collect();
-        names.extend(models.iter().filter_map(|model| Some(model.split_once('/')?.0)));
+        names.extend(models.into_iter().filter_map(|model| Some(self.whole(model).split_once('/')?.0)));
         let has_key =
-            |name: &&&str| self.known_variable(name).is_some() || profile_of(&profiles, name).is_some();
+            |name: &&&str| self.known_variable(name).is_some() || self.profile(name, &profiles).is_some();
         names.extend(llm::WELL_KNOWN.iter().filter(has_key));
         let providers = names.into_iter().filter_map(|name| {
             let key = self.key_source(name, &profiles)?;
@@ -57,7 +57,7 @@ impl Models {
     }
 
     /// The same order in which a key is looked for when it is needed. `None`: none is needed.
-    fn key_source(&self, provider: &str, profiles: &serde_json::Value) -> Option<KeySource> {
+    fn key_source(&self, provider: &str, profiles: &AuthProfiles) -> Option<KeySource> {
         let entry = self.config.models.providers.get(provider);
         if let Some(input) = entry.and_then(|entry| entry.api_key.as_ref()) {
             return Some(self.configured(input));
@@ -65,11 +65,17 @@ impl Models {
         if let Some(variable) = self.known_variable(provider) {
             return Some(KeySource::Variable(variable.to_owned()));
         }
-        if let Some((name, _)) = profile_of(profiles, provider) {
-            return Some(KeySource::Profile(name.to_owned()));
+        if let Some(profile) = self.profile(provider, profiles) {
+            return Some(KeySource::Profile(profile));
         }
         let needs_one = llm::well_known(provider).is_some_and(|known| known.key_variable.is_some());
         needs_one.then_some(KeySource::Missing)
+    }
+
+    /// The profile that gives a provider's key.
+    fn profile(&self, provider: &str, profiles: &AuthProfiles) -> Option<AuthProfile> {
+        let now_ms = self.setup.clock.now_ms();
+        profiles.secret(provider, self.takes_tokens(provider), now_ms).map(|(profile, _)| profile)
     }
 
     fn configured(&self, input: &SecretInput) -> KeySource {

@@ -21,7 +21,7 @@ pub(super) async fn pending(args: &PendingArgs, ctx: &Context) -> Result<(), Fai
 }
 
 fn table(ctx: &Context, payload: &Value) -> String {
-    let mut table = Table::new(&["ID", "AGENT", "HOST", "ASKED", "COMMAND"]);
+    let mut table = Table::whole(&["ID", "AGENT", "HOST", "ASKED", "COMMAND"]);
     for approval in list(payload, "/approvals") {
         table.row([
             cell(approval, "/id"),

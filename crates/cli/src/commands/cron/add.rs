@@ -4,6 +4,7 @@ use super::when;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::input::duration;
 use crate::link::one_call;
 use crate::logging::civil;
 use crate::output::printable;
@@ -89,23 +90,6 @@ enum Wake {
     Now,
     /// With its next heartbeat.
     NextHeartbeat,
-}
-
-/// Milliseconds from `500ms`, `30s`, `10m`, `1h`, `2d`.
-fn duration(text: &str) -> Result<i64, String> {
-    let wrong = || format!("{text:?} is no duration; write 30s, 10m, 1h or 2d");
-    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(digits);
-    let unit = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    let number: i64 = number.parse().map_err(|_| wrong())?;
-    number.checked_mul(unit).filter(|ms| *ms > 0).ok_or_else(wrong)
 }
 
 pub(super) async fn run(args: AddArgs, ctx: &Context) -> Result<(), Failure> {

@@ -113,11 +113,12 @@ fn preview(devices: &Value, command: &str) -> Failure {
     };
     let id = cell(request, "/requestId");
     let name = text(request, "/displayName").map_or_else(|| short(request), str::to_owned);
-    let wants = format!(
-        "{name} asks to be paired as {} (scopes: {}); nothing is approved yet",
-        cell(request, "/role"),
-        asked(request, &held(devices, request))
-    );
+    let scopes = match asked(request, &held(devices, request)) {
+        none if none == "-" => String::new(),
+        some => format!(" (scopes: {some})"),
+    };
+    let role = cell(request, "/role");
+    let wants = format!("{name} asks to be paired as {role}{scopes}; nothing is approved yet");
     Failure::new(Exit::Failed, "APPROVAL_NEEDS_ID", wants)
         .details(request.clone())
         .hint(format!("if you know it: {command} {id}"))

@@ -34,7 +34,7 @@ pub(super) async fn run(args: JoinCodeArgs, ctx: &Context) -> Result<(), Failure
         let mut lines =
             vec![url.clone(), String::new(), format!("on that computer: openclaw connect {pasted}")];
         if let Some(until) = number(&made, "/expiresAtMs") {
-            let minutes = (until - ctx.now_ms()).max(0) / 60_000;
+            let minutes = ((until - ctx.now_ms()).max(0) + 59_999) / 60_000;
             lines.push(format!("good for {minutes} min, and for one node: treat it like a password"));
         }
         lines.join("\n")

@@ -63,7 +63,7 @@ pub(super) async fn run(args: ProbeArgs, ctx: &Context) -> Result<(), Failure> {
     if flag(&report, "/ok") {
         return ctx.out.show(&report, || page(ctx, &report));
     }
-    let failure = verdict(failures, &ctx.command("gateway run"));
+    let failure = verdict(failures);
     if ctx.out.json {
         return Err(failure.details(report));
     }
@@ -85,18 +85,26 @@ fn warning(target: &Value) -> Option<Value> {
 }
 
 /// One that answers and refuses says more than one that is late, and that more than one that is not there.
-fn verdict(failures: Vec<Failure>, start: &str) -> Failure {
+fn verdict(failures: Vec<Failure>) -> Failure {
     let weight = |failure: &Failure| match failure.exit {
         Exit::Unreachable => 2,
         Exit::Timeout => 1,
         _ => 0,
     };
+    let mut hints: Vec<String> = Vec::new();
+    for hint in failures.iter().flat_map(|failure| &failure.hints) {
+        if !hints.contains(hint) {
+            hints.push(hint.clone());
+        }
+    }
     match failures.into_iter().min_by_key(weight) {
         Some(failure) if failure.exit != Exit::Unreachable => failure,
         // One may listen there and be no gateway: that is worth its own words.
         Some(failure) if failure.code != "UNREACHABLE" => failure,
-        _ => Failure::new(Exit::Unreachable, "UNREACHABLE", "no gateway that could be meant answers")
-            .hint(format!("start one: {start}")),
+        _ => {
+            let message = "no gateway that could be meant answers";
+            Failure { hints, ..Failure::new(Exit::Unreachable, "UNREACHABLE", message) }
+        }
     }
 }
 
@@ -212,10 +220,11 @@ mod tests {
             (vec![failed(Exit::Unreachable, "NOT_A_GATEWAY")], Exit::Unreachable, "NOT_A_GATEWAY"),
             (vec![away(), away()], Exit::Unreachable, "UNREACHABLE"),
         ] {
-            let verdict = verdict(failures, "openclaw gateway run");
+            let verdict = verdict(failures);
             assert_eq!((verdict.exit, verdict.code.as_str()), (exit, code));
         }
-        assert_eq!(verdict(vec![away()], "start it").hints, ["start one: start it"]);
+        let both = vec![away().hint("start it"), away().hint("start it").hint("open the tunnel")];
+        assert_eq!(verdict(both).hints, ["start it", "open the tunnel"]);
     }
 
     #[test]

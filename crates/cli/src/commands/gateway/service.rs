@@ -1,8 +1,8 @@
 //! `openclaw gateway install|start|stop|restart|uninstall`: the gateway as a service of this user. Also `openclaw daemon …`,
 //! as it was once called.
 
-use super::run;
-use crate::commands::living::{self, Living, PlainArgs, RestartArgs, StopArgs, UninstallArgs};
+use super::{restart, run};
+use crate::commands::living::{self, Living, PlainArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::service::{self, Again, Identity, Readiness, Service};
@@ -47,7 +47,7 @@ enum DaemonCommand {
     /// Stop it
     Stop(StopArgs),
     /// Stop and start it
-    Restart(RestartArgs),
+    Restart(restart::RestartArgs),
     /// How it is
     Status(super::status::StatusArgs),
     /// Stop it and take it away
@@ -63,7 +63,7 @@ pub(crate) async fn daemon(args: DaemonArgs, ctx: &Context) -> Result<(), Failur
         DaemonCommand::Install(args) => install(args, ctx).await,
         DaemonCommand::Start(_) => living(ctx)?.start().await,
         DaemonCommand::Stop(args) => living(ctx)?.stop(&args).await,
-        DaemonCommand::Restart(args) => living(ctx)?.restart(&args).await,
+        DaemonCommand::Restart(args) => restart::run(args, ctx).await,
         DaemonCommand::Status(args) => super::status::run(args, ctx).await,
         DaemonCommand::Uninstall(args) => living(ctx)?.uninstall(&args).await,
     }

@@ -43,6 +43,9 @@ pub(crate) async fn run(args: UsageCostArgs, ctx: &Context) -> Result<(), Failur
         for day in list(&payload, "/daily").iter().filter(|day| number(day, "/totalTokens") != Some(0)) {
             table.row([cell(day, "/date"), cell(day, "/totalTokens"), usd(day)]);
         }
+        if table.is_empty() {
+            return format!("no model was asked in the last {} days", args.days);
+        }
         let totals = &payload["totals"];
         table.row(["all".to_owned(), cell(totals, "/totalTokens"), usd(totals)]);
         table.render(&ctx.out, "")

@@ -41,7 +41,7 @@ pub(super) async fn pending(args: PendingArgs, ctx: &Context) -> Result<(), Fail
     let pending = payload.get("pending").cloned().unwrap_or_else(|| json!([]));
     ctx.out.show(&pending, || {
         let table = table(ctx, &payload);
-        let shown = table.render(&ctx.out, "no node is waiting for approval");
+        let shown = table.render(&ctx.out, "no node is waiting for approval; on the computer that is to be one: openclaw node run --host THIS_HOST");
         if table.is_empty() {
             return shown;
         }
@@ -51,14 +51,14 @@ pub(super) async fn pending(args: PendingArgs, ctx: &Context) -> Result<(), Fail
 
 /// The nodes that wait.
 pub(super) fn table(ctx: &Context, payload: &Value) -> Table {
-    let mut table = Table::new(&["REQUEST", "NODE", "NAME", "COMMANDS", "ASKED"]);
+    let mut table = Table::whole(&["REQUEST", "NODE", "NAME", "ASKED", "COMMANDS"]);
     for request in list(payload, "/pending") {
         table.row([
             cell(request, "/requestId"),
             cell(request, "/nodeId").chars().take(12).collect(),
             cell(request, "/displayName"),
-            joined(request, "/commands"),
             ago(ctx.now_ms(), number(request, "/ts")),
+            joined(request, "/commands"),
         ]);
     }
     table

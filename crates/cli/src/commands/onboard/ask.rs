@@ -25,12 +25,7 @@ pub(super) async fn fill(
             return Err(unchanged());
         }
     }
-    if args.mode.is_none() && args.remote.url.is_none() {
-        let default = usize::from(plan::mode(args, before) == Mode::Remote);
-        let places = ["on this computer", "on another, where it is set up already"];
-        let place = terminal.choose("Where is the gateway?", &places, default)?;
-        args.mode = Some(if place == 0 { Mode::Local } else { Mode::Remote });
-    }
+    place(args, terminal, before)?;
     if plan::mode(args, before) == Mode::Remote {
         return remote(args, terminal, before);
     }
@@ -39,10 +34,44 @@ pub(super) async fn fill(
         listening(args, terminal, ctx, before)?;
     }
     telegram(args, terminal, ctx, before)?;
+    service(args, terminal)
+}
+
+/// Where the gateway is.
+///
+/// # Errors
+/// Nobody is there any more; as of all questions here.
+pub(super) fn place(args: &mut OnboardArgs, terminal: &mut Terminal, before: &Loaded) -> Result<(), Failure> {
+    if args.mode.is_none() && args.remote.url.is_none() {
+        let default = usize::from(plan::mode(args, before) == Mode::Remote);
+        let places = ["on this computer", "on another, where it is set up already"];
+        let place = terminal.choose("Where is the gateway?", &places, default)?;
+        args.mode = Some(if place == 0 { Mode::Local } else { Mode::Remote });
+    }
+    Ok(())
+}
+
+/// Whether the gateway becomes a service.
+pub(super) fn service(args: &mut OnboardArgs, terminal: &mut Terminal) -> Result<(), Failure> {
     let service = &mut args.service;
     if !service.install_daemon && !service.no_install_daemon {
         service.install_daemon =
             terminal.yes("Make the gateway a service of this user, which runs from now on?", false)?;
+    }
+    Ok(())
+}
+
+/// Where the agent's files are.
+pub(super) fn workspace(
+    args: &mut OnboardArgs,
+    terminal: &mut Terminal,
+    ctx: &Context,
+    before: &Loaded,
+) -> Result<(), Failure> {
+    let now = ctx.paths.workspace(&before.config).display().to_string();
+    let folder = terminal.line("Folder of the agent's files", &now)?;
+    if folder != now {
+        args.workspace = Some(folder.into());
     }
     Ok(())
 }
@@ -64,7 +93,11 @@ fn unchanged() -> Failure {
     Failure::new(Exit::Failed, "DECLINED", "nothing was changed")
 }
 
-fn remote(args: &mut OnboardArgs, terminal: &mut Terminal, before: &Loaded) -> Result<(), Failure> {
+pub(super) fn remote(
+    args: &mut OnboardArgs,
+    terminal: &mut Terminal,
+    before: &Loaded,
+) -> Result<(), Failure> {
     let there = &before.config.gateway.remote;
     let flags = &mut args.remote;
     while flags.url.is_none() {
@@ -80,7 +113,7 @@ fn remote(args: &mut OnboardArgs, terminal: &mut Terminal, before: &Loaded) -> R
     Ok(())
 }
 
-async fn model(
+pub(super) async fn model(
     args: &mut OnboardArgs,
     terminal: &mut Terminal,
     ctx: &Context,
@@ -193,7 +226,7 @@ fn slot_empty(flags: &mut super::flags::ModelFlags, choice: AuthChoice) -> bool 
     flags.key_slot(choice).is_some_and(|slot| slot.is_none())
 }
 
-fn listening(
+pub(super) fn listening(
     args: &mut OnboardArgs,
     terminal: &mut Terminal,
     ctx: &Context,
@@ -228,7 +261,7 @@ fn listening(
     Ok(())
 }
 
-fn telegram(
+pub(super) fn telegram(
     args: &mut OnboardArgs,
     terminal: &mut Terminal,
     ctx: &Context,

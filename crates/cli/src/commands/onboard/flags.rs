@@ -39,6 +39,9 @@ pub(crate) struct OnboardArgs {
     pub(super) service: ServiceFlags,
     #[command(flatten)]
     pub(super) others: Others,
+    /// The wizard's: where the gateway is was not asked, and stays as it is.
+    #[arg(skip)]
+    pub(super) keeps_mode: bool,
 }
 
 /// The model.

@@ -12,6 +12,7 @@ const TAKEN: &[(&str, bool)] = &[
     ("skip-skills", false),
     ("skip-ui", false),
     ("suppress-gateway-token-output", false),
+    ("wizard", false),
 ];
 
 const NO_RESET: &str = "nothing is deleted here; move the state directory away, then run this again";
@@ -25,6 +26,7 @@ const NO_MORE: &str =
 const REFUSED: &[(&str, bool, &str)] = &[
     ("agent-name", true, "the first agent is called main; make another with: openclaw agents add NAME"),
     ("arceeai-api-key", true, NO_NAME),
+    ("baseline", false, "the gateway makes what is missing when it starts; nothing has to be there before"),
     ("cloudflare-ai-gateway-account-id", true, NO_NAME),
     ("cloudflare-ai-gateway-gateway-id", true, NO_NAME),
     ("gemini-api-key", true, NO_NAME),
@@ -32,12 +34,14 @@ const REFUSED: &[(&str, bool, &str)] = &[
     ("import-secrets", false, NO_IMPORT),
     ("import-source", true, NO_IMPORT),
     ("llama-server-api-key", true, NO_NAME),
+    ("message", true, "no assistant sets this up; to change something: openclaw configure"),
     ("mistral-api-key", true, NO_NAME),
     ("modern", false, NO_MORE),
     ("node-manager", true, "no packages of Node are installed here"),
     ("reset", false, NO_RESET),
     ("reset-scope", true, NO_RESET),
     ("skip-bootstrap", false, "the gateway makes the files of the agent's workspace that are missing"),
+    ("team", false, "one agent is set up; make others with: openclaw agents add NAME"),
     ("token", true, BY_KEY),
     ("token-expires-in", true, BY_KEY),
     ("token-profile-id", true, BY_KEY),

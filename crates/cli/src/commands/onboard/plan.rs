@@ -97,7 +97,9 @@ fn local(args: &OnboardArgs, ctx: &Context, before: &Loaded) -> Result<Value, Fa
     if let Some(folder) = &args.workspace {
         patch["agents"]["defaults"]["workspace"] = folder.display().to_string().into();
     }
-    patch["gateway"] = gateway(args, ctx, before)?;
+    if !args.keeps_mode {
+        patch["gateway"] = gateway(args, ctx, before)?;
+    }
     let bot = bot(args, ctx)?;
     if !args.telegram.skip_channels && (bot.token.is_some() || !bot.allow_from.is_empty()) {
         patch["channels"] = channels::telegram(&bot, &before.source);

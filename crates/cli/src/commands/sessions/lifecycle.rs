@@ -141,7 +141,7 @@ async fn one(link: &Link, key: &str, args: &Which, operation: Operation) -> Resu
 }
 
 fn table(envelope: &Value) -> Table {
-    let mut table = Table::new(&["KEY", "STATUS", "WHY"]);
+    let mut table = Table::whole(&["KEY", "STATUS", "WHY"]);
     for result in list(envelope, "/results") {
         table.row([cell(result, "/key"), cell(result, "/status"), printable(&cell(result, "/error"))]);
     }

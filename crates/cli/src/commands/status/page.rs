@@ -4,13 +4,12 @@ use crate::commands::health::channels;
 use crate::context::Context;
 use crate::link::decision;
 use crate::output::{Tone, printable, span};
-use crate::view::{cell, joined, list, number, text};
+use crate::view::{cell, counted, joined, list, number, text};
 use serde_json::Value;
 use std::fmt::Write as _;
 
 /// Where no model is configured, the keys that configure one.
-const NO_MODEL: &str =
-    "none; set models.providers.NAME and agents.defaults.model.primary to NAME/MODEL in the config";
+const NO_MODEL: &str = "none; choose one: openclaw onboard, or openclaw models set PROVIDER/MODEL";
 
 /// The whole page; `all` adds the places.
 pub(super) fn render(ctx: &Context, report: &Value, all: bool) -> String {
@@ -104,13 +103,13 @@ fn outbox_line(ctx: &Context, report: &Value) -> String {
 
 fn waiting_line(ctx: &Context, waiting: &Value) -> String {
     let mut parts = Vec::new();
-    for (key, words, command) in [
-        ("/devices", "devices", "openclaw devices list"),
-        ("/nodes", "nodes", "openclaw nodes pending"),
-        ("/people", "people", "openclaw pairing list"),
+    for (key, one, many, command) in [
+        ("/devices", "device", "devices", "devices list"),
+        ("/nodes", "node", "nodes", "nodes pending"),
+        ("/people", "person", "people", "pairing list"),
     ] {
         if let Some(count) = number(waiting, key).filter(|n| *n > 0) {
-            parts.push(format!("{count} {words} ({command})"));
+            parts.push(format!("{} ({})", counted(count, one, many), ctx.command(command)));
         }
     }
     let text = if parts.is_empty() { "nobody".into() } else { ctx.out.paint(Tone::Warn, &parts.join(", ")) };

@@ -37,7 +37,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     .into())
 }
 
-/// A key does not run out, so that a provider has one (`static`) or has none (`missing`).
+/// A key does not run out: a provider has one (`static`) or has none (`missing`). A token may: it is `ok` until then.
 fn provider(auth: &ProviderAuth) -> Value {
     let name = &auth.provider;
     let mut out = json!({
@@ -46,8 +46,14 @@ fn provider(auth: &ProviderAuth) -> Value {
     match &auth.key {
         KeySource::Config => out["apiKey"] = json!({"source": "config"}),
         KeySource::Variable(variable) => out["apiKey"] = json!({"source": "env", "envVar": variable}),
-        KeySource::Profile(id) => {
-            out["profiles"] = json!([{"profileId": id, "type": "api_key", "status": "static"}]);
+        KeySource::Profile(profile) => {
+            let status = if profile.expires_ms.is_some() { "ok" } else { "static" };
+            let mut shown = json!({"profileId": profile.id, "type": profile.type_name, "status": status});
+            if let Some(at) = profile.expires_ms {
+                shown["expiry"] = json!({"at": at});
+            }
+            out["status"] = status.into();
+            out["profiles"] = json!([shown]);
         }
         KeySource::Missing => out["status"] = json!("missing"),
     }

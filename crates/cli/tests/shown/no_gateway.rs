@@ -1,0 +1,113 @@
+//! What commands say that need a gateway and find none.
+
+use crate::leaves;
+use crate::support::{Home, free_port};
+
+/// Commands that ask no gateway, or that have nothing to say without one.
+const ASK_NONE: &[&str] = &[
+    // Of this host alone.
+    "approvals set",
+    "approvals allowlist add",
+    "approvals allowlist remove",
+    "channels list",
+    "channels add",
+    "channels remove",
+    "completion",
+    "configure",
+    "config get",
+    "config set",
+    "config unset",
+    "config patch",
+    "config validate",
+    "config schema",
+    "config file",
+    "dns setup",
+    "doctor",
+    "exit-codes",
+    "gateway tls fingerprint",
+    "gateway tls rotate",
+    "man",
+    "models set",
+    "models aliases list",
+    "models aliases add",
+    "models aliases remove",
+    "models auth list",
+    "models auth add",
+    "models auth paste-api-key",
+    "models auth paste-token",
+    "models auth logout",
+    "models auth order get",
+    "models auth order set",
+    "models auth order clear",
+    "node identity",
+    "onboard",
+    "security audit",
+    // Gateways and services themselves.
+    "demo",
+    "gateway install",
+    "gateway restart",
+    "gateway run",
+    "gateway start",
+    "gateway stop",
+    "gateway uninstall",
+    "node install",
+    "node restart",
+    "node start",
+    "node status",
+    "node stop",
+    "node uninstall",
+    "remote install",
+    "remote uninstall",
+    // They look for gateways, or wait for one: tests/discovery.rs, joining.rs, tls.rs, tunnel.rs, node_output.rs.
+    "connect",
+    "gateway discover",
+    "node run",
+    "remote down",
+    "remote logs",
+    "remote status",
+    "remote trust",
+    "remote up",
+];
+
+/// Where the example of a command asks something else first, or never ends.
+const INSTEAD: &[(&str, &str)] = &[
+    ("agents delete", "agents delete writer --force"),
+    ("gateway probe", "gateway probe"),
+    ("logs", "logs"),
+];
+
+#[test]
+fn every_command_that_finds_no_gateway_says_how_to_start_or_reach_one() {
+    let port = free_port();
+    let here = Home::with_config(&format!("{{ gateway: {{ port: {port} }} }}"));
+    let there = Home::with_config(&format!(
+        "{{ gateway: {{ mode: 'remote', remote: {{ url: 'ws://127.0.0.1:{port}', token: 'x' }} }} }}"
+    ));
+    let leaves = leaves::all();
+    let mut wrong = Vec::new();
+    for (name, example) in leaves.iter().filter(|(name, _)| !ASK_NONE.contains(&name.as_str())) {
+        let instead = INSTEAD.iter().find(|(command, _)| command == name);
+        let line = instead.map_or_else(|| example.clone(), |(_, line)| leaves::words(line));
+        let line: Vec<&str> = line.iter().map(String::as_str).filter(|word| *word != "--json").collect();
+        for (home, hints) in [
+            (&here, &["start it: openclaw gateway run", "openclaw gateway install", "openclaw connect"][..]),
+            (&there, &["openclaw gateway run", "tunnel"]),
+        ] {
+            let ran = home.run(&line);
+            let missing = hints.iter().find(|hint| !ran.err.contains(*hint));
+            if ran.code != 3 || missing.is_some() {
+                wrong.push(format!("{line:?}: {} without {missing:?}: {}{}", ran.code, ran.out, ran.err));
+            }
+            let ran = home.run(&[&line[..], &["--json"]].concat());
+            let error =
+                ran.out.lines().last().and_then(|_| serde_json::from_str::<serde_json::Value>(&ran.out).ok());
+            let told = error.is_some_and(|e| e["hints"].as_array().is_some_and(|all| !all.is_empty()));
+            if ran.code != 3 || !told {
+                wrong.push(format!("{line:?} --json: {} {}{}", ran.code, ran.out, ran.err));
+            }
+        }
+    }
+    let unknown = ASK_NONE.iter().filter(|none| !leaves.iter().any(|(name, _)| name == *none));
+    wrong.extend(unknown.map(|none| format!("{none}: no such command")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
