@@ -6,7 +6,7 @@
 
 mod flow;
 
-use flow::{BOT_TOKEN, Bench, MAIN, PATIENCE, text_of};
+use flow::{BOT_TOKEN, Bench, MAIN, PATIENCE, asked, text_of};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use testkit::fake_model::Step;
@@ -363,6 +363,41 @@ async fn a_file_waits_for_the_platform_and_is_the_one_that_it_was() {
         fake.requests().into_iter().filter(|(name, _)| name == "senddocument").map(|(_, p)| p).collect();
     assert_eq!(documents.len(), 2);
     assert_eq!(documents[1]["document"]["bytes"], "YXMgaXQgd2Fz");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_hangs_holds_up_other_files_and_nobodys_words() {
+    let followup = r#"messages: { queue: { mode: "followup" } },"#;
+    let (bench, fake) = bench(r#"dmPolicy: "open", allowFrom: ["*"],"#, followup).await;
+    std::fs::write(bench.gateway.state_dir().join("workspace/a.txt"), "a file").unwrap();
+    bench.model.answer_by(|request| {
+        let text = if asked(request).contains("a file") { "MEDIA:a.txt" } else { "words" };
+        Some(Step::Text(text.into()))
+    });
+    fake.hang_next("sendDocument");
+    // More than there are chats that are served at the same time.
+    for person in 1001..=1020 {
+        fake.push_text(person, person, "a file, please");
+    }
+    fake.push_text(FRIEND, FRIEND, "words, please");
+    assert_eq!(texts(&sent(&fake, 1).await, FRIEND), ["words"]);
+    assert_eq!(fake.calls("sendDocument"), 1);
+    fake.stop().await;
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_stranger_who_guesses_codes_a_thousand_times_gets_one_answer_and_is_not_let_in() {
+    let (bench, fake) = bench("", "").await;
+    for guess in 0..1_000 {
+        fake.push_text(STRANGER, STRANGER, &format!("ABCD{guess:04}"));
+    }
+    fake.push_text(FRIEND, FRIEND, "still there?");
+    let all = sent(&fake, 2).await;
+    assert_eq!((texts(&all, STRANGER).len(), texts(&all, FRIEND)), (1, vec!["echo: still there?"]));
+    let waiting = bench.operator().await.call("channels.pairing.list", json!({})).await;
+    assert_eq!(waiting["requests"].as_array().map(Vec::len), Some(1), "{waiting}");
     bench.gateway.stop().await;
 }
 

@@ -77,6 +77,14 @@ fn same_host(one: &str, other: &str) -> bool {
     }
 }
 
+/// The URL with 127.0.0.1 for all names and addresses of this host.
+pub(crate) fn with_one_name(url: &str) -> String {
+    let Ok(mut read) = Url::parse(url) else { return url.to_owned() };
+    let is_own = read.host().is_some_and(|host| is_here(&host.to_owned()));
+    // A host can be set in every URL that has one.
+    if is_own && read.set_host(Some("127.0.0.1")).is_ok() { read.into() } else { url.to_owned() }
+}
+
 fn is_here(host: &Host) -> bool {
     match host {
         Host::Domain(name) => name.eq_ignore_ascii_case("localhost"),

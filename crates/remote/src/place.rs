@@ -4,6 +4,7 @@ use config::{Env, GatewayConfig, Paths, gateway_port};
 
 use crate::address::{check_url, is_same_gateway};
 use crate::candidate::{Candidate, Kind, Standing, shown};
+use crate::host::with_one_name;
 use crate::tunnel::TunnelSpec;
 use crate::{TargetError, TargetFlags, ssh_route};
 
@@ -99,7 +100,9 @@ pub(crate) fn is_configured(ask: &Ask<'_>, url: &str) -> bool {
     let (flags, env) = (TargetFlags::default(), ask.env.without("OPENCLAW_GATEWAY_URL"));
     let (chosen, _) = choose(&Ask { flags: &flags, env: &env, ..*ask }, Wanted::Any);
     // The end of a tunnel here is a gateway elsewhere.
-    chosen.is_ok_and(|own| own.tunnel.is_none() && is_same_gateway(&own.url, url))
+    chosen.is_ok_and(|own| {
+        own.tunnel.is_none() && is_same_gateway(&with_one_name(&own.url), &with_one_name(url))
+    })
 }
 
 /// The gateway of this host at this port.

@@ -209,6 +209,7 @@ fn what_the_state_directory_keeps_goes_to_its_own_gateways_alone() {
         // Named by hand, it is still the one that is configured.
         (remote, "OPENCLAW_GATEWAY_URL=wss://FAR.example:443/", and(""), "kept-t kept-p"),
         ("port: 1234", "OPENCLAW_GATEWAY_URL=ws://127.0.0.1:1234", and(""), "kept-t kept-p"),
+        ("port: 1234", "OPENCLAW_GATEWAY_URL=ws://localhost:1234", and(""), "kept-t kept-p"),
         ("port: 1234", "OPENCLAW_GATEWAY_URL=ws://127.0.0.1:1235", and(""), "- -"),
         (
             "mode: 'remote', remote: { sshTarget: 'me@h' }",
