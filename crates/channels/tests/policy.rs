@@ -16,6 +16,7 @@ fn message(kind: ChatKind, chat: &str, sender: &str, addressed: bool) -> Inbound
         sender: Sender { id: sender.into(), name: None, username: Some("Ada".into()) },
         context: None,
         event: None,
+        album: None,
         text: "hi".into(),
         images: Vec::new(),
         addressed,

@@ -1,6 +1,7 @@
 //! The sections of the config, one file each, and the whole.
 
 mod agents;
+mod bindings;
 mod channels;
 mod cron;
 mod discovery;
@@ -30,6 +31,7 @@ mod tools;
 pub use agents::{
     AgentConfig, AgentDefaults, AgentIdentity, AgentsConfig, CompactionConfig, MAIN_AGENT, ModelChoice,
 };
+pub use bindings::{Binding, Conversation, PeerKind, bound};
 pub use channels::ChannelsConfig;
 pub use cron::CronConfig;
 pub use discovery::{DiscoveryConfig, MdnsMode, ZONE_MARK, dns_domain};
@@ -52,9 +54,9 @@ pub use security::{SecurityConfig, Suppression};
 pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
-    ApprovalTarget, CommandText, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, ExecApprovals, GroupConfig,
-    GroupPolicy, InlineButtons, ReactionLevel, ReactionNotifications, ReplyToMode, StreamingConfig,
-    StreamingMode, TelegramConfig, ToolBounds, WebhookConfig,
+    ApprovalTarget, ChatTools, CommandText, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, ExecApprovals,
+    GroupConfig, GroupPolicy, InlineButtons, ReactionLevel, ReactionNotifications, ReplyToMode,
+    StreamingConfig, StreamingMode, TelegramConfig, ToolBounds, WebhookConfig,
 };
 pub use tls::TlsConfig;
 pub use tool_list::{lists_tool, names_tool};

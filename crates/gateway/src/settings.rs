@@ -70,6 +70,10 @@ pub(crate) struct Settings {
     pub(crate) cron_session_retention_ms: Option<i64>,
     pub(crate) dm_scope: config::DmScope,
     pub(crate) group_scope: config::GroupScope,
+    /// Which agent hears what is said where.
+    bindings: Vec<config::Binding>,
+    /// The account of Telegram that is meant where none is named.
+    telegram_default: String,
     /// Which messages get a reaction when they are taken up.
     pub(crate) ack_scope: config::AckScope,
     /// Changes of the file wait for the next start.
@@ -96,7 +100,7 @@ pub(crate) struct AccountSettings {
     /// What is put on a message that was taken up; `None`: the agent's own emoji.
     pub(crate) ack_reaction: Option<String>,
     pub(crate) reaction_level: config::ReactionLevel,
-    direct: BTreeMap<String, Option<config::ToolBounds>>,
+    direct: BTreeMap<String, config::ChatTools>,
     /// By chat id, topic and all, or `*`.
     groups: BTreeMap<String, config::GroupConfig>,
 }
@@ -113,8 +117,8 @@ impl AccountSettings {
     }
 
     /// The tools of a direct chat; its own entry takes the place of the one for all.
-    pub(crate) fn direct_tools(&self, chat_id: &str) -> Option<&config::ToolBounds> {
-        self.direct.get(chat_id).or_else(|| self.direct.get("*"))?.as_ref()
+    pub(crate) fn direct_tools(&self, chat_id: &str) -> Option<&config::ChatTools> {
+        self.direct.get(chat_id).or_else(|| self.direct.get("*"))
     }
 
     /// What is configured for a group or topic.
@@ -195,6 +199,13 @@ impl Settings {
             cron_session_retention_ms: config.cron.session_retention_ms,
             dm_scope: config.session.dm_scope,
             group_scope: config.session.group_scope,
+            bindings: config.bindings.clone(),
+            telegram_default: config
+                .channels
+                .telegram
+                .as_ref()
+                .map_or(config::DEFAULT_ACCOUNT, |telegram| telegram.default_account())
+                .to_owned(),
             ack_scope: config.messages.ack_scope.unwrap_or(config::AckScope::GroupMentions),
             reload_off: config.gateway.reload == config::ReloadMode::Off,
             queue_mode: queue_mode(config.messages.queue.mode),
@@ -217,6 +228,25 @@ impl Settings {
             Group => !is_direct,
             All | Allowlist => true,
         })
+    }
+
+    /// What binds a conversation to an agent that there is; `chat_ids` are the ids that it goes by, the closest first.
+    pub(crate) fn binding(
+        &self,
+        (channel, account): (&str, &str),
+        is_group: bool,
+        chat_ids: &[&str],
+    ) -> Option<&config::Binding> {
+        let is_default_account = account == self.telegram_default;
+        let of = |chat_id: &&str| {
+            let conversation =
+                config::Conversation { channel, account, is_default_account, is_group, chat_id };
+            config::bound(&self.bindings, &conversation)
+        };
+        let exact = |binding: &&config::Binding| binding.peer.as_ref().is_some_and(|(_, id)| id != "*");
+        let found: Vec<&config::Binding> = chat_ids.iter().filter_map(of).collect();
+        let closest = found.iter().copied().find(exact).or_else(|| found.first().copied());
+        closest.filter(|binding| self.has_agent(&binding.agent_id))
     }
 
     /// An account of a channel; `None` where it is not configured.

@@ -6,6 +6,7 @@ use crate::auth::rate_limit::RateLimit;
 use crate::connection::hello::Fixed;
 use crate::cron::Cron;
 use crate::current::{Base, Current, Holder};
+use crate::delivery::albums::Albums;
 use crate::delivery::channels::Channels;
 use crate::delivery::inbox::InboxSignal;
 use crate::delivery::outbox::OutboxSignal;
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) runs: Runs,
     pub(crate) channels: Channels,
     pub(crate) inbox: InboxSignal,
+    pub(crate) albums: Albums,
     pub(crate) outbox: OutboxSignal,
     pub(crate) drafts: Pace,
     pub(crate) cron: Cron,

@@ -388,6 +388,7 @@ impl Parts {
             health: health::Health::default(),
             channels,
             inbox: inbox::InboxSignal::default(),
+            albums: crate::delivery::albums::Albums::default(),
             outbox: outbox::OutboxSignal::default(),
             drafts: crate::runs::draft::Pace::default(),
             cron: crate::cron::Cron::default(),

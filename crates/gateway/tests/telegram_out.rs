@@ -12,6 +12,8 @@ mod drafts;
 #[path = "telegram_out/files.rs"]
 mod files;
 mod flow;
+#[path = "telegram_out/routing.rs"]
+mod routing;
 
 use flow::{BOT_TOKEN, Bench, PATIENCE};
 use serde_json::{Value, json};

@@ -27,6 +27,9 @@ pub struct Inbound {
     /// What happened, where nothing new was said. [`Inbound::message_id`] names the event then, and not a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<ChatEvent>,
+    /// The platform's id of the album that it is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub album: Option<String>,
     /// Images that came with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Part>,

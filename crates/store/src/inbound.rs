@@ -57,6 +57,22 @@ impl Store {
         .await
     }
 
+    /// Several messages become one, that of the first row: the others end. False, and nothing changes, where one has ended.
+    pub async fn merge_inbound(&self, first: i64, merged: Inbound, others: Vec<i64>) -> R<bool> {
+        // One transaction: a part is never heard twice, nor lost.
+        self.write(move |c, now| {
+            for id in std::iter::once(&first).chain(&others) {
+                if !is_open(c, *id)? {
+                    return Ok(false);
+                }
+            }
+            sql::run(c, "UPDATE inbound SET body = ?2 WHERE id = ?1", params![first, json(&merged)?])?;
+            close(c, &others, &format!("album:{first}"), now)?;
+            Ok(true)
+        })
+        .await
+    }
+
     /// Up to where a platform's messages were taken in.
     pub async fn cursor(&self, channel: &str, account: &str) -> R<Option<String>> {
         let (channel, account) = (channel.to_owned(), account.to_owned());

@@ -100,6 +100,7 @@ pub(crate) struct Message {
     #[serde(default)]
     pub(crate) is_topic_message: bool,
     pub(crate) edit_date: Option<i64>,
+    pub(crate) media_group_id: Option<String>,
     pub(crate) migrate_to_chat_id: Option<i64>,
     pub(crate) reply_to_message: Option<Box<RepliedTo>>,
     pub(crate) external_reply: Option<ExternalReply>,

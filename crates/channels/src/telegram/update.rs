@@ -73,6 +73,7 @@ impl Reader<'_> {
             message_id: message.message_id.to_string(),
             text: self.without_own_name(text, entities),
             context: context::read(&message),
+            album: message.media_group_id.clone(),
             addressed,
             sent_at_ms: message.date.saturating_mul(1000),
             ..self.bare(&message.chat, topic, kind, sender)
@@ -172,6 +173,7 @@ impl Reader<'_> {
             text: String::new(),
             context: None,
             event: None,
+            album: None,
             images: Vec::new(),
             addressed: false,
             sent_at_ms: self.now_ms,

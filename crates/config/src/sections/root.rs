@@ -6,8 +6,8 @@ use std::sync::Arc;
 use model::{ExposeSecret, SecretString};
 
 use super::{
-    AgentsConfig, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig, LoggingConfig, MessagesConfig,
-    ModelsConfig, NodeHostConfig, PluginsConfig, SecurityConfig, SessionConfig, ToolsConfig,
+    AgentsConfig, Binding, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig, LoggingConfig,
+    MessagesConfig, ModelsConfig, NodeHostConfig, PluginsConfig, SecurityConfig, SessionConfig, ToolsConfig,
 };
 use crate::Env;
 use crate::doc::Section;
@@ -27,6 +27,8 @@ pub struct Config {
     pub messages: MessagesConfig,
     /// `commands.ownerAllowFrom`: whose gateway this is, as ids on platforms (`telegram:123`, `123`).
     pub owners: Vec<String>,
+    /// `bindings`: which agent hears what is said where.
+    pub bindings: Vec<Binding>,
     /// `session`: which conversation belongs to which session.
     pub session: SessionConfig,
     /// `nodeHost`: what this computer lends as a node.
@@ -64,6 +66,7 @@ impl Config {
             channels: s.section("channels", ChannelsConfig::read),
             messages: s.section("messages", MessagesConfig::read),
             owners: s.section("commands", |commands| commands.ids("ownerAllowFrom")).unwrap_or_default(),
+            bindings: super::bindings::read(s),
             session: s.section("session", SessionConfig::read),
             node_host: s.section("nodeHost", NodeHostConfig::read),
             tools: s.section("tools", ToolsConfig::read),

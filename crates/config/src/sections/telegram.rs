@@ -15,7 +15,7 @@ use crate::doc::Section;
 use crate::{Env, SecretError, SecretInput};
 
 pub use approvals::{ApprovalTarget, ExecApprovals};
-pub use groups::{GroupConfig, ToolBounds};
+pub use groups::{ChatTools, GroupConfig, ToolBounds};
 pub use reactions::ReactionLevel;
 pub use streaming::{CommandText, StreamingConfig, StreamingMode};
 pub use webhook::WebhookConfig;
@@ -138,7 +138,7 @@ pub struct TelegramConfig {
     /// What stands there of it.
     webhook_keys: WebhookKeys,
     /// `direct` by chat id or `"*"`: the tools that the agent has in a direct chat.
-    pub direct: BTreeMap<String, Option<ToolBounds>>,
+    pub direct: BTreeMap<String, ChatTools>,
     /// `replyToMode`; `None`: answers in groups are shown as replies.
     pub reply_to_mode: Option<ReplyToMode>,
     /// `historyLimit`: how many messages that were not for the agent it is told of, once it is spoken to in a group; 50 by default,
@@ -200,10 +200,7 @@ impl TelegramConfig {
         let groups = s.raw("groups").is_some() || root.is_none();
         let own_groups = s.entries("groups", |id, group| (id.to_owned(), GroupConfig::read(group)));
         let direct = s.raw("direct").is_some() || root.is_none();
-        let own_direct = s.entries("direct", |id, chat| {
-            chat.unsupported("toolsBySender", "every sender has the tools of the chat");
-            (id.to_owned(), chat.section("tools", ToolBounds::read))
-        });
+        let own_direct = s.entries("direct", |id, chat| (id.to_owned(), ChatTools::read(chat)));
         let own_keys = WebhookKeys::read(s);
         let webhook_keys = match root {
             Some(root) => own_keys.over(&root.webhook_keys, account == DEFAULT_ACCOUNT),

@@ -168,6 +168,7 @@ pub(crate) fn message_of(
         sender: Sender { id: sender.into(), name: None, username: None },
         context: None,
         event: None,
+        album: None,
         text,
         images: vec![],
         addressed: true,

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Open rows are looked at this often even if nobody said that there are any: a safety net, not the way they go.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -105,10 +106,12 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             }
             Err(error) => tracing::error!(%error, "inbound messages could not be read"),
         }
+        let sweep = Instant::now() + SWEEP;
+        let next = shared.albums.next().map_or(sweep, |album| album.min(sweep));
         tokio::select! {
             () = shared.lifecycle.soft().cancelled() => return,
             () = shared.inbox.wake.notified() => {}
-            () = tokio::time::sleep(SWEEP) => {}
+            () = tokio::time::sleep_until(next) => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Messages from and to chat platforms: durable in, durable out (B5).
 
+pub(crate) mod albums;
 pub(crate) mod channels;
 pub(crate) mod files;
 pub(crate) mod inbox;

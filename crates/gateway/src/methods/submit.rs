@@ -67,6 +67,7 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
         },
         context: None,
         event: None,
+        album: None,
         text: submit.message,
         images,
         addressed: true,

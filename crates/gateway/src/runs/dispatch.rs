@@ -2,6 +2,7 @@
 
 use super::{Claim, Work, acks, edits, history, reactions};
 use crate::chat_commands::{self, Decider, Parsed, Speaker};
+use crate::delivery::albums;
 use crate::delivery::channels::{MovedGroups, TELEGRAM, renamed};
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -27,8 +28,14 @@ pub(crate) enum Dispatched {
 /// later rows wait too, even if there is room meanwhile: nothing overtakes, but for commands, which are not for its turns.
 pub(crate) async fn rows(shared: &Arc<Shared>, rows: Vec<InboundRow>) -> Result<(), store::StoreError> {
     let mut full = shared.inbox.full_sessions();
+    let (rows, waiting) = albums::gathered(shared, rows).await?;
     for row in rows {
         let key = session_of(shared, &row.inbound);
+        if waiting.contains(&row.id) {
+            // What comes behind an album waits with it.
+            full.insert(key);
+            continue;
+        }
         if full.contains(&key) && command_of(&row.inbound).is_none() {
             continue;
         }
@@ -337,11 +344,15 @@ fn session_in(settings: &Settings, moved: &MovedGroups, inbound: &Inbound) -> Se
     }
     let group = group_of(moved, settings, channel, account, &chat.id);
     let of_topic = group.and_then(|group| group.agent_id).filter(|agent| settings.has_agent(agent));
-    let agent = of_topic.as_ref().filter(|_| chat.kind == ChatKind::Group).unwrap_or(agent);
-    match (chat.kind, settings.dm_scope, settings.group_scope) {
-        (ChatKind::Group, _, GroupScope::PerGroup) => {
-            SessionKey::group(agent, channel, &moved.known_as(&chat.id))
-        }
+    let is_group = chat.kind == ChatKind::Group;
+    let known_as = moved.known_as(&chat.id);
+    let binding = settings.binding((channel, account), is_group, &[&chat.id, &known_as]);
+    let bound = binding.map(|binding| &binding.agent_id);
+    let agent = of_topic.as_ref().filter(|_| is_group).or(bound).unwrap_or(agent);
+    let dm_scope = binding.and_then(|binding| binding.dm_scope).unwrap_or(settings.dm_scope);
+    let group_scope = binding.and_then(|binding| binding.group_scope).unwrap_or(settings.group_scope);
+    match (chat.kind, dm_scope, group_scope) {
+        (ChatKind::Group, _, GroupScope::PerGroup) => SessionKey::group(agent, channel, &known_as),
         (ChatKind::Group, _, GroupScope::Main) | (ChatKind::Direct, DmScope::Main, _) => {
             SessionKey::main(agent)
         }
@@ -355,7 +366,24 @@ fn session_in(settings: &Settings, moved: &MovedGroups, inbound: &Inbound) -> Se
     }
 }
 
+/// Whether the tools of a chat are not the same for all who speak there: then nobody speaks in another's turn.
+fn differs_by_sender(shared: &Shared, inbound: &Inbound) -> bool {
+    let settings = shared.settings();
+    let Inbound { channel, account, chat, .. } = inbound;
+    let tools = match chat.kind {
+        ChatKind::Group => group_of(&shared.channels.moved_groups(), &settings, channel, account, &chat.id)
+            .map(|group| group.tools),
+        ChatKind::Direct => {
+            settings.account(channel, account).and_then(|account| account.direct_tools(&chat.id)).cloned()
+        }
+    };
+    tools.is_some_and(|tools| tools.differ_by_sender())
+}
+
 fn queue_mode(shared: &Shared, inbound: &Inbound) -> QueueMode {
+    if differs_by_sender(shared, inbound) {
+        return QueueMode::FollowUp;
+    }
     inbound
         .directives
         .as_ref()

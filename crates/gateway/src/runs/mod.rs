@@ -176,6 +176,11 @@ impl Runs {
         is_new.then(|| Arc::new(Claim { shared: Arc::downgrade(shared), row }))
     }
 
+    /// Whether somebody has a row.
+    pub(crate) fn is_claimed(&self, row: i64) -> bool {
+        self.claimed.lock().unwrap_or_else(|e| e.into_inner()).contains(&row)
+    }
+
     /// Queues work for a session and starts its worker where none runs. `Refused`: too much waits already.
     pub(crate) fn submit(
         &self,

@@ -237,7 +237,7 @@ fn group_of(shared: &Shared, begun: &Begin) -> Option<config::GroupConfig> {
 }
 
 /// The tools of the direct chat in which the message was said.
-fn direct_tools(begun: &Begin) -> Option<&config::ToolBounds> {
+fn direct_tools(begun: &Begin) -> Option<&config::ChatTools> {
     let route = begun.run.route.as_ref().filter(|_| begun.run.directives.is_none())?;
     let account = begun.current.settings.account(&route.channel, &route.account)?;
     account.direct_tools(&route.to).filter(|_| !route.to.starts_with('-'))
@@ -259,11 +259,13 @@ pub(super) fn tools_of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin) ->
     }
     let group = group_of(shared, begun);
     let bounds = match &group {
-        Some(group) => group.tools.as_ref(),
+        Some(group) => Some(&group.tools),
         None => direct_tools(begun),
     };
     if let Some(bounds) = bounds {
-        tools.retain(|tool| bounds.has(&tool.spec().name));
+        // A run that goes on after a crash may be anybody's.
+        let sender = begun.first.as_ref().map(|inbound| inbound.sender.id.as_str());
+        tools.retain(|tool| bounds.has(sender, &tool.spec().name));
     }
     if !tools.iter().any(|tool| tool.spec().name == tools::WEB_FETCH) {
         for tool in tools.iter_mut().filter(|tool| tool.spec().name == tools::MESSAGE) {

@@ -133,6 +133,7 @@ pub(crate) fn inbound(chat: &str, message: &str) -> Inbound {
         sender: Sender { id: "7".into(), name: Some("Ann".into()), username: None },
         context: None,
         event: None,
+        album: None,
         text: format!("text of {message}"),
         images: vec![],
         addressed: true,

@@ -18,8 +18,8 @@ pub struct GroupConfig {
     pub group_policy: Option<GroupPolicy>,
     /// `systemPrompt`: more for the agent to go by in this group.
     pub system_prompt: Option<String>,
-    /// `tools`: of the tools that the agent has, those that it has in this group.
-    pub tools: Option<ToolBounds>,
+    /// `tools` and `toolsBySender`: of the tools that the agent has, those that it has in this group.
+    pub tools: ChatTools,
     /// `topics` by id or `"*"`, each with what it leaves open taken from the group.
     pub topics: BTreeMap<String, GroupConfig>,
     /// `topics.<id>.agentId`: the agent that hears this topic.
@@ -45,14 +45,13 @@ impl GroupConfig {
     }
 
     fn own(s: &Section<'_>) -> Self {
-        s.unsupported("toolsBySender", "every sender has the tools of the group");
         Self {
             enabled: s.boolean("enabled"),
             require_mention: s.boolean("requireMention"),
             allow_from: senders(s, "allowFrom"),
             group_policy: s.choice("groupPolicy"),
             system_prompt: s.text("systemPrompt").filter(|text| !text.trim().is_empty()),
-            tools: s.section("tools", ToolBounds::read),
+            tools: ChatTools::read(s),
             topics: BTreeMap::new(),
             agent_id: None,
         }
@@ -66,7 +65,7 @@ impl GroupConfig {
             allow_from: self.allow_from.clone().or_else(|| other.allow_from.clone()),
             group_policy: self.group_policy.or(other.group_policy),
             system_prompt: self.system_prompt.clone().or_else(|| other.system_prompt.clone()),
-            tools: self.tools.clone().or_else(|| other.tools.clone()),
+            tools: self.tools.over(&other.tools),
             topics: topics_over(&self.topics, &other.topics),
             agent_id: self.agent_id.clone(),
         }
@@ -96,6 +95,74 @@ fn topics_over(
     topics
 }
 
+/// The tools of a chat, by who speaks: what is configured for it, entry by entry, the closest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChatTools(Vec<Layer>);
+
+/// What one entry says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Layer {
+    /// `toolsBySender` by user id or `*`; `None` bounds nothing.
+    by_sender: BTreeMap<String, Option<ToolBounds>>,
+    /// `tools`.
+    all: Option<ToolBounds>,
+}
+
+impl ChatTools {
+    pub(super) fn read(s: &Section<'_>) -> Self {
+        let by_sender = s.entries("toolsBySender", |key, bounds| {
+            let id = sender_id(key);
+            if id.is_none() && !bounds.is_described() {
+                s.warn(
+                    "toolsBySender",
+                    format!("{key:?} counts for nobody: use id:123 or \"*\", because names change hands"),
+                );
+            }
+            (id, ToolBounds::read(bounds))
+        });
+        let by_sender: BTreeMap<_, _> =
+            by_sender.into_iter().filter_map(|(id, bounds)| Some((id?, bounds))).collect();
+        let layer = Layer { by_sender, all: s.section("tools", ToolBounds::read) };
+        Self(if layer == Layer::default() { vec![] } else { vec![layer] })
+    }
+
+    /// This, and behind it what another entry says.
+    fn over(&self, other: &Self) -> Self {
+        Self(self.0.iter().chain(&other.0).cloned().collect())
+    }
+
+    /// Whether a tool is there for a sender; where nobody knows who that is, whether it is for every one.
+    pub fn has(&self, sender: Option<&str>, tool: &str) -> bool {
+        let has = |bounds: &Option<ToolBounds>| bounds.as_ref().is_none_or(|bounds| bounds.has(tool));
+        let Some(sender) = sender else {
+            return self.0.iter().all(|layer| has(&layer.all) && layer.by_sender.values().all(has));
+        };
+        for layer in &self.0 {
+            if let Some(bounds) = layer.by_sender.get(sender).or_else(|| layer.by_sender.get("*")) {
+                return has(bounds);
+            }
+            if layer.all.is_some() {
+                return has(&layer.all);
+            }
+        }
+        true
+    }
+
+    /// Whether not all senders have the same.
+    pub fn differ_by_sender(&self) -> bool {
+        self.0.iter().any(|layer| !layer.by_sender.is_empty())
+    }
+}
+
+/// The user id that a key of `toolsBySender` means, or `*`.
+fn sender_id(key: &str) -> Option<String> {
+    let key = key.trim();
+    let id = ["channel:telegram:", "id:"].iter().find_map(|prefix| key.strip_prefix(prefix)).unwrap_or(key);
+    let is_id =
+        id == "*" || (!id.is_empty() && id.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit()));
+    is_id.then(|| id.to_owned())
+}
+
 impl ToolBounds {
     pub(super) fn read(s: &Section<'_>) -> Option<Self> {
         s.unsupported("alsoAllow", "a group has no tools that the agent does not have");
@@ -116,6 +183,41 @@ impl ToolBounds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_closest_entry_that_says_something_of_a_sender_counts() {
+        let deny = |tools: &[&str]| {
+            let deny = tools.iter().map(|tool| (*tool).to_owned()).collect();
+            Some(ToolBounds { allow: None, deny })
+        };
+        let layer = |by: &[(&str, Option<ToolBounds>)], all| {
+            let by_sender = by.iter().map(|(id, bounds)| ((*id).to_owned(), bounds.clone())).collect();
+            ChatTools(vec![Layer { by_sender, all }])
+        };
+        let own = layer(&[("1", None), ("2", deny(&["exec"]))], None);
+        let any = layer(&[("3", None)], deny(&["exec", "read"]));
+        let tools = own.over(&any);
+        let has = |sender: &str| ["exec", "read"].map(|tool| tools.has(Some(sender), tool));
+        assert_eq!(
+            ["1", "2", "3", "4"].map(has),
+            [[true, true], [false, true], [true, true], [false, false]]
+        );
+        assert!(!tools.has(None, "exec") && !tools.has(None, "read") && tools.has(None, "ls"));
+        let closed = layer(&[("*", deny(&["exec"]))], None).over(&layer(&[("4", None)], None));
+        assert!(!closed.has(Some("4"), "exec"), "the closest entry's * is closer than another's id");
+        assert!(tools.differ_by_sender() && !layer(&[], deny(&["exec"])).differ_by_sender());
+        for (key, id) in [
+            ("id:7", Some("7")),
+            ("channel:telegram:7", Some("7")),
+            ("7", Some("7")),
+            ("*", Some("*")),
+            ("username:ada", None),
+            ("name:Ada", None),
+            ("id:", None),
+        ] {
+            assert_eq!(sender_id(key).as_deref(), id, "{key}");
+        }
+    }
 
     #[test]
     fn a_group_has_its_own_topics_and_those_of_all_groups() {
