@@ -86,6 +86,9 @@ async fn a_path_that_may_not_be_touched_is_refused_with_the_rule_before_the_node
     let bytes = json!({"path": "/srv/a", "maxBytes": -1});
     let error = operator.fails("node.invoke", invoke("file.fetch", bytes)).await;
     assert_eq!(error["details"]["code"], "INVALID_PARAMS");
+    let binary = json!({"path": "/srv/a", "transport": "binary", "maxBytes": 1});
+    let error = operator.fails("node.invoke", invoke("file.fetch", binary)).await;
+    assert!(error["message"].as_str().unwrap().contains("it takes a stream"), "{error}");
     node.assert_open().await;
     assert!(!node.events.iter().any(|e| e["event"] == "node.invoke.request"), "{:?}", node.events);
 }
@@ -234,6 +237,18 @@ async fn a_directory_comes_only_if_all_of_it_may_by_the_list_and_by_the_archive(
             Some(code) => assert_eq!(answer["error"]["details"]["code"], code, "{answer}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_phone_that_offers_to_run_programs_is_not_asked_about() {
+    let gateway = support::gateway_with("").await;
+    let mut operator = Raw::connected(gateway.port(), &Ask::operator()).await;
+    let phone = Ask::node(Device::new(1), &["system.run", "fs.listDir", "device.status"])
+        .with("/client/platform", json!("Android 16"))
+        .with("/client/deviceFamily", json!("Android"));
+    let _phone = Raw::connected(gateway.port(), &phone).await;
+    let (_, event) = operator.event(0, |e| e["event"] == "node.pair.requested").await;
+    assert_eq!(event["payload"]["commands"], json!(["device.status"]));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Who is connected and who listens to what. Broadcasting serialises an event once and shares the bytes.
 
 pub(crate) mod nodes;
+pub(crate) mod platform;
 pub(crate) mod policy;
 pub(crate) mod presence;
 

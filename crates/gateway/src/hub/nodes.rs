@@ -7,6 +7,7 @@ mod progress;
 pub(crate) mod published;
 
 use super::Audience;
+use super::platform::Platform;
 use super::policy::approval_scopes;
 use crate::connection::handshake::Admitted;
 use crate::connection::outbound::ConnHandle;
@@ -113,6 +114,7 @@ pub(super) async fn join(
         return Err(ErrorShape::new(ErrorCode::NotPaired, "device identity required"));
     };
     let client = &admitted.params.client;
+    let platform = Platform::of(&client.platform, client.device_family.as_deref());
     let declaration = NodeDeclaration {
         node_id: node_id.clone(),
         client_id: client.id.clone(),
@@ -122,7 +124,7 @@ pub(super) async fn join(
         version: Some(client.version.clone()),
         device_family: client.device_family.clone(),
         caps: admitted.params.caps.clone(),
-        commands: shared.settings().node_commands.filter(&admitted.params.commands),
+        commands: shared.settings().node_commands.filter(platform, &admitted.params.commands),
         path_env: admitted.params.path_env.clone(),
     };
     let declared = shared.store.declare_node(declaration.clone()).await.map_err(store_error_unseen)?;

@@ -1,5 +1,6 @@
 //! Which node commands may be used at all, and who may approve them.
 
+use super::platform::Platform;
 use protocol::Scope;
 
 /// Commands that need `gateway.nodes.commands.allow`, because they watch, record, or act in a person's name.
@@ -93,11 +94,12 @@ impl CommandPolicy {
         named(&self.allow) || (!DANGEROUS.contains(&command) && KNOWN.iter().any(|k| matches(k, command)))
     }
 
-    /// The commands of a declaration that may be used, in the order declared, each once.
-    pub(crate) fn filter(&self, declared: &[String]) -> Vec<String> {
+    /// The commands that a node of this kind may use of those that it declares, in their order, each once.
+    pub(crate) fn filter(&self, platform: Platform, declared: &[String]) -> Vec<String> {
         let mut kept: Vec<String> = Vec::new();
         for command in declared {
-            if self.allows(command) && !kept.contains(command) {
+            let is_its = platform.has(command) || self.allow.contains(command);
+            if is_its && self.allows(command) && !kept.contains(command) {
                 kept.push(command.clone());
             }
         }
@@ -166,6 +168,11 @@ mod tests {
         }
         let denying = CommandPolicy { allow: vec!["system.run".into()], deny: vec!["system.run".into()] };
         assert!(!denying.allows("system.run"));
+        let declared = ["system.run", "camera.list", "camera.snap"].map(str::to_owned);
+        assert_eq!(policy.filter(Platform::Ios, &declared), ["camera.list", "camera.snap"]);
+        assert_eq!(policy.filter(Platform::Linux, &declared), ["system.run", "camera.snap"]);
+        let opted = CommandPolicy { allow: vec!["system.run".into()], deny: vec![] };
+        assert_eq!(opted.filter(Platform::Ios, &declared), ["system.run", "camera.list"]);
     }
 
     #[test]

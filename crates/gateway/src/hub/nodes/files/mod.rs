@@ -39,6 +39,10 @@ impl Nodes {
             None => Map::new(),
             Some(_) => return Err(invalid(command, "INVALID_PARAMS", "params must be an object")),
         };
+        if command == FileCommand::Create || params.contains_key("transport") {
+            let why = "it takes a stream, which this gateway does not send; file.write and file.fetch go in one piece";
+            return Err(invalid(command, "INVALID_PARAMS", why));
+        }
         let path = params.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
         if path.is_empty() {
             return Err(invalid(command, "INVALID_PARAMS", "path required"));
