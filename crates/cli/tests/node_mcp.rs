@@ -1,4 +1,4 @@
-//! A server of tools in a node's configuration, used by the agent of a gateway.
+//! What a node lends by its own configuration, used by the agent of a gateway: a server of tools, and a browser.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -96,6 +96,52 @@ async fn the_agent_uses_a_server_of_the_node_and_the_server_does_not_outlive_a_n
     node.program.kill();
     held.join().unwrap();
     assert_eq!(effective(&world, 0), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_agent_drives_the_browser_of_the_node_which_does_not_outlive_a_node_that_is_killed() {
+    let world = World::start().await;
+    let home = Home::with_config(
+        r#"{ browser: { executablePath: "/usr/bin/chromium", noSandbox: true, ssrfPolicy: { allowedHostnames: ["127.0.0.1"] } } }"#,
+    );
+    assert!(Path::new("/usr/bin/chromium").is_file(), "Chromium is missing; scripts/test installs it");
+    let node = Node { program: run_node(&world, &home), home };
+    let pending = world.json(&["nodes", "pending"]);
+    let open = format!(
+        r#"TOOL:browser {{"action": "open", "targetUrl": "http://127.0.0.1:{}/", "label": "status"}}"#,
+        world.gateway.port
+    );
+    let without = world.run(&["agent", "-m", &open, "--session-key", "before"]);
+    assert!(!without.out.contains("suggestedTargetId"), "{}", without.out);
+    world.json(&["nodes", "approve", pending[0]["requestId"].as_str().unwrap()]);
+    let opened = world.run(&["agent", "-m", &open, "--session-key", "after"]);
+    assert!(opened.out.contains("\"suggestedTargetId\":\"status\""), "{}{}", opened.out, opened.err);
+    let inner = world.run(&[
+        "agent",
+        "-m",
+        r#"TOOL:browser {"action": "navigate", "targetUrl": "http://127.0.0.2/"}"#,
+    ]);
+    assert!(
+        inner.out.contains("403") && inner.out.contains("browser.ssrfPolicy"),
+        "{}{}",
+        inner.out,
+        inner.err
+    );
+
+    let status =
+        ["nodes", "invoke", "--node", "box", "--command", "browser.proxy", "--params", r#"{"path": "/"}"#];
+    let pid = world.json(&status)["payload"]["result"]["pid"].as_u64().unwrap();
+    let stat = format!("/proc/{pid}/stat");
+    assert!(std::fs::exists(&stat).unwrap());
+    node.program.kill();
+    let gone =
+        || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "));
+    let ended = async {
+        while !gone() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(live::PATIENCE, ended).await.expect("the browser lives on");
 }
 
 #[test]

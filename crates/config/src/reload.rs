@@ -39,7 +39,8 @@ const RESTART: &[&str] = &[
 ];
 
 /// What only clients and editors go by.
-const NONE: &[&str] = &["gateway.remote", "gateway.reload", "nodeHost", "meta", "wizard", "$schema"];
+const NONE: &[&str] =
+    &["gateway.remote", "gateway.reload", "nodeHost", "browser", "meta", "wizard", "$schema"];
 
 /// What a change of the value at `path` needs.
 pub fn reload_kind(path: &str) -> ReloadKind {

@@ -2,6 +2,7 @@
 
 mod agents;
 mod bindings;
+mod browser;
 mod channels;
 mod cron;
 mod discovery;
@@ -32,13 +33,14 @@ pub use agents::{
     AgentConfig, AgentDefaults, AgentIdentity, AgentsConfig, CompactionConfig, MAIN_AGENT, ModelChoice,
 };
 pub use bindings::{Binding, Conversation, PeerKind, bound};
+pub use browser::BrowserConfig;
 pub use channels::ChannelsConfig;
 pub use cron::CronConfig;
 pub use discovery::{DiscoveryConfig, MdnsMode, ZONE_MARK, dns_domain};
 pub use file_transfer::{FileAsk, FileCommand, FileGrant, FileTransferConfig, NodeFilesConfig};
 pub use gateway::{
-    Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeCommands, NodePairing, NodesConfig, ReloadMode,
-    TerminalConfig,
+    Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeBrowser, NodeBrowserMode, NodeCommands,
+    NodePairing, NodesConfig, ReloadMode, TerminalConfig,
 };
 pub use gateway_auth::{AuthConfig, AuthMode, RateLimit};
 pub use gateway_identity::{AutoApprove, OperatorScope, TailscaleConfig, TailscaleMode, TrustedProxyConfig};
@@ -46,7 +48,7 @@ pub use heartbeat::{ActiveHours, HeartbeatConfig};
 pub use logging::{LogLevel, LoggingConfig};
 pub use messages::{AckScope, MessagesConfig, QueueConfig, QueueMode};
 pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};
-pub use node_host::{McpServerConfig, NodeHostConfig};
+pub use node_host::{BrowserProxyConfig, McpServerConfig, NodeHostConfig};
 pub use plugins::PluginsConfig;
 pub use remote::{HostKeyPolicy, RemoteConfig, RemoteTransport};
 pub use root::Config;

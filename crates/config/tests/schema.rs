@@ -91,7 +91,7 @@ fn words_and_bounds_are_those_of_the_reader() {
         ),
         json!({"type": "string"})
     );
-    let kept = at("/properties/browser/description");
+    let kept = at("/properties/ui/description");
     assert!(kept.as_str().unwrap().contains("keeps as it is"), "{kept}");
     let secrets = sensitive_paths();
     for path in [

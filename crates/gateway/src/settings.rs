@@ -50,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) reserve_tokens: Option<u64>,
     pub(crate) zone: Zone,
     pub(crate) exec: tools::ExecDefaults,
+    pub(crate) browser: tools::BrowserDefaults,
     /// How much commands may do, as far as `tools.exec` has a say.
     pub(crate) exec_request: exec::policy::Request,
     pub(crate) terminal: config::TerminalConfig,
@@ -185,6 +186,7 @@ impl Settings {
             reserve_tokens: defaults.compaction.reserve_tokens,
             zone: Zone::named(defaults.user_timezone.as_deref()),
             exec: exec_defaults(config),
+            browser: browser_defaults(&config.gateway.nodes.browser),
             exec_request: exec_request(&config.tools.exec),
             terminal: config.gateway.terminal.clone(),
             tools_allow: config.tools.allow.clone(),
@@ -407,6 +409,14 @@ fn exec_defaults(config: &Config) -> tools::ExecDefaults {
 
 /// `tools.exec.mode` in terms of security and asking; where both ways are used, the stricter counts. `auto` wants a
 /// reviewer, and there is none but people.
+fn browser_defaults(browser: &config::NodeBrowser) -> tools::BrowserDefaults {
+    tools::BrowserDefaults {
+        off: browser.mode == config::NodeBrowserMode::Off,
+        manual: browser.mode == config::NodeBrowserMode::Manual,
+        node: browser.node.clone(),
+    }
+}
+
 fn exec_request(exec: &config::ExecConfig) -> ::exec::policy::Request {
     use ::exec::policy::{Ask, Request, Security};
     let by_mode = match exec.mode {

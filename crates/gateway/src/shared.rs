@@ -120,7 +120,18 @@ impl Shared {
 
     /// An agent's tools without those that nodes lend.
     pub(crate) fn own_tools(&self, current: &Current, agent_id: &str) -> Tools {
-        self.toolbox.tools(current, &self.clock, agent_id)
+        let mut tools = self.toolbox.tools(current, &self.clock, agent_id);
+        // Every tool is paid for at every call of a model.
+        if !self
+            .hub
+            .nodes
+            .all()
+            .iter()
+            .any(|node| node.commands().iter().any(|command| command == BROWSER_COMMAND))
+        {
+            tools.retain(|tool| tool.spec().name != tools::BROWSER);
+        }
+        tools
     }
 
     /// The tools that nodes lend to an agent now.
@@ -136,6 +147,9 @@ impl Shared {
         lent
     }
 }
+
+/// The command of nodes that have a browser.
+const BROWSER_COMMAND: &str = "browser.proxy";
 
 /// Makes agents' tools.
 pub(crate) struct Toolbox {
@@ -159,6 +173,7 @@ impl Toolbox {
             processes: self.processes.clone(),
             egress: current.egress.clone(),
             exec: settings.exec.clone(),
+            browser: settings.browser.clone(),
             clock: clock.clone(),
             node_files: self.node_files.clone(),
         });

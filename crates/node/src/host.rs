@@ -1,6 +1,7 @@
 //! What the commands of a node need to know of the machine, and what outlives a connection.
 
 use crate::NodeOptions;
+use crate::browser::Browser;
 use crate::mcp::Servers;
 use crate::replay::Replay;
 use exec::policy::ApprovalsFile;
@@ -30,6 +31,8 @@ pub(crate) struct Host {
     pub(crate) replay: Replay,
     /// The servers of tools that run here.
     pub(crate) mcp: Servers,
+    /// The browser that is driven from afar, where there is one.
+    pub(crate) browser: Option<Browser>,
     /// Places for commands.
     pub(crate) places: Arc<Semaphore>,
     /// Places for files that are on their way.
@@ -47,17 +50,22 @@ impl Host {
         let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
         let working_dir = options.working_dir.clone();
         let working_dir = working_dir.unwrap_or_else(|| std::env::current_dir().unwrap_or_else(|_| home()));
+        let path = path.unwrap_or_default();
+        let browser = options.browser.clone().map(|browser| Browser::new(browser, &path));
+        let browser = browser.filter(Browser::is_there);
+        let commands = crate::commands::declared(options.commands.as_deref(), browser.is_some());
         Self {
             node_id: node_id.to_owned(),
-            path: path.unwrap_or_default(),
+            path,
             working_dir,
             state_dir: options.state_dir.clone(),
             approvals: ApprovalsFile::in_dir(&options.state_dir),
             replay: Replay::default(),
             mcp: Servers::default(),
+            browser,
             places: Arc::new(Semaphore::new(MAX_RUNNING)),
             transfers: Arc::new(Semaphore::new(MAX_TRANSFERS)),
-            commands: crate::commands::declared(options.commands.as_deref()),
+            commands,
             clock: Arc::new(SystemClock),
         }
     }

@@ -4,6 +4,7 @@
 //! The node refuses what its host's own policy does not allow (`exec-approvals.json`), whatever the gateway says, and variables
 //! that would run other code.
 
+mod browser;
 mod calls;
 mod commands;
 mod files;
@@ -19,6 +20,7 @@ mod progress;
 mod replay;
 mod session;
 
+pub use browser::{BrowserOptions, Reach};
 pub use kept::{keep_commands, kept_commands};
 pub use mcp::McpServer;
 pub use notice::{Notice, Notices};
@@ -55,8 +57,13 @@ pub async fn run(
     let place = mcp::Place { path: &host.path, cwd: &host.working_dir };
     // Whoever says which commands are offered starts no servers by leaving theirs out.
     let servers = if host.commands.iter().any(|c| c == mcp::COMMAND) { options.mcp } else { Vec::new() };
-    // Servers of tools outlive connections, and end with the node.
-    let (ended, ()) = tokio::join!(connected, host.mcp.run(servers, place, &ending));
+    // Servers of tools and the browser outlive connections, and end with the node.
+    let browser = async {
+        if let Some(browser) = &host.browser {
+            browser.run(&ending).await;
+        }
+    };
+    let (ended, (), ()) = tokio::join!(connected, host.mcp.run(servers, place, &ending), browser);
     Ok(ended?)
 }
 

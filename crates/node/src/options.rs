@@ -1,6 +1,6 @@
 //! What a node is started with, and where it keeps its key.
 
-use crate::McpServer;
+use crate::{BrowserOptions, McpServer};
 use model::SecretString;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,8 @@ pub struct NodeOptions {
     pub mcp: Vec<McpServer>,
     /// The commands that this node offers; `None` is all that it knows. Names that it does not know are left out.
     pub commands: Option<Vec<String>>,
+    /// The browser that may be driven from afar; it is offered where its program is there.
+    pub browser: Option<BrowserOptions>,
     /// A report of the host's state each; 60 s unless said otherwise.
     pub stats_interval: Duration,
 }
@@ -62,6 +64,7 @@ impl NodeOptions {
             path_env: None,
             mcp: Vec::new(),
             commands: None,
+            browser: None,
             stats_interval: STATS_INTERVAL,
         }
     }

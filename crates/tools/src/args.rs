@@ -1,7 +1,7 @@
 //! Reading what a model wrote as arguments.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Reads arguments; unknown fields are refused, because a misspelt one would otherwise do something else silently.
 ///
@@ -17,5 +17,10 @@ pub(crate) fn parse<T: DeserializeOwned>(tool: &str, arguments: Value) -> Result
 
 /// The `action` of arguments, without reading the rest.
 pub(crate) fn action(arguments: &Value) -> &str {
+    arguments.as_object().map(action_of).unwrap_or_default()
+}
+
+/// The same of arguments that are an object.
+pub(crate) fn action_of(arguments: &Map<String, Value>) -> &str {
     arguments.get("action").and_then(Value::as_str).unwrap_or_default()
 }

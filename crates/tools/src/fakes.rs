@@ -190,6 +190,7 @@ impl Bench {
             processes: Arc::new(exec::Processes::new()),
             egress: Arc::new(Egress::new(EgressPolicy { allow_private: true })),
             exec: ExecDefaults::default(),
+            browser: BrowserDefaults::default(),
             clock: Arc::new(ManualClock::at(NOW)),
             node_files: directory.path().join("kept"),
         });

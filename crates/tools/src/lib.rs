@@ -4,6 +4,7 @@
 //! A model that has these tools can do on this host what the user who runs the gateway can do.
 
 mod args;
+mod browser;
 mod cron;
 mod edit;
 mod egress;
@@ -57,6 +58,8 @@ pub struct ToolEnv {
     pub egress: Arc<Egress>,
     /// What `exec` does when it is not told.
     pub exec: ExecDefaults,
+    /// Whose browser is driven.
+    pub browser: BrowserDefaults,
     /// Tells the time.
     pub clock: SharedClock,
     /// Where files of nodes are kept.
@@ -89,6 +92,20 @@ impl Default for ExecDefaults {
     }
 }
 
+/// Whose browser is driven when nobody says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BrowserDefaults {
+    /// None at all.
+    pub off: bool,
+    /// None that is not named.
+    pub manual: bool,
+    /// The browser of this node.
+    pub node: Option<String>,
+}
+
+/// The tool that drives browsers of nodes.
+pub const BROWSER: &str = "browser";
+
 /// The tool that sends messages.
 pub const MESSAGE: &str = "message";
 /// The tool that reads pages.
@@ -107,7 +124,8 @@ pub fn builtin(env: ToolEnv) -> Tools {
         Arc::new(nodes::Nodes::new(&env)),
         Arc::new(message::SendMessage::new(&env)),
     ];
-    let more: [Arc<dyn Tool>; 5] = [
+    let more: [Arc<dyn Tool>; 6] = [
+        Arc::new(browser::Browser::new(&env)),
         Arc::new(cron::Cron::new(&env)),
         Arc::new(sessions_list::SessionsList::new(&env)),
         Arc::new(sessions_history::SessionsHistory::new(&env)),

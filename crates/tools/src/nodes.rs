@@ -96,6 +96,9 @@ impl Nodes {
                 "{command} is not called here: use file_fetch, dir_list, dir_fetch or file_write."
             ));
         }
+        if command.starts_with("browser.") {
+            return Err(format!("{command} is not called here: use browser. Nothing was done."));
+        }
         // What a node runs without asking is decided by people.
         let is_owners = matches!(command.as_str(), "fs.listDir" | "terminal.upload");
         if is_owners || command.starts_with("system.execApprovals.") {
@@ -194,6 +197,7 @@ mod tests {
             ("system.execApprovals.set", "for the owner"),
             ("mcp.tools.call.v1", "use the tool that the node lends"),
             ("fs.listDir", "for the owner"),
+            ("browser.proxy", "use browser"),
             ("camera.snap", "camera.snap"),
             ("", "no approved command"),
         ] {

@@ -9,9 +9,10 @@ fn the_twelve_tools_are_told_in_few_words() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let _guard = runtime.enter();
     let bench = Bench::new();
-    // Those for files of nodes are offered where an operator lets some be touched.
+    // Those for files of nodes are offered where an operator lets some be touched, the browser's while a node has one.
+    let specs = bench.tools.iter().map(|t| t.spec()).filter(|s| s.name != crate::BROWSER);
     let (of_files, always): (Vec<_>, Vec<_>) =
-        bench.tools.iter().map(|t| t.spec()).partition(|s| crate::FILE_TOOLS.contains(&s.name.as_str()));
+        specs.partition(|s| crate::FILE_TOOLS.contains(&s.name.as_str()));
     let size = |specs: &[&llm::ToolSpec]| {
         let told = |s: &&llm::ToolSpec| json!({"name": s.name, "description": s.description, "parameters": s.parameters});
         Value::from(specs.iter().map(told).collect::<Vec<_>>()).to_string().len()
@@ -19,6 +20,8 @@ fn the_twelve_tools_are_told_in_few_words() {
     let names = |specs: &[&llm::ToolSpec]| specs.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&of_files), crate::FILE_TOOLS);
     assert!(size(&of_files) < 2600, "{} bytes", size(&of_files));
+    let browser = bench.tool(crate::BROWSER);
+    assert!(size(&[browser.spec()]) < 3000, "{} bytes", size(&[browser.spec()]));
     assert_eq!(
         names(&always),
         [
@@ -52,6 +55,8 @@ fn what_changes_nothing_is_known_by_its_arguments() {
         ("sessions_history", json!({}), false),
         ("session_status", json!({}), false),
         ("web_fetch", json!({}), false),
+        ("browser", json!({"action": "snapshot"}), false),
+        ("browser", json!({"action": "act"}), true),
         ("cron", json!({"action": "list"}), false),
         ("cron", json!({"action": "run"}), true),
         ("nodes", json!({"action": "status"}), false),

@@ -124,6 +124,8 @@ pub struct NodesConfig {
     pub pairing: NodePairing,
     /// `commands`: which commands may be called.
     pub commands: NodeCommands,
+    /// `browser`: whose browser agents drive.
+    pub browser: NodeBrowser,
     /// `pluginTools`: whether agents have the tools that nodes lend.
     pub plugin_tools: NodePluginTools,
 }
@@ -142,6 +144,33 @@ pub struct NodeCommands {
     pub allow: Vec<String>,
     /// `deny`: commands that are never called, whatever else allows them.
     pub deny: Vec<String>,
+}
+
+choice! {
+    /// How the node is found whose browser an agent drives.
+    NodeBrowserMode {
+        /// The only one that has one, unless it is named.
+        Auto => "auto",
+        /// It must be named.
+        Manual => "manual",
+        /// There is none.
+        Off => "off",
+    }
+}
+
+/// `gateway.nodes.browser`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeBrowser {
+    /// `mode`, auto by default.
+    pub mode: NodeBrowserMode,
+    /// `node`: the node, by id or name.
+    pub node: Option<String>,
+}
+
+impl Default for NodeBrowser {
+    fn default() -> Self {
+        Self { mode: NodeBrowserMode::Auto, node: None }
+    }
 }
 
 /// `gateway.nodes.pluginTools`.
@@ -275,7 +304,11 @@ impl NodesConfig {
         let plugin_tools = s.section("pluginTools", |tools| NodePluginTools {
             enabled: tools.boolean("enabled").unwrap_or(true),
         });
-        Self { pairing, commands, plugin_tools }
+        let browser = s.section("browser", |browser| NodeBrowser {
+            mode: browser.choice("mode").unwrap_or(NodeBrowserMode::Auto),
+            node: browser.text("node").filter(|node| !node.trim().is_empty()),
+        });
+        Self { pairing, commands, browser, plugin_tools }
     }
 }
 

@@ -11,6 +11,23 @@ pub struct NodeHostConfig {
     /// `mcp.servers` by name: servers of tools that the node runs and lends to agents. Those that are turned off, or that
     /// this version cannot speak with, are left out.
     pub mcp_servers: Vec<McpServerConfig>,
+    /// `browserProxy`: whether its browser may be driven from afar.
+    pub browser_proxy: BrowserProxyConfig,
+}
+
+/// `nodeHost.browserProxy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrowserProxyConfig {
+    /// `enabled`, true by default.
+    pub enabled: bool,
+    /// `allowProfiles`: the profiles that may be asked for; empty are all.
+    pub allow_profiles: Vec<String>,
+}
+
+impl Default for BrowserProxyConfig {
+    fn default() -> Self {
+        Self { enabled: true, allow_profiles: Vec::new() }
+    }
 }
 
 /// An entry of `nodeHost.mcp.servers`.
@@ -44,10 +61,13 @@ impl NodeHostConfig {
         s.unsupported("autoUpdate", "this program does not change itself");
         s.unsupported("agentRuns", "this node starts no other agents");
         s.unsupported("workerRuns", "this node hosts no sessions");
-        s.unsupported("browserProxy", "this node drives no browser");
         s.unsupported("skills", "this node has no skills");
         let servers = s.section("mcp", |mcp| mcp.entries("servers", server));
-        Self { mcp_servers: servers.into_iter().flatten().collect() }
+        let browser_proxy = s.section("browserProxy", |proxy| BrowserProxyConfig {
+            enabled: proxy.boolean("enabled").unwrap_or(true),
+            allow_profiles: proxy.texts("allowProfiles").unwrap_or_default(),
+        });
+        Self { mcp_servers: servers.into_iter().flatten().collect(), browser_proxy }
     }
 }
 

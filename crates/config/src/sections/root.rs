@@ -6,8 +6,9 @@ use std::sync::Arc;
 use model::{ExposeSecret, SecretString};
 
 use super::{
-    AgentsConfig, Binding, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig, LoggingConfig,
-    MessagesConfig, ModelsConfig, NodeHostConfig, PluginsConfig, SecurityConfig, SessionConfig, ToolsConfig,
+    AgentsConfig, Binding, BrowserConfig, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig,
+    LoggingConfig, MessagesConfig, ModelsConfig, NodeHostConfig, PluginsConfig, SecurityConfig,
+    SessionConfig, ToolsConfig,
 };
 use crate::Env;
 use crate::doc::Section;
@@ -21,6 +22,8 @@ pub struct Config {
     pub models: ModelsConfig,
     /// `agents`: the agents and what they share.
     pub agents: AgentsConfig,
+    /// `browser`: the browser of this computer as a node.
+    pub browser: BrowserConfig,
     /// `channels`: the chat platforms.
     pub channels: ChannelsConfig,
     /// `messages`: how messages are queued and when a group message is meant for us.
@@ -63,6 +66,7 @@ impl Config {
             gateway: s.section("gateway", GatewayConfig::read),
             models: s.section("models", ModelsConfig::read),
             agents: s.section("agents", AgentsConfig::read),
+            browser: s.section("browser", BrowserConfig::read),
             channels: s.section("channels", ChannelsConfig::read),
             messages: s.section("messages", MessagesConfig::read),
             owners: s.section("commands", |commands| commands.ids("ownerAllowFrom")).unwrap_or_default(),

@@ -9,9 +9,19 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("group:automation", &["cron"]),
     ("group:messaging", &["message"]),
     ("group:nodes", &["nodes", "file_fetch", "dir_list", "dir_fetch", "file_write"]),
+    ("group:ui", &["browser"]),
     (
         "group:openclaw",
-        &["cron", "message", "nodes", "session_status", "sessions_history", "sessions_list", "web_fetch"],
+        &[
+            "browser",
+            "cron",
+            "message",
+            "nodes",
+            "session_status",
+            "sessions_history",
+            "sessions_list",
+            "web_fetch",
+        ],
     ),
 ];
 

@@ -25,9 +25,10 @@ const MAY: &[&str] = &[
     "users.self",
 ];
 
-/// Tools that run commands on the gateway's host or on nodes, now or later, and those that write files: what is written into
+/// Tools that run commands on the gateway's host or on nodes, now or later, the one that drives browsers, and those that write files: what is written into
 /// `HEARTBEAT.md`, or into a script, a later turn runs. What nodes lend is left out, too.
 pub(crate) const LEFT_OUT: &[&str] = &[
+    "browser",
     "exec",
     "process",
     "nodes",

@@ -10,8 +10,8 @@ mod which;
 use crate::files;
 use crate::host::Host;
 use crate::invoke::{Failure, InvokeRequest};
-use crate::mcp;
 use crate::progress::Progress;
+use crate::{browser, mcp};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,12 +33,14 @@ fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
         .iter()
         .map(|c| (*c, if c.starts_with("file.") || c.starts_with("dir.") { "file" } else { "system" }));
     let others = SYSTEM.iter().map(|c| (*c, "system"));
-    std::iter::once((mcp::COMMAND, "mcp")).chain(others).chain(files)
+    [(browser::COMMAND, "browser"), (mcp::COMMAND, "mcp")].into_iter().chain(others).chain(files)
 }
 
-/// The commands that a node declares: all, or those of them that it was started with.
-pub(crate) fn declared(only: Option<&[String]>) -> Vec<String> {
-    let wanted = |c: &&str| only.is_none_or(|only| only.iter().any(|o| o == c));
+/// The commands that a node declares: all (that of a browser where there is one), or those of them that it was started with.
+pub(crate) fn declared(only: Option<&[String]>, has_browser: bool) -> Vec<String> {
+    let wanted = |c: &&str| {
+        (has_browser || *c != browser::COMMAND) && only.is_none_or(|only| only.iter().any(|o| o == c))
+    };
     all().map(|(command, _)| command).filter(wanted).map(str::to_owned).collect()
 }
 
@@ -98,6 +100,13 @@ pub(crate) async fn perform(
         let params = params::read(mcp::COMMAND, request.params_json.as_deref())?;
         return tokio::select! {
             answer = host.mcp.call(params, waits.unwrap_or(mcp::CALL_TIMEOUT)) => answer.map(Answer::from),
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+        };
+    }
+    if let Some(browser) = host.browser.as_ref().filter(|_| request.command == browser::COMMAND) {
+        let params = params::read(browser::COMMAND, request.params_json.as_deref())?;
+        return tokio::select! {
+            answer = browser.answer(params, waits.unwrap_or(Duration::MAX)) => answer.map(Answer::from),
             () = cancel.cancelled() => Err(Failure::cancelled()),
         };
     }

@@ -2,9 +2,9 @@
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use config::McpServerConfig;
+use config::{Config, McpServerConfig};
 use model::SecretString;
-use node::{McpServer, NodeOptions};
+use node::{BrowserOptions, McpServer, NodeOptions, Reach};
 use std::time::Duration;
 
 /// Puts what is lent into the options of a node.
@@ -13,6 +13,7 @@ use std::time::Duration;
 /// The configuration cannot be used, or a secret that it refers to cannot be had.
 pub(super) async fn read(ctx: &Context, options: &mut NodeOptions) -> Result<(), Failure> {
     let loaded = ctx.load()?;
+    options.browser = browser(&loaded.config, ctx);
     let servers = loaded.config.node_host.mcp_servers.clone();
     let env = loaded.config.environment(&ctx.env);
     // Programs may be asked for secrets.
@@ -23,6 +24,24 @@ pub(super) async fn read(ctx: &Context, options: &mut NodeOptions) -> Result<(),
     };
     options.mcp = read.map_err(|error| Failure::new(Exit::Config, "SECRET_UNRESOLVED", error.to_string()))?;
     Ok(())
+}
+
+/// The browser, where it may be driven from afar.
+fn browser(config: &Config, ctx: &Context) -> Option<BrowserOptions> {
+    let (browser, proxy) = (&config.browser, &config.node_host.browser_proxy);
+    if !browser.enabled || !proxy.enabled {
+        return None;
+    }
+    Some(BrowserOptions {
+        state_dir: ctx.paths.state_dir.clone(),
+        executable: browser.executable.clone(),
+        headless: browser.headless,
+        no_sandbox: browser.no_sandbox,
+        extra_args: browser.extra_args.clone(),
+        may_evaluate: browser.evaluate,
+        reach: Reach { allow_private: browser.allow_private, allowed_hosts: browser.allowed_hosts.clone() },
+        allow_profiles: proxy.allow_profiles.clone(),
+    })
 }
 
 fn mcp_server(server: McpServerConfig, env: &config::Env) -> Result<McpServer, config::SecretError> {

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 const GROUPS: &[(&str, &str, &[&str])] = &[
     ("fs", "Files", &["ls", "read", "write", "edit"]),
     ("runtime", "Runtime", &["exec", "process"]),
+    ("ui", "UI", &["browser"]),
     ("web", "Web", &["web_fetch"]),
     ("sessions", "Sessions", &["sessions_list", "sessions_history", "session_status"]),
     ("messaging", "Messaging", &["message"]),

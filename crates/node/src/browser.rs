@@ -1,0 +1,514 @@
+//! `browser.proxy`: the browser of this node, driven by requests shaped as OpenClaw's browser control service has them.
+//!
+//! [`Browser::run`] owns the browser's process, started when a request needs it and ended with the node (its guard ends it where
+//! the node is killed). Requests come in their own tasks and reach the running browser over [`Session`].
+
+mod act;
+mod cdp;
+mod chrome;
+mod error;
+mod guard;
+mod keys;
+mod page;
+mod pages;
+mod request;
+mod session;
+mod snapshot;
+mod tabs;
+
+pub use guard::Reach;
+
+use crate::invoke::Failure;
+use cdp::Cdp;
+use error::Refusal;
+use exec::Pipes;
+use guard::Guard;
+use page::Page;
+use request::Request;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use session::Session;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, BufReader};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The command by which a gateway asks.
+pub(crate) const COMMAND: &str = "browser.proxy";
+/// The one profile that there is.
+const PROFILE: &str = "openclaw";
+/// How long a request may take where nobody says, and at most.
+const TIMEOUT: Duration = Duration::from_secs(20);
+const MAX_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the browser may take to begin.
+const START: Duration = Duration::from_secs(30);
+/// Bytes of an answer, as JSON; the gateway's frames hold 25 MiB of JSON within JSON.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
+/// Requests to start or stop that wait; each is answered at once, or a browser is being started.
+const QUEUE: usize = 16;
+/// Bytes of the last that the browser said of itself.
+const LAST_WORDS: usize = 600;
+
+/// How the node's browser is to be.
+#[derive(Debug, Clone)]
+pub struct BrowserOptions {
+    /// Its profile is in `browser/openclaw` in there.
+    pub state_dir: PathBuf,
+    /// The program; the first that is found unless it is said.
+    pub executable: Option<PathBuf>,
+    /// Whether it shows no window; where there is no display it does not unless it is said.
+    pub headless: Option<bool>,
+    /// Whether it is run without its own sandbox, which it refuses to have as root.
+    pub no_sandbox: bool,
+    /// More of its flags.
+    pub extra_args: Vec<String>,
+    /// Whether callers may have code of theirs run in pages.
+    pub may_evaluate: bool,
+    /// Where it may go.
+    pub reach: Reach,
+    /// The profiles that may be asked for; empty are all.
+    pub allow_profiles: Vec<String>,
+}
+
+impl BrowserOptions {
+    /// A browser as it is where nothing is said.
+    pub fn new(state_dir: PathBuf) -> Self {
+        Self {
+            state_dir,
+            executable: None,
+            headless: None,
+            no_sandbox: false,
+            extra_args: Vec::new(),
+            may_evaluate: true,
+            reach: Reach::default(),
+            allow_profiles: Vec::new(),
+        }
+    }
+}
+
+/// The node's browser, running or not.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    options: BrowserOptions,
+    path: String,
+    guard: Guard,
+    running: Mutex<Option<Arc<Session>>>,
+    orders: mpsc::Sender<Order>,
+    /// Taken by [`Browser::run`].
+    given: Mutex<Option<mpsc::Receiver<Order>>>,
+}
+
+/// What the owner of the process is to do.
+enum Order {
+    Start { headless: Option<bool>, started: oneshot::Sender<Result<Arc<Session>, Refusal>> },
+    Stop { stopped: oneshot::Sender<bool> },
+}
+
+/// The parameters of `browser.proxy`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Params {
+    #[serde(default)]
+    method: Option<String>,
+    path: String,
+    #[serde(default)]
+    query: Value,
+    #[serde(default)]
+    body: Value,
+    #[serde(default)]
+    profile: Option<String>,
+    #[serde(default)]
+    timeout_ms: Option<u64>,
+    /// `browser-v1`: what the browser refuses is an answer, too.
+    #[serde(default)]
+    error_envelope: Option<String>,
+    #[serde(default)]
+    upload: Option<Value>,
+}
+
+impl Browser {
+    pub(crate) fn new(options: BrowserOptions, path: &str) -> Self {
+        let (orders, given) = mpsc::channel(QUEUE);
+        let guard = Guard::new(options.reach.clone());
+        let given = Mutex::new(Some(given));
+        Self { options, path: path.to_owned(), guard, running: Mutex::default(), orders, given }
+    }
+
+    /// Whether there is a program to start.
+    pub(crate) fn is_there(&self) -> bool {
+        chrome::program(&self.options, &self.path).is_some()
+    }
+
+    /// Owns the browser's process until `end`.
+    pub(crate) async fn run(&self, end: &CancellationToken) {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut orders) = given else { return };
+        loop {
+            let order = tokio::select! {
+                order = orders.recv() => order,
+                () = end.cancelled() => return,
+            };
+            match order {
+                Some(Order::Start { headless, started }) => {
+                    let why = self.live(headless, started, &mut orders, end).await;
+                    self.set(None);
+                    tracing::info!("the browser is not there any more: {why}");
+                }
+                // A caller that is gone needs no answer.
+                Some(Order::Stop { stopped }) => {
+                    let _ = stopped.send(false);
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// One browser from its start to its end; why it ended.
+    async fn live(
+        &self,
+        headless: Option<bool>,
+        started: oneshot::Sender<Result<Arc<Session>, Refusal>>,
+        orders: &mut mpsc::Receiver<Order>,
+        end: &CancellationToken,
+    ) -> String {
+        let (headless, _) = chrome::headless(&self.options, headless);
+        let spec = match chrome::command(&self.options, &self.path, headless) {
+            Ok(spec) => spec,
+            Err(refusal) => {
+                let why = refusal.message.clone();
+                let _ = started.send(Err(refusal));
+                return why;
+            }
+        };
+        let (mut process, pipes) = match exec::start_guarded(&spec).await {
+            Ok(started) => started,
+            Err(error) => {
+                let _ = started.send(Err(Refusal::unavailable(error.to_string())));
+                return error.to_string();
+            }
+        };
+        let Pipes { stdin, stdout, mut stderr } = pipes;
+        let (cdp, messages) = Cdp::new();
+        let session = Arc::new(Session::new(cdp, process.id(), headless));
+        let mut last_words = Vec::new();
+        let mut started = Some(started);
+        let mut stopped = None;
+        let why = {
+            let begun = async {
+                if let Err(refusal) = greet(&session).await {
+                    return format!("its start failed: {}", refusal.message);
+                }
+                self.set(Some(Arc::clone(&session)));
+                if let Some(started) = started.take() {
+                    let _ = started.send(Ok(Arc::clone(&session)));
+                }
+                self.obey(&session, orders, &mut stopped).await
+            };
+            let hear = async {
+                let mut buffer = [0; 4096];
+                while let Ok(n @ 1..) = stderr.read(&mut buffer).await {
+                    last_words.extend_from_slice(buffer.get(..n).unwrap_or_default());
+                    let over = last_words.len().saturating_sub(LAST_WORDS);
+                    last_words.drain(..over);
+                }
+                std::future::pending::<String>().await
+            };
+            tokio::select! {
+                why = begun => why,
+                why = session.listen(BufReader::new(stdout), &self.guard) => why,
+                why = cdp::write(stdin, messages) => why,
+                why = hear => why,
+                status = process.wait() => status.map_or_else(|e| e.to_string(), |status| format!("it ended: {status}")),
+                () = end.cancelled() => "the node ends".into(),
+            }
+        };
+        session.cdp.end();
+        self.set(None);
+        process.end().await;
+        let words = String::from_utf8_lossy(&last_words).replace(char::is_control, " ");
+        let why =
+            if words.trim().is_empty() { why } else { format!("{why}; its last words: {}", words.trim()) };
+        if let Some(started) = started {
+            let _ = started.send(Err(Refusal::unavailable(format!("the browser did not start: {why}"))));
+        }
+        if let Some(stopped) = stopped {
+            let _ = stopped.send(true);
+        }
+        why
+    }
+
+    /// Waits until it is to stop.
+    async fn obey(
+        &self,
+        session: &Arc<Session>,
+        orders: &mut mpsc::Receiver<Order>,
+        stopped: &mut Option<oneshot::Sender<bool>>,
+    ) -> String {
+        while let Some(order) = orders.recv().await {
+            match order {
+                // It runs already.
+                Order::Start { started, .. } => {
+                    let _ = started.send(Ok(Arc::clone(session)));
+                }
+                Order::Stop { stopped: told } => {
+                    *stopped = Some(told);
+                    break;
+                }
+            }
+        }
+        "it was stopped".into()
+    }
+
+    fn set(&self, running: Option<Arc<Session>>) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    }
+
+    fn running(&self) -> Option<Arc<Session>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers a request of the gateway: `{result, files?, route}`, or `{error: {status, body}, route}` for those who read that.
+    pub(crate) async fn answer(&self, params: Params, waits: Duration) -> Result<Value, Failure> {
+        if params.upload.is_some() {
+            return Err(Failure::invalid(format!("{COMMAND} does not accept upload envelopes")));
+        }
+        let method = params.method.as_deref().unwrap_or("GET").trim().to_uppercase();
+        if !["GET", "POST", "DELETE"].contains(&method.as_str()) {
+            return Err(Failure::invalid("method must be GET, POST, or DELETE"));
+        }
+        let asked = params.timeout_ms.filter(|ms| *ms > 0).map_or(TIMEOUT, Duration::from_millis);
+        let deadline = Instant::now() + asked.min(waits).min(MAX_TIMEOUT);
+        let path = params.path.trim();
+        let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+        let request = Request::new(&method, path, params.query, params.body);
+        let profile = params.profile.as_deref().map(str::trim).filter(|name| !name.is_empty());
+        let profile = profile.or_else(|| request.word("profile"));
+        let route = json!({"status": "resolved", "profile": PROFILE, "driver": "openclaw"});
+        let enveloped = params.error_envelope.as_deref() == Some("browser-v1");
+        let work = async {
+            self.check_profile(profile)?;
+            self.dispatch(&request, deadline).await
+        };
+        let done = tokio::time::timeout_at(deadline, work).await;
+        let done = done.unwrap_or_else(|_| Err(Refusal::late(&format!("{method} {path}"))));
+        let mut answer = match done {
+            Ok((result, None)) => json!({"result": result}),
+            Ok((result, Some(file))) => json!({"result": result, "files": [file]}),
+            Err(refusal) if enveloped => json!({"error": {"status": refusal.status, "body": refusal.body()}}),
+            Err(refusal) => {
+                return Err(Failure::unavailable(format!("{}: {}", refusal.status, refusal.message)));
+            }
+        };
+        if enveloped {
+            answer["route"] = route;
+        }
+        let size = answer.to_string().len();
+        if size > MAX_ANSWER {
+            return Err(Failure::unavailable(format!(
+                "the answer has {size} bytes, and may have {MAX_ANSWER}; ask for less"
+            )));
+        }
+        Ok(answer)
+    }
+
+    fn check_profile(&self, asked: Option<&str>) -> Result<(), Refusal> {
+        let name = asked.unwrap_or(PROFILE);
+        let allowed = &self.options.allow_profiles;
+        if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed.trim() == name) {
+            return Err(Refusal {
+                status: 403,
+                ..Refusal::invalid(
+                    "browser profile not allowed (nodeHost.browserProxy.allowProfiles on the node)",
+                )
+            });
+        }
+        if name == PROFILE {
+            return Ok(());
+        }
+        Err(Refusal::missing(format!(
+            "there is no browser profile {name:?} on this node; there is {PROFILE:?}"
+        )))
+    }
+
+    async fn dispatch(
+        &self,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<(Value, Option<Value>), Refusal> {
+        let plain = |value: Value| Ok((value, None));
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/") => plain(self.status()),
+            ("GET", "/profiles") => plain(self.profiles()),
+            ("POST", "/start") => {
+                self.session(request.flag("headless")).await?;
+                plain(json!({"ok": true, "profile": PROFILE}))
+            }
+            ("POST", "/stop") => {
+                plain(json!({"ok": true, "stopped": self.stop().await?, "profile": PROFILE}))
+            }
+            ("GET", "/tabs") => match self.running() {
+                Some(session) => plain(pages::list(&session, &self.guard).await),
+                None => plain(json!({"running": false, "tabs": []})),
+            },
+            ("POST", "/tabs/open") => plain(self.open(request, deadline).await?),
+            _ => self.on_a_page(request, deadline).await,
+        }
+    }
+
+    /// The requests that are about one tab. One that names its tab starts no browser: it would have no such tab.
+    async fn on_a_page(
+        &self,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<(Value, Option<Value>), Refusal> {
+        let plain = |value: Value| Ok((value, None));
+        let closes = request.path.strip_prefix("/tabs/").filter(|_| request.method == "DELETE");
+        let name = closes.or_else(|| request.word("targetId"));
+        let route = (request.method.as_str(), request.path.as_str());
+        const KNOWN: &[(&str, &str)] = &[
+            ("POST", "/tabs/focus"),
+            ("POST", "/navigate"),
+            ("GET", "/snapshot"),
+            ("POST", "/screenshot"),
+            ("GET", "/text"),
+            ("POST", "/act"),
+        ];
+        if closes.is_none() && !KNOWN.contains(&route) {
+            return Err(Refusal::unsupported(&format!("{} {}", route.0, route.1)));
+        }
+        if name.is_none() && route.1 == "/tabs/focus" {
+            return Err(Refusal::invalid("targetId is required"));
+        }
+        let session = match (self.running(), name) {
+            (Some(session), _) => session,
+            (None, None) => self.session(None).await?,
+            (None, Some(_)) => {
+                return Err(Refusal::unavailable(
+                    "the browser does not run, so that it has no such tab; open one",
+                ));
+            }
+        };
+        let page = self.page(&session, name, deadline).await?;
+        match route {
+            _ if closes.is_some() => return plain(pages::close(&page).await?),
+            (_, "/tabs/focus") => return plain(pages::focus(&page).await?),
+            (_, "/navigate") => {
+                let url = request.body("url").ok_or_else(|| Refusal::invalid("url is required"))?;
+                page.go(url).await?;
+                return plain(json!({"ok": true, "targetId": page.tab.target, "url": page.url()}));
+            }
+            _ => page.check().await?,
+        }
+        match route.1 {
+            "/snapshot" => plain(snapshot::snapshot(&page, request).await?),
+            "/text" => plain(pages::text(&page, request).await?),
+            "/screenshot" => {
+                pages::screenshot(&page, request).await.map(|(answer, file)| (answer, Some(file)))
+            }
+            _ => plain(self.act(&page, request).await?),
+        }
+    }
+
+    async fn act(&self, page: &Page<'_>, request: &Request) -> Result<Value, Refusal> {
+        let before = page.tab.dialogs.len();
+        let gave = act::act(page, request.fields(), self.options.may_evaluate).await?;
+        let mut answer = json!({"ok": true, "targetId": page.tab.target, "url": page.url()});
+        if let Some(gave) = gave {
+            answer["result"] = gave;
+        }
+        page.with_tab(|tab| {
+            if tab.dialogs.len() > before {
+                answer["browserState"] = json!({"dialogs": {"pending": [], "recent": tab.dialogs}});
+            }
+        });
+        Ok(answer)
+    }
+
+    async fn page<'a>(
+        &'a self,
+        session: &'a Session,
+        name: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Page<'a>, Refusal> {
+        let found = match name {
+            Some(name) => Some(session.tabs().named(name)?.clone()),
+            None => session.tabs().last_used().cloned(),
+        };
+        let tab = match found {
+            Some(tab) => tab,
+            None => pages::blank(session, None, deadline).await?,
+        };
+        session.tabs().touch(&tab.target);
+        Ok(Page { session, guard: &self.guard, tab, deadline })
+    }
+
+    async fn open(&self, request: &Request, deadline: Instant) -> Result<Value, Refusal> {
+        let url = request.body("url").ok_or_else(|| Refusal::invalid("url is required"))?;
+        // Before there is a tab for it.
+        self.guard.check_page(url).await.map_err(Refusal::blocked)?;
+        let session = self.session(None).await?;
+        let tab = pages::blank(&session, request.body("label"), deadline).await?;
+        let page = Page { session: &session, guard: &self.guard, tab, deadline };
+        page.go(url).await?;
+        let mut shown =
+            page.session.tabs().by_target(&page.tab.target).map(|tab| tab.shown()).unwrap_or_default();
+        shown["resolvedProfile"] = json!(PROFILE);
+        Ok(shown)
+    }
+
+    /// The running browser; it is started where there is none.
+    async fn session(&self, headless: Option<bool>) -> Result<Arc<Session>, Refusal> {
+        if let Some(session) = self.running() {
+            return Ok(session);
+        }
+        let (started, told) = oneshot::channel();
+        let ending = || Refusal::unavailable("the node is ending");
+        self.orders.send(Order::Start { headless, started }).await.map_err(|_| ending())?;
+        told.await.map_err(|_| ending())?
+    }
+
+    /// Ends the browser; whether there was one.
+    async fn stop(&self) -> Result<bool, Refusal> {
+        let (stopped, told) = oneshot::channel();
+        let ending = || Refusal::unavailable("the node is ending");
+        self.orders.send(Order::Stop { stopped }).await.map_err(|_| ending())?;
+        told.await.map_err(|_| ending())
+    }
+
+    fn status(&self) -> Value {
+        let running = self.running();
+        let (headless, source) = chrome::headless(&self.options, None);
+        let program = chrome::program(&self.options, &self.path);
+        json!({
+            "enabled": true, "profile": PROFILE, "driver": "openclaw", "transport": "cdp",
+            "running": running.is_some(), "cdpReady": running.is_some(), "cdpPort": null, "cdpUrl": null,
+            "pid": running.as_ref().and_then(|session| session.pid),
+            "headless": running.as_ref().map_or(headless, |session| session.headless), "headlessSource": source,
+            "noSandbox": self.options.no_sandbox, "attachOnly": false, "executablePath": program,
+            "userDataDir": chrome::profile_dir(&self.options.state_dir),
+        })
+    }
+
+    fn profiles(&self) -> Value {
+        let running = self.running();
+        let tabs = running.as_ref().map_or(0, |session| session.tabs().all().len());
+        json!({"profiles": [{
+            "name": PROFILE, "driver": "openclaw", "transport": "cdp", "running": running.is_some(), "tabCount": tabs,
+            "isDefault": true, "isRemote": false, "cdpPort": null, "cdpUrl": null,
+        }]})
+    }
+}
+
+/// Waits until the browser answers, and says how its pages are to be watched.
+async fn greet(session: &Session) -> Result<(), Refusal> {
+    let deadline = Instant::now() + START;
+    session.call("Browser.getVersion", json!({}), deadline).await?;
+    session.call("Browser.setDownloadBehavior", json!({"behavior": "deny"}), deadline).await?;
+    session.call("Target.setDiscoverTargets", json!({"discover": true}), deadline).await?;
+    let attach = json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true});
+    session.call("Target.setAutoAttach", attach, deadline).await?;
+    Ok(())
+}

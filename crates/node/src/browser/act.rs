@@ -1,0 +1,335 @@
+//! `POST /act`: what a person does with a page, on elements that the last snapshot named.
+
+use super::error::Refusal;
+use super::keys;
+use super::page::Page;
+use super::request::Fields;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How often a page is looked at that something is waited for on.
+const LOOK: Duration = Duration::from_millis(100);
+/// The longest side of a window.
+const MAX_SIDE: f64 = 8192.0;
+/// The longest time that is waited for without a reason, in ms.
+const MAX_WAIT_MS: f64 = 60_000.0;
+/// Kinds that there are elsewhere.
+const ELSEWHERE: &[&str] = &["batch", "drag"];
+
+/// Where in the window an element is: the middle of it, in the part that is seen. Says what is in front of it, if anything is.
+const MIDDLE: &str = r"function() {
+  this.scrollIntoView({block: 'center', inline: 'center', behavior: 'instant'});
+  const box = this.getBoundingClientRect();
+  if (!box.width || !box.height) return {problem: 'it has no size'};
+  const x = Math.min(Math.max(box.left + box.width / 2, 0), innerWidth - 1), y = Math.min(Math.max(box.top + box.height / 2, 0), innerHeight - 1);
+  let hit = document.elementFromPoint(x, y);
+  while (hit && hit.shadowRoot && hit.shadowRoot.elementFromPoint(x, y) && hit.shadowRoot.elementFromPoint(x, y) !== hit) hit = hit.shadowRoot.elementFromPoint(x, y);
+  const label = hit && hit.closest && hit.closest('label');
+  if (this.disabled) return {problem: 'it is disabled'};
+  if (hit && hit !== this && !this.contains(hit) && !hit.contains(this) && !(label && label.control === this))
+    return {problem: 'it is covered by <' + hit.tagName.toLowerCase() + '>'};
+  return {x, y};
+}";
+/// Makes an element the one that is written into, with all that is in it chosen.
+const CHOOSE_ALL: &str = r"function() {
+  if (this.disabled || this.readOnly) return 'it cannot be written into';
+  this.focus();
+  if (typeof this.select === 'function' && 'value' in this) { this.select(); return ''; }
+  if (this.isContentEditable) { getSelection().selectAllChildren(this); return ''; }
+  return 'it is no field';
+}";
+/// Chooses options by value or label.
+const SELECT: &str = r"function(values) {
+  if (this.tagName !== 'SELECT') return 'it is no list of options';
+  const found = [...this.options].filter(o => values.includes(o.value) || values.includes(o.label.trim()));
+  if (found.length < (this.multiple ? values.length : 1)) return 'it has no such option; there are: ' + [...this.options].map(o => o.label.trim()).join(', ').slice(0, 400);
+  for (const o of this.options) o.selected = this.multiple ? found.includes(o) : o === found[0];
+  this.dispatchEvent(new Event('input', {bubbles: true}));
+  this.dispatchEvent(new Event('change', {bubbles: true}));
+  return '';
+}";
+
+/// Acts; gives what the action gave, if it gave anything.
+pub(super) async fn act(
+    page: &Page<'_>,
+    fields: Fields<'_>,
+    may_evaluate: bool,
+) -> Result<Option<Value>, Refusal> {
+    let Some(kind) = fields.word("kind") else {
+        return Err(Refusal::invalid("kind is required").with_code("ACT_KIND_REQUIRED"));
+    };
+    if fields.word("selector").is_some() && kind != "wait" {
+        return Err(Refusal::invalid(format!("{kind} goes by ref, from a snapshot, and not by selector"))
+            .with_code("ACT_SELECTOR_UNSUPPORTED"));
+    }
+    match kind {
+        "click" => click(page, fields).await?,
+        "clickCoords" => {
+            let (Some(x), Some(y)) = (fields.number("x"), fields.number("y")) else {
+                return Err(Refusal::action("clickCoords requires non-negative x and y"));
+            };
+            press_mouse(page, fields, (x, y)).await?;
+        }
+        "hover" => {
+            let at = middle(page, element(page, fields, "hover")?).await?;
+            mouse(page, "mouseMoved", at, json!({})).await?;
+        }
+        "scrollIntoView" => {
+            let element = element(page, fields, "scrollIntoView")?;
+            page.call("DOM.scrollIntoViewIfNeeded", json!({"backendNodeId": element})).await?;
+        }
+        "type" => {
+            let text = fields.text("text").ok_or_else(|| Refusal::action("type requires text"))?;
+            write(page, element(page, fields, "type")?, text).await?;
+            if fields.is_set("submit") {
+                press(page, "Enter").await?;
+            }
+        }
+        "insertText" => {
+            let text = fields.text("text").ok_or_else(|| Refusal::action("insertText requires text"))?;
+            page.call("Input.insertText", json!({"text": text})).await?;
+        }
+        "press" => {
+            let key = fields.text("key").filter(|key| !key.is_empty());
+            press(page, key.ok_or_else(|| Refusal::action("press requires key"))?).await?;
+        }
+        "select" => {
+            let values = fields.texts("values");
+            if values.is_empty() {
+                return Err(Refusal::action("select requires ref and values"));
+            }
+            did(page.on_element(element(page, fields, "select")?, SELECT, &[json!(values)]).await?)?;
+        }
+        "fill" => fill(page, fields).await?,
+        "resize" => resize(page, fields).await?,
+        "wait" => wait(page, fields, may_evaluate).await?,
+        "evaluate" => return evaluate(page, fields, may_evaluate).await.map(Some),
+        "close" => {
+            page.session
+                .call("Target.closeTarget", json!({"targetId": page.tab.target}), page.deadline)
+                .await?;
+        }
+        known if ELSEWHERE.contains(&known) => return Err(Refusal::unsupported(&format!("act:{known}"))),
+        _ => return Err(Refusal::invalid("kind is required").with_code("ACT_KIND_REQUIRED")),
+    }
+    Ok(None)
+}
+
+fn element(page: &Page<'_>, fields: Fields<'_>, kind: &str) -> Result<i64, Refusal> {
+    let name = fields.word("ref").ok_or_else(|| Refusal::action(format!("{kind} requires ref")))?;
+    page.element(name)
+}
+
+/// What a function of ours says: nothing where it did its part.
+fn did(said: Value) -> Result<(), Refusal> {
+    match said.as_str() {
+        None | Some("") => Ok(()),
+        Some(problem) => Err(Refusal::operation(problem)),
+    }
+}
+
+async fn middle(page: &Page<'_>, element: i64) -> Result<(f64, f64), Refusal> {
+    let found = page.on_element(element, MIDDLE, &[]).await?;
+    match (found["x"].as_f64(), found["y"].as_f64()) {
+        (Some(x), Some(y)) => Ok((x, y)),
+        _ => Err(Refusal::operation(found["problem"].as_str().unwrap_or("it is nowhere on the page"))),
+    }
+}
+
+async fn click(page: &Page<'_>, fields: Fields<'_>) -> Result<(), Refusal> {
+    let element = element(page, fields, "click")?;
+    let at = middle(page, element).await?;
+    press_mouse(page, fields, at).await
+}
+
+async fn press_mouse(page: &Page<'_>, fields: Fields<'_>, at: (f64, f64)) -> Result<(), Refusal> {
+    let button = fields.word("button").unwrap_or("left");
+    if !["left", "right", "middle"].contains(&button) {
+        return Err(Refusal::action("click button must be left|right|middle"));
+    }
+    let held = keys::modifiers(&fields.texts("modifiers")).map_err(Refusal::action)?;
+    mouse(page, "mouseMoved", at, json!({"modifiers": held})).await?;
+    let clicks = if fields.is_set("doubleClick") { 2 } else { 1 };
+    for count in 1..=clicks {
+        let how = json!({"button": button, "clickCount": count, "modifiers": held});
+        mouse(page, "mousePressed", at, how.clone()).await?;
+        mouse(page, "mouseReleased", at, how).await?;
+    }
+    Ok(())
+}
+
+async fn mouse(page: &Page<'_>, what: &str, (x, y): (f64, f64), mut how: Value) -> Result<(), Refusal> {
+    for (name, value) in [("type", json!(what)), ("x", json!(x)), ("y", json!(y))] {
+        how[name] = value;
+    }
+    page.call("Input.dispatchMouseEvent", how).await.map(|_| ())
+}
+
+async fn press(page: &Page<'_>, key: &str) -> Result<(), Refusal> {
+    for event in keys::chord(key).map_err(Refusal::action)? {
+        page.call("Input.dispatchKeyEvent", event).await?;
+    }
+    Ok(())
+}
+
+/// Puts a text in the place of what is in a field.
+async fn write(page: &Page<'_>, element: i64, text: &str) -> Result<(), Refusal> {
+    did(page.on_element(element, CHOOSE_ALL, &[]).await?)?;
+    if text.is_empty() {
+        return press(page, "Delete").await;
+    }
+    page.call("Input.insertText", json!({"text": text})).await.map(|_| ())
+}
+
+async fn fill(page: &Page<'_>, fields: Fields<'_>) -> Result<(), Refusal> {
+    let all = fields.objects("fields");
+    if all.is_empty() {
+        return Err(Refusal::action("fill requires fields"));
+    }
+    for field in all {
+        let into = element(page, field, "fill")?;
+        match (field.word("type").unwrap_or("text"), field.0.get("value")) {
+            ("checkbox" | "radio", value) => {
+                let wanted = value.is_none_or(|value| *value == json!(true) || *value == json!("true"));
+                let now = page.on_element(into, "function() { return this.checked === true; }", &[]).await?;
+                if now != json!(wanted) {
+                    let at = middle(page, into).await?;
+                    press_mouse(page, Fields(&serde_json::Map::new()), at).await?;
+                }
+            }
+            (_, Some(Value::String(text))) => write(page, into, text).await?,
+            (_, Some(value @ (Value::Number(_) | Value::Bool(_)))) => {
+                write(page, into, &value.to_string()).await?
+            }
+            _ => return Err(Refusal::action("a field to fill has a ref and a value")),
+        }
+    }
+    Ok(())
+}
+
+async fn resize(page: &Page<'_>, fields: Fields<'_>) -> Result<(), Refusal> {
+    let side = |name| fields.number(name).filter(|side| (1.0..=MAX_SIDE).contains(side)).map(f64::round);
+    let (Some(width), Some(height)) = (side("width"), side("height")) else {
+        return Err(Refusal::action(format!("resize requires a width and a height up to {MAX_SIDE}")));
+    };
+    let size =
+        json!({"width": width as u32, "height": height as u32, "deviceScaleFactor": 0, "mobile": false});
+    page.call("Emulation.setDeviceMetricsOverride", size).await.map(|_| ())
+}
+
+async fn evaluate(page: &Page<'_>, fields: Fields<'_>, may: bool) -> Result<Value, Refusal> {
+    let function = fields.word("fn").ok_or_else(|| Refusal::action("evaluate requires fn"))?;
+    check_evaluates(may)?;
+    match fields.word("ref") {
+        Some(name) => {
+            let on = format!("function() {{ return ({function})(this); }}");
+            page.on_element(page.element(name)?, &on, &[]).await
+        }
+        None => page.evaluate(&as_expression(function)).await,
+    }
+}
+
+fn check_evaluates(may: bool) -> Result<(), Refusal> {
+    if may {
+        return Ok(());
+    }
+    let refusal = Refusal {
+        status: 403,
+        ..Refusal::invalid(
+            "code of callers is not run in pages (browser.evaluateEnabled is false on the node)",
+        )
+    };
+    Err(refusal.with_code("ACT_EVALUATE_DISABLED"))
+}
+
+/// A function is called, statements are put into one, and what is an expression already stays.
+fn as_expression(text: &str) -> String {
+    let starts = |word: &str| text.starts_with(word);
+    if text.contains("=>") && !starts("const ") && !starts("let ")
+        || starts("function")
+        || starts("async function")
+    {
+        format!("({text})()")
+    } else if text.contains("return ") {
+        format!("(async () => {{ {text} }})()")
+    } else {
+        text.to_owned()
+    }
+}
+
+async fn wait(page: &Page<'_>, fields: Fields<'_>, may_evaluate: bool) -> Result<(), Refusal> {
+    let mut conditions = Vec::new();
+    let text = "(document.body ? document.body.innerText : '')";
+    if let Some(wanted) = fields.word("text") {
+        conditions.push(format!("{text}.includes({})", json!(wanted)));
+    }
+    if let Some(gone) = fields.word("textGone") {
+        conditions.push(format!("!{text}.includes({})", json!(gone)));
+    }
+    if let Some(selector) = fields.word("selector") {
+        conditions.push(format!("!!document.querySelector({})", json!(selector)));
+    }
+    if let Some(url) = fields.word("url") {
+        // `**` and `*` stand for any characters, as in a pattern for files.
+        let parts: Vec<&str> = url.split('*').filter(|part| !part.is_empty()).collect();
+        conditions.push(format!("(p => {{ let at = 0; return p.every(s => {{ const i = location.href.indexOf(s, at); at = i + s.length; return i >= 0; }}); }})({})", json!(parts)));
+    }
+    match fields.word("loadState") {
+        Some("domcontentloaded") => conditions.push("document.readyState !== 'loading'".into()),
+        Some("load") => conditions.push("document.readyState === 'complete'".into()),
+        Some(other) => return Err(Refusal::unsupported(&format!("waiting for {other}"))),
+        None => {}
+    }
+    if let Some(function) = fields.word("fn") {
+        check_evaluates(may_evaluate)?;
+        conditions.push(format!("({})", as_expression(function)));
+    }
+    let pause = fields.number("timeMs");
+    if conditions.is_empty() && pause.is_none() {
+        return Err(Refusal::action(
+            "wait requires at least one of: timeMs, text, textGone, selector, url, loadState, fn",
+        ));
+    }
+    if let Some(ms) = pause {
+        let until = Instant::now() + Duration::from_millis(ms.min(MAX_WAIT_MS) as u64);
+        if until > page.deadline {
+            return Err(Refusal::action("timeMs is longer than the request may take; say timeoutMs, too"));
+        }
+        tokio::time::sleep_until(until).await;
+    }
+    for condition in conditions {
+        let condition = format!("(async () => !!(await {condition}))()");
+        // While a page is left for another there is nothing to ask.
+        while page
+            .evaluate(&condition)
+            .await
+            .or_else(|e| if e.status == 500 { Ok(json!(false)) } else { Err(e) })?
+            != json!(true)
+        {
+            if Instant::now() + LOOK >= page.deadline {
+                return Err(Refusal::late("what was waited for"));
+            }
+            sleep(LOOK).await;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_evaluated_may_be_written_in_several_ways() {
+        for (text, expression) in [
+            ("document.title", "document.title"),
+            ("() => 1", "(() => 1)()"),
+            ("async () => { await x; }", "(async () => { await x; })()"),
+            ("function() { return 1; }", "(function() { return 1; })()"),
+            ("const a = 1; return a;", "(async () => { const a = 1; return a; })()"),
+        ] {
+            assert_eq!(as_expression(text), expression);
+        }
+    }
+}
