@@ -21,6 +21,7 @@ mod lifecycle;
 mod listener;
 mod methods;
 mod models;
+mod node_skills;
 mod node_tools;
 mod pairing;
 mod reload;

@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) node_files: config::FileTransferConfig,
     /// Whether agents have the tools that nodes lend.
     pub(crate) node_tools: bool,
+    /// Whether agents are told of the skills of nodes.
+    pub(crate) node_skills: bool,
     pub(crate) default_agent: String,
     pub(crate) agents: Vec<AgentSettings>,
     pub(crate) turn_deadline: Duration,
@@ -179,6 +181,7 @@ impl Settings {
             },
             node_files: config.plugins.file_transfer.clone(),
             node_tools: config.gateway.nodes.plugin_tools.enabled,
+            node_skills: config.gateway.nodes.allow_skills,
             default_agent: config.agents.default_id().to_owned(),
             agents: agents(config, paths),
             turn_deadline,

@@ -311,3 +311,65 @@ async fn an_agent_fetches_a_file_where_the_operator_lets_it_and_has_no_such_tool
     assert_eq!(names(&catalog, "nodes"), ["nodes"]);
     plain.gateway.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn skills_of_a_node_are_told_and_read_while_it_is_connected_and_commands_may_be_run_on_it() {
+    let text = "---\nname: pdf\ndescription: Reads PDFs.\n---\nRun pdftotext.\n";
+    let skills = json!([
+        {"name": "pdf", "description": "Reads PDFs.", "content": text},
+        {"name": "other", "description": "Says another name of itself.", "content": text},
+    ]);
+    let location = format!("node://{}/skills/pdf/SKILL.md", Device::new(1).id());
+    for (more, whole, command, told) in [
+        ("", "", "system.run", true),
+        ("", "", "lamp.on", false),
+        ("allowSkills: false,", "", "system.run", false),
+        ("", r#"tools: { exec: { security: "deny" } },"#, "system.run", false),
+        ("", r#"tools: { deny: ["exec"] },"#, "system.run", false),
+    ] {
+        let bench = bench(more, whole).await;
+        let mut operator = bench.operator().await;
+        let mut node = node(&bench, &mut operator, 1, &[command]).await;
+        let answer = node.call("node.skills.update", json!({"skills": skills})).await;
+        let taken = if more.is_empty() { json!([skills[0]]) } else { json!([]) };
+        assert_eq!(answer, json!({"nodeId": Device::new(1).id(), "skills": taken}), "{more}{whole}");
+        let read = format!(r#"TOOL:read {{"path": "{location}"}}"#);
+        let answer = operator.agent("k", &read).await.unwrap();
+        let prompt = bench.model.requests()[0]["messages"][0]["content"].to_string();
+        assert_eq!(prompt.contains(&location), told, "{more}{whole}{command}: {prompt}");
+        let readable = told || whole.contains(r#"deny: ["exec"]"#);
+        assert_eq!(reply(&answer).contains("Run pdftotext."), readable, "{more}{whole}{command}: {answer}");
+        node.leave().await;
+        let gone = |e: &client::EventFrame| e.event == "presence";
+        operator.events.next("the node's leaving", gone).await;
+        let after = operator.agent("k2", &read).await.unwrap();
+        assert!(!reply(&after).contains("Run pdftotext."), "{after}");
+        bench.gateway.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_skills_that_is_not_in_order_changes_nothing() {
+    let bench = bench("", "").await;
+    let mut operator = bench.operator().await;
+    let mut node = node(&bench, &mut operator, 1, &["system.run"]).await;
+    let skill = |name: &str, description: &str, content: &str| json!({"name": name, "description": description, "content": content});
+    let many: Vec<Value> = (0..65).map(|n| skill(&format!("s{n}"), "d", "c")).collect();
+    for (skills, problem) in [
+        (json!(many), "at /skills: must not have more than 64 items"),
+        (json!([skill("A", "d", "c")]), "at /skills/0/name: must be of small letters"),
+        (json!([skill("a", "", "c")]), "at /skills/0/description: must have 1 to 1024"),
+        (json!([skill("a", "d", &"x".repeat(65_537))]), "at /skills/0/content: must have 1 to 65536"),
+        (
+            json!([{"name": "a", "description": "d", "content": "c", "extra": 1}]),
+            "at /skills/0: unknown field `extra`",
+        ),
+    ] {
+        let error = node.fails("node.skills.update", json!({"skills": skills})).await;
+        let message = error["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("invalid node.skills.update params: {problem}")), "{message}");
+    }
+    let refused = operator.refused("node.skills.update", json!({"skills": []})).await;
+    assert_eq!(refused.message, "unauthorized role: operator");
+    bench.gateway.stop().await;
+}

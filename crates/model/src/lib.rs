@@ -10,6 +10,7 @@ mod message;
 mod near;
 mod pin;
 mod session_key;
+mod skill;
 mod traffic;
 
 pub use address::address_refusal;
@@ -23,6 +24,7 @@ pub use near::{is_carrier_grade_ip, is_private_ip};
 pub use pin::{Pin, PinError};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use session_key::{SessionKey, SessionKeyError};
+pub use skill::{MAX_SKILL, MAX_SKILL_DESCRIPTION, SkillHead, is_skill_name, skill_head};
 pub use traffic::{
     Act, Button, Chat, ChatEvent, ChatKind, Directives, FileAs, Inbound, Outbound, Sender, SentFile,
 };

@@ -115,6 +115,7 @@ impl Hooks for NodeHooks<'_> {
             self.notices.notice(&Notice::Connected { url: &self.url, gateway_version });
             let methods = connection.hello().pointer("/features/methods").and_then(Value::as_array);
             let has = |name: &str| methods.is_some_and(|m| m.iter().any(|m| m == name));
+            let has_skills = has(lend::SKILLS);
             let (takes_progress, drains, lends) =
                 (has("node.invoke.progress"), has(DRAIN), has(lend::METHOD));
             let events = connection.take_events();
@@ -125,6 +126,7 @@ impl Hooks for NodeHooks<'_> {
             tokio::select! {
                 () = session.serve(events) => {}
                 never = self.report(&caller, decided.subscribe(), drains) => match never {},
+                never = lend::skills(&caller, &self.host.skills), if has_skills => match never {},
                 never = lend::tools(&caller, self.host.mcp.lent(), decided.subscribe()), if lends => match never {},
             }
         })

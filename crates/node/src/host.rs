@@ -31,6 +31,8 @@ pub(crate) struct Host {
     pub(crate) replay: Replay,
     /// The servers of tools that run here.
     pub(crate) mcp: Servers,
+    /// The skills of this node, as the gateway is told of them.
+    pub(crate) skills: Vec<serde_json::Value>,
     /// The browser that is driven from afar, where there is one.
     pub(crate) browser: Option<Browser>,
     /// Places for commands.
@@ -62,6 +64,7 @@ impl Host {
             approvals: ApprovalsFile::in_dir(&options.state_dir),
             replay: Replay::default(),
             mcp: Servers::default(),
+            skills: Vec::new(),
             browser,
             places: Arc::new(Semaphore::new(MAX_RUNNING)),
             transfers: Arc::new(Semaphore::new(MAX_TRANSFERS)),

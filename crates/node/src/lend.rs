@@ -14,6 +14,21 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// A list that was not taken is sent again after this.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// The same of skills.
+pub(crate) const SKILLS: &str = "node.skills.update";
+
+/// Tells the gateway of the skills, once on each connection.
+pub(crate) async fn skills(caller: &Caller, skills: &[Value]) -> Infallible {
+    while !skills.is_empty() {
+        match caller.call(SKILLS, json!({"skills": skills}), TIMEOUT).await {
+            Ok(_) => break,
+            Err(error) => tracing::warn!(%error, "the gateway did not take the skills of this node"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    std::future::pending().await
+}
+
 /// Tells the gateway of the tools: now, when they change, and when an operator has decided about the commands of this node,
 /// because some gateways keep only those that may be called already.
 pub(crate) async fn tools(

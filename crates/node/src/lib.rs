@@ -19,6 +19,7 @@ mod options;
 mod progress;
 mod replay;
 mod session;
+mod skills;
 
 pub use browser::{BrowserOptions, Reach};
 pub use kept::{keep_commands, kept_commands};
@@ -43,7 +44,13 @@ pub async fn run(
 ) -> Result<(), NodeError> {
     let identity = Arc::new(Identity::load_or_create(&options::identity_file(&options.state_dir))?);
     let tokens = TokenStore::new(options::token_file(&options.state_dir));
-    let host = Arc::new(host::Host::new(&options, identity.device_id()));
+    let mut host = host::Host::new(&options, identity.device_id());
+    if options.skills {
+        let state_dir = options.state_dir.clone();
+        // Without them the node is a node all the same.
+        host.skills = tokio::task::spawn_blocking(move || skills::scan(&state_dir)).await.unwrap_or_default();
+    }
+    let host = Arc::new(host);
     let connect = connect_options(&options, &host, identity);
     let hooks =
         hooks::NodeHooks::new(Arc::clone(&host), notices, options.url.clone(), options.stats_interval);
@@ -69,7 +76,7 @@ pub async fn run(
 
 /// The commands that a node knows.
 pub fn known_commands() -> Vec<String> {
-    commands::declared(None)
+    commands::declared(None, true)
 }
 
 /// Who this node is; the key is made if there is none yet.

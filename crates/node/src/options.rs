@@ -42,6 +42,8 @@ pub struct NodeOptions {
     pub commands: Option<Vec<String>>,
     /// The browser that may be driven from afar; it is offered where its program is there.
     pub browser: Option<BrowserOptions>,
+    /// Whether the gateway is told of the skills in `skills` in the state directory; it is unless said otherwise.
+    pub skills: bool,
     /// A report of the host's state each; 60 s unless said otherwise.
     pub stats_interval: Duration,
 }
@@ -65,6 +67,7 @@ impl NodeOptions {
             mcp: Vec::new(),
             commands: None,
             browser: None,
+            skills: true,
             stats_interval: STATS_INTERVAL,
         }
     }

@@ -301,3 +301,41 @@ async fn servers_and_what_they_started_end_with_the_node() {
         }
     );
 }
+
+#[tokio::test]
+async fn skills_of_the_node_are_told_and_commands_run_where_they_are() {
+    let bench = Bench::new().await;
+    let text = "---\nname: pdf\ndescription: Reads PDFs.\n---\nRun tool.sh.\n";
+    let folder = bench.dir.path().join("state/skills/pdf");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("SKILL.md"), text).unwrap();
+    bench
+        .during(async {
+            let takes = |hello: &mut Value| {
+                hello["features"]["methods"].as_array_mut().unwrap().push("node.skills.update".into());
+            };
+            let (mut peer, _) = bench.gateway.welcome_with(takes).await;
+            let told = loop {
+                let (id, method, params) = peer.request().await;
+                peer.answer(&id, json!({"ok": true})).await;
+                if method == "node.skills.update" {
+                    break params;
+                }
+            };
+            assert_eq!(
+                told,
+                json!({"skills": [{"name": "pdf", "description": "Reads PDFs.", "content": text}]})
+            );
+            let locator = format!("node://{}/skills/pdf", bench.node_id());
+            let command = json!(["/bin/cat", "SKILL.md"]);
+            invoke(&mut peer, "1", "system.run.prepare", json!({"command": command, "cwd": locator})).await;
+            let planned = payload(&mut peer).await;
+            assert_eq!(planned["plan"]["cwd"], json!(folder.canonicalize().unwrap()));
+            invoke(&mut peer, "2", "system.run", json!({"command": command, "cwd": locator})).await;
+            assert_eq!(payload(&mut peer).await["stdout"], text);
+            let params = json!({"command": command, "cwd": "node://other/skills/pdf"});
+            invoke(&mut peer, "3", "system.run", params).await;
+            assert_eq!(failure(&mut peer).await.0, "INVALID_REQUEST");
+        })
+        .await;
+}

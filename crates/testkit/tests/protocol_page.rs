@@ -44,7 +44,6 @@ const WHY_NOT: &[(&[&str], &str)] = &[
         &["tasks.retry", "tasks.dismiss"],
         "a run that has ended stays as it ended; the message is sent again under a new key",
     ),
-    (&["node.skills.update"], "agents have no skills that a node could add to"),
     (
         &["node.runnerInventory.update"],
         "nodes run commands and no agents, so that no runner is chosen among them",

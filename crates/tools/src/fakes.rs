@@ -129,6 +129,10 @@ impl Host for FakeHost {
         })
     }
 
+    fn skill_text(&self, location: &str) -> Option<String> {
+        (location == "node://aa/skills/pdf/SKILL.md").then(|| "one\ntwo\nthree\n".to_owned())
+    }
+
     fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>> {
         Box::pin(async move { Ok(json!({"session": key})) })
     }

@@ -36,6 +36,8 @@ pub trait Host: Send + Sync + 'static {
     fn node_policy(&self, agent_id: &str) -> exec::policy::Request;
     /// Asks people about a command that a node wants them to be asked about.
     fn ask_about<'a>(&'a self, question: NodeQuestion) -> BoxFuture<'a, Result<NodeApproval, HostError>>;
+    /// The text of a skill of a node by its location, `node://NODE/skills/NAME/SKILL.md`, as long as it is at hand.
+    fn skill_text(&self, location: &str) -> Option<String>;
     /// How a session stands: model, tokens, cost and the like; an object.
     fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>>;
 }

@@ -2,7 +2,7 @@
 
 use crate::text::clip;
 use crate::tool::{Outcome, SHORT, spec, within};
-use crate::{ToolEnv, args, files};
+use crate::{Host, ToolEnv, args, files};
 use agent::tool::{Tool, ToolContext, ToolFuture, ToolOutput};
 use base64::Engine;
 use llm::ToolSpec;
@@ -10,6 +10,7 @@ use model::Part;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 /// Lines given where no limit is asked for, and at most.
@@ -25,6 +26,7 @@ const SNIFF: u64 = 8192;
 pub(crate) struct Read {
     spec: ToolSpec,
     workspace: PathBuf,
+    host: Arc<dyn Host>,
 }
 
 #[derive(Deserialize)]
@@ -47,11 +49,16 @@ impl Read {
                 "limit": {"type": "integer", "description": "lines, at most 2000"}}),
             &["path"],
         );
-        Self { spec, workspace: env.workspace.clone() }
+        Self { spec, workspace: env.workspace.clone(), host: env.host.clone() }
     }
 
     async fn run(&self, arguments: Value) -> Outcome {
         let Args { path, offset, limit } = args::parse("read", arguments)?;
+        if path.starts_with("node://") {
+            let text = self.host.skill_text(&path);
+            let text = text.ok_or_else(|| format!("There is no {path}: its node is not connected, or has no such skill. Files of nodes are read with exec there."))?;
+            return Ok(ToolOutput::text(lines_of(&text, offset, limit)));
+        }
         let file = files::resolve(&self.workspace, &path)?;
         let checked = file.clone();
         let size = crate::tool::blocking(move || files::regular("read", &checked)).await?.len();
@@ -70,6 +77,15 @@ impl Read {
         let window = window(&file, first, lines).await.map_err(|e| files::io_error("read", &file, &e))?;
         Ok(ToolOutput::text(window.into_text(first)))
     }
+}
+
+/// Lines of a text that is at hand.
+fn lines_of(text: &str, offset: Option<u64>, limit: Option<u64>) -> String {
+    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let skipped = size(offset.unwrap_or(1).max(1)) - 1;
+    let kept = size(limit.unwrap_or(MAX_LINES).clamp(1, MAX_LINES));
+    let lines: Vec<&str> = text.lines().skip(skipped).take(kept).collect();
+    clip(&lines.join("\n"), MAX_TEXT)
 }
 
 async fn sniff(file: &Path) -> Result<Vec<u8>, String> {
@@ -246,6 +262,16 @@ mod tests {
         big.resize(6 * 1024 * 1024, 0);
         std::fs::write(bench.workspace().join("big.png"), big).unwrap();
         assert!(bench.call("read", json!({"path": "big.png"})).await.is_error);
+    }
+
+    #[tokio::test]
+    async fn a_skill_of_a_node_is_read_by_its_location_and_nothing_else_of_a_node_is() {
+        let bench = Bench::new();
+        let read = |path: &str, offset: u64| json!({"path": path, "offset": offset, "limit": 1});
+        let skill = "node://aa/skills/pdf/SKILL.md";
+        assert_eq!(text(&bench.call("read", read(skill, 2)).await), "two");
+        let gone = bench.call("read", read("node://aa/etc/passwd", 1)).await;
+        assert!(gone.is_error && text(&gone).contains("no such skill"), "{gone:?}");
     }
 
     #[tokio::test]

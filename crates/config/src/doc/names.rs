@@ -144,6 +144,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("browser.ssrfPolicy", &["dangerouslyAllowPrivateNetwork", "allowPrivateNetwork", "allowedHostnames",
         "allowRfc2544BenchmarkRange", "allowIpv6UniqueLocalRange", "blockedHostnames"]),
     ("gateway.nodes.browser", &["mode", "node"]),
+    ("nodeHost.skills", &["enabled"]),
     ("nodeHost.mcp", &["servers"]),
     ("nodeHost.mcp.servers.*", &["enabled", "command", "args", "env", "cwd", "url", "transport", "headers",
         "connectionTimeoutMs", "requestTimeoutMs", "supportsParallelToolCalls", "auth", "oauth", "sslVerify",

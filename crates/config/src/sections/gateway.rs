@@ -118,16 +118,30 @@ impl Default for TerminalConfig {
 }
 
 /// `gateway.nodes`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodesConfig {
     /// `pairing`: which devices are let in without being asked about.
     pub pairing: NodePairing,
     /// `commands`: which commands may be called.
     pub commands: NodeCommands,
+    /// `allowSkills`: whether agents are told of the skills of nodes. True by default.
+    pub allow_skills: bool,
     /// `browser`: whose browser agents drive.
     pub browser: NodeBrowser,
     /// `pluginTools`: whether agents have the tools that nodes lend.
     pub plugin_tools: NodePluginTools,
+}
+
+impl Default for NodesConfig {
+    fn default() -> Self {
+        Self {
+            pairing: NodePairing::default(),
+            commands: NodeCommands::default(),
+            allow_skills: true,
+            browser: NodeBrowser::default(),
+            plugin_tools: NodePluginTools::default(),
+        }
+    }
 }
 
 /// `gateway.nodes.pairing`.
@@ -308,7 +322,8 @@ impl NodesConfig {
             mode: browser.choice("mode").unwrap_or(NodeBrowserMode::Auto),
             node: browser.text("node").filter(|node| !node.trim().is_empty()),
         });
-        Self { pairing, commands, browser, plugin_tools }
+        let allow_skills = s.boolean("allowSkills").unwrap_or(true);
+        Self { pairing, commands, allow_skills, browser, plugin_tools }
     }
 }
 

@@ -6,13 +6,21 @@ use crate::doc::Section;
 use crate::secret::SecretInput;
 
 /// `nodeHost`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct NodeHostConfig {
     /// `mcp.servers` by name: servers of tools that the node runs and lends to agents. Those that are turned off, or that
     /// this version cannot speak with, are left out.
     pub mcp_servers: Vec<McpServerConfig>,
+    /// `skills.enabled`: whether the gateway is told of this node's skills. True by default.
+    pub skills: bool,
     /// `browserProxy`: whether its browser may be driven from afar.
     pub browser_proxy: BrowserProxyConfig,
+}
+
+impl Default for NodeHostConfig {
+    fn default() -> Self {
+        Self { mcp_servers: Vec::new(), skills: true, browser_proxy: BrowserProxyConfig::default() }
+    }
 }
 
 /// `nodeHost.browserProxy`.
@@ -61,13 +69,13 @@ impl NodeHostConfig {
         s.unsupported("autoUpdate", "this program does not change itself");
         s.unsupported("agentRuns", "this node starts no other agents");
         s.unsupported("workerRuns", "this node hosts no sessions");
-        s.unsupported("skills", "this node has no skills");
         let servers = s.section("mcp", |mcp| mcp.entries("servers", server));
         let browser_proxy = s.section("browserProxy", |proxy| BrowserProxyConfig {
             enabled: proxy.boolean("enabled").unwrap_or(true),
             allow_profiles: proxy.texts("allowProfiles").unwrap_or_default(),
         });
-        Self { mcp_servers: servers.into_iter().flatten().collect(), browser_proxy }
+        let skills = s.section("skills", |skills| skills.boolean("enabled")).unwrap_or(true);
+        Self { mcp_servers: servers.into_iter().flatten().collect(), skills, browser_proxy }
     }
 }
 

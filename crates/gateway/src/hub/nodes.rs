@@ -5,6 +5,7 @@ pub(crate) mod files;
 pub(crate) mod foreground;
 mod progress;
 pub(crate) mod published;
+pub(crate) mod skills;
 
 use super::Audience;
 use super::platform::Platform;
@@ -18,6 +19,7 @@ pub(crate) use calls::{DEFAULT_TIMEOUT, Invoke, MAX_TIMEOUT, node_error};
 use protocol::{ErrorCode, ErrorShape, Scope};
 use published::PluginTool;
 use serde_json::{Map, Value, json};
+use skills::NodeSkill;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -44,6 +46,8 @@ pub(crate) struct NodeConn {
     stats_sent: Option<Instant>,
     /// What it lends to agents, whether or not it may be called.
     published: Arc<[PluginTool]>,
+    /// Its skills, whether or not they are told.
+    skills: Arc<[NodeSkill]>,
 }
 
 impl NodeConn {
@@ -137,6 +141,7 @@ pub(super) async fn join(
         host_stats: None,
         stats_sent: None,
         published: Arc::default(),
+        skills: Arc::default(),
     };
     let previous = shared.hub.nodes.connected().insert(node_id, node);
     if let Some(previous) = previous {

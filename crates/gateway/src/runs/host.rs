@@ -187,6 +187,10 @@ impl Host for GatewayHost {
         Box::pin(async move { approvals::nodes::ask_about(&self.shared()?, question).await })
     }
 
+    fn skill_text(&self, location: &str) -> Option<String> {
+        crate::node_skills::text(self.shared().ok()?.as_ref(), location)
+    }
+
     fn session_status<'a>(&'a self, key: SessionKey) -> BoxFuture<'a, Result<Value, HostError>> {
         Box::pin(async move {
             let shared = self.shared()?;

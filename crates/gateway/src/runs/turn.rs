@@ -303,6 +303,7 @@ async fn prompt(shared: &Shared, key: &SessionKey, begun: &Begin, tools: &agent:
         utc_offset_minutes,
         tools: tools.iter().map(|t| t.spec().name.clone()).collect(),
         nodes: node_names(shared),
+        skills: crate::node_skills::told(shared, &begun.current),
         workspace: workspace.root().display().to_string(),
         files: if light { vec![] } else { workspace.bootstrap().await },
     })

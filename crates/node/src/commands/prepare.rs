@@ -35,7 +35,10 @@ pub(super) async fn prepare(host: &Host, params: Params) -> Result<Value, Failur
     if let Some(raw) = &params.raw_command {
         check_preview(raw, &params.command, &text)?;
     }
-    let cwd = real_directory(&host.working_dir, params.cwd.as_deref()).await?;
+    let cwd = match skill_folder(host, params.cwd.as_deref()).await? {
+        Some(folder) => folder,
+        None => real_directory(&host.working_dir, params.cwd.as_deref()).await?,
+    };
     let to_look_at = ToLookAt {
         argv: params.command.clone(),
         cwd: cwd.clone(),
@@ -69,6 +72,15 @@ fn check_preview(raw: &str, argv: &[String], text: &str) -> Result<(), Failure> 
         return Ok(());
     }
     Err(Failure::invalid(format!("rawCommand does not match command; it must be the text of {text}")))
+}
+
+/// The folder of a skill of this node, where the directory is named as one.
+pub(super) async fn skill_folder(host: &Host, named: Option<&str>) -> Result<Option<PathBuf>, Failure> {
+    let Some(named) = named.filter(|named| named.starts_with("node://")) else { return Ok(None) };
+    let (state_dir, node_id, named) = (host.state_dir.clone(), host.node_id.clone(), named.to_owned());
+    let found =
+        tokio::task::spawn_blocking(move || crate::skills::folder(&state_dir, &node_id, &named)).await;
+    found.map_err(|e| Failure::unavailable(e.to_string()))?
 }
 
 /// The directory itself, without links; relative ones are below the node's working directory.

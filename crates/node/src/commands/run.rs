@@ -65,6 +65,10 @@ pub(super) async fn run(
     progress: &Progress,
 ) -> Result<Answer, Failure> {
     let mut spec = spec(host, &params, waits)?;
+    if let Some(folder) = super::prepare::skill_folder(host, params.cwd.as_deref()).await? {
+        spec.cwd = Some(folder);
+    }
+
     let looked = look(host, &params, &spec).await?;
     // What people approved is a plan; without one nobody knows what they saw.
     let approved = params.approved == Some(true) && params.system_run_plan.is_some();

@@ -44,6 +44,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
     node("node.pending.pull", &EMPTY).gives(&["nodeId", "actions"]),
     node("node.pending.ack", &ACK).gives(&["nodeId", "ackedIds", "remainingCount"]),
     node("node.pluginTools.update", &PLUGIN_TOOLS).gives(&["nodeId", "tools"]),
+    node("node.skills.update", &SKILLS).gives(&["nodeId", "skills"]),
     pairing("node.rename", &NODE_RENAME).gives(&["nodeId", "displayName"]),
     pairing("node.pair.list", &EMPTY).gives(&["pending", "paired"]),
     pairing("node.pair.approve", &REQUEST_ID).gives(&["requestId", "node"]),
@@ -139,6 +140,8 @@ const ENQUEUE: Shape = Shape {
 const DRAIN: Shape = Shape { fields: &[opt("maxItems", Kind::Int(1))], ignored: &[] };
 
 const ACK: Shape = Shape { fields: &[req("ids", Kind::Names)], ignored: &[] };
+
+const SKILLS: Shape = Shape { fields: &[req("skills", Kind::List)], ignored: &[] };
 
 const PLUGIN_TOOLS: Shape = Shape { fields: &[req("tools", Kind::List)], ignored: &[] };
 

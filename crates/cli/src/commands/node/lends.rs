@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(super) async fn read(ctx: &Context, options: &mut NodeOptions) -> Result<(), Failure> {
     let loaded = ctx.load()?;
     options.browser = browser(&loaded.config, ctx);
+    options.skills = loaded.config.node_host.skills;
     let servers = loaded.config.node_host.mcp_servers.clone();
     let env = loaded.config.environment(&ctx.env);
     // Programs may be asked for secrets.

@@ -9,6 +9,7 @@ mod pair;
 mod pending;
 mod plugin_tools;
 mod rename;
+mod skills;
 mod waiting_calls;
 
 use super::{Handler, handlers};
@@ -26,6 +27,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "node.pending.pull" => waiting_calls::pull,
     "node.pending.ack" => waiting_calls::ack,
     "node.pluginTools.update" => plugin_tools::handle,
+    "node.skills.update" => skills::handle,
     "node.rename" => rename::handle,
     "node.pair.list" => pair::list,
     "node.pair.approve" => pair::approve,
