@@ -211,6 +211,11 @@ fn accounts_are_added_listed_switched_off_and_deleted() {
     let names: Vec<&Value> = listed["accounts"].as_array().unwrap().iter().map(|a| &a["account"]).collect();
     assert_eq!(names, ["default", "alerts"]);
     assert_eq!(listed["accounts"][1]["allowFrom"], json!(["5"]));
+    let other =
+        ["channels", "add", "--channel", "telegram", "--account", "other", "--token-file", "bot.token"];
+    assert_eq!(home.run(&other).code, 0);
+    let from_here = json!(home.path().join("bot.token"));
+    assert_eq!(config(&home)["channels"]["telegram"]["accounts"]["other"]["tokenFile"], from_here);
     let alerts = ["channels", "remove", "--channel", "telegram", "--account", "alerts"];
     assert_eq!(home.run(&alerts).code, 0);
     assert_eq!(config(&home)["channels"]["telegram"]["accounts"]["alerts"]["enabled"], false);

@@ -124,10 +124,17 @@ pub(super) fn add(args: AddArgs, ctx: &Context) -> Result<(), Failure> {
     if let Some(account) = account.as_ref().filter(|_| !args.allow_from.is_empty()) {
         tell_of_own_list(ctx, &before.source, account);
     }
-    let bot = Bot { account, token, token_file: args.token_file, allow_from: args.allow_from };
+    let token_file = args.token_file.map(whole).transpose()?;
+    let bot = Bot { account, token, token_file, allow_from: args.allow_from };
     let patch = json!({"channels": telegram(&bot, &before.source)});
     let edited = edit(ctx, Change::Merge { patch, replace: Vec::new() })?;
     config_cmd::told(ctx, &edited, false, "channels")
+}
+
+/// A path from here on is one from the root: the gateway does not know where this is.
+fn whole(file: PathBuf) -> Result<PathBuf, Failure> {
+    std::path::absolute(&file)
+        .map_err(|error| Failure::usage(format!("--token-file {}: {error}", file.display())))
 }
 
 /// Says that an account which had the section's people gets a list of its own.

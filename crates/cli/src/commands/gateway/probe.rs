@@ -170,7 +170,7 @@ fn capability(scopes: &Value) -> &'static str {
 }
 
 fn page(ctx: &Context, report: &Value) -> String {
-    let mut table = Table::new(&["GATEWAY", "URL", "ANSWERS", "VERSION", "MAY", "WHY NOT"]);
+    let mut table = Table::whole(&["GATEWAY", "URL", "ANSWERS", "VERSION", "MAY", "WHY NOT"]);
     for target in list(report, "/targets") {
         let answers = match (flag(target, "/connect/ok"), flag(target, "/connect/rpcOk")) {
             (true, true) => format!("in {} ms", cell(target, "/connect/latencyMs")),
