@@ -143,6 +143,26 @@ fn a_code_for_less_gives_less() {
 }
 
 #[test]
+fn a_node_may_join_with_fewer_commands_and_keeps_to_them() {
+    let (home, gateway) = gateway();
+    let laptop = Home::new();
+    let code = setup_code(&home, &gateway, &[]);
+    let unknown = laptop.run(&["connect", &code, "--commands", "fly.away", "--pair-only", "--json"]);
+    assert_failed(&unknown, 2, "USAGE");
+    let few = ["--commands", "system.which,system.run", "--pair-only", "--json"];
+    let ran = laptop.run(&[&["connect", &code][..], &few].concat());
+    assert_eq!((ran.code, &ran.json()["role"]), (0, &json!("node")), "{}{}", ran.out, ran.err);
+    let pending = gateway.json(&home, &["nodes", "pending"]);
+    assert_eq!(pending[0]["commands"], json!(["system.run", "system.which"]), "{pending}");
+
+    // Later starts offer no more than that, until they are told to.
+    let node = Program::start("node", laptop.command(&["node", "run", "--json"]));
+    node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+    let pending = gateway.json(&home, &["nodes", "pending"]);
+    assert_eq!(pending[0]["commands"].as_array().map(Vec::len), Some(2), "{pending}");
+}
+
+#[test]
 fn a_taken_place_is_not_taken_away_and_its_secrets_go_nowhere() {
     let (home, gateway) = gateway();
     let url = join_url(&home, &gateway);

@@ -4,6 +4,7 @@ mod place;
 
 use crate::args::secret;
 use crate::commands::node;
+use crate::commands::node::commands::OfferedArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::input;
@@ -46,6 +47,8 @@ pub(crate) struct ConnectCommandArgs {
     /// Also where this computer has another gateway already; its place in the configuration is taken
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    offered: OfferedArgs,
     #[arg(long, hide = true)]
     session_host: bool,
     #[arg(long, hide = true)]
@@ -76,17 +79,19 @@ pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), F
         place::check_free(&before, &target)?;
     }
     // What cannot be written or installed is known before a code is used up.
+    args.offered.check()?;
     place::write(ctx, "ws://127.0.0.1", true)?;
     if args.service {
         node::service::check(ctx).await?;
     }
     // A join URL names a node's code.
-    let as_node = args.node || args.service || matches!(target, JoinTarget::Url(_));
+    let as_node = args.node || args.service || args.offered.is_said() || matches!(target, JoinTarget::Url(_));
     let code = match target {
         JoinTarget::Url(url) => url.fetch().await?,
         JoinTarget::Code(code) => code,
     };
     let (target, pins) = way(&code, ctx, args.force).await?;
+    args.offered.keep(ctx)?;
     let paired = pair(&args, ctx, &target, &code, as_node).await?;
     let url = target.url;
     if !pins.is_empty() {

@@ -1,6 +1,6 @@
 //! `openclaw node`: this computer as a node of a gateway.
 
-mod commands;
+pub(super) mod commands;
 mod lends;
 mod notices;
 pub(crate) mod service;

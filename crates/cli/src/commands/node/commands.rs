@@ -1,11 +1,11 @@
-//! `--commands` and `--all-commands` of `node run` and `node install`: what of its commands a node offers, now and later.
+//! `--commands` and `--all-commands` of `node run`, `node install` and `connect`: what of its commands a node offers, now and later.
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use clap::Args;
 
 #[derive(Debug, Default, Args)]
-pub(super) struct OfferedArgs {
+pub(crate) struct OfferedArgs {
     /// Offer these commands only, separated by commas; kept for later starts
     #[arg(long, value_name = "COMMANDS", value_delimiter = ',', conflicts_with = "all_commands")]
     commands: Vec<String>,
@@ -15,23 +15,38 @@ pub(super) struct OfferedArgs {
 }
 
 impl OfferedArgs {
-    /// Keeps what was said, if anything was.
+    /// Whether anything was said.
+    pub(crate) fn is_said(&self) -> bool {
+        self.all_commands || !self.commands.is_empty()
+    }
+
+    /// The commands that were named.
     ///
     /// # Errors
-    /// None of the commands is one that this node knows, or the disk refuses.
-    pub(super) fn keep(&self, ctx: &Context) -> Result<(), Failure> {
+    /// Some were, and none of them is one that this node knows.
+    pub(crate) fn check(&self) -> Result<Vec<String>, Failure> {
         let named: Vec<String> =
             self.commands.iter().map(|c| c.trim().to_owned()).filter(|c| !c.is_empty()).collect();
-        if self.commands.is_empty() && !self.all_commands {
-            return Ok(());
-        }
         let known = node::known_commands();
-        if !self.all_commands && !named.iter().any(|c| known.contains(c)) {
+        if !self.commands.is_empty() && !named.iter().any(|c| known.contains(c)) {
             return Err(Failure::usage(format!(
                 "--commands names no command that this node knows; it knows {}",
                 known.join(", ")
             )));
         }
+        Ok(named)
+    }
+
+    /// Keeps what was said, if anything was.
+    ///
+    /// # Errors
+    /// None of the commands is one that this node knows, or the disk refuses.
+    pub(crate) fn keep(&self, ctx: &Context) -> Result<(), Failure> {
+        if !self.is_said() {
+            return Ok(());
+        }
+        let named = self.check()?;
+        let known = node::known_commands();
         for unknown in named.iter().filter(|c| !known.contains(c)) {
             ctx.out.remark(&format!("--commands: this node does not know {unknown}; the rest is offered"));
         }
