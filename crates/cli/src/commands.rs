@@ -1,4 +1,4 @@
-//! The commands, one file each, and which one runs.
+//! The commands: one file each, a variant, and which one runs.
 
 pub(crate) mod agent;
 pub(crate) mod agents;
@@ -33,15 +33,104 @@ pub(crate) mod status;
 pub(crate) mod system;
 pub(crate) mod update;
 
-use crate::args::Command;
 use crate::context::Context;
 use crate::failure::Failure;
+use clap::Subcommand;
 
-/// Runs one command.
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set up this installation, by questions or by flags: model, gateway, Telegram, service
+    #[command(visible_alias = "setup")]
+    Onboard(Box<onboard::OnboardArgs>),
+    /// Change parts of an installation by questions: gateway, workspace, model, Telegram, service
+    Configure(onboard::configure::ConfigureArgs),
+    /// Run the gateway, or ask a running one
+    Gateway(gateway::GatewayArgs),
+    /// The gateway as a service, by the name that these commands once had
+    #[command(hide = true)]
+    Daemon(gateway::DaemonArgs),
+    /// Whether the gateway is well
+    Health(health::HealthArgs),
+    /// What the gateway has: agents, sessions, channels, nodes, model
+    Status(status::StatusArgs),
+    /// Run one turn of the agent and print its answer
+    Agent(agent::AgentArgs),
+    /// The gateway's agents
+    Agents(agents::AgentsArgs),
+    /// The gateway's sessions
+    Sessions(sessions::SessionsArgs),
+    /// Send a message through a channel
+    Message(message::MessageArgs),
+    /// The platforms that the gateway speaks on
+    Channels(channels::ChannelsArgs),
+    /// The models that the gateway is configured with
+    Models(models::ModelsArgs),
+    /// What the models cost, day by day
+    Usage(gateway::UsageCostArgs),
+    /// What the agent does at set times
+    Cron(cron::CronArgs),
+    /// What is plugged into the gateway
+    Plugins(plugins::PluginsArgs),
+    /// Whether a newer version is known
+    Update(update::UpdateArgs),
+    /// Who is connected, what happened, and the agent's heartbeat
+    System(system::SystemArgs),
+    /// Nodes: what they may do, and calling them
+    Nodes(nodes::NodesArgs),
+    /// Commands that may run without asking, and those that wait for a decision
+    #[command(alias = "exec-approvals")]
+    Approvals(approvals::ApprovalsArgs),
+    /// Devices that are paired or want to be
+    Devices(devices::DevicesArgs),
+    /// Join a gateway with a join URL or a setup code; commands go there from then on
+    Connect(connect::ConnectCommandArgs),
+    /// A setup code that lets in one new device, as a picture and as text
+    Qr(qr::QrArgs),
+    /// People who ask to speak to the agent on a channel
+    Pairing(pairing::PairingArgs),
+    /// Make this computer a node of a gateway
+    Node(node::NodeArgs),
+    /// The gateway elsewhere that commands go to: how it is reached, and what it is known by
+    Remote(remote::RemoteArgs),
+    /// A domain of one's own in which gateways are found
+    Dns(dns::DnsArgs),
+    /// The configuration file
+    Config(config_cmd::ConfigArgs),
+    /// The gateway's log
+    Logs(logs::LogsArgs),
+    /// Find what is wrong with this installation, and mend what can be mended
+    Doctor(doctor::DoctorArgs),
+    /// Who could get in, and what they could do then
+    Security(security::SecurityArgs),
+    /// See it work: a gateway, a node and one message, isolated from everything else
+    Demo(demo::DemoArgs),
+    /// Scripts with which shells complete command lines of this program
+    Completion(completion::CompletionArgs),
+    /// Write the manual pages, one for each command
+    Man(man::ManArgs),
+    /// The table of exit codes
+    #[command(name = "exit-codes")]
+    ExitCodes(exit_codes::ExitCodesArgs),
+}
+
+impl Command {
+    /// Whether the command stays up and serves.
+    pub(crate) fn serves(&self) -> bool {
+        match self {
+            Command::Gateway(args) => args.serves(),
+            Command::Node(args) => args.serves(),
+            Command::Demo(_) | Command::Connect(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Runs one command. `line` gives the whole command line, of which scripts and pages are made.
 ///
 /// # Errors
 /// Whatever the command failed of, with its exit code and hints.
-pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> {
+pub(crate) async fn run(command: Command, line: fn() -> clap::Command, ctx: &Context) -> Result<(), Failure> {
     match command {
         Command::Onboard(args) => onboard::run(*args, ctx).await,
         Command::Configure(args) => onboard::configure::run(args, ctx).await,
@@ -74,8 +163,8 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> Result<(), Failure> 
         Command::Dns(args) => dns::run(args, ctx).await,
         Command::Doctor(args) => doctor::run(args, ctx).await,
         Command::Security(args) => security::run(args, ctx).await,
-        Command::Completion(args) => completion::run(&args, ctx),
-        Command::Man(args) => man::run(&args, ctx),
+        Command::Completion(args) => completion::run(&args, line(), ctx),
+        Command::Man(args) => man::run(&args, line(), ctx),
         Command::ExitCodes(_) => exit_codes::run(ctx),
     }
 }

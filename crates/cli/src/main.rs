@@ -3,6 +3,7 @@
 
 mod args;
 mod checks;
+mod command_line;
 mod commands;
 mod context;
 mod failure;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         return become_ssh(line);
     }
     let env = config::Env::system();
-    let cli = match args::parse(std::env::args_os(), &env) {
+    let cli = match command_line::parse(std::env::args_os(), &env) {
         Ok(cli) => cli,
         Err(stop) => return stop.report(),
     };
@@ -48,7 +49,7 @@ fn become_ssh(line: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     }
 }
 
-fn run(cli: args::Cli, env: config::Env, output: output::Output) -> Result<(), Failure> {
+fn run(cli: command_line::Cli, env: config::Env, output: output::Output) -> Result<(), Failure> {
     let context = context::Context::new(&cli.global, env, output)?;
     match (cli.command.serves(), cli.global.log_level) {
         (true, _) => {}
@@ -56,7 +57,7 @@ fn run(cli: args::Cli, env: config::Env, output: output::Output) -> Result<(), F
         (false, None) => logging::start_warnings()?,
     }
     let runtime = runtime::build(cli.command.serves())?;
-    let outcome = runtime.block_on(commands::run(cli.command, &context));
+    let outcome = runtime.block_on(commands::run(cli.command, command_line::command, &context));
     // Tasks that block on the system (name look-ups) must not hold the exit up.
     runtime.shutdown_timeout(runtime::LEAVE_WITHIN);
     outcome

@@ -1,6 +1,5 @@
 //! `openclaw completion`: scripts with which shells complete command lines of this program, and where shells look for them.
 
-use crate::args;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use clap::{Args, ValueEnum};
@@ -51,12 +50,12 @@ impl ShellName {
 ///
 /// # Errors
 /// The shell is not known, or the file cannot be written.
-pub(crate) fn run(args: &CompletionArgs, ctx: &Context) -> Result<(), Failure> {
+pub(crate) fn run(args: &CompletionArgs, line: clap::Command, ctx: &Context) -> Result<(), Failure> {
     let shell = args.shell.or_else(|| of_environment(ctx)).ok_or_else(|| {
         Failure::usage("SHELL names no shell that is known here")
             .hint("add --shell bash, zsh, fish or powershell")
     })?;
-    let script = script(shell);
+    let script = script(shell, line);
     if !args.install {
         return ctx.out.show(&json!({"shell": shell.word(), "script": script}), || script.clone());
     }
@@ -74,9 +73,9 @@ fn of_environment(ctx: &Context) -> Option<ShellName> {
     ShellName::from_str(name, true).ok()
 }
 
-fn script(shell: ShellName) -> String {
+fn script(shell: ShellName, mut line: clap::Command) -> String {
     let mut bytes = Vec::new();
-    generate(shell.shell(), &mut args::command(), "openclaw", &mut bytes);
+    generate(shell.shell(), &mut line, "openclaw", &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -90,12 +90,11 @@ mod tests {
 
     #[test]
     fn each_service_is_handled_by_commands_that_there_are() {
-        use clap::CommandFactory;
         let gateway = Identity::gateway(None, &Env::default()).unwrap();
         for identity in [gateway, Identity::of("node", None), Identity::of("tunnel", None)] {
             for verb in ["install", "uninstall", "restart", "status", "run"] {
                 let line = format!("openclaw {}", identity.command(verb));
-                crate::args::Cli::command().try_get_matches_from(line.split(' ')).unwrap();
+                crate::command_line::command().try_get_matches_from(line.split(' ')).unwrap();
             }
         }
     }
