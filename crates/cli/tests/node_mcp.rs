@@ -16,7 +16,8 @@ use world::World;
 
 /// Answers each request at once; a child holds the pipe that `$HELD` names open, for as long as it lives.
 const SERVER: &str = r#"#!/bin/sh
-(exec 3>"$HELD"; trap '' TERM; sleep 1000) >/dev/null 2>&1 &
+exec 3>"$HELD"; (trap '' TERM; sleep 1000) >/dev/null 2>&1 &
+exec 3>&-
 say() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$1"; }
 while IFS= read -r line; do
   id=${line#*'"id":'}; id=${id%%,*}

@@ -286,9 +286,9 @@ async fn a_result_that_is_too_large_ends_the_server_and_an_error_is_the_callers(
 async fn servers_and_what_they_started_end_with_the_node() {
     let bench = Bench::new().await;
     let held = bench.pipe("held");
-    // A child in the background ignores that the server is asked to end.
+    // A child in the background ignores that the server is asked to end; it has the pipe before the tools are listed.
     let answers = format!(
-        r#"case "$method" in tools/list) (trap '' TERM; exec 3>{}; sleep 1000) >/dev/null & tools t ;; esac"#,
+        r#"case "$method" in tools/list) exec 3>{}; (trap '' TERM; sleep 1000) >/dev/null & exec 3>&-; tools t ;; esac"#,
         held.display()
     );
     let ((), ()) = tokio::join!(
