@@ -94,7 +94,7 @@ fn a_gateway_without_a_model_answers_with_what_configures_one() {
         1,
         &["no model is configured", "agents.defaults.model.primary", "openclaw config set"],
     );
-    assert!(gateway.run(&home, &["status"]).out.contains("agents.defaults.model.primary"));
+    assert!(gateway.run(&home, &["status"]).out.contains("openclaw models set PROVIDER/MODEL"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,7 +55,7 @@ async fn what_cannot_be_sent_as_asked_is_refused_by_name() {
     let (bench, fake) = bench().await;
     let operator = bench.operator().await;
     for (more, named) in [
-        (json!({"media": "/tmp/cat.png"}), "media"),
+        (json!({"media": "/nowhere/cat.png"}), "/nowhere/cat.png"),
         (json!({"dryRun": true}), "dryRun"),
         (json!({"silent": true}), "silent"),
         (json!({"message": ""}), "'message'"),

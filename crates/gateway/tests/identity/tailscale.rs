@@ -173,12 +173,12 @@ async fn commands_and_browsers_are_never_reached_over_funnel() {
     let mut owner = Raw::connected(gateway.port(), &local(&gateway)).await;
     // An operator and a node, paired on purpose, both over Funnel; and a node in the house.
     let far_operator = from_afar(Ask::operator().device(Device::new(1)));
-    let far_node = from_afar(Ask::node(Device::new(2), &["system.which", "device.info"]));
+    let far_node = from_afar(Ask::node(Device::new(2), &["system.which", "system.notify"]));
     for ask in [&far_operator, &far_node] {
         let refused = Raw::refused(port, ask).await.0;
         owner.call("device.pair.approve", json!({"requestId": refused["details"]["requestId"]})).await;
     }
-    let near = Ask::node(Device::new(3), &["system.which", "device.info"]).auth(password.clone());
+    let near = Ask::node(Device::new(3), &["system.which", "system.notify"]).auth(password.clone());
     let mut near = Raw::connected(gateway.port(), &near).await;
     let mut operator = Raw::connected(port, &far_operator).await;
     let mut node = Raw::connected(port, &far_node).await;
@@ -209,14 +209,14 @@ async fn commands_and_browsers_are_never_reached_over_funnel() {
     }
     // What is harmless goes, and so does the rest of an operator's work.
     operator.call("health", json!({})).await;
-    let asked = operator.request("node.invoke", invoke(3, "device.info", "d")).await;
+    let asked = operator.request("node.invoke", invoke(3, "system.notify", "d")).await;
     let call = near.invoked().await;
     near.result(&call, &json!({"model": "m"})).await;
     assert_eq!(operator.response(&asked).await["ok"], true);
     // Nor does the gateway run commands on a node that is connected that way.
     let error = owner.fails("node.invoke", invoke(2, "system.which", "e")).await;
     assert_eq!(error["details"]["code"], "NOT_OVER_FUNNEL", "{error}");
-    let asked = owner.request("node.invoke", invoke(2, "device.info", "f")).await;
+    let asked = owner.request("node.invoke", invoke(2, "system.notify", "f")).await;
     let call = node.invoked().await;
     node.result(&call, &json!({})).await;
     assert_eq!(owner.response(&asked).await["ok"], true);
