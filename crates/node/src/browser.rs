@@ -1,7 +1,7 @@
 //! `browser.proxy`: the browser of this node, driven by requests shaped as OpenClaw's browser control service has them.
 //!
-//! [`Browser::run`] owns the browser's process, started when a request needs it and ended with the node (its guard ends it where
-//! the node is killed). Requests come in their own tasks and reach the running browser over [`Session`].
+//! [`Browser::run`] (`owner.rs`) owns the browser's process, started when a request needs it and ended with the node (its guard ends it
+//! where the node is killed). Requests come in their own tasks and reach the running browser over [`Session`].
 
 mod act;
 mod cdp;
@@ -9,6 +9,7 @@ mod chrome;
 mod error;
 mod guard;
 mod keys;
+mod owner;
 mod page;
 mod pages;
 mod request;
@@ -19,9 +20,7 @@ mod tabs;
 pub use guard::Reach;
 
 use crate::invoke::Failure;
-use cdp::Cdp;
 use error::Refusal;
-use exec::Pipes;
 use guard::Guard;
 use page::Page;
 use request::Request;
@@ -31,10 +30,8 @@ use session::Session;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, BufReader};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 /// The command by which a gateway asks.
 pub(crate) const COMMAND: &str = "browser.proxy";
@@ -43,15 +40,10 @@ const PROFILE: &str = "openclaw";
 /// How long a request may take where nobody says, and at most.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long the browser may take to begin.
-const START: Duration = Duration::from_secs(30);
 /// Bytes of an answer, as JSON; the gateway's frames hold 25 MiB of JSON within JSON.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 /// Requests to start or stop that wait; each is answered at once, or a browser is being started.
 const QUEUE: usize = 16;
-/// Bytes of the last that the browser said of itself.
-const LAST_WORDS: usize = 600;
-
 /// How the node's browser is to be.
 #[derive(Debug, Clone)]
 pub struct BrowserOptions {
@@ -140,126 +132,6 @@ impl Browser {
     /// Whether there is a program to start.
     pub(crate) fn is_there(&self) -> bool {
         chrome::program(&self.options, &self.path).is_some()
-    }
-
-    /// Owns the browser's process until `end`.
-    pub(crate) async fn run(&self, end: &CancellationToken) {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut orders) = given else { return };
-        loop {
-            let order = tokio::select! {
-                order = orders.recv() => order,
-                () = end.cancelled() => return,
-            };
-            match order {
-                Some(Order::Start { headless, started }) => {
-                    let why = self.live(headless, started, &mut orders, end).await;
-                    self.set(None);
-                    tracing::info!("the browser is not there any more: {why}");
-                }
-                // A caller that is gone needs no answer.
-                Some(Order::Stop { stopped }) => {
-                    let _ = stopped.send(false);
-                }
-                None => return,
-            }
-        }
-    }
-
-    /// One browser from its start to its end; why it ended.
-    async fn live(
-        &self,
-        headless: Option<bool>,
-        started: oneshot::Sender<Result<Arc<Session>, Refusal>>,
-        orders: &mut mpsc::Receiver<Order>,
-        end: &CancellationToken,
-    ) -> String {
-        let (headless, _) = chrome::headless(&self.options, headless);
-        let spec = match chrome::command(&self.options, &self.path, headless) {
-            Ok(spec) => spec,
-            Err(refusal) => {
-                let why = refusal.message.clone();
-                let _ = started.send(Err(refusal));
-                return why;
-            }
-        };
-        let (mut process, pipes) = match exec::start_guarded(&spec).await {
-            Ok(started) => started,
-            Err(error) => {
-                let _ = started.send(Err(Refusal::unavailable(error.to_string())));
-                return error.to_string();
-            }
-        };
-        let Pipes { stdin, stdout, mut stderr } = pipes;
-        let (cdp, messages) = Cdp::new();
-        let session = Arc::new(Session::new(cdp, process.id(), headless));
-        let mut last_words = Vec::new();
-        let mut started = Some(started);
-        let mut stopped = None;
-        let why = {
-            let begun = async {
-                if let Err(refusal) = greet(&session).await {
-                    return format!("its start failed: {}", refusal.message);
-                }
-                self.set(Some(Arc::clone(&session)));
-                if let Some(started) = started.take() {
-                    let _ = started.send(Ok(Arc::clone(&session)));
-                }
-                self.obey(&session, orders, &mut stopped).await
-            };
-            let hear = async {
-                let mut buffer = [0; 4096];
-                while let Ok(n @ 1..) = stderr.read(&mut buffer).await {
-                    last_words.extend_from_slice(buffer.get(..n).unwrap_or_default());
-                    let over = last_words.len().saturating_sub(LAST_WORDS);
-                    last_words.drain(..over);
-                }
-                std::future::pending::<String>().await
-            };
-            tokio::select! {
-                why = begun => why,
-                why = session.listen(BufReader::new(stdout), &self.guard) => why,
-                why = cdp::write(stdin, messages) => why,
-                why = hear => why,
-                status = process.wait() => status.map_or_else(|e| e.to_string(), |status| format!("it ended: {status}")),
-                () = end.cancelled() => "the node ends".into(),
-            }
-        };
-        session.cdp.end();
-        self.set(None);
-        process.end().await;
-        let words = String::from_utf8_lossy(&last_words).replace(char::is_control, " ");
-        let why =
-            if words.trim().is_empty() { why } else { format!("{why}; its last words: {}", words.trim()) };
-        if let Some(started) = started {
-            let _ = started.send(Err(Refusal::unavailable(format!("the browser did not start: {why}"))));
-        }
-        if let Some(stopped) = stopped {
-            let _ = stopped.send(true);
-        }
-        why
-    }
-
-    /// Waits until it is to stop.
-    async fn obey(
-        &self,
-        session: &Arc<Session>,
-        orders: &mut mpsc::Receiver<Order>,
-        stopped: &mut Option<oneshot::Sender<bool>>,
-    ) -> String {
-        while let Some(order) = orders.recv().await {
-            match order {
-                // It runs already.
-                Order::Start { started, .. } => {
-                    let _ = started.send(Ok(Arc::clone(session)));
-                }
-                Order::Stop { stopped: told } => {
-                    *stopped = Some(told);
-                    break;
-                }
-            }
-        }
-        "it was stopped".into()
     }
 
     fn set(&self, running: Option<Arc<Session>>) {
@@ -500,15 +372,4 @@ impl Browser {
             "isDefault": true, "isRemote": false, "cdpPort": null, "cdpUrl": null,
         }]})
     }
-}
-
-/// Waits until the browser answers, and says how its pages are to be watched.
-async fn greet(session: &Session) -> Result<(), Refusal> {
-    let deadline = Instant::now() + START;
-    session.call("Browser.getVersion", json!({}), deadline).await?;
-    session.call("Browser.setDownloadBehavior", json!({"behavior": "deny"}), deadline).await?;
-    session.call("Target.setDiscoverTargets", json!({"discover": true}), deadline).await?;
-    let attach = json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true});
-    session.call("Target.setAutoAttach", attach, deadline).await?;
-    Ok(())
 }
