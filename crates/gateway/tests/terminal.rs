@@ -186,7 +186,9 @@ async fn a_shell_whose_program_takes_nothing_in_is_closed_and_left_all_the_same(
         printed(&mut operator, "2raw").await;
         // More than the terminal holds, and then more than is queued behind it.
         assert_eq!(input(&mut operator, &id, &"x".repeat(200 * 1024)).await, true);
-        while input(&mut operator, &id, "x").await == true {}
+        for piece in [4096, 64] {
+            while input(&mut operator, &id, &"x".repeat(piece)).await == true {}
+        }
         if closes {
             assert_eq!(operator.call("terminal.close", json!({"sessionId": id})).await["ok"], true);
             assert_eq!(exit(&mut operator).await["reason"], "closed");
