@@ -2,6 +2,7 @@
 //! tools and the node both use it; who is asked about a command, and how, is decided elsewhere. Also what the host itself is.
 
 mod argv;
+mod browse;
 mod env;
 mod error;
 mod group;
@@ -17,6 +18,7 @@ mod supervise;
 mod terminal;
 
 pub use argv::{command_text, display_argv, is_text_of, shell_argv, which};
+pub use browse::{Listing, home_directory, list_directories};
 pub use env::{check_env_overrides, display_env, scrub_env};
 pub use error::ExecError;
 pub use guarded::{Guarded, Pipes, start_guarded};

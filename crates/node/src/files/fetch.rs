@@ -1,9 +1,9 @@
 //! `file.fetch`: a file whole, or not at all.
 
-use super::binding::{self, Binding};
 use super::problem::Problem;
+use super::target::Target;
 use super::walk::{self, Opened};
-use super::{bounded, digest, kind};
+use super::{binding, bounded, digest, kind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustix::fs::FileType;
@@ -16,22 +16,14 @@ use std::path::{Path, PathBuf};
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Params {
-    #[serde(default)]
-    path: String,
+    #[serde(flatten)]
+    target: Target,
     #[serde(default)]
     max_bytes: Option<f64>,
     #[serde(default)]
     root_path: Option<String>,
     #[serde(default)]
     transport: Option<String>,
-    #[serde(default)]
-    follow_symlinks: bool,
-    #[serde(default)]
-    preflight_only: bool,
-    #[serde(default)]
-    expected_canonical_path: Option<String>,
-    #[serde(default)]
-    expected_binding: Option<Binding>,
 }
 
 /// `{ok, path, size, mimeType, base64, sha256, binding}`; looked at only, without content.
@@ -42,19 +34,13 @@ pub(super) fn fetch(p: &Params) -> Result<Value, Problem> {
     }
     let most = bounded(p.max_bytes);
     let path = place(p)?;
-    walk::check_expected(p.expected_canonical_path.as_deref(), &path)?;
-    let opened = walk::open(&path)?;
-    if walk::is(&opened.stat, FileType::Directory) {
-        let why = format!("{} is a directory; use dir.list or dir.fetch", path.display());
-        return Err(Problem::new("IS_DIRECTORY", why).at(&path));
-    }
-    binding::check(p.expected_binding.as_ref(), &opened.stat, &path)?;
+    let opened = p.target.open_at(&path, open_file)?;
     let size = u64::try_from(opened.stat.st_size).unwrap_or(u64::MAX);
     if size > most {
         return Err(too_large(&path, size, most));
     }
     let binding = binding::existing(&opened.stat);
-    if p.preflight_only {
+    if p.target.preflight_only {
         return Ok(
             json!({"ok": true, "path": walk::text(&path)?, "size": size, "mimeType": "", "base64": "",
             "sha256": "", "preflightOnly": true, "binding": binding}),
@@ -72,18 +58,27 @@ pub(super) fn fetch(p: &Params) -> Result<Value, Problem> {
     }))
 }
 
+fn open_file(path: &Path) -> Result<Opened, Problem> {
+    let opened = walk::open(path)?;
+    if walk::is(&opened.stat, FileType::Directory) {
+        let why = format!("{} is a directory; use dir.list or dir.fetch", path.display());
+        return Err(Problem::new("IS_DIRECTORY", why).at(path));
+    }
+    Ok(opened)
+}
+
 /// Where the file is. Within `rootPath`, links on the way count as what they lead to only if that is within it, too; the file
 /// itself is never a link.
 fn place(p: &Params) -> Result<PathBuf, Problem> {
-    let path = walk::asked(&p.path)?;
-    let Some(root) = &p.root_path else { return walk::canonical(&path, p.follow_symlinks) };
+    let Some(root) = &p.root_path else { return p.target.place() };
+    let path = walk::asked(&p.target.path)?;
     let root = walk::asked(root)?;
     if !path.starts_with(&root) {
         let why = format!("{} is outside of {}", path.display(), root.display());
         return Err(Problem::new("INVALID_PATH", why));
     }
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path) };
-    let parent = walk::canonical(parent, p.follow_symlinks)?;
+    let parent = walk::canonical(parent, p.target.follow_symlinks)?;
     if !parent.starts_with(&root) {
         return Err(walk::over_a_link(&path));
     }
@@ -121,15 +116,17 @@ mod tests {
         }
         symlink(root.join("secret"), root.join("link")).unwrap();
         let p = |follow: bool| Params {
-            path: root.join("open/file").display().to_string(),
+            target: Target {
+                path: root.join("open/file").display().to_string(),
+                follow_symlinks: follow,
+                preflight_only: false,
+                // With links followed, the gateway has said where it is to be.
+                expected_canonical_path: Some(root.join("open/file").display().to_string()),
+                expected_binding: None,
+            },
             max_bytes: None,
             root_path: None,
             transport: None,
-            follow_symlinks: follow,
-            preflight_only: false,
-            // With links followed, the gateway has said where it is to be.
-            expected_canonical_path: Some(root.join("open/file").display().to_string()),
-            expected_binding: None,
         };
         let over = AtomicBool::new(false);
         let (mut got, mut tries, mut wrong) = (0, 0, None);

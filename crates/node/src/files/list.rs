@@ -1,8 +1,8 @@
 //! `dir.list`: the names in a directory, page by page, in order. Links are named and not followed.
 
-use super::binding::{self, Binding};
 use super::problem::Problem;
-use super::{kind, walk};
+use super::target::Target;
+use super::{binding, kind, walk};
 use rustix::fs::{self, AtFlags, Dir, FileType};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -21,33 +21,23 @@ const MAX_NAMES: usize = 100_000;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Params {
-    #[serde(default)]
-    path: String,
+    #[serde(flatten)]
+    target: Target,
     #[serde(default)]
     max_entries: Option<f64>,
     #[serde(default)]
     page_token: Option<String>,
-    #[serde(default)]
-    follow_symlinks: bool,
-    #[serde(default)]
-    preflight_only: bool,
-    #[serde(default)]
-    expected_canonical_path: Option<String>,
-    #[serde(default)]
-    expected_binding: Option<Binding>,
 }
 
 /// `{ok, path, entries: [{name, path, size, mimeType, isDir, mtime}], nextPageToken?, truncated, binding}`.
 pub(super) fn list(p: &Params) -> Result<Value, Problem> {
-    let path = walk::canonical(&walk::asked(&p.path)?, p.follow_symlinks)?;
-    walk::check_expected(p.expected_canonical_path.as_deref(), &path)?;
-    let opened = walk::open_dir(&path)?;
-    binding::check(p.expected_binding.as_ref(), &opened.stat, &path)?;
+    let path = p.target.place()?;
+    let opened = p.target.open_at(&path, walk::open_dir)?;
     let mut out = Map::new();
     out.insert("ok".into(), json!(true));
     out.insert("path".into(), json!(walk::text(&path)?));
     let binding = binding::existing(&opened.stat);
-    if p.preflight_only {
+    if p.target.preflight_only {
         out.extend([("entries".into(), json!([])), ("truncated".into(), json!(false))]);
         out.extend([("preflight".into(), json!(true)), ("binding".into(), binding)]);
         return Ok(out.into());

@@ -11,6 +11,7 @@ mod list;
 mod place;
 mod problem;
 mod stat;
+mod target;
 mod tree;
 mod upload;
 mod walk;
@@ -61,8 +62,8 @@ fn work(host: &Host, command: &str, json: Option<&str>) -> Result<Work, Failure>
             Box::new(move |_| Ok(told(fetch::fetch(&p))))
         }
         "file.stat" => {
-            let p: stat::Params = params::read(command, json)?;
-            Box::new(move |_| Ok(told(stat::stat(&p))))
+            let target: target::Target = params::read(command, json)?;
+            Box::new(move |_| Ok(told(stat::stat(&target))))
         }
         "file.write" => {
             let p: write::Params = params::read(command, json)?;

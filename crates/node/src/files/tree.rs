@@ -1,10 +1,10 @@
 //! `dir.fetch`: a directory with all below it, as a tar.gz. Nothing in it is left out: a link, a socket or a file that is too
 //! large refuses the whole.
 
-use super::binding::{self, Binding};
 use super::problem::Problem;
+use super::target::Target;
 use super::walk::{self, Opened};
-use super::{bounded, digest, mtime_ms};
+use super::{binding, bounded, digest, mtime_ms};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -31,38 +31,28 @@ const MAX_UNPACKED: u64 = 64 * 1024 * 1024;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Params {
-    #[serde(default)]
-    path: String,
+    #[serde(flatten)]
+    target: Target,
     #[serde(default)]
     max_bytes: Option<f64>,
-    #[serde(default)]
-    follow_symlinks: bool,
-    #[serde(default)]
-    preflight_only: bool,
-    #[serde(default)]
-    expected_canonical_path: Option<String>,
-    #[serde(default)]
-    expected_binding: Option<Binding>,
 }
 
 /// `{ok, path, tarBase64, tarBytes, sha256, fileCount, entries, binding}`; looked at only, without the archive.
 pub(super) fn fetch(p: &Params, cancel: &CancellationToken) -> Result<Value, Problem> {
-    let path = walk::canonical(&walk::asked(&p.path)?, p.follow_symlinks)?;
-    walk::check_expected(p.expected_canonical_path.as_deref(), &path)?;
-    let opened = walk::open_dir(&path)?;
-    binding::check(p.expected_binding.as_ref(), &opened.stat, &path)?;
+    let path = p.target.place()?;
+    let opened = p.target.open_at(&path, walk::open_dir)?;
     let most = bounded(p.max_bytes);
     let archive =
         || Builder::new(GzEncoder::new(Bounded { bytes: Vec::new(), most }, Compression::default()));
-    let archive = (!p.preflight_only).then(archive);
+    let archive = (!p.target.preflight_only).then(archive);
     let mut tree = Tree { root: &path, cancel, entries: Vec::new(), unpacked: 0, archive };
     tree.visit(&opened, Path::new(""), 0)?;
     let packed = tree.finish()?;
     let binding = binding::existing(&opened.stat);
     let mut out = json!({"ok": true, "path": walk::text(&path)?, "tarBase64": STANDARD.encode(&packed),
-        "tarBytes": packed.len(), "sha256": if p.preflight_only { String::new() } else { digest(&packed) },
+        "tarBytes": packed.len(), "sha256": if p.target.preflight_only { String::new() } else { digest(&packed) },
         "fileCount": tree.entries.len(), "entries": tree.entries, "binding": binding});
-    if p.preflight_only {
+    if p.target.preflight_only {
         out["preflightOnly"] = json!(true);
     }
     Ok(out)

@@ -2,6 +2,7 @@
 
 use super::binding::{self, Binding};
 use super::problem::Problem;
+use super::target::Target;
 use super::walk::{self, Reached};
 use super::{content, digest, place};
 use rustix::fs::{self, AtFlags, FileType, Stat};
@@ -14,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Params {
-    #[serde(default)]
-    path: String,
+    #[serde(flatten)]
+    target: Target,
     #[serde(default)]
     content_base64: Option<String>,
     #[serde(default)]
@@ -26,47 +27,39 @@ pub(super) struct Params {
     expected_sha256: Option<String>,
     #[serde(default)]
     reject_hardlinks: bool,
-    #[serde(default)]
-    follow_symlinks: bool,
-    #[serde(default)]
-    preflight_only: bool,
-    #[serde(default)]
-    expected_canonical_path: Option<String>,
-    #[serde(default)]
-    expected_binding: Option<Binding>,
 }
 
 /// `{ok, path, size, sha256, overwritten, binding}`.
 pub(super) fn write(p: &Params, cancel: &CancellationToken) -> Result<Value, Problem> {
-    let path = walk::asked(&p.path)?;
+    let path = walk::asked(&p.target.path)?;
     let bytes = content::decode(p.content_base64.as_deref())?;
     let hash = digest(&bytes);
     if let Some(expected) = p.expected_sha256.as_deref().filter(|e| !e.eq_ignore_ascii_case(&hash)) {
         let why = format!("sha256 mismatch: expected {expected}, got {hash}; nothing was written");
         return Err(Problem::new("INTEGRITY_FAILURE", why).at(&path));
     }
-    let target = Target::find(&path, p.follow_symlinks)?;
-    walk::check_expected(p.expected_canonical_path.as_deref(), &target.path)?;
-    target.check(p)?;
-    let overwritten = target.existing.is_some();
-    let mut out = json!({"ok": true, "path": walk::text(&target.path)?, "size": bytes.len(), "sha256": hash,
+    let to = Destination::find(&path, p.target.follow_symlinks)?;
+    walk::check_expected(p.target.expected_canonical_path.as_deref(), &to.path)?;
+    to.check(p)?;
+    let overwritten = to.existing.is_some();
+    let mut out = json!({"ok": true, "path": walk::text(&to.path)?, "size": bytes.len(), "sha256": hash,
         "overwritten": overwritten});
-    if p.preflight_only {
-        out["binding"] = target.binding()?;
+    if p.target.preflight_only {
+        out["binding"] = to.binding()?;
         if p.reject_hardlinks {
             out["rejectHardlinks"] = json!(true);
         }
         return Ok(out);
     }
-    target.check_binding(p.expected_binding.as_ref())?;
-    let place = place::Place { name: &target.name, path: &target.path, existing: target.existing.as_ref() };
-    let stat = place.put(&target.anchor, &bytes, cancel)?;
+    to.check_binding(p.target.expected_binding.as_ref())?;
+    let place = place::Place { name: &to.name, path: &to.path, existing: to.existing.as_ref() };
+    let stat = place.put(&to.anchor, &bytes, cancel)?;
     out["binding"] = binding::existing(&stat);
     Ok(out)
 }
 
 /// Where a file is to be.
-struct Target {
+struct Destination {
     path: PathBuf,
     name: OsString,
     /// The last directory on the way that is there.
@@ -75,7 +68,7 @@ struct Target {
     existing: Option<Stat>,
 }
 
-impl Target {
+impl Destination {
     fn find(path: &Path, follow: bool) -> Result<Self, Problem> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(Problem::new("IS_DIRECTORY", "/ is a directory"));
