@@ -1,6 +1,6 @@
 //! `soak`: a tunnel between two hosts (network namespaces, a real sshd, a real gateway) under one random fault after the
 //! other; how long it takes to come back, whether its port stays, and whether anything is left running. `--overhead` measures
-//! it beside an `ssh -N -L` by hand instead. Needs root and Linux.
+//! it beside an `ssh -N -L` by hand instead, `--hold` keeps connections through it for hours. Needs root and Linux.
 //!
 //! Exit codes: 0 where the tunnel came back each time in time, at its port, and nothing was left, or where it costs no more than
 //! it may; 1 where not; 2 where nothing could be measured.
@@ -8,6 +8,7 @@
 #[path = "../../failure.rs"]
 mod failure;
 mod faults;
+mod hold;
 mod overhead;
 mod probe;
 mod report;
@@ -61,11 +62,18 @@ pub(crate) struct Args {
     /// With --overhead: seconds of idling, and a twentieth of the rounds
     #[arg(long, default_value_t = 20)]
     idle: u64,
+    /// Hold connections through it for so many minutes instead, without a fault
+    #[arg(long, value_name = "MINUTES", conflicts_with = "overhead")]
+    hold: Option<u64>,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let done = if args.overhead { overhead::measure(&args) } else { soak(&args) };
+    let done = match args.hold {
+        Some(minutes) => hold::hold(&args, minutes),
+        None if args.overhead => overhead::measure(&args),
+        None => soak(&args),
+    };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
