@@ -4,6 +4,7 @@ use super::{CHECKS, Check, Finding, Looked, Scene, UsedBy};
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::output::{Output, Tone, printable};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 /// What a check came to.
@@ -54,11 +55,13 @@ pub(crate) async fn run(
         }
     }
     let scene = Scene::of(ctx, connect, command, deep);
-    for check in checks(command) {
+    // Together: most of the time goes by in waiting for other programs, and nothing is changed.
+    let looks = checks(command).map(async |check| {
         let Looked { findings, skipped, note } = (check.look)(&scene).await;
         debug_assert!(findings.iter().all(|finding| check.announces(finding)), "{findings:?}");
-        outcome.ran.push(Ran { check, findings, skipped, note });
-    }
+        Ran { check, findings, skipped, note }
+    });
+    outcome.ran = join_all(looks).await;
     outcome
 }
 

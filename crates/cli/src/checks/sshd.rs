@@ -49,12 +49,12 @@ async fn look(scene: &Scene<'_>) -> Looked {
 
 /// What sshd says of itself, as it is for this user who signs in from this host; or why it does not.
 async fn of_itself(program: &Path) -> Result<String, String> {
-    // Not USER: after su, or in a service, that is somebody else or nobody.
-    let user = ask(&["id", "-un"]).await?;
     // It says nothing without a host key, and the host's own are root's. One that nobody ever sees does as well.
     let dir = tempfile::tempdir().map_err(|error| format!("no place for a throwaway host key: {error}"))?;
     let key = dir.path().join("host_key").display().to_string();
-    ask(&["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", &key]).await?;
+    let make_key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", &key];
+    // Not USER: after su, or in a service, that is somebody else or nobody.
+    let (user, _) = tokio::try_join!(ask(&["id", "-un"]), ask(&make_key))?;
     let wanted = format!("user={},host=localhost,addr=127.0.0.1", user.trim());
     ask(&[&program.display().to_string(), "-T", "-h", &key, "-C", &wanted]).await
 }

@@ -3,8 +3,10 @@
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use clap::Args;
+use clap_mangen::Man;
 use serde_json::json;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Where the pages go.
 #[derive(Debug, Args)]
@@ -25,8 +27,20 @@ pub(crate) fn run(args: &ManArgs, line: clap::Command, ctx: &Context) -> Result<
     };
     std::fs::create_dir_all(&args.dir).map_err(failed)?;
     // Without this, `help` would have a page for each command once more.
-    let command = line.disable_help_subcommand(true);
-    clap_mangen::generate_to(command, &args.dir).map_err(failed)?;
+    let mut command = line.disable_help_subcommand(true);
+    command.build();
+    write(&command, &args.dir).map_err(failed)?;
     let report = json!({"ok": true, "dir": args.dir});
     ctx.out.show(&report, || format!("written to {}; the first one is openclaw.1", args.dir.display()))
+}
+
+/// The page of a command and of those below it, each in one write: the library makes one for each word.
+fn write(command: &clap::Command, dir: &Path) -> io::Result<()> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        write(below, dir)?;
+    }
+    let man = Man::new(command.clone());
+    let mut page = Vec::new();
+    man.render(&mut page)?;
+    std::fs::write(dir.join(man.get_filename()), page)
 }
