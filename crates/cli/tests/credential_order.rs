@@ -340,7 +340,8 @@ fn what_the_state_directory_keeps_is_sent_to_no_other_gateway_and_the_probe_says
             assert_eq!(token["standing"], "passed-over", "{report}");
             assert!(token["why"].as_str().unwrap().contains("kept in .env"), "{report}");
             assert!(!report.to_string().contains("kept-t"), "{report}");
-            drop((sides.here.heard(), sides.far.heard()));
+            let heard = format!("{:?}{:?}", sides.here.heard(), sides.far.heard());
+            assert!(!heard.contains("kept-t"), "the probe sent it: {heard}");
         }
     }
     // A node that is told a host sends it where that is the configured gateway's.
@@ -380,7 +381,7 @@ fn the_decision_explains_itself_and_shows_no_secret() {
     assert_eq!(standing(far, "OPENCLAW_GATEWAY_PASSWORD"), taken);
     let here = &report["targets"][1]["credentials"];
     assert_eq!(standing(here, "gateway.auth.token"), taken);
-    let why = "gateway.auth.token comes before it";
+    let why = "it is for the gateway that commands go to, and this one is only probed";
     assert_eq!(standing(here, "gateway.remote.token"), passed(why));
 
     let by_url = sides.run(&home, "gateway probe --json --url {FAR} --token flag-t", BOTH).json();
@@ -430,6 +431,39 @@ fn a_reference_that_leads_nowhere_stands_in_the_explanation_and_the_other_gatewa
         (&report["targets"][1]["id"], &report["targets"][1]["active"]),
         (&json!("configRemote"), &json!(false))
     );
+}
+
+/// Both sides of a probe; the one that commands do not go to may be anybody who took the port.
+#[test]
+fn a_probe_shows_a_gateway_that_commands_do_not_go_to_only_what_is_kept_for_it() {
+    let sides = Sides::start();
+    let far = "remote: { url: '{FAR}', token: 'rem-t' }";
+    let (in_use, aside) = (format!("mode: 'remote', {far}"), format!("{AUTH}, {BARE}"));
+    let remote_without = format!("mode: 'remote', {BARE}");
+    for (flags, gateway, env, kept, here, elsewhere) in [
+        ("", in_use.as_str(), "", "", "- -", "rem-t -"),
+        ("", &remote_without, "", "kept-t", "- -", "kept-t -"),
+        ("", &remote_without, TOKEN, "", "- -", "env-t -"),
+        ("--token flag-t", &in_use, "", "", "- -", "flag-t -"),
+        ("", &aside, "", "", "auth-t -", "- -"),
+        ("", &aside, BOTH, "", "auth-t -", "- -"),
+        ("--token flag-t", &aside, "", "", "flag-t -", "- -"),
+        ("", far, BOTH, "", "env-t env-p", "rem-t -"),
+    ] {
+        let home = sides.home(gateway);
+        if !kept.is_empty() {
+            std::fs::write(home.state().join(".env"), format!("OPENCLAW_GATEWAY_TOKEN={kept}\n")).unwrap();
+        }
+        let ran = sides.run(&home, &format!("gateway probe --json {flags}"), env);
+        let sent = |side: &Far| {
+            let (_, auths) = side.heard();
+            let [auth] = auths.as_slice() else { panic!("{gateway}: {auths:?}: {}{}", ran.out, ran.err) };
+            let word = |name: &str| auth.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
+            format!("{} {}", word("token"), word("password"))
+        };
+        let row = format!("flags {flags:?}, gateway {gateway}, env {env:?}, kept {kept:?}");
+        assert_eq!((sent(&sides.here), sent(&sides.far)), (here.to_owned(), elsewhere.to_owned()), "{row}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub use diff::changed_paths;
 use diff::written as written_path;
 pub(crate) use file::replace_private;
 pub use file::write_atomically;
-pub(crate) use lock::Lock;
+pub(crate) use lock::lock;
 
 use crate::doc::Positions;
 use crate::path::{PathStep, path_steps};

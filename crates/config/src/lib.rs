@@ -9,6 +9,7 @@
 
 mod auth;
 mod choice;
+mod directory_lock;
 mod doc;
 pub mod edit;
 mod env;
@@ -30,6 +31,7 @@ mod sections;
 mod token;
 
 pub use auth::{AuthError, CredentialOrigin, ServerAuth, server_auth};
+pub use directory_lock::DirectoryLock;
 pub use edit::changed_paths;
 pub use edit::{
     AgentChange, AgentValues, Base, Change, EditError, Edited, Editor, agent_bindings, agent_id, read_value,

@@ -1,7 +1,7 @@
 //! `auth-profiles.json` of an agent: keys and tokens of model providers that are kept apart from the configuration, and in
 //! which order they are taken. What is in the file and not known here stays in it.
 
-use crate::edit::{EditError, Lock, replace_private};
+use crate::edit::{EditError, lock, replace_private};
 use model::SecretString;
 use serde_json::{Map, Value, json};
 use std::io::ErrorKind;
@@ -102,7 +102,7 @@ impl AuthProfiles {
         file: &Path,
         change: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        let _lock = Lock::take(file)?;
+        let _lock = lock(file)?;
         let mut profiles = Self::read(file)?;
         let done = change(&mut profiles)?;
         profiles.document.entry("version").or_insert_with(|| 1.into());

@@ -8,6 +8,8 @@ mod announced;
 mod half_done;
 #[path = "tls/made_elsewhere.rs"]
 mod made_elsewhere;
+#[path = "tls/names.rs"]
+mod names;
 mod support;
 
 use client::{ClientDescription, ConnectError, ConnectOptions, Connection, PinStore, Pinned, look};

@@ -79,19 +79,42 @@ fn rounds(owner: Owner) -> Vec<Round> {
     }
 }
 
+/// For a place that commands do not go to: what the configuration, or this host's gateway itself, keeps for this very place. What
+/// was given for the gateway in use would be given away to whoever listens at the other.
+fn rounds_aside(owner: Owner) -> Vec<Round> {
+    let never = Some("it is for the gateway that commands go to, and this one is only probed");
+    let aside = |slots: &'static [Slot]| Round { token: slots, password: slots, never };
+    match owner {
+        Owner::Remote => {
+            vec![round(&[Slot::Remote], &[Slot::Remote]), aside(&[Slot::Flag, Slot::Env, Slot::Auth])]
+        }
+        Owner::Local => vec![
+            round(&[Slot::Auth], &[Slot::Auth]),
+            round(&[Slot::Generated], &[]),
+            aside(&[Slot::Flag, Slot::Env, Slot::Remote]),
+        ],
+        // These decide where commands go.
+        Owner::Flags | Owner::Environment => vec![aside(&[Slot::Flag, Slot::Env, Slot::Auth, Slot::Remote])],
+    }
+}
+
 /// Why a secret of the state directory's `.env` is not sent.
 const KEPT: &str = "it is kept in .env for the gateway that the configuration names, and OPENCLAW_GATEWAY_URL, which is not kept \
                     there, leads elsewhere; keep both there, or give the secret where the URL is given";
 
-/// Goes through the order for this place.
-pub(crate) fn choose(ask: &Ask<'_>, chosen: &Chosen) -> (Result<Credentials, TargetError>, Vec<Candidate>) {
+/// Goes through the order for this place; `in_use` where commands go there.
+pub(crate) fn choose(
+    ask: &Ask<'_>,
+    chosen: &Chosen,
+    in_use: bool,
+) -> (Result<Credentials, TargetError>, Vec<Candidate>) {
     let owner = chosen.owner;
     let elsewhere = owner == Owner::Environment
         && !ask.env.is_kept("OPENCLAW_GATEWAY_URL")
         && !place::is_configured(ask, &chosen.url);
     let (found, candidates) = (Credentials::default(), Vec::new());
     let mut search = Search { ask, owner, elsewhere, found, failed: None, candidates };
-    for round in rounds(owner) {
+    for round in if in_use { rounds(owner) } else { rounds_aside(owner) } {
         search.go(&round);
     }
     (search.failed.map_or(Ok(search.found), Err), search.candidates)

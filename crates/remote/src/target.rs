@@ -128,7 +128,7 @@ pub struct Meant {
 
 /// Every gateway that could be meant, the one that commands go to first: what the environment names, what the
 /// configuration names (also while its mode is local) and the gateway of this host. With `--url` or `--port` that one
-/// alone: what this host keeps for others goes nowhere then.
+/// alone: what this host keeps for others goes nowhere then. The others are shown nothing but what is kept for them.
 pub fn every(flags: &TargetFlags, loaded: &Loaded, env: &Env, paths: &Paths) -> Vec<Meant> {
     let ask = Ask { flags, gateway: &loaded.config.gateway, env, paths };
     let main = by(&ask, Wanted::Any);
@@ -174,7 +174,7 @@ fn by(ask: &Ask<'_>, wanted: Wanted) -> Decision {
         Ok(chosen) => chosen,
         Err(error) => return Decision { target: Err(error), places, credentials: Vec::new() },
     };
-    let (found, credentials) = credentials::choose(ask, &chosen);
+    let (found, credentials) = credentials::choose(ask, &chosen, wanted == Wanted::Any);
     let target = found.and_then(|with| {
         let Chosen { url, via, owner, tunnel } = chosen;
         // `--url` borrows nothing (S8).

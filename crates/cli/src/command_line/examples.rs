@@ -16,6 +16,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("gateway probe", "--ssh me@vps.example"),
     ("gateway discover", "--timeout 4000"),
     ("gateway health", "--json"),
+    ("gateway send", "--channel telegram --target 1001 --message hello"),
+    ("gateway agent", "--message 'what is on my list today?'"),
     ("gateway call", "sessions.list --params '{\"limit\":5}'"),
     ("gateway usage-cost", "--days 7 --all-agents"),
     ("gateway tls fingerprint", ""),

@@ -107,6 +107,7 @@ pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), F
     let report = json!({
         "ok": true, "url": url, "role": paired.role, "deviceId": paired.device_id,
         "config": edited.loaded.file, "changedPaths": edited.changed,
+        "otherUrls": code.urls.iter().filter(|other| **other != url).collect::<Vec<_>>(),
         "undo": place::undo(ctx, &before, &url, &paired.device_id),
     });
     let stays = paired.role == "node" && !args.pair_only && !args.service;
@@ -214,8 +215,15 @@ fn page(ctx: &Context, report: &Value, stays: bool) -> String {
         (false, true) => "this node stays up until it is interrupted; its commands wait for approval on the gateway: openclaw nodes pending".to_owned(),
         (false, false) => format!("run it: {}", ctx.command("node run")),
     });
-    let undo = report["undo"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    lines.extend(undo.map(|step| format!("undo:   {step}")));
+    let texts = |key: &str| report[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+    lines.extend(texts("otherUrls").map(|other| {
+        let other = crate::output::printable(other);
+        format!(
+            "also:   {other}, where the first cannot be reached: {}",
+            ctx.command(&format!("config set gateway.remote.url {other}"))
+        )
+    }));
+    lines.extend(texts("undo").map(|step| format!("undo:   {step}")));
     lines.join("\n")
 }
 

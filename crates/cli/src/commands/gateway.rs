@@ -11,8 +11,10 @@ mod status;
 mod tls;
 mod usage_cost;
 
+use super::agent::{self, AgentArgs};
 use super::health::{self, HealthArgs};
 use super::living::{PlainArgs, StopArgs, UninstallArgs};
+use super::message::{self, SendArgs};
 use crate::context::Context;
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
@@ -51,6 +53,10 @@ enum GatewayCommand {
     Discover(discover::DiscoverArgs),
     /// Whether the gateway is well
     Health(HealthArgs),
+    /// Send a text or files through a channel
+    Send(SendArgs),
+    /// Have the agent answer a message
+    Agent(AgentArgs),
     /// Call a method and print its answer
     Call(call::CallArgs),
     /// What the models cost, day by day
@@ -83,6 +89,8 @@ pub(crate) async fn run(args: GatewayArgs, ctx: &Context) -> Result<(), Failure>
         Some(GatewayCommand::Probe(args)) => probe::run(args, ctx).await,
         Some(GatewayCommand::Discover(args)) => discover::run(args, ctx).await,
         Some(GatewayCommand::Health(args)) => health::run(args, ctx).await,
+        Some(GatewayCommand::Send(args)) => message::send(args, ctx).await,
+        Some(GatewayCommand::Agent(args)) => agent::run(args, ctx).await,
         Some(GatewayCommand::Call(args)) => call::run(args, ctx).await,
         Some(GatewayCommand::UsageCost(args)) => usage_cost::run(args, ctx).await,
         Some(GatewayCommand::Tls(args)) => tls::run(args, ctx),

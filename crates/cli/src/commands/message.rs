@@ -39,7 +39,7 @@ enum MessageCommand {
 
 /// What goes where.
 #[derive(Debug, Args)]
-struct SendArgs {
+pub(crate) struct SendArgs {
     #[command(flatten)]
     connect: ConnectArgs,
     /// The channel; may be left out where one alone is configured
@@ -84,7 +84,11 @@ pub(crate) async fn run(args: MessageArgs, ctx: &Context) -> Result<(), Failure>
     }
 }
 
-async fn send(args: SendArgs, ctx: &Context) -> Result<(), Failure> {
+/// Sends it.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn send(args: SendArgs, ctx: &Context) -> Result<(), Failure> {
     let message = args.message.unwrap_or_default();
     let mut params = json!({"to": args.target, "message": message, "idempotencyKey": model::new_id()});
     let media = media::read(&args.media)?;

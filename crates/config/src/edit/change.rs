@@ -3,7 +3,7 @@
 
 use super::agents::{self, AgentChange};
 use super::diff::{Op, changed_paths, diff};
-use super::lock::Lock;
+use super::lock::lock;
 use super::{EditError, document_of, file, in_file, patch, restore, tree, written_path};
 use crate::doc::comments;
 use crate::include::{assemble, has_include};
@@ -95,7 +95,7 @@ impl Editor<'_> {
     pub fn apply(&self, change: Change) -> Result<Edited, EditError> {
         refuse_read_only(self.env)?;
         let file = &self.paths.config_file;
-        let _lock = Lock::take(file)?;
+        let _lock = lock(file)?;
         let before = self.read()?;
         self.check_base(&before)?;
         let (after, wanted) = match change {

@@ -34,9 +34,9 @@ impl OwnNames {
     }
 }
 
-/// Whether a `Host` header is one that plain HTTP may come with: an address; one that `gateway.controlUi.allowedOrigins` has; on
-/// loopback (`own` is there) one of this host's own names, otherwise a name without a dot or a private name. Over TLS the
-/// certificate says as much, and a proxy decides by itself.
+/// Whether a `Host` header is one that a request may come with: an address; one that `gateway.controlUi.allowedOrigins` has; on
+/// loopback (`own` is there) one of this host's own names, otherwise a name without a dot or a private name. Over TLS that goes
+/// for browsers, and a proxy decides by itself.
 pub(crate) fn is_ours(host: &str, own: Option<&OwnNames>, allowed_origins: &[String]) -> bool {
     let Some((name, _)) = split_host(host.trim(), 80) else { return false };
     let name = name.trim_end_matches('.').to_ascii_lowercase();

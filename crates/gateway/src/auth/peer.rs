@@ -120,8 +120,13 @@ impl Peer {
             let own = local.then(|| OwnNames::new(&exec::host::hostname(), tailnet_name));
             peer.named = host::is_ours(host, own.as_ref(), &rules.allowed_origins);
         }
-        // Over TLS the certificate has said whose the name is; pages are still held against it.
-        if peer.named || from.secure { Ok(peer) } else { Err(TurnedAway::ForeignHost) }
+        // Over TLS a client that pinned the certificate may call this host by any name. A browser may not: its user can have
+        // waved a warning through that the certificate is for another name, which is all that stands before rebinding there.
+        if peer.named || from.secure && !is_a_browser(headers) {
+            Ok(peer)
+        } else {
+            Err(TurnedAway::ForeignHost)
+        }
     }
 
     /// Tailscale sets these headers on every request, whatever a client sent: one address, `https`, the name that was asked for.
@@ -180,6 +185,11 @@ impl Peer {
         let login = one(&self.headers, "tailscale-user-login").filter(|_| named)?.trim();
         (!login.is_empty()).then_some(login)
     }
+}
+
+/// Whether these are a browser's: each of today sends one of them over TLS, and no page can take them out.
+fn is_a_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key("origin") || headers.keys().any(|name| name.as_str().starts_with("sec-fetch-"))
 }
 
 /// A header that is there once, as text.

@@ -1,7 +1,7 @@
 //! Where certificate and keys are, and how they are read and written: bounded, private, whole or not at all.
 
 use super::TlsError;
-use config::{Paths, TlsConfig};
+use config::{DirectoryLock, Paths, TlsConfig};
 use model::Pin;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -44,6 +44,13 @@ impl TlsFiles {
     /// What the gateway vouches for, and since when; beside `served`.
     pub(super) fn announced(&self) -> PathBuf {
         self.served.with_file_name("announced.json")
+    }
+
+    /// The right to change these files, or to read several that belong together: a start and a switch, or two switches, would
+    /// otherwise see half of what the other does. The lock is on a directory of ours, whosever the certificate is.
+    pub(super) fn lock(&self) -> Result<DirectoryLock, TlsError> {
+        let dir = directory_of(&self.served);
+        DirectoryLock::take(dir).map_err(|source| TlsError::write(dir, source))
     }
 
     /// All that a running gateway looks at.

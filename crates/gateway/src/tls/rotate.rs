@@ -29,6 +29,7 @@ pub struct Rotation {
 /// # Errors
 /// There is no certificate, or the key cannot be written.
 pub fn prepare(files: &TlsFiles) -> Result<Rotation, TlsError> {
+    let _lock = files.lock()?;
     let current = Certificate::read(&files.cert)?;
     let changed = generate::next_key(files)?;
     Ok(Rotation { current, next: next_pin(files)?, changed })
@@ -39,6 +40,7 @@ pub fn prepare(files: &TlsFiles) -> Result<Rotation, TlsError> {
 /// # Errors
 /// None is prepared, somebody else has to make the certificate, or the files cannot be moved.
 pub fn switch(files: &TlsFiles, more: &[IpAddr], now_ms: i64) -> Result<Rotation, TlsError> {
+    let _lock = files.lock()?;
     let current = Certificate::read(&files.cert)?;
     if !finish(files)? {
         let next = next_pin(files)?.ok_or(TlsError::NotPrepared)?;
@@ -52,7 +54,7 @@ pub fn switch(files: &TlsFiles, more: &[IpAddr], now_ms: i64) -> Result<Rotation
     Ok(Rotation { current: Certificate::read(&files.cert)?, next: next_pin(files)?, changed: true })
 }
 
-/// Finishes what a crash cut; whether there was something to finish.
+/// Finishes what a crash cut; whether there was something to finish. The caller holds the lock.
 pub(super) fn finish(files: &TlsFiles) -> Result<bool, TlsError> {
     if !is_half_done(files) {
         return Ok(false);

@@ -21,6 +21,11 @@ use tokio_rustls::server::TlsStream;
 /// The handshake must be done within this time; it holds a stranger's place meanwhile.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A pair that does not fit is looked at so often before a start gives up: two seconds, in which any program has renamed its second
+/// file.
+const LOOKS: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
 /// TLS as this gateway does it.
 pub(crate) struct Tls {
     pub(super) files: TlsFiles,
@@ -68,6 +73,7 @@ impl Tls {
         identity: &GatewayIdentity,
         now_ms: i64,
     ) -> Result<Self, TlsError> {
+        let lock = files.lock()?;
         if rotate::finish(&files)? {
             tracing::info!(certificate = %files.cert.display(), "TLS: the certificate of the key in use was put in its place");
         }
@@ -75,8 +81,9 @@ impl Tls {
             return Err(TlsError::None { cert: files.cert, key: files.key });
         }
         let made = generate::where_missing(&files, more, now_ms)?;
-        let material = Material::load(&files)?;
+        let material = load_once_they_fit(&files)?;
         files.note_served(&material.pins())?;
+        drop(lock);
         let live = Arc::new(Live(Mutex::new(material.certified.clone())));
         let acceptor = TlsAcceptor::from(Arc::new(server_config(live.clone())?));
         let issued_at_ms = announced::since(&files, &material.vouched_for(), now_ms)?;
@@ -179,6 +186,17 @@ impl Tls {
     pub(super) fn is_failing(&self) -> bool {
         self.state().problem.is_some()
     }
+}
+
+/// Who renews a certificate exchanges two files, and takes no lock of ours; between the two they do not fit.
+fn load_once_they_fit(files: &TlsFiles) -> Result<Material, TlsError> {
+    for _ in 0..LOOKS {
+        match Material::load(files) {
+            Err(TlsError::Apart { .. }) => std::thread::sleep(BETWEEN_LOOKS),
+            loaded => return loaded,
+        }
+    }
+    Material::load(files)
 }
 
 impl State {
