@@ -3,7 +3,7 @@
 mod logs;
 mod service;
 mod status;
-mod supervise;
+pub(crate) mod supervise;
 mod trust;
 mod up;
 
@@ -36,9 +36,6 @@ enum RemoteCommand {
     Uninstall(UninstallArgs),
     /// Look at the certificate that a gateway shows, and accept no other from it from then on
     Trust(trust::TrustArgs),
-    /// Look after a tunnel; started by the others
-    #[command(hide = true)]
-    Supervise(supervise::SuperviseArgs),
 }
 
 /// Runs a subcommand.
@@ -54,7 +51,6 @@ pub(crate) async fn run(args: RemoteArgs, ctx: &Context) -> Result<(), Failure> 
         RemoteCommand::Install(args) => service::install(args, ctx).await,
         RemoteCommand::Uninstall(args) => service::uninstall(args, ctx).await,
         RemoteCommand::Trust(args) => trust::run(args, ctx).await,
-        RemoteCommand::Supervise(args) => supervise::run(args, ctx).await,
     }
 }
 

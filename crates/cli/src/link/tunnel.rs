@@ -20,6 +20,8 @@ const PORT_WITHIN: Duration = Duration::from_secs(10);
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// The first argument of this program where it is to become ssh, and the second.
 pub(crate) const LEASH: [&str; 2] = ["remote", "ssh-leash"];
+/// And where it is to look after a tunnel.
+pub(crate) const SUPERVISE: [&str; 2] = ["remote", "supervise"];
 
 /// How long a tunnel is waited for.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +121,7 @@ pub(crate) async fn wait(ctx: &Context, hold: &Hold, patience: Patience) -> Resu
 pub(crate) fn starter(ctx: &Context) -> Result<Starter, Failure> {
     Ok(Starter {
         program: this_program()?,
-        lead: ["remote", "supervise"].map(OsString::from).into(),
+        lead: SUPERVISE.map(OsString::from).into(),
         state_dir: ctx.paths.state_dir.clone(),
     })
 }

@@ -3,33 +3,29 @@
 use crate::context::Context;
 use crate::failure::{Exit, Failure, tunnel as explain};
 use crate::link::tunnel;
-use clap::Args;
 use remote::tunnel::{Place, Supervise, SuperviseError, TunnelError, TunnelSpec, WireSpec, supervise};
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
-#[derive(Debug, Args)]
-pub(super) struct SuperviseArgs {
-    /// The tunnel's name in file names
-    key: String,
-    /// The tunnel, as JSON
-    spec: String,
-}
-
-/// Looks after a tunnel until nobody wants it. Whoever started it reads `ready`, `held` or what is wrong from standard
-/// output.
+/// Looks after a tunnel until nobody wants it: its name in file names, and the tunnel as JSON. Whoever started it reads `ready`,
+/// `held` or what is wrong from standard output.
 ///
 /// # Errors
-/// Its files cannot be used.
-pub(super) async fn run(args: SuperviseArgs, ctx: &Context) -> Result<(), Failure> {
-    let wire: WireSpec = serde_json::from_str(&args.spec).map_err(|e| Failure::usage(e.to_string()))?;
+/// It was started by something else than this program, or its files cannot be used.
+pub(crate) async fn run(line: &[OsString], ctx: &Context) -> Result<(), Failure> {
+    let words: Option<Vec<&str>> = line.iter().map(|word| word.to_str()).collect();
+    let Some([key, spec]) = words.as_deref() else {
+        return Err(Failure::usage("a tunnel's supervisor is started by commands").hint("openclaw remote up"));
+    };
+    let wire: WireSpec = serde_json::from_str(spec).map_err(|e| Failure::usage(e.to_string()))?;
     let spec = TunnelSpec::from_wire(wire).map_err(Failure::usage)?;
     // A session of its own: closing the terminal, or Ctrl-C in it, is not meant for the tunnel. It fails only for who
     // leads one already.
     let _ = rustix::process::setsid();
     // No file system is kept busy; the root can be entered by everybody.
     let _ = std::env::set_current_dir("/");
-    let place = Place::new(&ctx.paths.state_dir, args.key);
+    let place = Place::new(&ctx.paths.state_dir, *key);
     let setup = setup(ctx, spec, place, false)?;
     let ready = || tell("ready");
     match supervise(setup, ready, stop_signal(ctx)).await {
