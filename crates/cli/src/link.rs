@@ -9,7 +9,7 @@ mod way;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
-use crate::failure::{Failure, call, connect};
+use crate::failure::{Exit, Failure, call, connect};
 use crate::view::list;
 use client::{CallError, CloseInfo, Connection};
 use config::Loaded;
@@ -45,7 +45,12 @@ impl Link {
     /// No target, no way there, or refused; with hints.
     pub(crate) async fn dial(ctx: &Context, args: &ConnectArgs, scopes: &[String]) -> Result<Self, Failure> {
         let loaded = config_for(ctx, args)?;
-        Self::dial_target(ctx, args, scopes, target(ctx, args, &loaded)?).await
+        let target = target(ctx, args, &loaded)?;
+        let aside = remote_aside(ctx, &loaded).filter(|_| target.local);
+        Self::dial_target(ctx, args, scopes, target).await.map_err(|failure| match aside {
+            Some(hint) if failure.exit == Exit::Unreachable => failure.hint(hint),
+            _ => failure,
+        })
     }
 
     /// Connects with the scope that one method needs.
@@ -220,6 +225,18 @@ pub(crate) async fn one_call(
 /// It cannot be read or is wrong.
 pub(crate) fn config_for(ctx: &Context, args: &ConnectArgs) -> Result<Loaded, Failure> {
     if args.target.url.is_some() { ctx.without_config() } else { ctx.load() }
+}
+
+/// What to do where no gateway answers on this host, and the configuration names one elsewhere that its mode leaves aside.
+fn remote_aside(ctx: &Context, loaded: &Loaded) -> Option<String> {
+    let gateway = &loaded.config.gateway;
+    let named = match &gateway.remote {
+        remote if remote.ssh_target.is_some() => "gateway.remote.sshTarget",
+        remote if remote.url.is_some() => "gateway.remote.url",
+        _ => return None,
+    };
+    let change = ctx.command("config set gateway.mode remote");
+    (!gateway.is_remote()).then(|| format!("if the one of {named} is meant: {change}"))
 }
 
 /// Where to connect and with what.

@@ -111,3 +111,20 @@ fn every_command_that_finds_no_gateway_says_how_to_start_or_reach_one() {
     wrong.extend(unknown.map(|none| format!("{none}: no such command")));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn a_gateway_elsewhere_that_the_mode_leaves_aside_is_named_where_none_answers_here() {
+    let port = free_port();
+    for (remote, key) in [
+        ("sshTarget: 'me@vps.example', token: 'x'", Some("gateway.remote.sshTarget")),
+        ("url: 'wss://vps.example', token: 'x'", Some("gateway.remote.url")),
+        ("token: 'x'", None),
+    ] {
+        let home = Home::with_config(&format!("{{ gateway: {{ port: {port}, remote: {{ {remote} }} }} }}"));
+        let ran = home.run(&["health"]);
+        assert_eq!(ran.code, 3, "{remote}: {}", ran.err);
+        let told = ran.err.contains("openclaw config set gateway.mode remote");
+        assert_eq!(told, key.is_some(), "{remote}: {}", ran.err);
+        assert!(key.is_none_or(|key| ran.err.contains(key)), "{remote}: {}", ran.err);
+    }
+}
