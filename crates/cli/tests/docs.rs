@@ -3,6 +3,28 @@
 // Helpers outside of test functions may end the test too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(target_os = "linux")]
+#[path = "support/live.rs"]
+mod live;
+#[cfg(target_os = "linux")]
+#[path = "docs/machine.rs"]
+mod machine;
+#[path = "docs/page.rs"]
+mod page;
+#[cfg(target_os = "linux")]
+#[path = "onboard/seat.rs"]
+mod seat;
+mod support;
+#[cfg(target_os = "linux")]
+#[path = "docs/town.rs"]
+mod town;
+#[cfg(target_os = "linux")]
+#[path = "docs/walk.rs"]
+mod walk;
+#[cfg(target_os = "linux")]
+#[path = "docs/walks.rs"]
+mod walks;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

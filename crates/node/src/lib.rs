@@ -22,7 +22,7 @@ mod session;
 mod skills;
 
 pub use browser::{BrowserOptions, Reach};
-pub use kept::{keep_commands, kept_commands};
+pub use kept::{keep_commands, kept_commands, name};
 pub use mcp::McpServer;
 pub use notice::{Notice, Notices};
 pub use options::{NodeError, NodeIdentity, NodeOptions};

@@ -66,7 +66,7 @@ struct RunArgs {
     /// Use TLS (wss://)
     #[arg(long, requires = "host")]
     tls: bool,
-    /// The name that the gateway shows for this node
+    /// The name that the gateway shows for this node, kept for later starts [default: what this computer is called]
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
     /// The gateway's token; OPENCLAW_GATEWAY_TOKEN keeps it out of the list of processes
@@ -167,8 +167,7 @@ async fn run_until_stopped(options: NodeOptions, ctx: &Context, target: &Target)
 /// As [`run`].
 pub(crate) async fn stay(ctx: &Context, target: Target, name: Option<String>) -> Result<(), Failure> {
     logging::start_console(ctx.global.log_level.unwrap_or(LogLevel::Warn), !ctx.global.no_color)?;
-    let mut options = plain_options(ctx, &target)?;
-    options.display_name = name;
+    let mut options = plain_options(ctx, &target, name)?;
     lends::read(ctx, &mut options).await?;
     run_until_stopped(options, ctx, &target).await
 }
@@ -186,9 +185,8 @@ pub(crate) async fn pair(
 ) -> Result<Paired, Failure> {
     let identity = node::identity(&ctx.paths.state_dir)
         .map_err(|error| Failure::new(Exit::Failed, "IDENTITY", error.to_string()))?;
-    let mut options = plain_options(ctx, target)?;
+    let mut options = plain_options(ctx, target, name)?;
     options.bootstrap_token = Some(code.clone());
-    options.display_name = name;
     let connected = CancellationToken::new();
     let notices = |notice: &Notice<'_>| {
         if matches!(notice, Notice::Connected { .. }) {
@@ -206,12 +204,16 @@ pub(crate) async fn pair(
     }
 }
 
-fn plain_options(ctx: &Context, target: &Target) -> Result<NodeOptions, Failure> {
+fn plain_options(ctx: &Context, target: &Target, name: Option<String>) -> Result<NodeOptions, Failure> {
+    let unnamed = |error: std::io::Error| {
+        Failure::new(Exit::Failed, "NODE_NAME", format!("the name of this node: {error}"))
+    };
     let state_dir = ctx.paths.state_dir.clone();
     let mut options = NodeOptions::new(target.url.clone(), state_dir, env!("CARGO_PKG_VERSION"));
     options.known_as.clone_from(&target.known_as);
     options.pinned.clone_from(&target.pinned);
     options.commands = commands::kept(ctx)?;
+    options.display_name = Some(node::name(&ctx.paths.state_dir, name).map_err(unnamed)?);
     Ok(options)
 }
 
@@ -232,11 +234,10 @@ fn options(
     ctx: &Context,
     target: &Target,
 ) -> Result<NodeOptions, Failure> {
-    let mut options = plain_options(ctx, target)?;
+    let mut options = plain_options(ctx, target, args.display_name)?;
     options.token.clone_from(&target.token);
     options.password.clone_from(&target.password);
     options.bootstrap_token = code.map(|code| code.bootstrap_token);
-    options.display_name = args.display_name;
     Ok(options)
 }
 

@@ -1,5 +1,7 @@
 //! Somebody at a terminal: questions are waited for and answered.
 
+#![allow(clippy::unwrap_used, clippy::panic, dead_code)] // Each test file uses its share of these.
+
 use crate::support::Home;
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -16,15 +18,21 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
+    /// Runs the program there.
     pub(crate) fn take(home: &Home, args: &[&str]) -> Self {
+        Self::run(&home.command(args))
+    }
+
+    /// Runs there what is described; whatever else the test has in its environment stays away.
+    pub(crate) fn run(command: &std::process::Command) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
-        let child = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_openclaw"))
-            .args(args)
-            .env_clear()
-            .env("HOME", home.path())
-            .current_dir(home.path())
-            .spawn(pts)
-            .unwrap();
+        let mut same = pty_process::blocking::Command::new(command.get_program());
+        same = same.args(command.get_args()).env_clear();
+        same = same.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(dir) = command.get_current_dir() {
+            same = same.current_dir(dir);
+        }
+        let child = same.spawn(pts).unwrap();
         let keys = std::sync::Arc::new(pty);
         let (screen, shown) = channel();
         let from = std::sync::Arc::clone(&keys);
@@ -56,9 +64,19 @@ impl Seat {
 
     /// Waits for a question and answers it.
     pub(crate) fn answers(&mut self, question: &str, answer: &str) {
+        self.sees_question(question);
+        self.types(answer);
+    }
+
+    /// Waits for a question, to its end.
+    pub(crate) fn sees_question(&mut self, question: &str) {
         self.sees(question);
         self.sees(": ");
-        (&*self.keys).write_all(format!("{answer}\n").as_bytes()).unwrap();
+    }
+
+    /// Types a line.
+    pub(crate) fn types(&self, line: &str) {
+        (&*self.keys).write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
     /// Waits for the end; gives the exit code.
