@@ -9,6 +9,7 @@ mod support;
 mod world;
 
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,7 +47,14 @@ async fn agents_are_made_and_deleted_where_somebody_is_sure() {
     assert!(main.code != 0 && main.err.contains("cannot be deleted"), "{}{}", main.out, main.err);
     let gone = gateway.run(&home, &["agents", "delete", "night-watch", "--force"]);
     assert_eq!(gone.code, 0, "{}{}", gone.out, gone.err);
-    assert!(gone.out.contains("in the trash") && !work.exists(), "{}", gone.out);
+    // A folder that somebody named is theirs.
+    assert!(gone.out.contains("still there: ") && gone.out.contains("kept: "), "{}", gone.out);
+    assert!(work.join("SOUL.md").exists(), "{}", gone.out);
+    let made = gateway.json(&home, &["agents", "add", "Day Watch", "--non-interactive"]);
+    let own = PathBuf::from(made["workspace"].as_str().unwrap());
+    assert!(own.exists(), "{made}");
+    let gone = gateway.run(&home, &["agents", "delete", "day-watch", "--force"]);
+    assert!(gone.code == 0 && gone.out.contains("is in trash/") && !own.exists(), "{}", gone.out);
     let again = gateway.run(&home, &["agents", "delete", "night-watch", "--force"]);
     assert!(again.code != 0 && again.err.contains("not found"), "{}{}", again.out, again.err);
 }

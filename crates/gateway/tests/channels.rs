@@ -9,6 +9,7 @@ mod flow;
 use flow::{BOT_TOKEN, Bench, MAIN, PATIENCE, asked, text_of};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::time::Duration;
 use testkit::fake_model::Step;
 use testkit::fake_telegram::{BOT_USERNAME, FakeTelegram, Sent};
 
@@ -310,6 +311,9 @@ async fn one_chat_that_fails_holds_up_no_other() {
     assert!(texts(&all, FRIEND).is_empty(), "nothing overtakes within a chat");
     let history = bench.operator().await.history().await;
     assert!(history.iter().any(|m| text_of(m) == "echo: behind it"), "the turn itself went on");
+    // A stop waits neither for what Telegram has put off nor for what stands behind it.
+    let drained = bench.gateway.gateway().drain(Duration::from_secs(3600));
+    assert_eq!(tokio::time::timeout(PATIENCE, drained).await.expect("nothing is left to wait for"), 0);
     bench.gateway.stop().await;
 }
 

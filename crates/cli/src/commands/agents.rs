@@ -117,14 +117,16 @@ fn whole(path: &str) -> Result<String, Failure> {
 
 async fn delete(args: DeleteArgs, ctx: &Context) -> Result<(), Failure> {
     if !args.force {
-        let question = format!("delete agent {} and its sessions?", printable(&args.id));
+        let files = if args.keep_files { "" } else { ", with its workspace" };
+        let question = format!("delete agent {} and its sessions{files}?", printable(&args.id));
         confirm(&question, "--force", ctx)?;
     }
     let params = json!({"agentId": args.id, "deleteFiles": !args.keep_files});
     let gone = one_call(ctx, &args.connect, "agents.delete", params).await?;
     ctx.out.show(&gone, || deleted(&gone))?;
-    // It has been printed what could not be done.
-    let whole = !flag(&gone, "/purgeFailed") && list(&gone, "/failed").is_empty();
+    // It has been printed what could not be done; what is kept on purpose is none of that.
+    let is_kept = |folder: &Value| text(folder, "/reason").is_some_and(|reason| reason.starts_with("kept: "));
+    let whole = !flag(&gone, "/purgeFailed") && list(&gone, "/failed").iter().all(is_kept);
     if whole { Ok(()) } else { Err(Failure::new(Exit::Failed, "", "")) }
 }
 
@@ -132,7 +134,10 @@ async fn delete(args: DeleteArgs, ctx: &Context) -> Result<(), Failure> {
 fn deleted(gone: &Value) -> String {
     let mut lines = vec![format!("agent {} is deleted", cell(gone, "/agentId"))];
     for folder in list(gone, "/removed").iter().filter(|folder| text(folder, "/method") == Some("trash")) {
-        lines.push(format!("in the trash: {}", cell(folder, "/path")));
+        lines.push(format!(
+            "{} is in trash/ of the gateway's state directory, for 30 days",
+            cell(folder, "/path")
+        ));
     }
     for folder in list(gone, "/failed") {
         lines.push(format!("still there: {}: {}", cell(folder, "/path"), cell(folder, "/reason")));

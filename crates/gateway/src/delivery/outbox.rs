@@ -29,8 +29,9 @@ const STORE_RETRY: Duration = Duration::from_secs(2);
 const MAX_BACKOFF: Duration = Duration::from_secs(300);
 /// With nothing to do, the rows are looked at this often.
 const SWEEP: Duration = Duration::from_secs(30);
-/// How long `send` waits for the platform before it answers that the message is on its way.
-const SEND_WAIT: Duration = Duration::from_secs(10);
+/// How long `send` waits for the platform before it answers that the message is on its way: less than the ten seconds that clients
+/// give a call, whose end would look like a failure, and be tried again under another key.
+const SEND_WAIT: Duration = Duration::from_secs(7);
 
 /// Wakes the sender, and tells those who wait for a message that something was sent.
 #[derive(Debug)]
@@ -119,15 +120,16 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     while sending.next().await.is_some() {}
 }
 
-/// Waits until no message is left that could be sent now. What the platform has put off is not waited for.
+/// Waits until no message is left that could be sent now. What the platform has put off is not waited for, and neither is what
+/// stands behind that in its chat.
 pub(crate) async fn settled(shared: &Shared) {
     let mut done = shared.outbox.done.subscribe();
     loop {
         done.mark_unchanged();
         let now = shared.clock.now_ms();
         match shared.store.pending_outbox().await {
-            Ok(rows) if rows.iter().any(|row| row.not_before_ms <= now) => {}
-            Ok(_) => return,
+            Ok(rows) if pick(rows, Busy::default(), now).0.is_empty() => return,
+            Ok(_) => {}
             Err(error) => return tracing::warn!(%error, "the outbox could not be read"),
         }
         // The sender outlives every wait for it: it is part of the same gateway.

@@ -8,7 +8,7 @@ use crate::input::duration;
 use crate::link::one_call;
 use crate::logging::civil;
 use crate::output::printable;
-use crate::view::cell;
+use crate::view::{cell, text};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -96,9 +96,24 @@ pub(super) async fn run(args: AddArgs, ctx: &Context) -> Result<(), Failure> {
     let params = params(&args, ctx.now_ms())?;
     let job = one_call(ctx, &args.connect, "cron.add", params).await?;
     ctx.out.show(&job, || {
-        printable(&format!("added {} as {}: {}", cell(&job, "/name"), cell(&job, "/id"), when(&job)))
-    })
+        let answer = match text(&job, "/deliveryPreview/detail") {
+            Some(detail) if detail != "not requested" => format!("\nits answer: {detail}"),
+            _ => String::new(),
+        };
+        printable(&format!("added {} as {}: {}{answer}", cell(&job, "/name"), cell(&job, "/id"), when(&job)))
+    })?;
+    if let Some(why) = text(&job, "/deliveryPreview/detail").and_then(|detail| detail.strip_prefix(NO_ROUTE))
+    {
+        let (id, edit) = (cell(&job, "/id"), "--channel CHANNEL --to ID, or --no-deliver");
+        ctx.out.remark(&printable(&format!(
+            "nobody will see the answer: {why}; remove it (cron rm {id}) and add it with {edit}"
+        )));
+    }
+    Ok(())
 }
+
+/// How the preview of an answer that goes nowhere begins.
+const NO_ROUTE: &str = "no route, will not be delivered: ";
 
 fn params(args: &AddArgs, now_ms: i64) -> Result<Value, Failure> {
     let event = args.system_event.is_some();

@@ -1,5 +1,6 @@
 //! `agents.delete`: the agent leaves the configuration, with what names it there; its jobs go, and its sessions are deleted as by
-//! `sessions.delete`; its folders go to the trash, or with `deleteFiles: false` stay where they are.
+//! `sessions.delete`; its folders go to the trash, or with `deleteFiles: false` stay where they are, as does a workspace that somebody
+//! chose outside of the gateway's state.
 
 use super::edit::workspace;
 use super::trash::{self, Kept};
@@ -124,12 +125,14 @@ async fn remove_files(shared: &Arc<Shared>, id: &str, workspace: PathBuf, answer
     let state = Kept { path: shared.paths.state_dir.clone(), why: "the gateway's state".into() };
     let around: Vec<Kept> = home.into_iter().chain(config).chain([state]).collect();
     let prefix = format!("{}-{id}", shared.clock.now_ms());
-    let trash = shared.paths.state_dir.join("trash");
+    let ours = shared.paths.state_dir.clone();
+    let trash = ours.join("trash");
     let agent_dir = shared.paths.agent_dir(id);
     let moving = tokio::task::spawn_blocking(move || {
         let [in_workspace, in_agent] = trash::PARTS;
         [(workspace, in_workspace), (agent_dir, in_agent)].map(|(path, what)| {
-            let moved = trash::discard(&path, &trash.join(format!("{prefix}-{what}")), &kept, &around);
+            let into = trash.join(format!("{prefix}-{what}"));
+            let moved = trash::discard(&path, (&ours, &into), &kept, &around);
             (path.display().to_string(), moved)
         })
     });

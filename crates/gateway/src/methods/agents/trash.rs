@@ -31,12 +31,17 @@ impl Discarded {
     }
 }
 
-/// Moves a folder to `into`, unless it touches one of `kept` (is it, holds it or lies in it) or is or holds one of
+/// Moves a folder that lies in `ours` to `into`, unless it touches one of `kept` (is it, holds it or lies in it) or is or holds one of
 /// `around`.
 ///
 /// # Errors
 /// Why it stays where it is.
-pub(super) fn discard(path: &Path, into: &Path, kept: &[Kept], around: &[Kept]) -> Result<Discarded, String> {
+pub(super) fn discard(
+    path: &Path,
+    (ours, into): (&Path, &Path),
+    kept: &[Kept],
+    around: &[Kept],
+) -> Result<Discarded, String> {
     let real = match fs::canonicalize(path) {
         Ok(real) => real,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Discarded::Missing),
@@ -49,6 +54,12 @@ pub(super) fn discard(path: &Path, into: &Path, kept: &[Kept], around: &[Kept]) 
     let holds = |kept: &&Kept| real_path(&kept.path).starts_with(&real);
     if let Some(kept) = kept.iter().find(touches).or_else(|| around.iter().find(holds)) {
         return Err(format!("kept: it is, holds or lies in {} ({})", kept.why, kept.path.display()));
+    }
+    // What somebody chose may hold more than an agent put there, and the trash is emptied.
+    if !real.starts_with(real_path(ours)) {
+        return Err(
+            "kept: it was chosen by name, outside of the gateway's state; what is in it is yours".into()
+        );
     }
     let moved = into.parent().map_or(Ok(()), private_dir).and_then(|()| fs::rename(path, into));
     match moved {
@@ -140,18 +151,21 @@ mod tests {
     fn what_others_use_is_not_moved_and_what_is_moved_is_whole() {
         let dir = tempfile::tempdir().unwrap();
         let (work, trash) = (dir.path().join("work"), dir.path().join("trash/1-work"));
+        let place = (dir.path(), trash.as_path());
         fs::create_dir_all(work.join("inner")).unwrap();
         fs::write(work.join("inner/note"), "mine").unwrap();
         for other in [work.clone(), work.join("inner"), dir.path().to_owned()] {
-            let refused = discard(&work, &trash, &kept(other), &[]).unwrap_err();
+            let refused = discard(&work, place, &kept(other), &[]).unwrap_err();
             assert!(refused.contains("another's"), "{refused}");
         }
-        let refused = discard(&work, &trash, &[], &kept(work.join("inner"))).unwrap_err();
+        let refused = discard(&work, place, &[], &kept(work.join("inner"))).unwrap_err();
         assert!(refused.contains("another's"), "{refused}");
         // The folder around it is no reason.
-        assert_eq!(discard(&work, &trash, &[], &kept(dir.path().to_owned())), Ok(Discarded::Trash));
+        let chosen = discard(&work, (&work.join("inner"), &trash), &[], &[]).unwrap_err();
+        assert!(chosen.contains("chosen by name"), "{chosen}");
+        assert_eq!(discard(&work, place, &[], &kept(dir.path().to_owned())), Ok(Discarded::Trash));
         assert_eq!(fs::read_to_string(trash.join("inner/note")).unwrap(), "mine");
-        assert_eq!(discard(&work, &trash, &[], &[]), Ok(Discarded::Missing));
+        assert_eq!(discard(&work, place, &[], &[]), Ok(Discarded::Missing));
     }
 
     #[test]
@@ -184,8 +198,9 @@ mod tests {
         fs::create_dir(&shared).unwrap();
         std::os::unix::fs::symlink(&shared, &link).unwrap();
         let trash = dir.path().join("trash/1");
-        assert!(discard(&link, &trash, &kept(shared.clone()), &[]).is_err());
-        assert_eq!(discard(&link, &trash, &[], &[]), Ok(Discarded::Trash));
+        let place = (dir.path(), trash.as_path());
+        assert!(discard(&link, place, &kept(shared.clone()), &[]).is_err());
+        assert_eq!(discard(&link, place, &[], &[]), Ok(Discarded::Trash));
         assert!(shared.exists(), "the link alone is moved");
     }
 }
