@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod agents;
 pub(crate) mod approvals;
+pub(crate) mod browser;
 pub(crate) mod channels;
 pub(crate) mod completion;
 pub(crate) mod config_cmd;
@@ -78,6 +79,8 @@ pub(crate) enum Command {
     System(system::SystemArgs),
     /// Nodes: what they may do, and calling them
     Nodes(nodes::NodesArgs),
+    /// Drive a browser of a node by hand, as agents do
+    Browser(Box<browser::BrowserArgs>),
     /// Commands that may run without asking, and those that wait for a decision
     #[command(alias = "exec-approvals")]
     Approvals(approvals::ApprovalsArgs),
@@ -150,6 +153,7 @@ pub(crate) async fn run(command: Command, line: fn() -> clap::Command, ctx: &Con
         Command::Update(args) => update::run(args, ctx).await,
         Command::System(args) => system::run(args, ctx).await,
         Command::Nodes(args) => nodes::run(args, ctx).await,
+        Command::Browser(args) => browser::run(*args, ctx).await,
         Command::Approvals(args) => approvals::run(args, ctx).await,
         Command::Devices(args) => devices::run(args, ctx).await,
         Command::Qr(args) => qr::run(args, ctx).await,

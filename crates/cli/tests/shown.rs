@@ -6,6 +6,8 @@
 
 #[path = "shown/book.rs"]
 mod book;
+#[path = "shown/browser.rs"]
+mod browser;
 #[path = "shown/gateway.rs"]
 mod gateway;
 #[path = "shown/host.rs"]

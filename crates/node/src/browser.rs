@@ -4,18 +4,28 @@
 //! where the node is killed). Requests come in their own tasks and reach the running browser over [`Session`].
 
 mod act;
+mod batch;
 mod cdp;
 mod chrome;
+mod dialogs;
+mod doctor;
+mod downloads;
+mod drag;
+mod emulate;
 mod error;
 mod guard;
 mod keys;
+mod log;
 mod owner;
 mod page;
 mod pages;
 mod request;
+mod routes;
 mod session;
 mod snapshot;
+mod storage;
 mod tabs;
+mod uploads;
 
 pub use guard::Reach;
 
@@ -24,6 +34,7 @@ use error::Refusal;
 use guard::Guard;
 use page::Page;
 use request::Request;
+use routes::Given;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use session::Session;
@@ -35,6 +46,8 @@ use tokio::time::Instant;
 
 /// The command by which a gateway asks.
 pub(crate) const COMMAND: &str = "browser.proxy";
+/// The same with files for a page.
+pub(crate) const UPLOAD: &str = "browser.proxy.upload.v1";
 /// The one profile that there is.
 const PROFILE: &str = "openclaw";
 /// How long a request may take where nobody says, and at most.
@@ -143,9 +156,18 @@ impl Browser {
     }
 
     /// Answers a request of the gateway: `{result, files?, route}`, or `{error: {status, body}, route}` for those who read that.
-    pub(crate) async fn answer(&self, params: Params, waits: Duration) -> Result<Value, Failure> {
-        if params.upload.is_some() {
-            return Err(Failure::invalid(format!("{COMMAND} does not accept upload envelopes")));
+    pub(crate) async fn answer(
+        &self,
+        command: &str,
+        params: Params,
+        waits: Duration,
+    ) -> Result<Value, Failure> {
+        match (command == UPLOAD, params.upload.is_some()) {
+            (false, true) => {
+                return Err(Failure::invalid(format!("{COMMAND} does not accept upload envelopes")));
+            }
+            (true, false) => return Err(Failure::invalid(format!("{UPLOAD} requires an upload envelope"))),
+            _ => {}
         }
         let method = params.method.as_deref().unwrap_or("GET").trim().to_uppercase();
         if !["GET", "POST", "DELETE"].contains(&method.as_str()) {
@@ -162,13 +184,13 @@ impl Browser {
         let enveloped = params.error_envelope.as_deref() == Some("browser-v1");
         let work = async {
             self.check_profile(profile)?;
-            self.dispatch(&request, deadline).await
+            self.dispatch(&request, params.upload.as_ref(), deadline).await
         };
         let done = tokio::time::timeout_at(deadline, work).await;
         let done = done.unwrap_or_else(|_| Err(Refusal::late(&format!("{method} {path}"))));
         let mut answer = match done {
-            Ok((result, None)) => json!({"result": result}),
-            Ok((result, Some(file))) => json!({"result": result, "files": [file]}),
+            Ok(Given { result, files }) if files.is_empty() => json!({"result": result}),
+            Ok(Given { result, files }) => json!({"result": result, "files": files}),
             Err(refusal) if enveloped => json!({"error": {"status": refusal.status, "body": refusal.body()}}),
             Err(refusal) => {
                 return Err(Failure::unavailable(format!("{}: {}", refusal.status, refusal.message)));
@@ -205,100 +227,6 @@ impl Browser {
         )))
     }
 
-    async fn dispatch(
-        &self,
-        request: &Request,
-        deadline: Instant,
-    ) -> Result<(Value, Option<Value>), Refusal> {
-        let plain = |value: Value| Ok((value, None));
-        match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/") => plain(self.status()),
-            ("GET", "/profiles") => plain(self.profiles()),
-            ("POST", "/start") => {
-                self.session(request.flag("headless")).await?;
-                plain(json!({"ok": true, "profile": PROFILE}))
-            }
-            ("POST", "/stop") => {
-                plain(json!({"ok": true, "stopped": self.stop().await?, "profile": PROFILE}))
-            }
-            ("GET", "/tabs") => match self.running() {
-                Some(session) => plain(pages::list(&session, &self.guard).await),
-                None => plain(json!({"running": false, "tabs": []})),
-            },
-            ("POST", "/tabs/open") => plain(self.open(request, deadline).await?),
-            _ => self.on_a_page(request, deadline).await,
-        }
-    }
-
-    /// The requests that are about one tab. One that names its tab starts no browser: it would have no such tab.
-    async fn on_a_page(
-        &self,
-        request: &Request,
-        deadline: Instant,
-    ) -> Result<(Value, Option<Value>), Refusal> {
-        let plain = |value: Value| Ok((value, None));
-        let closes = request.path.strip_prefix("/tabs/").filter(|_| request.method == "DELETE");
-        let name = closes.or_else(|| request.word("targetId"));
-        let route = (request.method.as_str(), request.path.as_str());
-        const KNOWN: &[(&str, &str)] = &[
-            ("POST", "/tabs/focus"),
-            ("POST", "/navigate"),
-            ("GET", "/snapshot"),
-            ("POST", "/screenshot"),
-            ("GET", "/text"),
-            ("POST", "/act"),
-        ];
-        if closes.is_none() && !KNOWN.contains(&route) {
-            return Err(Refusal::unsupported(&format!("{} {}", route.0, route.1)));
-        }
-        if name.is_none() && route.1 == "/tabs/focus" {
-            return Err(Refusal::invalid("targetId is required"));
-        }
-        let session = match (self.running(), name) {
-            (Some(session), _) => session,
-            (None, None) => self.session(None).await?,
-            (None, Some(_)) => {
-                return Err(Refusal::unavailable(
-                    "the browser does not run, so that it has no such tab; open one",
-                ));
-            }
-        };
-        let page = self.page(&session, name, deadline).await?;
-        match route {
-            _ if closes.is_some() => return plain(pages::close(&page).await?),
-            (_, "/tabs/focus") => return plain(pages::focus(&page).await?),
-            (_, "/navigate") => {
-                let url = request.body("url").ok_or_else(|| Refusal::invalid("url is required"))?;
-                page.go(url).await?;
-                return plain(json!({"ok": true, "targetId": page.tab.target, "url": page.url()}));
-            }
-            _ => page.check().await?,
-        }
-        match route.1 {
-            "/snapshot" => plain(snapshot::snapshot(&page, request).await?),
-            "/text" => plain(pages::text(&page, request).await?),
-            "/screenshot" => {
-                pages::screenshot(&page, request).await.map(|(answer, file)| (answer, Some(file)))
-            }
-            _ => plain(self.act(&page, request).await?),
-        }
-    }
-
-    async fn act(&self, page: &Page<'_>, request: &Request) -> Result<Value, Refusal> {
-        let before = page.tab.dialogs.len();
-        let gave = act::act(page, request.fields(), self.options.may_evaluate).await?;
-        let mut answer = json!({"ok": true, "targetId": page.tab.target, "url": page.url()});
-        if let Some(gave) = gave {
-            answer["result"] = gave;
-        }
-        page.with_tab(|tab| {
-            if tab.dialogs.len() > before {
-                answer["browserState"] = json!({"dialogs": {"pending": [], "recent": tab.dialogs}});
-            }
-        });
-        Ok(answer)
-    }
-
     async fn page<'a>(
         &'a self,
         session: &'a Session,
@@ -324,6 +252,7 @@ impl Browser {
         let session = self.session(None).await?;
         let tab = pages::blank(&session, request.body("label"), deadline).await?;
         let page = Page { session: &session, guard: &self.guard, tab, deadline };
+        // A file that is there instead waits to be fetched.
         page.go(url).await?;
         let mut shown =
             page.session.tabs().by_target(&page.tab.target).map(|tab| tab.shown()).unwrap_or_default();

@@ -3,6 +3,12 @@
 // The helpers of tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "browser/actions.rs"]
+mod actions;
+#[path = "browser/files.rs"]
+mod files;
+#[path = "browser/state.rs"]
+mod state;
 mod support;
 
 use node::{BrowserOptions, NodeOptions, Reach};
@@ -16,7 +22,8 @@ use tokio::task::JoinSet;
 /// Pages by their paths, and who asked for which.
 struct Site {
     url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    /// The heads of the requests.
+    heads: Arc<Mutex<Vec<String>>>,
     _serving: JoinSet<()>,
 }
 
@@ -31,8 +38,8 @@ impl Site {
     async fn start(address: &str, page: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((address, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (seen, page) = (Arc::clone(&asked), Arc::new(page));
+        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (seen, page) = (Arc::clone(&heads), Arc::new(page));
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut open = JoinSet::new();
@@ -48,8 +55,9 @@ impl Site {
                     }
                     let request = String::from_utf8_lossy(&request).into_owned();
                     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-                    seen.lock().unwrap().push(path.clone());
+                    seen.lock().unwrap().push(request);
                     let answer = match page(&path) {
+                        Some(whole) if whole.starts_with("HTTP/") => whole,
                         Some(to) if to.starts_with("http") => format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
                         Some(body) => format!("HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()),
                         None => "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned(),
@@ -59,11 +67,17 @@ impl Site {
                 });
             }
         });
-        Self { url, asked, _serving: serving }
+        Self { url, heads, _serving: serving }
     }
 
+    fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
+
+    /// The paths that were asked for.
     fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        let path = |head: &String| head.split(' ').nth(1).unwrap_or_default().to_owned();
+        self.heads().iter().map(path).collect()
     }
 }
 
@@ -140,6 +154,7 @@ async fn a_form_is_read_filled_in_and_sent_and_pictures_are_taken() {
             let (mut peer, params) = bench.gateway.welcome().await;
             assert_eq!(params["caps"][0], "browser");
             assert_eq!(params["commands"][0], "browser.proxy");
+            assert_eq!(params["commands"][1], "browser.proxy.upload.v1");
             let status = get(&mut peer, "/", json!({})).await;
             assert_eq!(
                 (&status["running"], &status["profile"]),
@@ -187,9 +202,10 @@ async fn a_form_is_read_filled_in_and_sent_and_pictures_are_taken() {
             assert_eq!(title["result"], "Hello Ada!");
             let asked =
                 post(&mut peer, "/act", json!({"kind": "click", "ref": named(&shot, "button", "Ask")})).await;
+            let pending = &asked["browserState"]["dialogs"]["pending"];
+            assert_eq!(pending[0]["message"], "Are you sure?", "{asked}");
+            post(&mut peer, "/hooks/dialog", json!({"accept": false})).await;
             post(&mut peer, "/act", json!({"kind": "wait", "text": "asked"})).await;
-            let recent = &asked["browserState"]["dialogs"]["recent"];
-            assert!(recent.is_null() || recent[0]["message"] == "Are you sure?", "{asked}");
 
             let shown = ask(&mut peer, "POST", "/screenshot", json!({}), json!({"fullPage": true})).await;
             assert_eq!(shown["files"][0]["path"], shown["result"]["path"], "{}", shown["result"]);
@@ -302,7 +318,8 @@ async fn what_is_asked_for_wrongly_is_refused_and_nothing_waits_for_ever() {
             let mut peer = bench.gateway.welcome().await.0;
             let none = || json!({});
             for (method, path, query, body, status) in [
-                ("GET", "/cookies", none(), none(), 501),
+                ("POST", "/trace/start", none(), none(), 501),
+                ("POST", "/screencast", none(), none(), 501),
                 ("POST", "/profiles/create", none(), json!({"name": "x"}), 501),
                 ("GET", "/", json!({"profile": "user"}), none(), 403),
                 ("POST", "/tabs/open", none(), none(), 400),
@@ -318,7 +335,6 @@ async fn what_is_asked_for_wrongly_is_refused_and_nothing_waits_for_ever() {
             for (body, status, says) in [
                 (json!({}), 400, "kind is required"),
                 (json!({"kind": "dance"}), 400, "kind is required"),
-                (json!({"kind": "batch"}), 501, "not supported"),
                 (json!({"kind": "click", "selector": "button"}), 400, "by ref"),
                 (json!({"kind": "click", "ref": "e99"}), 500, "take a new snapshot"),
                 (json!({"kind": "click", "ref": under}), 500, "covered by <div>"),

@@ -107,6 +107,7 @@ fn entry(method: &MethodSpec) -> String {
     }
     text += &match method.result {
         ["[]"] => "Answer: a list".to_owned(),
+        ["*"] => "Answer: an object, as it was given".to_owned(),
         _ => format!("Answer: {}", answer(method)),
     };
     if let Published::Whole(definition) = answer_of(method.name) {

@@ -103,7 +103,8 @@ impl Browser {
         };
         let ask = ask(args)?;
         let nodes = self.host.nodes().await;
-        let node = self.node(&nodes, args)?;
+        let word = |name: &str| args.get(name).and_then(Value::as_str);
+        let node = chosen(&nodes, &self.defaults, (word("target"), word("node")))?;
         let timeout = args.get("timeoutMs").and_then(Value::as_u64).filter(|ms| *ms > 0);
         let timeout = timeout.map_or(TIMEOUT, Duration::from_millis).min(MAX_TIMEOUT);
         let call = NodeCall {
@@ -125,46 +126,54 @@ impl Browser {
             }
         }
     }
+}
 
-    /// The node whose browser is meant: the one that is named, the one that the configuration names, or the only one.
-    fn node<'a>(&self, nodes: &'a [NodeInfo], args: &Map<String, Value>) -> Result<&'a NodeInfo, String> {
-        if self.defaults.off {
-            return Err("Browsers of nodes are turned off here (gateway.nodes.browser.mode is off). Nothing was done.".into());
-        }
-        let word = |name: &str| {
-            args.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
-        };
-        if word("target").is_some_and(|target| target != "node") {
-            return Err("There is no browser beside the gateway; browsers are driven on nodes. On the gateway's host, too, it takes `openclaw node run`. Nothing was done.".into());
-        }
-        let named = word("node").or(self.defaults.node.as_deref());
-        if named.is_none() && self.defaults.manual {
-            return Err("Name the node whose browser is meant (gateway.nodes.browser.mode is manual). Nothing was done.".into());
-        }
-        if let Some(named) = named {
-            let node = node_choice::choose(nodes, Some(named))?;
-            return match (node.connected, node.commands.iter().any(|command| command == COMMAND)) {
-                (true, true) => Ok(node),
-                (false, _) => {
-                    Err(format!("Node {} is not connected. Nothing was done.", node_choice::label(node)))
-                }
-                (true, false) => Err(format!(
-                    "Node {} has no browser that may be driven: it offers {COMMAND} where one is installed, and an operator approves that. Nothing was done.",
-                    node_choice::label(node)
-                )),
-            };
-        }
-        let with: Vec<&NodeInfo> = nodes
-            .iter()
-            .filter(|node| node.connected && node.commands.iter().any(|command| command == COMMAND))
-            .collect();
-        match with.as_slice() {
-            [one] => Ok(one),
-            [] => Err("No connected node has a browser that may be driven: one with a browser offers browser.proxy, and an operator approves that. Nothing was done.".into()),
-            many => {
-                let names: Vec<&str> = many.iter().map(|node| node_choice::label(node)).collect();
-                Err(format!("Several nodes have a browser; name one of: {}. Nothing was done.", names.join(", ")))
+/// The node whose browser is meant: the one that is named, the one that the configuration names, or the only one.
+///
+/// # Errors
+/// Why there is none, and what to do, for whoever asked.
+pub fn chosen<'a>(
+    nodes: &'a [NodeInfo],
+    defaults: &BrowserDefaults,
+    (target, node): (Option<&str>, Option<&str>),
+) -> Result<&'a NodeInfo, String> {
+    if defaults.off {
+        return Err(
+            "Browsers of nodes are turned off here (gateway.nodes.browser.mode is off). Nothing was done."
+                .into(),
+        );
+    }
+    if target.is_some_and(|target| !matches!(target.trim(), "" | "node")) {
+        return Err("There is no browser beside the gateway; browsers are driven on nodes. On the gateway's host, too, it takes `openclaw node run`. Nothing was done.".into());
+    }
+    let named = node.map(str::trim).filter(|text| !text.is_empty()).or(defaults.node.as_deref());
+    if named.is_none() && defaults.manual {
+        return Err(
+            "Name the node whose browser is meant (gateway.nodes.browser.mode is manual). Nothing was done."
+                .into(),
+        );
+    }
+    let drives = |node: &NodeInfo| node.commands.iter().any(|command| command == COMMAND);
+    if let Some(named) = named {
+        let node = node_choice::choose(nodes, Some(named))?;
+        return match (node.connected, drives(node)) {
+            (true, true) => Ok(node),
+            (false, _) => {
+                Err(format!("Node {} is not connected. Nothing was done.", node_choice::label(node)))
             }
+            (true, false) => Err(format!(
+                "Node {} has no browser that may be driven: it offers {COMMAND} where one is installed, and an operator approves that. Nothing was done.",
+                node_choice::label(node)
+            )),
+        };
+    }
+    let with: Vec<&NodeInfo> = nodes.iter().filter(|node| node.connected && drives(node)).collect();
+    match with.as_slice() {
+        [one] => Ok(one),
+        [] => Err("No connected node has a browser that may be driven: one with a browser offers browser.proxy, and an operator approves that. Nothing was done.".into()),
+        many => {
+            let names: Vec<&str> = many.iter().map(|node| node_choice::label(node)).collect();
+            Err(format!("Several nodes have a browser; name one of: {}. Nothing was done.", names.join(", ")))
         }
     }
 }

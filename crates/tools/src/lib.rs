@@ -30,6 +30,7 @@ mod wait;
 mod web_fetch;
 mod write;
 
+pub use browser::chosen as browser_node;
 pub use egress::{Egress, EgressError, EgressPolicy, Fetched, FetchedFile, Resolver, SystemResolver};
 pub use host::{
     AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, Media, NodeApproval, NodeCall,

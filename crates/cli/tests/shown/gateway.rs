@@ -142,7 +142,7 @@ fn jobs(scene: &Scene) {
 
 /// A node that waits to be let in; its request.
 fn waiting(scene: &Scene, name: &str) -> (Program, Home, String) {
-    let home = Home::new();
+    let home = Home::with_config(crate::browser::CONFIG);
     scene.book.know(home.path().to_str().unwrap(), &format!("/home/{name}"));
     let port = &scene.gateway.unwrap().port;
     let flags = ["--host", "127.0.0.1", "--port", port, "--display-name", name];
@@ -189,6 +189,7 @@ fn nodes(scene: &Scene) -> Nodes {
     scene.shows(&["system", "presence"]);
     let which = ["nodes", "invoke", "--node", "box", "--command", "system.which"];
     scene.shows(&[&which[..], &["--params", r#"{"bins":["sh"]}"#]].concat());
+    crate::browser::run(scene);
     let device = pending[0]["nodeId"].as_str().unwrap().to_owned();
     Nodes { program: node, _home: home, device }
 }

@@ -72,6 +72,7 @@ const ASK_NONE: &[&str] = &[
 /// Where the example of a command asks something else first, or never ends.
 const INSTEAD: &[(&str, &str)] = &[
     ("agents delete", "agents delete writer --force"),
+    ("browser upload", "browser upload media://inbound/report.pdf"),
     ("gateway probe", "gateway probe"),
     ("logs", "logs"),
 ];

@@ -4,6 +4,7 @@
 pub(crate) mod agents;
 mod approvals;
 mod audit;
+mod browser;
 mod channels;
 mod chat;
 mod config;
@@ -108,6 +109,7 @@ const AREAS: &[&[(&str, Handler)]] = &[
     agents::HANDLERS,
     approvals::HANDLERS,
     audit::HANDLERS,
+    browser::HANDLERS,
     channels::HANDLERS,
     chat::HANDLERS,
     config::HANDLERS,

@@ -1,9 +1,9 @@
 //! `POST /act`: what a person does with a page, on elements that the last snapshot named.
 
 use super::error::Refusal;
-use super::keys;
 use super::page::Page;
 use super::request::Fields;
+use super::{batch, drag, keys};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -14,8 +14,28 @@ const LOOK: Duration = Duration::from_millis(100);
 const MAX_SIDE: f64 = 8192.0;
 /// The longest time that is waited for without a reason, in ms.
 const MAX_WAIT_MS: f64 = 60_000.0;
-/// Kinds that there are elsewhere.
-const ELSEWHERE: &[&str] = &["batch", "drag"];
+/// The longest time that a button or key is held, in ms.
+const MAX_HELD_MS: f64 = 5_000.0;
+/// How long no request may be under way for the network to be idle.
+const IDLE: Duration = Duration::from_millis(500);
+/// Everything that can be done.
+pub(super) const KINDS: &[&str] = &[
+    "batch",
+    "click",
+    "clickCoords",
+    "close",
+    "drag",
+    "evaluate",
+    "fill",
+    "hover",
+    "insertText",
+    "scrollIntoView",
+    "press",
+    "resize",
+    "select",
+    "type",
+    "wait",
+];
 
 /// Where in the window an element is: the middle of it, in the part that is seen. Says what is in front of it, if anything is.
 const MIDDLE: &str = r"function() {
@@ -59,6 +79,9 @@ pub(super) async fn act(
     let Some(kind) = fields.word("kind") else {
         return Err(Refusal::invalid("kind is required").with_code("ACT_KIND_REQUIRED"));
     };
+    if !KINDS.contains(&kind) {
+        return Err(Refusal::invalid("kind is required").with_code("ACT_KIND_REQUIRED"));
+    }
     if fields.word("selector").is_some() && kind != "wait" {
         return Err(Refusal::invalid(format!("{kind} goes by ref, from a snapshot, and not by selector"))
             .with_code("ACT_SELECTOR_UNSUPPORTED"));
@@ -81,9 +104,9 @@ pub(super) async fn act(
         }
         "type" => {
             let text = fields.text("text").ok_or_else(|| Refusal::action("type requires text"))?;
-            write(page, element(page, fields, "type")?, text).await?;
+            write(page, element(page, fields, "type")?, text, fields.is_set("slowly")).await?;
             if fields.is_set("submit") {
-                press(page, "Enter").await?;
+                press(page, "Enter", 0.0).await?;
             }
         }
         "insertText" => {
@@ -92,7 +115,7 @@ pub(super) async fn act(
         }
         "press" => {
             let key = fields.text("key").filter(|key| !key.is_empty());
-            press(page, key.ok_or_else(|| Refusal::action("press requires key"))?).await?;
+            press(page, key.ok_or_else(|| Refusal::action("press requires key"))?, held(fields)?).await?;
         }
         "select" => {
             let values = fields.texts("values");
@@ -101,6 +124,14 @@ pub(super) async fn act(
             }
             did(page.on_element(element(page, fields, "select")?, SELECT, &[json!(values)]).await?)?;
         }
+        "drag" => {
+            let word = |name: &str| {
+                fields.word(name).ok_or_else(|| Refusal::action(format!("drag requires {name}")))
+            };
+            let (start, end) = (word("startRef")?, word("endRef")?);
+            drag::drag(page, page.element(start)?, page.element(end)?).await?;
+        }
+        "batch" => return batch::run(page, fields, may_evaluate).await.map(Some),
         "fill" => fill(page, fields).await?,
         "resize" => resize(page, fields).await?,
         "wait" => wait(page, fields, may_evaluate).await?,
@@ -110,7 +141,6 @@ pub(super) async fn act(
                 .call("Target.closeTarget", json!({"targetId": page.tab.target}), page.deadline)
                 .await?;
         }
-        known if ELSEWHERE.contains(&known) => return Err(Refusal::unsupported(&format!("act:{known}"))),
         _ => return Err(Refusal::invalid("kind is required").with_code("ACT_KIND_REQUIRED")),
     }
     Ok(None)
@@ -129,12 +159,18 @@ fn did(said: Value) -> Result<(), Refusal> {
     }
 }
 
-async fn middle(page: &Page<'_>, element: i64) -> Result<(f64, f64), Refusal> {
+pub(super) async fn middle(page: &Page<'_>, element: i64) -> Result<(f64, f64), Refusal> {
     let found = page.on_element(element, MIDDLE, &[]).await?;
     match (found["x"].as_f64(), found["y"].as_f64()) {
         (Some(x), Some(y)) => Ok((x, y)),
         _ => Err(Refusal::operation(found["problem"].as_str().unwrap_or("it is nowhere on the page"))),
     }
+}
+
+/// Clicks on an element.
+pub(super) async fn click_on(page: &Page<'_>, element: i64) -> Result<(), Refusal> {
+    let at = middle(page, element).await?;
+    press_mouse(page, Fields(&serde_json::Map::new()), at).await
 }
 
 async fn click(page: &Page<'_>, fields: Fields<'_>) -> Result<(), Refusal> {
@@ -148,36 +184,84 @@ async fn press_mouse(page: &Page<'_>, fields: Fields<'_>, at: (f64, f64)) -> Res
     if !["left", "right", "middle"].contains(&button) {
         return Err(Refusal::action("click button must be left|right|middle"));
     }
+    let pause = held(fields)?;
     let held = keys::modifiers(&fields.texts("modifiers")).map_err(Refusal::action)?;
     mouse(page, "mouseMoved", at, json!({"modifiers": held})).await?;
     let clicks = if fields.is_set("doubleClick") { 2 } else { 1 };
     for count in 1..=clicks {
         let how = json!({"button": button, "clickCount": count, "modifiers": held});
         mouse(page, "mousePressed", at, how.clone()).await?;
+        hold(page, pause).await?;
         mouse(page, "mouseReleased", at, how).await?;
     }
     Ok(())
 }
 
-async fn mouse(page: &Page<'_>, what: &str, (x, y): (f64, f64), mut how: Value) -> Result<(), Refusal> {
+/// How long a button or key is held, in ms.
+fn held(fields: Fields<'_>) -> Result<f64, Refusal> {
+    match fields.0.get("delayMs") {
+        None | Some(Value::Null) => Ok(0.0),
+        Some(_) => fields
+            .number("delayMs")
+            .filter(|ms| *ms <= MAX_HELD_MS)
+            .ok_or_else(|| Refusal::action(format!("delayMs must be between 0 and {MAX_HELD_MS}"))),
+    }
+}
+
+async fn hold(page: &Page<'_>, ms: f64) -> Result<(), Refusal> {
+    let until = Instant::now() + Duration::from_millis(ms as u64);
+    if until > page.deadline {
+        return Err(Refusal::action("delayMs is longer than the request may take; say timeoutMs, too"));
+    }
+    if ms > 0.0 {
+        tokio::time::sleep_until(until).await;
+    }
+    Ok(())
+}
+
+pub(super) async fn mouse(
+    page: &Page<'_>,
+    what: &str,
+    (x, y): (f64, f64),
+    mut how: Value,
+) -> Result<(), Refusal> {
     for (name, value) in [("type", json!(what)), ("x", json!(x)), ("y", json!(y))] {
         how[name] = value;
     }
     page.call("Input.dispatchMouseEvent", how).await.map(|_| ())
 }
 
-async fn press(page: &Page<'_>, key: &str) -> Result<(), Refusal> {
+async fn press(page: &Page<'_>, key: &str, pause: f64) -> Result<(), Refusal> {
     for event in keys::chord(key).map_err(Refusal::action)? {
+        if event["type"] == "keyUp" {
+            hold(page, pause).await?;
+        }
         page.call("Input.dispatchKeyEvent", event).await?;
     }
     Ok(())
 }
 
-/// Puts a text in the place of what is in a field.
-async fn write(page: &Page<'_>, element: i64, text: &str) -> Result<(), Refusal> {
+/// Puts a text in the place of what is in a field; slowly is key by key, so that the page hears each.
+async fn write(page: &Page<'_>, element: i64, text: &str, slowly: bool) -> Result<(), Refusal> {
     did(page.on_element(element, CHOOSE_ALL, &[]).await?)?;
     if text.is_empty() {
-        return press(page, "Delete").await;
+        return press(page, "Delete", 0.0).await;
+    }
+    if slowly {
+        for letter in text.chars() {
+            let name = letter.to_string();
+            // What is no key is put there as it is.
+            let key = match letter {
+                '\n' | '\r' => Some("Enter"),
+                '\t' => None,
+                _ => keys::chord(&name).is_ok().then_some(name.as_str()),
+            };
+            match key {
+                Some(key) => press(page, key, 0.0).await?,
+                None => page.call("Input.insertText", json!({"text": name})).await.map(|_| ())?,
+            }
+        }
+        return Ok(());
     }
     page.call("Input.insertText", json!({"text": text})).await.map(|_| ())
 }
@@ -198,9 +282,9 @@ async fn fill(page: &Page<'_>, fields: Fields<'_>) -> Result<(), Refusal> {
                     press_mouse(page, Fields(&serde_json::Map::new()), at).await?;
                 }
             }
-            (_, Some(Value::String(text))) => write(page, into, text).await?,
+            (_, Some(Value::String(text))) => write(page, into, text, false).await?,
             (_, Some(value @ (Value::Number(_) | Value::Bool(_)))) => {
-                write(page, into, &value.to_string()).await?
+                write(page, into, &value.to_string(), false).await?
             }
             _ => return Err(Refusal::action("a field to fill has a ref and a value")),
         }
@@ -278,15 +362,21 @@ async fn wait(page: &Page<'_>, fields: Fields<'_>, may_evaluate: bool) -> Result
     match fields.word("loadState") {
         Some("domcontentloaded") => conditions.push("document.readyState !== 'loading'".into()),
         Some("load") => conditions.push("document.readyState === 'complete'".into()),
-        Some(other) => return Err(Refusal::unsupported(&format!("waiting for {other}"))),
+        Some("networkidle") => {}
+        Some(other) => {
+            return Err(Refusal::action(format!(
+                "there is no loadState {other:?}; there are load, domcontentloaded, networkidle"
+            )));
+        }
         None => {}
     }
+    let idle = fields.word("loadState") == Some("networkidle");
     if let Some(function) = fields.word("fn") {
         check_evaluates(may_evaluate)?;
         conditions.push(format!("({})", as_expression(function)));
     }
     let pause = fields.number("timeMs");
-    if conditions.is_empty() && pause.is_none() {
+    if conditions.is_empty() && pause.is_none() && !idle {
         return Err(Refusal::action(
             "wait requires at least one of: timeMs, text, textGone, selector, url, loadState, fn",
         ));
@@ -313,7 +403,22 @@ async fn wait(page: &Page<'_>, fields: Fields<'_>, may_evaluate: bool) -> Result
             sleep(LOOK).await;
         }
     }
-    Ok(())
+    if idle { network_idle(page).await } else { Ok(()) }
+}
+
+/// Waits until the page has had no request under way for a while.
+async fn network_idle(page: &Page<'_>) -> Result<(), Refusal> {
+    loop {
+        let quiet = page.session.tabs().log(&page.tab.target).map(|log| log.quiet_since);
+        let quiet = quiet.ok_or_else(|| Refusal::missing("the tab was closed meanwhile"))?;
+        if quiet.is_some_and(|since| since.elapsed() >= IDLE) {
+            return Ok(());
+        }
+        if Instant::now() + LOOK >= page.deadline {
+            return Err(Refusal::late("waiting for the network to be idle"));
+        }
+        sleep(LOOK).await;
+    }
 }
 
 #[cfg(test)]

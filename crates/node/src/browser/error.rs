@@ -31,6 +31,11 @@ impl Refusal {
         Self::new(404, message)
     }
 
+    /// Something else has to be done first.
+    pub(super) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(409, message)
+    }
+
     /// There is a browser that does it, and it is not this one.
     pub(super) fn unsupported(what: &str) -> Self {
         Self::new(501, format!("{what} is not supported by this node's browser"))

@@ -3,7 +3,7 @@
 use super::cdp::{self, Cdp};
 use super::error::Refusal;
 use super::session::Session;
-use super::{Browser, Order, chrome};
+use super::{Browser, Order, chrome, downloads, uploads};
 use exec::Pipes;
 use serde_json::json;
 use std::sync::{Arc, PoisonError};
@@ -60,6 +60,14 @@ impl Browser {
                 return why;
             }
         };
+        let places = [downloads::dir(&self.options.state_dir), uploads::dir(&self.options.state_dir)];
+        for place in &places {
+            if let Err(error) = downloads::fresh(place).await {
+                let why = format!("{} cannot be made: {error}", place.display());
+                let _ = started.send(Err(Refusal::unavailable(&why)));
+                return why;
+            }
+        }
         let (mut process, pipes) = match exec::start_guarded(&spec).await {
             Ok(started) => started,
             Err(error) => {
@@ -69,7 +77,7 @@ impl Browser {
         };
         let Pipes { stdin, stdout, mut stderr } = pipes;
         let (cdp, messages) = Cdp::new();
-        let session = Arc::new(Session::new(cdp, process.id(), headless));
+        let session = Arc::new(Session::new(cdp, (process.id(), headless), places));
         let mut last_words = Vec::new();
         let mut started = Some(started);
         let mut stopped = None;
@@ -144,7 +152,8 @@ impl Browser {
 async fn greet(session: &Session) -> Result<(), Refusal> {
     let deadline = Instant::now() + START;
     session.call("Browser.getVersion", json!({}), deadline).await?;
-    session.call("Browser.setDownloadBehavior", json!({"behavior": "deny"}), deadline).await?;
+    let files = json!({"behavior": "allowAndName", "downloadPath": session.downloads, "eventsEnabled": true});
+    session.call("Browser.setDownloadBehavior", files, deadline).await?;
     session.call("Target.setDiscoverTargets", json!({"discover": true}), deadline).await?;
     let attach = json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true});
     session.call("Target.setAutoAttach", attach, deadline).await?;

@@ -49,12 +49,28 @@ impl Page<'_> {
         self.guard.check_page(&url).await.map_err(Refusal::blocked)
     }
 
-    /// Goes to an address and waits until there is a document.
-    pub(super) async fn go(&self, url: &str) -> Result<(), Refusal> {
+    /// How many documents have taken the place of others in it.
+    pub(super) fn documents(&self) -> u64 {
+        self.session.tabs().by_target(&self.tab.target).map_or(0, |tab| tab.documents)
+    }
+
+    /// Whether it was closed.
+    pub(super) fn is_gone(&self) -> bool {
+        self.session.tabs().by_target(&self.tab.target).is_none()
+    }
+
+    /// The question of the page that waits for an answer, if there is one.
+    pub(super) fn asks(&self) -> Option<Value> {
+        self.session.tabs().by_target(&self.tab.target)?.dialogs.waiting().cloned()
+    }
+
+    /// Goes to an address and waits until there is a document. False where a file is there instead.
+    pub(super) async fn go(&self, url: &str) -> Result<bool, Refusal> {
         self.guard.check_page(url).await.map_err(Refusal::blocked)?;
         let before = self.loads();
         let gone = self.call("Page.navigate", json!({"url": url})).await?;
         match gone["errorText"].as_str().filter(|error| !error.is_empty()) {
+            Some(_) if gone["isDownload"] == true => return Ok(false),
             Some(error) if error.contains("BLOCKED_BY_CLIENT") => {
                 return Err(Refusal::blocked(format!(
                     "{url} leads to where this browser may not go (browser.ssrfPolicy)"
@@ -65,14 +81,14 @@ impl Page<'_> {
         }
         // Within one document there is nothing to wait for, and of an empty one nothing is told.
         if gone["loaderId"].is_null() || url == "about:blank" {
-            return Ok(());
+            return Ok(true);
         }
         self.loaded(before, &gone["loaderId"]).await?;
         // The browser tells it by and by.
         if let Ok(Value::String(title)) = self.evaluate("document.title").await {
             self.with_tab(|tab| tab.title = title);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Waits until the page has begun a document since `before`: told by the browser, or, where that was missed because
@@ -122,6 +138,20 @@ impl Page<'_> {
                 "there is no {name:?} in the last snapshot of this page; take a new snapshot"
             ))
         })
+    }
+
+    /// The first element that a CSS selector fits.
+    pub(super) async fn select(&self, selector: &str) -> Result<i64, Refusal> {
+        let expression = format!("document.querySelector({})", json!(selector));
+        let found = self.call("Runtime.evaluate", json!({"expression": expression})).await?;
+        if !found["exceptionDetails"].is_null() {
+            return Err(Refusal::invalid(format!("{selector:?} is no CSS selector")));
+        }
+        let Some(object) = found["result"]["objectId"].as_str() else {
+            return Err(Refusal::missing(format!("nothing on the page is {selector:?}")));
+        };
+        let node = self.call("DOM.describeNode", json!({"objectId": object})).await?;
+        node["node"]["backendNodeId"].as_i64().ok_or_else(|| Refusal::failed("the element has no name"))
     }
 
     /// What a function gives that is called with an element as `this`.

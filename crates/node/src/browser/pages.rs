@@ -69,6 +69,14 @@ pub(super) async fn list(session: &Session, guard: &super::guard::Guard) -> Valu
     json!({"running": true, "tabs": shown})
 }
 
+/// `POST /tabs/action` `new` and `label`: what a label may be.
+pub(super) fn label_of(label: &str) -> Result<&str, Refusal> {
+    if label.chars().count() <= MAX_LABEL {
+        return Ok(label);
+    }
+    Err(Refusal::invalid(format!("a label has at most {MAX_LABEL} characters")))
+}
+
 /// `POST /tabs/focus`.
 pub(super) async fn focus(page: &Page<'_>) -> Result<Value, Refusal> {
     page.session.call("Target.activateTarget", json!({"targetId": page.tab.target}), page.deadline).await?;
@@ -109,19 +117,25 @@ pub(super) async fn text(page: &Page<'_>, request: &Request) -> Result<Value, Re
 pub(super) async fn screenshot(page: &Page<'_>, request: &Request) -> Result<(Value, Value), Refusal> {
     let fields = request.fields();
     let (full, element) = (fields.is_set("fullPage"), fields.word("ref"));
-    if fields.word("element").is_some() || fields.is_set("labels") {
-        return Err(Refusal::unsupported("a screenshot with element or labels"));
+    let selector = fields.word("element");
+    if fields.is_set("labels") {
+        return Err(Refusal::unsupported("a screenshot with labels"));
     }
-    if full && element.is_some() {
+    if full && (element.is_some() || selector.is_some()) {
         return Err(Refusal::invalid("fullPage is not supported for element screenshots"));
     }
+    let element = match (element, selector) {
+        (Some(name), _) => Some(page.element(name)?),
+        (None, Some(selector)) => Some(page.select(selector).await?),
+        (None, None) => None,
+    };
     let format = if fields.word("type") == Some("jpeg") { "jpeg" } else { "png" };
     let mut params = json!({"format": format, "captureBeyondViewport": full});
     if format == "jpeg" {
         params["quality"] = json!(85);
     }
-    if let Some(name) = element {
-        params["clip"] = clip_of(page, page.element(name)?).await?;
+    if let Some(element) = element {
+        params["clip"] = clip_of(page, element).await?;
     } else if full {
         let size = page.call("Page.getLayoutMetrics", json!({})).await?;
         let side = |name: &str| size["cssContentSize"][name].as_f64().unwrap_or(0.0).clamp(1.0, MAX_SIDE);
@@ -142,6 +156,33 @@ pub(super) async fn screenshot(page: &Page<'_>, request: &Request) -> Result<(Va
     let path = format!("/browser/{}.{format}", model::new_id());
     let file = json!({"path": path, "base64": data, "mimeType": format!("image/{format}")});
     Ok((json!({"ok": true, "path": path, "targetId": page.tab.target, "url": page.url()}), file))
+}
+
+/// `POST /pdf`: the page as it would be printed.
+pub(super) async fn pdf(page: &Page<'_>) -> Result<(Value, Value), Refusal> {
+    let printed = page.call("Page.printToPDF", json!({"printBackground": true})).await?;
+    let Some(data) = printed["data"].as_str() else {
+        return Err(Refusal::failed("the browser gave no PDF"));
+    };
+    if data.len() > MAX_PICTURE {
+        return Err(Refusal::failed(format!(
+            "the PDF has {} bytes, and may have 10 MiB",
+            data.len() / 4 * 3
+        )));
+    }
+    let path = format!("/browser/{}.pdf", model::new_id());
+    let file = json!({"path": path, "base64": data, "mimeType": "application/pdf"});
+    Ok((json!({"ok": true, "path": path, "targetId": page.tab.target, "url": page.url()}), file))
+}
+
+/// `POST /highlight`: shows a person at the window which element is meant.
+pub(super) async fn highlight(page: &Page<'_>, request: &Request) -> Result<Value, Refusal> {
+    const MARK: &str = "function() { this.scrollIntoView({block: 'center', inline: 'center'}); const [o, f] = [this.style.outline, this.style.outlineOffset]; \
+        this.style.outline = '3px solid #ff4500'; this.style.outlineOffset = '2px'; \
+        setTimeout(() => { this.style.outline = o; this.style.outlineOffset = f; }, 2000); }";
+    let name = request.body("ref").ok_or_else(|| Refusal::invalid("ref is required"))?;
+    page.on_element(page.element(name)?, MARK, &[]).await?;
+    Ok(json!({"ok": true, "targetId": page.tab.target, "url": page.url()}))
 }
 
 async fn clip_of(page: &Page<'_>, element: i64) -> Result<Value, Refusal> {

@@ -29,6 +29,11 @@ impl Request {
         filled(self.body.get(key))
     }
 
+    /// A text of the query as it is.
+    pub(super) fn query_text(&self, key: &str) -> Option<&str> {
+        self.query.get(key).and_then(Value::as_str)
+    }
+
     /// A word of the body or the query.
     pub(super) fn word(&self, key: &str) -> Option<&str> {
         self.body(key).or_else(|| self.query(key))
@@ -73,9 +78,24 @@ impl<'a> Fields<'a> {
         self.0.get(key).and_then(Value::as_str)
     }
 
+    /// Yes or no.
+    pub(super) fn flag(self, key: &str) -> Option<bool> {
+        self.0.get(key).and_then(flag)
+    }
+
     /// Whether it says yes.
     pub(super) fn is_set(self, key: &str) -> bool {
-        self.0.get(key).and_then(flag) == Some(true)
+        self.flag(key) == Some(true)
+    }
+
+    /// A number of any sign.
+    pub(super) fn any_number(self, key: &str) -> Option<f64> {
+        self.0.get(key).and_then(Value::as_f64).filter(|number| number.is_finite())
+    }
+
+    /// An object.
+    pub(super) fn object(self, key: &str) -> Option<Fields<'a>> {
+        self.0.get(key).and_then(Value::as_object).map(Fields)
     }
 
     /// A number that is not negative.

@@ -1,12 +1,15 @@
 //! One running browser: what it tells is taken in here, and each request of its pages is answered.
 
 use super::cdp::{Cdp, Messages};
+use super::dialogs::Answer;
+use super::emulate::Settings;
 use super::error::Refusal;
 use super::guard::Guard;
 use super::tabs::{Tab, Tabs};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::io::AsyncBufRead;
 use tokio::sync::watch;
@@ -14,6 +17,9 @@ use tokio::time::Instant;
 
 /// Requests of pages that are looked at at once; those beyond are refused. Browsers have six connections to a host.
 const MAX_CHECKS: usize = 256;
+/// Bytes of what servers answered that the browser keeps for a tab, and of one answer.
+const KEPT_BODIES: u32 = 16 * 1024 * 1024;
+const KEPT_BODY: u32 = 5 * 1024 * 1024;
 
 /// A running browser.
 #[derive(Debug)]
@@ -22,18 +28,41 @@ pub(super) struct Session {
     /// The process, for people.
     pub(super) pid: Option<u32>,
     pub(super) headless: bool,
+    /// Where the browser puts files that pages give.
+    pub(super) downloads: PathBuf,
+    /// Where files are that pages are given.
+    pub(super) uploads: PathBuf,
     tabs: Mutex<Tabs>,
+    settings: Mutex<Settings>,
     /// Told whenever anything about a tab changes.
     changed: watch::Sender<()>,
 }
 
 impl Session {
-    pub(super) fn new(cdp: Cdp, pid: Option<u32>, headless: bool) -> Self {
-        Self { cdp, pid, headless, tabs: Mutex::default(), changed: watch::Sender::new(()) }
+    pub(super) fn new(
+        cdp: Cdp,
+        (pid, headless): (Option<u32>, bool),
+        [downloads, uploads]: [PathBuf; 2],
+    ) -> Self {
+        Self {
+            cdp,
+            pid,
+            headless,
+            downloads,
+            uploads,
+            tabs: Mutex::default(),
+            settings: Mutex::default(),
+            changed: watch::Sender::new(()),
+        }
     }
 
     pub(super) fn tabs(&self) -> MutexGuard<'_, Tabs> {
         self.tabs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What holds for all tabs.
+    pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls a method of the browser itself.
@@ -90,6 +119,7 @@ impl Session {
                     true
                 }
                 Some("Fetch.requestPaused") => self.refuse_request(&message),
+                Some("Fetch.authRequired") => self.authenticate(&message),
                 Some(_) => self.take(&message),
                 None => true,
             };
@@ -127,10 +157,12 @@ impl Session {
         let session = message.get("sessionId").and_then(Value::as_str).unwrap_or_default();
         let mut told = true;
         match message["method"].as_str().unwrap_or_default() {
-            "Target.attachedToTarget" => told = self.attached(params),
+            "Target.attachedToTarget" => told = self.attached(session, params),
             "Target.detachedFromTarget" => {
                 let gone = params["sessionId"].as_str().unwrap_or_default();
-                self.tabs().remove(|tab| tab.session == gone);
+                let mut tabs = self.tabs();
+                tabs.remove(|tab| tab.session == gone);
+                tabs.remove_part(gone);
             }
             "Target.targetDestroyed" => {
                 let gone = params["targetId"].as_str().unwrap_or_default();
@@ -146,43 +178,113 @@ impl Session {
             "Page.frameNavigated" if params["frame"]["parentId"].is_null() => self.with(session, |tab| {
                 params["frame"]["url"].as_str().unwrap_or_default().clone_into(&mut tab.url);
                 tab.refs.clear();
+                tab.documents += 1;
+                tab.dialogs.closed();
             }),
             "Page.domContentEventFired" => self.with(session, |tab| tab.loads += 1),
             "Page.javascriptDialogOpening" => told = self.dialog(session, params),
-            _ => return true,
+            "Page.javascriptDialogClosed" => self.with(session, |tab| tab.dialogs.closed()),
+            "Page.fileChooserOpened" => told = self.choose(session, params),
+            "Input.dragIntercepted" => self.with(session, |tab| tab.dragged = Some(params["data"].clone())),
+            "Browser.downloadWillBegin" => told = self.download(params),
+            "Browser.downloadProgress" => {
+                let fits = self.tabs().downloads.came(params);
+                told = fits || self.cancel_download(params);
+            }
+            method => {
+                let mut tabs = self.tabs();
+                let Some(tab) = tabs.owner(session) else { return true };
+                if let Some(log) = tabs.log(&tab) {
+                    log.take(session, method, params);
+                }
+            }
         }
         self.changed.send_replace(());
         told
     }
 
     /// A page or a part of one is there, and waits to be told to go on: first its requests are to be asked about.
-    fn attached(&self, params: &Value) -> bool {
+    fn attached(&self, above: &str, params: &Value) -> bool {
         let Some(session) = params["sessionId"].as_str() else { return true };
         let info = &params["targetInfo"];
         let target = info["targetId"].as_str().unwrap_or_default();
         if info["type"] == "page" {
             let shown = |name: &str| info[name].as_str().unwrap_or_default();
             self.tabs().add(target, session, (shown("title"), shown("url")));
+        } else {
+            self.tabs().add_part(above, session, target);
         }
         let parts = json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true});
+        let kept = json!({"maxTotalBufferSize": KEPT_BODIES, "maxResourceBufferSize": KEPT_BODY});
+        let asked = json!({"patterns": [{"urlPattern": "*"}], "handleAuthRequests": true});
         let told = [
-            ("Fetch.enable", json!({"patterns": [{"urlPattern": "*"}]})),
+            ("Fetch.enable", asked),
             ("Page.enable", json!({})),
+            ("Network.enable", kept),
+            ("Runtime.enable", json!({})),
+            ("Log.enable", json!({})),
             ("Target.setAutoAttach", parts),
-            ("Runtime.runIfWaitingForDebugger", json!({})),
         ]
         .map(|(method, params)| self.cdp.tell(Some(session), method, params));
         told.iter().all(|told| *told)
+            && self.settings().tell(&self.cdp, session)
+            && self.cdp.tell(Some(session), "Runtime.runIfWaitingForDebugger", json!({}))
     }
 
-    /// A page that asks something stands still until it is answered: no, but it may be left.
+    /// A page that asks something stands still until it is answered: at once, if the answer is there, else by whoever reads it.
     fn dialog(&self, session: &str, params: &Value) -> bool {
-        let leaves = params["type"] == "beforeunload";
+        let answer = match self.tabs().by_session(session) {
+            Some(tab) => tab.dialogs.asked(params),
+            // A part of a page that nobody reads by itself.
+            None => Some(Answer { accept: params["type"] == "beforeunload", text: None }),
+        };
+        answer
+            .is_none_or(|answer| self.cdp.tell(Some(session), "Page.handleJavaScriptDialog", answer.params()))
+    }
+
+    /// A field asks for files: it is given those that are there for it.
+    fn choose(&self, session: &str, params: &Value) -> bool {
+        let one = params["mode"] != "selectMultiple";
+        let mut files = None;
         self.with(session, |tab| {
-            let message: String = params["message"].as_str().unwrap_or_default().chars().take(500).collect();
-            tab.asked(json!({"type": params["type"], "message": message, "accepted": leaves}));
+            let Some(armed) = tab.armed.as_mut().filter(|armed| armed.given.is_none()) else { return };
+            let in_time = Instant::now() < armed.until;
+            let fits = !one || armed.paths.len() <= 1;
+            let given = match (in_time, fits) {
+                (false, _) => Err("the page asked for files too late".to_owned()),
+                (_, false) => Err("the page takes one file".to_owned()),
+                _ => Ok(()),
+            };
+            files = given.is_ok().then(|| armed.paths.clone());
+            armed.given = Some(given);
         });
-        self.cdp.tell(Some(session), "Page.handleJavaScriptDialog", json!({"accept": leaves}))
+        let given = files.is_none_or(|files| {
+            let give = json!({"files": files, "backendNodeId": params["backendNodeId"]});
+            self.cdp.tell(Some(session), "DOM.setFileInputFiles", give)
+        });
+        given && self.cdp.tell(Some(session), "Page.setInterceptFileChooserDialog", json!({"enabled": false}))
+    }
+
+    /// A page gives a file.
+    fn download(&self, params: &Value) -> bool {
+        let begun = {
+            let mut tabs = self.tabs();
+            let tab = tabs.of_frame(params["frameId"].as_str().unwrap_or_default());
+            tab.is_some_and(|tab| tabs.downloads.begun(&tab, params))
+        };
+        begun || self.cancel_download(params)
+    }
+
+    fn cancel_download(&self, params: &Value) -> bool {
+        self.cdp.tell(None, "Browser.cancelDownload", json!({"guid": params["guid"]}))
+    }
+
+    /// A server asks who it is.
+    fn authenticate(&self, message: &Map<String, Value>) -> bool {
+        let session = message.get("sessionId").and_then(Value::as_str);
+        let answer = self.settings().authenticate(&message["params"]);
+        let params = json!({"requestId": message["params"]["requestId"], "authChallengeResponse": answer});
+        self.cdp.tell(session, "Fetch.continueWithAuth", params)
     }
 
     fn with(&self, session: &str, change: impl FnOnce(&mut Tab)) {

@@ -13,6 +13,9 @@ const EFFICIENT_CHARS: usize = 8_000;
 const EFFICIENT_DEPTH: usize = 6;
 /// Characters of a name or value in a line.
 const MAX_TEXT: usize = 300;
+/// Bytes of the list of links, and characters of one.
+const MAX_LINKS: usize = 20_000;
+const MAX_URL: usize = 500;
 /// Nodes of the other format, where nobody says.
 const MAX_NODES: usize = 500;
 
@@ -76,10 +79,8 @@ struct Built {
 
 /// Takes a snapshot.
 pub(super) async fn snapshot(page: &Page<'_>, request: &Request) -> Result<Value, Refusal> {
-    for key in ["selector", "frame"] {
-        if request.query(key).is_some() {
-            return Err(Refusal::unsupported(&format!("a snapshot with {key}")));
-        }
+    if request.query("frame").is_some() {
+        return Err(Refusal::unsupported("a snapshot with frame"));
     }
     if request.is_set("labels") {
         return Err(Refusal::unsupported("a snapshot with labels"));
@@ -91,6 +92,19 @@ pub(super) async fn snapshot(page: &Page<'_>, request: &Request) -> Result<Value
     }
     let tree = page.call("Accessibility.getFullAXTree", json!({})).await?;
     let nodes = tree["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let below = match request.query("selector") {
+        None => nodes.first().map(|root| root["nodeId"].clone()),
+        // What is not there is shown as nothing.
+        Some(selector) => match page.select(selector).await {
+            Ok(element) => {
+                nodes.iter().find(|n| n["backendDOMNodeId"] == element).map(|n| n["nodeId"].clone())
+            }
+            Err(refusal) if refusal.status == 404 => None,
+            Err(refusal) => return Err(refusal),
+        },
+    };
+    let nodes = from(nodes, below.as_ref());
+    let nodes = nodes.as_slice();
     let base = json!({"ok": true, "targetId": page.tab.target, "url": page.url()});
     if aria {
         return Ok(with(base, flat(page, nodes, request.number("limit").unwrap_or(MAX_NODES))));
@@ -106,7 +120,10 @@ pub(super) async fn snapshot(page: &Page<'_>, request: &Request) -> Result<Value
             asked => Some(asked.unwrap_or(otherwise)),
         },
     };
-    let built = build(nodes, &plan);
+    let mut built = build(nodes, &plan);
+    if request.is_set("urls") {
+        built.text.push_str(&links(nodes));
+    }
     page.with_tab(|tab| tab.refs = built.elements);
     let stats = json!({"lines": built.text.lines().count(), "chars": built.text.chars().count(),
         "refs": built.refs.len(), "interactive": built.interactive});
@@ -122,6 +139,31 @@ fn with(mut base: Value, more: Value) -> Value {
         base.extend(more);
     }
     base
+}
+
+/// The tree with this node as its first.
+fn from(nodes: &[Value], root: Option<&Value>) -> Vec<Value> {
+    let Some(at) = nodes.iter().position(|node| Some(&node["nodeId"]) == root) else { return Vec::new() };
+    let mut rest = nodes.to_vec();
+    rest.swap(0, at);
+    rest
+}
+
+/// Where the links lead.
+fn links(nodes: &[Value]) -> String {
+    let mut text = String::new();
+    for (node, _) in in_order(nodes).into_iter().filter(|(node, _)| node["role"]["value"] == "link") {
+        let properties = node["properties"].as_array().into_iter().flatten();
+        let url = properties.filter(|p| p["name"] == "url").find_map(|p| p["value"]["value"].as_str());
+        let Some(url) = url.filter(|_| text.len() < MAX_LINKS) else { continue };
+        let head = if text.is_empty() { "\nLinks:\n" } else { "" };
+        text.push_str(&format!(
+            "{head}- {}: {}\n",
+            self::text(node, "name"),
+            url.chars().take(MAX_URL).collect::<String>()
+        ));
+    }
+    text
 }
 
 /// The tree as a list of nodes, each with a name to act by.

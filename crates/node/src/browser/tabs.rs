@@ -1,11 +1,15 @@
 //! The browser's tabs: how they are called, and what is known of each.
 
+use super::dialogs::Dialogs;
+use super::downloads::Downloads;
 use super::error::Refusal;
+use super::log::Log;
+use super::uploads::Armed;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// Dialogs of a page that are remembered.
-const MAX_DIALOGS: usize = 10;
+/// Parts of pages that are remembered to belong to them: frames from other sites, workers.
+const MAX_PARTS: usize = 1000;
 
 /// A tab.
 #[derive(Debug, Clone, Default)]
@@ -24,8 +28,14 @@ pub(super) struct Tab {
     pub(super) refs: HashMap<String, i64>,
     /// How many documents it has begun to show.
     pub(super) loads: u64,
-    /// The last questions of the page, which were answered with no.
-    pub(super) dialogs: Vec<Value>,
+    /// How many documents have taken the place of others.
+    pub(super) documents: u64,
+    /// What the page asks.
+    pub(super) dialogs: Dialogs,
+    /// Files that the next field is given which asks for some.
+    pub(super) armed: Option<Armed>,
+    /// What the mouse has picked up.
+    pub(super) dragged: Option<Value>,
     used: u64,
 }
 
@@ -35,6 +45,20 @@ pub(super) struct Tabs {
     all: Vec<Tab>,
     last_number: u32,
     uses: u64,
+    /// What each has told of itself, by the browser's own name for it.
+    logs: HashMap<String, Log>,
+    /// Sessions and frames of parts, with the browser's own name for the tab that they are in.
+    parts: Vec<Part>,
+    /// The files that came.
+    pub(super) downloads: Downloads,
+}
+
+/// A part of a page that is spoken with by itself.
+#[derive(Debug)]
+struct Part {
+    session: String,
+    frame: String,
+    tab: String,
 }
 
 impl Tab {
@@ -54,14 +78,6 @@ impl Tab {
         }
         shown
     }
-
-    /// Remembers a question of the page.
-    pub(super) fn asked(&mut self, dialog: Value) {
-        if self.dialogs.len() >= MAX_DIALOGS {
-            self.dialogs.remove(0);
-        }
-        self.dialogs.push(dialog);
-    }
 }
 
 impl Tabs {
@@ -70,6 +86,7 @@ impl Tabs {
         self.remove(|tab| tab.target == target);
         self.last_number += 1;
         self.uses += 1;
+        self.logs.insert(target.to_owned(), Log::default());
         self.all.push(Tab {
             target: target.to_owned(),
             session: session.to_owned(),
@@ -84,6 +101,50 @@ impl Tabs {
     /// Forgets tabs that are gone.
     pub(super) fn remove(&mut self, gone: impl Fn(&Tab) -> bool) {
         self.all.retain(|tab| !gone(tab));
+        let there = |target: &str| self.all.iter().any(|tab| tab.target == target);
+        self.logs.retain(|target, _| there(target));
+        self.parts.retain(|part| there(&part.tab));
+    }
+
+    /// Takes in a part of the page that is spoken with over the session `above`.
+    pub(super) fn add_part(&mut self, above: &str, session: &str, frame: &str) {
+        let Some(tab) = self.owner(above) else { return };
+        if self.parts.len() < MAX_PARTS {
+            self.parts.push(Part { session: session.to_owned(), frame: frame.to_owned(), tab });
+        }
+    }
+
+    /// Forgets a part that is gone.
+    pub(super) fn remove_part(&mut self, session: &str) {
+        self.parts.retain(|part| part.session != session);
+    }
+
+    /// The tab that is spoken with over this session, or that the part is in which is.
+    pub(super) fn owner(&self, session: &str) -> Option<String> {
+        let tab = self.all.iter().find(|tab| tab.session == session).map(|tab| &tab.target);
+        tab.or_else(|| self.parts.iter().find(|part| part.session == session).map(|part| &part.tab)).cloned()
+    }
+
+    /// The tab that a frame is in. Of a frame that is not spoken with by itself nobody says so: the tab that was used last.
+    pub(super) fn of_frame(&self, frame: &str) -> Option<String> {
+        let tab = self.all.iter().find(|tab| tab.target == frame).map(|tab| &tab.target);
+        let tab = tab.or_else(|| self.parts.iter().find(|part| part.frame == frame).map(|part| &part.tab));
+        tab.or_else(|| self.last_used().map(|tab| &tab.target)).cloned()
+    }
+
+    /// What a tab has told of itself.
+    pub(super) fn log(&mut self, target: &str) -> Option<&mut Log> {
+        self.logs.get_mut(target)
+    }
+
+    /// Gives a tab another name of its own.
+    pub(super) fn label(&mut self, target: &str, label: &str) -> Result<Value, Refusal> {
+        if self.all.iter().any(|tab| tab.label.as_deref() == Some(label) && tab.target != target) {
+            return Err(Refusal::invalid(format!("{label:?} is the label of another tab")));
+        }
+        let tab = self.by_target(target).ok_or_else(|| Refusal::missing("the tab was closed meanwhile"))?;
+        tab.label = Some(label.to_owned());
+        Ok(tab.shown())
     }
 
     pub(super) fn all(&self) -> &[Tab] {

@@ -27,19 +27,23 @@ const SYSTEM: &[&str] = &[
     "system.which",
 ];
 
+/// The commands that there are where there is a browser.
+const BROWSER: &[&str] = &[browser::COMMAND, browser::UPLOAD];
+
 /// All commands that a node can declare, with the group (`caps`) of each.
 fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     let files = files::COMMANDS
         .iter()
         .map(|c| (*c, if c.starts_with("file.") || c.starts_with("dir.") { "file" } else { "system" }));
     let others = SYSTEM.iter().map(|c| (*c, "system"));
-    [(browser::COMMAND, "browser"), (mcp::COMMAND, "mcp")].into_iter().chain(others).chain(files)
+    let driven = [(browser::COMMAND, "browser"), (browser::UPLOAD, "browser"), (mcp::COMMAND, "mcp")];
+    driven.into_iter().chain(others).chain(files)
 }
 
 /// The commands that a node declares: all (that of a browser where there is one), or those of them that it was started with.
 pub(crate) fn declared(only: Option<&[String]>, has_browser: bool) -> Vec<String> {
     let wanted = |c: &&str| {
-        (has_browser || *c != browser::COMMAND) && only.is_none_or(|only| only.iter().any(|o| o == c))
+        (has_browser || !BROWSER.contains(c)) && only.is_none_or(|only| only.iter().any(|o| o == c))
     };
     all().map(|(command, _)| command).filter(wanted).map(str::to_owned).collect()
 }
@@ -103,10 +107,11 @@ pub(crate) async fn perform(
             () = cancel.cancelled() => Err(Failure::cancelled()),
         };
     }
-    if let Some(browser) = host.browser.as_ref().filter(|_| request.command == browser::COMMAND) {
+    let command = request.command.as_str();
+    if let Some(browser) = host.browser.as_ref().filter(|_| BROWSER.contains(&command)) {
         let params = params::read(browser::COMMAND, request.params_json.as_deref())?;
         return tokio::select! {
-            answer = browser.answer(params, waits.unwrap_or(Duration::MAX)) => answer.map(Answer::from),
+            answer = browser.answer(command, params, waits.unwrap_or(Duration::MAX)) => answer.map(Answer::from),
             () = cancel.cancelled() => Err(Failure::cancelled()),
         };
     }

@@ -5,6 +5,7 @@
 mod agents;
 mod approvals;
 mod audit;
+mod browser;
 mod channels;
 mod chat;
 mod config;
@@ -59,7 +60,7 @@ pub struct MethodSpec {
     /// What its parameters must look like.
     pub params: &'static Shape,
     /// The properties of its answer, all that there may be: `name` is always there, `name?` is not ([`MethodSpec::answer`]).
-    /// `[]` where the answer is a list.
+    /// `[]` where the answer is a list, `*` where it is an object of whatever somebody else says.
     pub result: &'static [&'static str],
     /// The codes in `error.details.code` or `.reason` with which it refuses, beside those that any method may give
     /// ([`COMMON_ERRORS`]). `*` where codes that a node gave are passed on, as they stand in `error.details.nodeError.code`.
@@ -145,6 +146,7 @@ const AREAS: &[(&str, &[MethodSpec])] = &[
     ("Approvals of commands", approvals::METHODS),
     ("What was done", audit::METHODS),
     ("Tasks", tasks::METHODS),
+    ("Browsers", browser::METHODS),
     ("Channels", channels::METHODS),
     ("Chat", chat::METHODS),
     ("Configuration", config::METHODS),

@@ -75,6 +75,7 @@ fn payload(method: &str, payload: &Value) -> Vec<String> {
         }
     }
     match payload {
+        Value::Object(_) if spec.result == ["*"] => {}
         Value::Object(map) => problems.extend(promises(spec, map)),
         Value::Array(_) if spec.result == ["[]"] => {}
         Value::Null if table::MAY_BE_NULL.contains(&method) => {}

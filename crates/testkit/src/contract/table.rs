@@ -98,6 +98,8 @@ pub(super) const MAY_BE_NULL: &[&str] = &[
 pub const NOT_PUBLISHED: &[&str] = &[
     // The opposite of sessions.subscribe.
     "sessions.unsubscribe",
+    // In OpenClaw a plugin's, which its command line and its interface in the browser use.
+    "browser.request",
 ];
 
 /// Parts of answers that have a definition: method, place (`*` for every item), definition. A place that is not there is
