@@ -82,8 +82,9 @@ pub(crate) fn run(scene: &Scene) {
     std::fs::write(scene.home.path().join("list.txt"), "bread").unwrap();
     pages(&["upload", "list.txt", "--element", "input[type=file]"]);
     pages(&["download", &of("link", "Report"), "sold.txt"]);
-    scene.json(&["browser", "click", &of("link", "Report")]);
-    pages(&["waitfordownload", "--timeout-ms", "1000"]);
+    let later = "void setTimeout(() => document.querySelector('a').click(), 300)";
+    scene.json(&["browser", "evaluate", "--fn", later]);
+    pages(&["waitfordownload"]);
     pages(&["screenshot", "--element", "h1"]);
     pages(&["pdf"]);
     told(scene, url);
@@ -98,7 +99,7 @@ fn tabs(scene: &Scene, url: &str) {
     pages(&["open", "http://127.0.0.2/"]);
     pages(&["tab", "new", "--label", "empty"]);
     pages(&["tab", "label", "empty", "blank"]);
-    pages(&["tab", "select", "1"]);
+    pages(&["tab", "select", "2"]);
     pages(&["tab", "close", "1"]);
     pages(&["tabs"]);
     pages(&["focus", "shop"]);
@@ -110,7 +111,7 @@ fn told(scene: &Scene, url: &str) {
     let pages = |args: &[&str]| scene.shows(&[&["browser"], args].concat());
     pages(&["console", "--level", "warn"]);
     pages(&["errors"]);
-    pages(&["requests", "--filter", "report"]);
+    pages(&["requests", "--filter", "document"]);
     pages(&["responsebody", "**/price"]);
     pages(&["cookies", "set", "basket", "full", "--url", url]);
     scene.json(&["browser", "cookies"]);

@@ -329,17 +329,31 @@ fn check_evaluates(may: bool) -> Result<(), Refusal> {
 
 /// A function is called, statements are put into one, and what is an expression already stays.
 fn as_expression(text: &str) -> String {
-    let starts = |word: &str| text.starts_with(word);
-    if text.contains("=>") && !starts("const ") && !starts("let ")
-        || starts("function")
-        || starts("async function")
-    {
+    let text = text.trim();
+    if is_arrow(text) || text.starts_with("function") || text.starts_with("async function") {
         format!("({text})()")
     } else if text.contains("return ") {
         format!("(async () => {{ {text} }})()")
     } else {
         text.to_owned()
     }
+}
+
+/// Whether it begins as a function with an arrow does: `x =>`, `(x, y) =>`, `async () =>`.
+fn is_arrow(text: &str) -> bool {
+    let rest = text.strip_prefix("async").map_or(text, str::trim_start);
+    let after = if rest.starts_with('(') {
+        let mut depth = 0;
+        let end = rest.find(|c| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            depth == 0
+        });
+        end.and_then(|end| rest.get(end + 1..))
+    } else {
+        Some(rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '$'))
+            .filter(|after| after.len() < rest.len())
+    };
+    after.is_some_and(|after| after.trim_start().starts_with("=>"))
 }
 
 async fn wait(page: &Page<'_>, fields: Fields<'_>, may_evaluate: bool) -> Result<(), Refusal> {
@@ -433,6 +447,11 @@ mod tests {
             ("async () => { await x; }", "(async () => { await x; })()"),
             ("function() { return 1; }", "(function() { return 1; })()"),
             ("const a = 1; return a;", "(async () => { const a = 1; return a; })()"),
+            ("x => x", "(x => x)()"),
+            ("(a, [b] = (1)) => { return a; }", "((a, [b] = (1)) => { return a; })()"),
+            ("setTimeout(() => 1)", "setTimeout(() => 1)"),
+            ("[1].map(x => x)", "[1].map(x => x)"),
+            ("const f = () => 1; return f();", "(async () => { const f = () => 1; return f(); })()"),
         ] {
             assert_eq!(as_expression(text), expression);
         }

@@ -17,7 +17,8 @@ const MAX_SIDE: i64 = 8192;
 #[derive(Debug, Args)]
 pub(super) struct NavigateArgs {
     /// The address
-    url: String,
+    #[arg(value_name = "URL")]
+    address: String,
     #[command(flatten)]
     tab: InTab,
 }
@@ -251,7 +252,7 @@ pub(super) struct ResizeArgs {
 }
 
 pub(super) async fn navigate(args: NavigateArgs, driver: &Driver<'_>) -> Result<(), Failure> {
-    let ask = Ask::post("/navigate", json!({"url": args.url, "targetId": args.tab.target_id}));
+    let ask = Ask::post("/navigate", json!({"url": args.address, "targetId": args.tab.target_id}));
     driver
         .show(ask, |answer| match text(answer, "/download/path") {
             Some(path) => printable(&format!("it is a file: {path}")),

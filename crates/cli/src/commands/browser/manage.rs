@@ -25,8 +25,8 @@ pub(super) struct StartArgs {
 #[derive(Debug, Args)]
 pub(super) struct OpenArgs {
     /// The address
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    url: String,
+    #[arg(value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
+    address: String,
     /// A name of your own for the tab
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     label: Option<String>,
@@ -228,7 +228,7 @@ fn called(tab: &Value) -> String {
 }
 
 pub(super) async fn open(args: OpenArgs, driver: &Driver<'_>) -> Result<(), Failure> {
-    let ask = Ask::post("/tabs/open", json!({"url": args.url, "label": args.label}));
+    let ask = Ask::post("/tabs/open", json!({"url": args.address, "label": args.label}));
     driver
         .show(ask, |tab| {
             let title = text(tab, "/title").filter(|title| !title.is_empty()).unwrap_or("(untitled)");

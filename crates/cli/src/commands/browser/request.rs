@@ -28,7 +28,7 @@ pub(super) struct Place {
     node: Option<String>,
     /// The gateway's address, ws://HOST:PORT or wss://…; needs --token or --password beside it. For `wait` and `cookies set`
     /// any other address is the page's
-    #[arg(long, global = true, value_name = "URL", conflicts_with = "port", help_heading = "Gateway")]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Gateway")]
     url: Option<String>,
     /// The gateway's token
     #[arg(long, global = true, value_name = "TOKEN", value_parser = secret, help_heading = "Gateway")]
@@ -104,6 +104,9 @@ impl Driver<'_> {
     /// The gateway cannot be reached, no node has a browser, or the browser refuses.
     pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Value, Failure> {
         let place = self.place;
+        if place.url.is_some() && place.port.is_some() {
+            return Err(Failure::usage("--url and --port say two things: give one of them"));
+        }
         let target = TargetArgs {
             url: place.url.clone(),
             token: place.token.clone(),
