@@ -127,8 +127,8 @@ pub(crate) async fn settled(shared: &Shared) {
     loop {
         done.mark_unchanged();
         let now = shared.clock.now_ms();
-        match shared.store.pending_outbox().await {
-            Ok(rows) if pick(rows, Busy::default(), now).0.is_empty() => return,
+        match shared.store.pending_outbox().await.map(|rows| pick(rows, Busy::default(), now).0.len()) {
+            Ok(0) => return,
             Ok(_) => {}
             Err(error) => return tracing::warn!(%error, "the outbox could not be read"),
         }
