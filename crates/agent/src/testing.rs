@@ -291,6 +291,7 @@ impl Stage {
             run_id: "run-1".into(),
             system: "You are a test.".into(),
             model,
+            failover: None,
             tools,
             clock: Arc::new(ManualClock::at(1_000)),
             limits: Limits::default(),

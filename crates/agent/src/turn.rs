@@ -9,6 +9,7 @@ mod compaction;
 mod conclude;
 mod drive;
 mod events;
+mod failover;
 mod outcome;
 mod request;
 mod run;
@@ -21,6 +22,7 @@ mod transcript;
 mod tests;
 
 pub use events::{CompactionPhase, Events, TurnEvent};
+pub use failover::{Failover, FailoverFuture};
 pub use outcome::{CompactOutcome, Compacted, Keep, TurnEnd, TurnError, TurnErrorKind, TurnOutcome};
 pub use setup::{Limits, RetryPolicy, TurnSetup};
 pub use transcript::{CallKind, ModelCall, Transcript, TranscriptError, TranscriptFuture};

@@ -123,26 +123,47 @@ impl AuthProfiles {
         Some(order.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
-    /// A provider's profiles that are taken, the first one first: the order's, or all of them.
-    pub fn taken(&self, provider: &str, now_ms: i64) -> Vec<AuthProfile> {
-        let own: Vec<AuthProfile> =
+    /// A provider's profiles that are taken, the first one first: those of the order that stands in the file, else of
+    /// `configured`; where nobody chose one, all of them, tokens before keys.
+    pub fn taken(&self, provider: &str, configured: Option<&[String]>, now_ms: i64) -> Vec<AuthProfile> {
+        let mut own: Vec<AuthProfile> =
             self.all(now_ms).into_iter().filter(|profile| profile.provider == provider).collect();
-        match self.order(provider) {
-            None => own,
+        match self.order(provider).or_else(|| configured.map(<[String]>::to_vec)) {
+            None => {
+                own.sort_by_key(|profile| profile.kind != ProfileKind::Token);
+                own
+            }
             Some(order) => {
                 order.iter().filter_map(|id| own.iter().find(|profile| profile.id == *id).cloned()).collect()
             }
         }
     }
 
-    /// The secret that a provider gets: that of its first profile that can be used. `bearer`: whether a token does.
-    pub fn secret(&self, provider: &str, bearer: bool, now_ms: i64) -> Option<(AuthProfile, SecretString)> {
-        let fits = |profile: &AuthProfile| {
-            profile.state == ProfileState::Usable && (bearer || profile.kind == ProfileKind::ApiKey)
+    /// A provider's profiles that can be used, each with its secret, in the order of [`AuthProfiles::taken`]. Where nobody chose
+    /// an order, `turn` says with which of the tokens, or of the keys, it begins, and the others follow round.
+    pub fn usable(
+        &self,
+        provider: &str,
+        configured: Option<&[String]>,
+        now_ms: i64,
+        turn: u64,
+    ) -> Vec<(AuthProfile, SecretString)> {
+        let taken = self.taken(provider, configured, now_ms).into_iter();
+        let secret = |profile: AuthProfile| {
+            let secret = secret_of(&self.document["profiles"][&profile.id])?.to_owned();
+            Some((profile, SecretString::from(secret)))
         };
-        let profile = self.taken(provider, now_ms).into_iter().find(fits)?;
-        let secret = secret_of(&self.document["profiles"][&profile.id])?;
-        Some((profile, SecretString::from(secret.to_owned())))
+        let mut usable: Vec<(AuthProfile, SecretString)> =
+            taken.filter(|profile| profile.state == ProfileState::Usable).filter_map(secret).collect();
+        if configured.is_none() && self.order(provider).is_none() {
+            let tokens = usable.iter().take_while(|(profile, _)| profile.kind == ProfileKind::Token).count();
+            let (tokens, keys) = usable.split_at_mut(tokens);
+            for alike in [tokens, keys] {
+                let first = usize::try_from(turn % (alike.len() as u64).max(1)).unwrap_or(0);
+                alike.rotate_left(first);
+            }
+        }
+        usable
     }
 
     /// Keeps a profile with this secret, in the place of one of this name.
@@ -230,37 +251,58 @@ mod tests {
         AuthProfiles::parse(&document.to_string()).unwrap()
     }
 
-    fn secret(profiles: &AuthProfiles, provider: &str, bearer: bool) -> Option<String> {
-        profiles.secret(provider, bearer, 10).map(|(_, secret)| secret.expose_secret().to_owned())
+    fn secrets(
+        profiles: &AuthProfiles,
+        provider: &str,
+        configured: Option<&[&str]>,
+        turn: u64,
+    ) -> Vec<String> {
+        let configured: Option<Vec<String>> =
+            configured.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect());
+        let usable = profiles.usable(provider, configured.as_deref(), 10, turn);
+        usable.into_iter().map(|(_, secret)| secret.expose_secret().to_owned()).collect()
     }
 
     #[test]
-    fn the_first_profile_that_can_be_used_gives_the_secret() {
+    fn the_profiles_that_can_be_used_give_their_secrets_tokens_first() {
         let profiles = profiles();
-        assert_eq!(secret(&profiles, "openai", true).as_deref(), Some("t-2"));
-        assert_eq!(secret(&profiles, "openai", false).as_deref(), Some("k-1"));
-        assert_eq!(secret(&profiles, "anthropic", true).as_deref(), Some("k-2"));
-        assert_eq!(secret(&profiles, "nobody", true), None);
+        assert_eq!(secrets(&profiles, "openai", None, 0), ["t-2", "k-1"]);
+        assert_eq!(secrets(&profiles, "anthropic", None, 0), ["k-2"]);
+        assert!(secrets(&profiles, "nobody", None, 0).is_empty());
         let states: Vec<ProfileState> = profiles.all(10).iter().map(|profile| profile.state).collect();
         use ProfileState::{BadExpiry, Empty, Expired, Unsupported, Usable};
         assert_eq!(states, [Unsupported, Expired, BadExpiry, Usable, Usable, Usable, Empty]);
-        assert_eq!(secret(&AuthProfiles::parse("{}").unwrap(), "openai", true), None);
+        assert!(secrets(&AuthProfiles::parse("{}").unwrap(), "openai", None, 0).is_empty());
         assert!(AuthProfiles::parse("[]").is_err() && AuthProfiles::parse("{").is_err());
+    }
+
+    #[test]
+    fn without_an_order_each_turn_begins_with_another_one_of_the_same_kind() {
+        let mut profiles = AuthProfiles::default();
+        for (id, kind, secret) in [("a", "api_key", "key"), ("b", "api_key", "key"), ("t", "token", "token")]
+        {
+            profiles.put(id, json!({"type": kind, "provider": "p", secret: id})).unwrap();
+        }
+        assert_eq!(secrets(&profiles, "p", None, 0), ["t", "a", "b"]);
+        assert_eq!(secrets(&profiles, "p", None, 1), ["t", "b", "a"]);
+        assert_eq!(secrets(&profiles, "p", Some(&["b", "t"]), 1), ["b", "t"], "what is said holds");
+        profiles.set_order("p", &["a".into()]);
+        assert_eq!(secrets(&profiles, "p", Some(&["b", "t"]), 1), ["a"], "the file's order goes before");
     }
 
     #[test]
     fn an_order_says_which_are_taken_and_goes_with_the_last_of_them() {
         let mut profiles = profiles();
         profiles.set_order("openai", &["openai:key".into(), "openai:manual".into()]);
-        assert_eq!(secret(&profiles, "openai", true).as_deref(), Some("k-1"));
+        assert_eq!(secrets(&profiles, "openai", None, 0), ["k-1", "t-2"]);
         assert!(profiles.remove("openai:key") && !profiles.remove("openai:key"));
-        assert_eq!(secret(&profiles, "openai", true).as_deref(), Some("t-2"));
+        assert_eq!(secrets(&profiles, "openai", None, 0), ["t-2"]);
         assert!(profiles.remove("openai:manual"));
         assert_eq!(profiles.order("openai"), None);
         profiles.set_order("anthropic", &["anthropic:none".into()]);
-        assert_eq!(secret(&profiles, "anthropic", true), None, "what is not in the order is not taken");
+        assert!(secrets(&profiles, "anthropic", None, 0).is_empty(), "what is not in the order is not taken");
         profiles.set_order("anthropic", &[]);
-        assert_eq!(secret(&profiles, "anthropic", true).as_deref(), Some("k-2"));
+        assert_eq!(secrets(&profiles, "anthropic", None, 0), ["k-2"]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod gateway_identity;
 mod heartbeat;
 mod logging;
 mod messages;
+mod model_auth;
 mod models;
 mod node_host;
 mod plugins;
@@ -47,6 +48,7 @@ pub use gateway_identity::{AutoApprove, OperatorScope, TailscaleConfig, Tailscal
 pub use heartbeat::{ActiveHours, HeartbeatConfig};
 pub use logging::{LogLevel, LoggingConfig};
 pub use messages::{AckScope, MessagesConfig, QueueConfig, QueueMode};
+pub use model_auth::ModelAuthConfig;
 pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};
 pub use node_host::{BrowserProxyConfig, McpServerConfig, NodeHostConfig};
 pub use plugins::PluginsConfig;

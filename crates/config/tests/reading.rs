@@ -100,11 +100,38 @@ fn agents_are_read_from_entries_and_from_the_older_list() {
     let (entries, list) = (good(entries), good(list));
     assert_eq!(entries.config.agents, list.config.agents);
     for loaded in [&entries, &list] {
-        let paths: Vec<&str> = loaded.warnings.iter().filter_map(|w| w.path.rsplit('.').next()).collect();
-        assert_eq!(paths, ["fallbacks"], "known, and not used yet");
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     }
     assert_eq!(entries.config.agents.default_id(), "main");
-    assert_eq!(entries.config.agents.model("main").fallbacks, ["c/d"]);
+    assert_eq!(entries.config.agents.fallbacks("main"), ["c/d"]);
+}
+
+#[test]
+fn an_agent_with_a_model_of_its_own_falls_back_on_what_it_says_itself_alone() {
+    let text = "{ agents: { defaults: { model: { primary: 'a/1', fallbacks: ['a/2'] } }, entries: {
+        plain: {}, strict: { model: 'b/1' }, open: { model: { primary: 'b/1', fallbacks: ['b/2'] } },
+        other: { model: { fallbacks: ['c/2'] } }, none: { model: { fallbacks: [] } } } } }";
+    let agents = good(text).config.agents;
+    let chain = |id: &str| {
+        let mut all = vec![agents.model(id).primary.as_deref().unwrap_or_default()];
+        all.extend(agents.fallbacks(id).iter().map(String::as_str));
+        all.join(" ")
+    };
+    assert_eq!(
+        ["plain", "strict", "open", "other", "none", "unknown"].map(chain),
+        ["a/1 a/2", "b/1", "b/1 b/2", "a/1 c/2", "a/1", "a/1 a/2"]
+    );
+}
+
+#[test]
+fn the_order_of_profiles_is_what_somebody_wrote_or_those_that_are_named() {
+    let text = "{ auth: { order: { openai: ['b', 'a'], empty: [] }, profiles: {
+        a: { provider: 'openai', mode: 'api_key' }, x: { provider: 'anthropic', mode: 'token' } } } }";
+    let auth = good(text).config.auth;
+    assert_eq!(auth.order_of("openai"), Some(vec!["b".to_owned(), "a".to_owned()]));
+    assert_eq!(auth.order_of("empty"), Some(vec![]));
+    assert_eq!(auth.order_of("anthropic"), Some(vec!["x".to_owned()]));
+    assert_eq!(auth.order_of("nobody"), None);
 }
 
 #[test]

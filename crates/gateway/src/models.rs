@@ -1,18 +1,25 @@
 //! Which model answers for which agent, and with which key: from the configuration, the environment or an auth profile.
 
 pub(crate) mod auth;
+pub(crate) mod failover;
+mod keys;
+mod plan;
 
 use crate::current::Base;
 use crate::secrets::{self, Secrets};
 use config::{AuthProfiles, Config, Env, ModelConfig, Paths};
-use llm::{Api, Model, ModelInfo, Price, ProviderConfig, Setup};
-use model::SecretString;
+use keys::Key;
+use llm::{Api, Model, ModelInfo, Price, Setup};
+use model::{ExposeSecret, SecretString};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 /// Assumed of a model of which the configuration says nothing.
 const DEFAULT_WINDOW: u64 = 128_000;
 const DEFAULT_MAX_TOKENS: u64 = 8_192;
+
+/// A model, and the secret that it was built with: there may be another one under the same name by now.
+type Built = (Option<SecretString>, Arc<dyn Model>);
 
 /// The models. What they need is there: nothing here waits for a file or a program.
 pub(crate) struct Models {
@@ -23,7 +30,8 @@ pub(crate) struct Models {
     setup: Setup,
     /// Answers for the agents for which the configuration names no model: the demo's.
     fixed: Option<Arc<dyn Model>>,
-    built: Mutex<HashMap<String, Arc<dyn Model>>>,
+    /// By the model's name and what its key is known by.
+    built: Mutex<HashMap<(String, String), Built>>,
 }
 
 impl Models {
@@ -57,38 +65,39 @@ impl Models {
     /// # Errors
     /// What is missing and the command that mends it.
     pub(crate) fn for_agent(&self, agent_id: &str) -> Result<Arc<dyn Model>, String> {
+        self.named(&self.own(agent_id)?)
+    }
+
+    /// The name of an agent's model.
+    fn own(&self, agent_id: &str) -> Result<String, String> {
         let flags = self.paths.profile_flags();
-        let name = self.name_for(agent_id).ok_or_else(|| {
+        self.name_for(agent_id).ok_or_else(|| {
             format!(
                 "no model is configured. Choose one with: openclaw{flags} config set agents.defaults.model.primary \
                  anthropic/claude-sonnet-4-5 (or openai/…, ollama/…). Its key is models.providers.NAME.apiKey, or \
                  stands in the gateway's environment when it starts (ANTHROPIC_API_KEY, OPENAI_API_KEY)"
             )
-        })?;
-        self.named(&name)
-    }
-
-    /// The model that answers in a session: the one that was chosen for it, else its agent's.
-    ///
-    /// # Errors
-    /// As [`Models::for_agent`]; a chosen model that cannot be had is not replaced by another.
-    pub(crate) fn for_run(&self, agent_id: &str, choice: Option<&str>) -> Result<Arc<dyn Model>, String> {
-        let Some(name) = choice else { return self.for_agent(agent_id) };
-        self.named(name).map_err(|problem| {
-            format!("{problem}. It was chosen for this session; sessions.patch with model null goes back to the agent's own")
         })
     }
 
-    /// What `get` finds, for a turn: where a key could not be had, it is looked up once more.
+    /// The models that may answer, the first one first: what a session or a call has chosen stands alone, an agent's own has
+    /// what it falls back on, and so has what a job names.
     ///
     /// # Errors
-    /// Those of `get`.
-    pub(crate) async fn for_turn<T>(&self, get: impl Fn(&Self) -> Result<T, String>) -> Result<T, String> {
-        if let Ok(found) = get(self) {
-            return Ok(found);
+    /// No model is configured.
+    pub(crate) fn names_for_run(&self, agent_id: &str, wanted: &Wanted<'_>) -> Result<Vec<String>, String> {
+        let fallbacks = || self.config.agents.fallbacks(agent_id).iter();
+        let mut names = match wanted {
+            Wanted::Exactly(name) | Wanted::Chosen(name) => return Ok(vec![self.whole(name).to_owned()]),
+            Wanted::First(name) => vec![self.whole(name).to_owned()],
+            Wanted::Own => vec![self.own(agent_id)?],
+        };
+        for name in fallbacks().map(|name| self.whole(name)) {
+            if !names.iter().any(|other| other == name) {
+                names.push(name.to_owned());
+            }
         }
-        self.secrets.again().await;
-        get(self)
+        Ok(names)
     }
 
     /// The full name of a model that somebody asks for, if it can be had.
@@ -126,7 +135,7 @@ impl Models {
         self.fixed.as_ref().filter(|model| full_name(model.info()) == name)
     }
 
-    /// A model by its name, `provider/model`, built once.
+    /// A model by its name, `provider/model`, with the first of its provider's keys; built once.
     ///
     /// # Errors
     /// As [`Models::for_agent`].
@@ -134,19 +143,27 @@ impl Models {
         if let Some(model) = self.fixed(name) {
             return Ok(model.clone());
         }
-        let mut built = self.built.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(model) = built.get(name) {
-            return Ok(model.clone());
-        }
-        let model = self.build(name)?;
-        built.insert(name.to_owned(), model.clone());
-        Ok(model)
+        let (provider, id) = halves(name)?;
+        let keys = self.keys(provider, id, 0)?;
+        let key = keys.first().ok_or_else(|| format!("no key for {provider}"))?;
+        self.with_key(name, key)
     }
 
-    fn build(&self, name: &str) -> Result<Arc<dyn Model>, String> {
+    /// A model by its name with this key of its provider's; built once.
+    fn with_key(&self, name: &str, key: &Key) -> Result<Arc<dyn Model>, String> {
+        let mut built = self.built.lock().unwrap_or_else(|e| e.into_inner());
+        let place = (name.to_owned(), key.id.clone());
+        let shown = |secret: &Option<SecretString>| secret.as_ref().map(|s| s.expose_secret().to_owned());
+        if let Some((secret, model)) = built.get(&place)
+            && shown(secret) == shown(&key.secret)
+        {
+            return Ok(model.clone());
+        }
         let (provider, id) = halves(name)?;
-        let provider = self.provider(provider, id)?;
-        llm::build_with(&provider, self.info(name)?, &self.setup).map_err(|e| e.to_string())
+        let provider = self.provider(provider, id, key)?;
+        let model = llm::build_with(&provider, self.info(name)?, &self.setup).map_err(|e| e.to_string())?;
+        built.insert(place, (key.secret.clone(), model.clone()));
+        Ok(model)
     }
 
     /// What is known of a model by its name; nobody needs its key for that.
@@ -176,78 +193,35 @@ impl Models {
         self.info(&name).ok()
     }
 
-    /// The provider by its entry in the configuration, else by what everybody knows of it.
-    fn provider(&self, name: &str, id: &str) -> Result<ProviderConfig, String> {
-        let known = llm::well_known(name);
-        let variable = known.and_then(|known| known.key_variable);
-        if let Some(entry) = self.config.models.providers.get(name) {
-            let api_key = match &entry.api_key {
-                Some(input) => self.secrets.get(input.place())?,
-                None => self.key(name, variable)?,
-            };
-            let mut headers = Vec::new();
-            for (header, value) in &entry.headers {
-                if let Some(value) = self.secrets.get(value.place())? {
-                    headers.push((header.clone(), model::ExposeSecret::expose_secret(&value).to_owned()));
-                }
-            }
-            let base_url = entry.base_url.clone();
-            return Ok(ProviderConfig {
-                name: name.into(),
-                base_url,
-                api_key,
-                api: api_of(entry.api),
-                headers,
-            });
-        }
-        let known = known.ok_or_else(|| unknown_provider(name, id))?;
-        let api_key = self.key(name, variable)?;
-        if let (None, Some(variable)) = (&api_key, variable) {
-            return Err(format!(
-                "no key for {name}: keep one with openclaw{} models auth paste-api-key --provider {name}, set \
-                 models.providers.{name}.apiKey, or put {variable} into the gateway's environment and start it again",
-                self.paths.profile_flags()
-            ));
-        }
-        let elsewhere = known.base_url_variable.and_then(|variable| self.env.get_filled(variable));
-        let base_url = elsewhere.unwrap_or(known.base_url).to_owned();
-        Ok(ProviderConfig { name: name.into(), base_url, api_key, api: known.api, headers: vec![] })
-    }
-
-    /// A key that the provider's entry does not name: the environment, then an auth profile.
-    fn key(&self, provider: &str, variable: Option<&str>) -> Result<Option<SecretString>, String> {
-        if let Some(key) = variable.and_then(|v| self.env.get(v)).filter(|k| !k.trim().is_empty()) {
-            return Ok(Some(SecretString::from(key.to_owned())));
-        }
-        let profiles = profiles(self.secrets.get(secrets::PROFILES))?;
-        let found = profiles.secret(provider, self.takes_tokens(provider), self.setup.clock.now_ms());
-        Ok(found.map(|(_, key)| key))
-    }
-
-    /// Whether a provider's key is sent as a bearer's, as tokens are.
-    fn takes_tokens(&self, provider: &str) -> bool {
-        let api = match self.config.models.providers.get(provider) {
-            Some(entry) => Some(api_of(entry.api)),
-            None => llm::well_known(provider).map(|known| known.api),
-        };
-        api == Some(Api::OpenAiCompletions)
-    }
-
-    /// The models that `models.list` shows: those listed in the configuration, and the default one.
+    /// The models that `models.list` shows: those listed in the configuration, the default one, and what it falls back on.
     pub(crate) fn list(&self) -> Vec<ModelInfo> {
         let mut out = Vec::new();
         for (name, entry) in &self.config.models.providers {
             let listed = entry.models.iter();
             out.extend(listed.map(|listed| model_info(api_of(entry.api), name, &listed.id, Some(listed))));
         }
-        let default = self.name_for(self.config.agents.default_id());
-        if let Some(info) = default.and_then(|name| self.info(&name).ok())
-            && !out.iter().any(|i| i.provider == info.provider && i.id == info.id)
-        {
-            out.push(info);
+        let agent = self.config.agents.default_id();
+        let used = self.names_for_run(agent, &Wanted::Own).unwrap_or_default();
+        for info in used.iter().filter_map(|name| self.info(name).ok()) {
+            if !out.iter().any(|i| i.provider == info.provider && i.id == info.id) {
+                out.push(info);
+            }
         }
         out
     }
+}
+
+/// What a turn wants to be answered by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    /// Its agent's own model.
+    Own,
+    /// This model, and no other.
+    Exactly(&'a str),
+    /// This model, which somebody chose for the session, and no other.
+    Chosen(&'a str),
+    /// This model first, and then what its agent falls back on.
+    First(&'a str),
 }
 
 fn full_name(info: &ModelInfo) -> String {

@@ -3,6 +3,8 @@
 // A helper that cannot do its part fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "agent_turn/failover.rs"]
+mod failover;
 mod flow;
 #[path = "agent_turn/params.rs"]
 mod params;

@@ -133,7 +133,9 @@ impl Drafts {
     /// Begins a tool call.
     pub(crate) fn begin_call(&mut self) -> Result<CallAt, Fault> {
         if self.calls == MAX_CALLS {
-            return Err(Fault::refused(format!("asked for more than {MAX_CALLS} tool calls in one answer")));
+            return Err(Fault::no_answer(format!(
+                "asked for more than {MAX_CALLS} tool calls in one answer"
+            )));
         }
         self.calls += 1;
         self.blocks.push(Draft::Call(Call::default()));

@@ -117,11 +117,12 @@ impl Endpoint {
             ErrorKind::Transient => format!("; try again, or check that {} is up", self.shown()),
             ErrorKind::Auth => {
                 format!(
-                    "; check the key: models.providers.{name}.apiKey in openclaw.json, or its environment variable"
+                    "; check the key (openclaw models status says where it comes from): models.providers.{name}.apiKey in openclaw.json, its environment variable, or a profile (openclaw models auth list)"
                 )
             }
             ErrorKind::ContextOverflow => "; compact or shorten the conversation".to_owned(),
-            ErrorKind::Refused => {
+            ErrorKind::NoCredit => format!("; add credit at {name}, or choose another model"),
+            ErrorKind::Refused | ErrorKind::NoModel | ErrorKind::NoAnswer => {
                 format!("; check the model's id and models.providers.{name} (baseUrl, api) in openclaw.json")
             }
             ErrorKind::Aborted => String::new(),
@@ -177,7 +178,7 @@ impl Reply<'_> {
             .map_err(|e| Fault::transient(format!("cut its answer short: {}", chain(e))))?;
         self.received += chunk.as_ref().map_or(0, Bytes::len);
         if self.received > self.limits.max_bytes {
-            return Err(Fault::refused(format!("sent more than {} MiB", self.limits.max_bytes >> 20)));
+            return Err(Fault::no_answer(format!("sent more than {} MiB", self.limits.max_bytes >> 20)));
         }
         Ok(chunk)
     }
@@ -211,7 +212,7 @@ async fn refusal(status: StatusCode, reply: &mut Reply<'_>) -> Fault {
         return Fault::aborted();
     }
     if let Some(location) = location.filter(|_| status.is_redirection()) {
-        return Fault::refused(format!(
+        return Fault::no_answer(format!(
             "answered {status} and points to {location}; redirects are not followed, put the right address into baseUrl"
         ));
     }

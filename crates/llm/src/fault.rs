@@ -23,6 +23,11 @@ impl Fault {
         Self::new(ErrorKind::Refused, said)
     }
 
+    /// What came is no answer.
+    pub(crate) fn no_answer(said: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NoAnswer, said)
+    }
+
     pub(crate) fn transient(said: impl Into<String>) -> Self {
         Self::new(ErrorKind::Transient, said)
     }
@@ -126,11 +131,25 @@ const NO_CREDIT: &[&str] = &[
     "insufficient balance",
 ];
 
+/// Words by which they say that what may be used in a time is used up: it comes back by itself, whatever the status says.
+const USED_UP_FOR_NOW: &[&str] = &[
+    "usage limit",
+    "hourly limit",
+    "daily limit",
+    "weekly limit",
+    "monthly limit",
+    "spending limit",
+    "spend limit",
+];
+
 fn kind_of(status: u16, details: &Details, text: &str) -> ErrorKind {
     let text = text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|w| text.contains(w));
+    if matches!(status, 402 | 429) && says(USED_UP_FOR_NOW) {
+        return ErrorKind::RateLimited;
+    }
     if details.has("insufficient_quota") || details.has("billing") || status == 402 || says(NO_CREDIT) {
-        return ErrorKind::Refused;
+        return ErrorKind::NoCredit;
     }
     let may_be_too_long = match status {
         // Elsewhere these words speak of tokens per minute.
@@ -151,6 +170,9 @@ fn kind_of(status: u16, details: &Details, text: &str) -> ErrorKind {
     }
     match status {
         401 | 403 => ErrorKind::Auth,
+        404 => ErrorKind::NoModel,
+        400 if details.has("model_not") => ErrorKind::NoModel,
+        300..=399 => ErrorKind::NoAnswer,
         503 if text.contains("overload") => ErrorKind::RateLimited,
         408 | 409 | 425 | 500.. => ErrorKind::Transient,
         0 => kind_of_type(details),
@@ -163,14 +185,9 @@ fn kind_of_type(details: &Details) -> ErrorKind {
     let any = |tags: &[&str]| tags.iter().any(|t| details.has(t));
     if any(&["authentication", "permission", "invalid_api_key"]) {
         ErrorKind::Auth
-    } else if any(&[
-        "invalid_request",
-        "not_found",
-        "badrequest",
-        "bad_request",
-        "content_filter",
-        "model_not",
-    ]) {
+    } else if any(&["not_found", "model_not"]) {
+        ErrorKind::NoModel
+    } else if any(&["invalid_request", "badrequest", "bad_request", "content_filter"]) {
         ErrorKind::Refused
     } else {
         ErrorKind::Transient
@@ -191,15 +208,22 @@ pub(crate) fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Durati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ErrorKind::{Auth, ContextOverflow, RateLimited, Refused, Transient};
+    use ErrorKind::{Auth, ContextOverflow, NoAnswer, NoCredit, NoModel, RateLimited, Refused, Transient};
 
     #[test]
     fn answers_are_classified_by_status_type_and_words() {
         let cases: &[(u16, &str, ErrorKind)] = &[
             (401, r#"{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}"#, Auth),
             (403, "forbidden", Auth),
-            (402, r#"{"error":{"message":"Insufficient credits","code":402}}"#, Refused),
-            (404, r#"{"error":{"message":"model \"x\" not found, try pulling it first"}}"#, Refused),
+            (402, r#"{"error":{"message":"Insufficient credits","code":402}}"#, NoCredit),
+            (402, r#"{"error":{"message":"Weekly usage limit exhausted"}}"#, RateLimited),
+            (404, r#"{"error":{"message":"model \"x\" not found, try pulling it first"}}"#, NoModel),
+            (
+                404,
+                r#"{"error":{"message":"prompt is too long","code":"context_length_exceeded"}}"#,
+                ContextOverflow,
+            ),
+            (400, r#"{"error":{"message":"no such model","code":"model_not_found"}}"#, NoModel),
             (
                 400,
                 r#"{"error":{"message":"This model's maximum context length is 8192 tokens"}}"#,
@@ -239,14 +263,14 @@ mod tests {
             (
                 400,
                 r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#,
-                Refused,
+                NoCredit,
             ),
             (429, r#"{"error":{"message":"slow down"}}"#, RateLimited),
             (429, r#"{"message":"Too many tokens, please wait before trying again"}"#, RateLimited),
             (
                 429,
                 r#"{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}"#,
-                Refused,
+                NoCredit,
             ),
             (
                 529,
@@ -259,7 +283,7 @@ mod tests {
             (502, "<html>Bad Gateway</html>", Transient),
             (408, "", Transient),
             (422, r#"{"detail":"bad field"}"#, Refused),
-            (302, "", Refused),
+            (302, "", NoAnswer),
         ];
         for (status, body, want) in cases {
             let fault = from_status(*status, "", body, None);

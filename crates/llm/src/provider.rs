@@ -43,6 +43,8 @@ pub struct ProviderConfig {
     pub base_url: String,
     /// Its key, where it wants one.
     pub api_key: Option<SecretString>,
+    /// Whether that is a token, which is sent as a bearer's whatever the API does with its keys.
+    pub is_token: bool,
     /// The API it speaks.
     pub api: Api,
     /// Headers of every call; they win over our own.
@@ -191,6 +193,7 @@ mod tests {
             name: "p".into(),
             base_url: "http://127.0.0.1:1/v1".into(),
             api_key: None,
+            is_token: false,
             api: Api::AnthropicMessages,
             headers: vec![],
         };

@@ -95,7 +95,7 @@ impl<D: Decode> Feed<D> {
                 let room = EXCERPT.saturating_sub(head.len());
                 head.extend(bytes.iter().take(room));
                 decoder.push(bytes, &mut self.found).map_err(|_| {
-                    Fault::refused(format!("sent a line of more than {} MiB", crate::sse::MAX_LINE >> 20))
+                    Fault::no_answer(format!("sent a line of more than {} MiB", crate::sse::MAX_LINE >> 20))
                 })?;
             }
         }
@@ -120,7 +120,7 @@ impl<D: Decode> Feed<D> {
             Ok(value) if event.name == "error" => Err(from_value(&value)),
             Ok(value) => self.decoder.event(&value, events),
             Err(_) if event.name == "error" => Err(from_value(&Value::String(data.to_owned()))),
-            Err(e) => Err(Fault::refused(format!("sent an event that is no JSON ({e}): {data}"))),
+            Err(e) => Err(Fault::no_answer(format!("sent an event that is no JSON ({e}): {data}"))),
         }
     }
 
@@ -136,7 +136,7 @@ impl<D: Decode> Feed<D> {
             }
             Body::Sse(decoder, head) if !decoder.saw_sse() && !begins_a_field(decoder.rest()) => {
                 let head = String::from_utf8_lossy(head);
-                return Err(Fault::refused(format!("answered what is no model's answer: {head}")));
+                return Err(Fault::no_answer(format!("answered what is no model's answer: {head}")));
             }
             Body::Unknown | Body::Sse(..) => {}
         }
@@ -155,7 +155,7 @@ fn not_json(error: &serde_json::Error, json: &[u8]) -> Fault {
         return Fault::transient("cut its answer short");
     }
     let head = String::from_utf8_lossy(json.get(..EXCERPT).unwrap_or(json));
-    Fault::refused(format!("sent an answer that is no JSON ({error}): {head}"))
+    Fault::no_answer(format!("sent an answer that is no JSON ({error}): {head}"))
 }
 
 #[cfg(test)]

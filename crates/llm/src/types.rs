@@ -133,7 +133,13 @@ pub enum ErrorKind {
     Auth,
     /// The request was too long for the model: compact, then again.
     ContextOverflow,
-    /// The provider refused the request or answered nonsense: trying again will not help.
+    /// No money or credit is left with this key: waiting does not help, another key may.
+    NoCredit,
+    /// The provider has no such model, or not for this key.
+    NoModel,
+    /// What came is no answer: trying again will not help, another model may.
+    NoAnswer,
+    /// The provider refused the request or declined to answer it: the same asked again, of whomever, is refused again.
     Refused,
     /// Cancelled from our side.
     Aborted,
@@ -143,5 +149,26 @@ impl ErrorKind {
     /// Whether the same call may succeed later.
     pub fn is_retryable(self) -> bool {
         matches!(self, ErrorKind::RateLimited | ErrorKind::Transient)
+    }
+
+    /// Whether another key or another model may answer what this one did not. Not where the request itself is at fault, nor
+    /// where somebody stopped it.
+    pub fn fails_over(self) -> bool {
+        !matches!(self, ErrorKind::ContextOverflow | ErrorKind::Refused | ErrorKind::Aborted)
+    }
+
+    /// The word for it in events and on disk.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorKind::RateLimited => "rate_limit",
+            ErrorKind::Transient => "unavailable",
+            ErrorKind::Auth => "auth",
+            ErrorKind::NoCredit => "billing",
+            ErrorKind::NoModel => "model_not_found",
+            ErrorKind::NoAnswer => "no_answer",
+            ErrorKind::ContextOverflow => "context_overflow",
+            ErrorKind::Refused => "refused",
+            ErrorKind::Aborted => "aborted",
+        }
     }
 }

@@ -30,7 +30,8 @@ fn model_at(url: &str, api: Api) -> Arc<dyn Model> {
     };
     let headers = vec![("X-Team".to_owned(), "blue".to_owned())];
     let api_key = Some(SecretString::from(" sk-key-1234 \n"));
-    let provider = ProviderConfig { name: "local".into(), base_url: url.into(), api_key, api, headers };
+    let provider =
+        ProviderConfig { name: "local".into(), base_url: url.into(), api_key, is_token: false, api, headers };
     llm::build_with(&provider, info, &Setup::default()).unwrap()
 }
 

@@ -28,7 +28,14 @@ fn model_at(url: String, api: Api, setup: &Setup) -> Arc<dyn Model> {
         price: Price { input: 1_000_000.0, ..Price::default() },
     };
     let api_key = Some(SecretString::from("sk-very-secret-key"));
-    let provider = ProviderConfig { name: "local".into(), base_url: url, api_key, api, headers: vec![] };
+    let provider = ProviderConfig {
+        name: "local".into(),
+        base_url: url,
+        api_key,
+        is_token: false,
+        api,
+        headers: vec![],
+    };
     llm::build_with(&provider, info, setup).unwrap()
 }
 
@@ -126,15 +133,15 @@ async fn refusals_are_classified_and_carry_the_time_to_wait() {
         ),
         (
             status(307, &[("location", "http://elsewhere/v1")], ""),
-            ErrorKind::Refused,
+            ErrorKind::NoAnswer,
             "points to http://elsewhere/v1",
             None,
         ),
         (status(400, &[], &long), ErrorKind::Refused, "xxx…; check", None),
-        (Step::Garbage, ErrorKind::Refused, "this is no model", None),
+        (Step::Garbage, ErrorKind::NoAnswer, "this is no model", None),
         (Step::CutStream(0), ErrorKind::Transient, "cut its answer short", None),
         (Step::CutStream(150), ErrorKind::Transient, "cut its answer short", None),
-        (status(200, &[], "<html>login</html>"), ErrorKind::Refused, "login", None),
+        (status(200, &[], "<html>login</html>"), ErrorKind::NoAnswer, "login", None),
     ];
     let fake = FakeModel::start().await;
     for api in APIS {
@@ -221,5 +228,5 @@ async fn an_answer_without_bounds_is_given_up() {
     let setup = Setup::with_limits(Limits { max_bytes: 1000, ..Limits::default() });
     let model = model_at(fake.url(), Api::OpenAiCompletions, &setup);
     fake.script(vec![Step::Text("word ".repeat(1000))]);
-    assert_eq!(failure(&*model).await.kind, ErrorKind::Refused);
+    assert_eq!(failure(&*model).await.kind, ErrorKind::NoAnswer);
 }

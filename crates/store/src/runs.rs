@@ -15,7 +15,8 @@ use rusqlite::{Connection, Row, params};
 pub(crate) const SELECT: &str =
     "SELECT r.run_id, r.session_key, t.session_id, r.route_channel, r.route_account, r.route_to,
       r.route_reply_to, r.status, r.started_at_ms, r.ended_at_ms, r.resumes, r.reply, r.error, r.used_input,
-      r.used_output, r.used_cache_read, r.used_cache_write, r.used_cost, r.transcript, r.directives, s.model_choice
+      r.used_output, r.used_cache_read, r.used_cache_write, r.used_cost, r.transcript, r.directives, s.model_choice,
+      s.fallback
     FROM runs r JOIN transcripts t USING (transcript) LEFT JOIN sessions s ON s.key = r.session_key";
 
 /// A run and the number of its transcript.
@@ -213,6 +214,11 @@ fn finish(c: &Connection, f: FinishRun, now: i64) -> Sql<(Vec<Entry>, Vec<Outbox
     audit::ended(c, &found.run, f.status, now)?;
     let sql = "UPDATE runs SET status = ?2, ended_at_ms = ?3, reply = ?4, error = ?5 WHERE run_id = ?1";
     sql::run(c, sql, params![f.run_id, status, now, f.reply, f.error])?;
+    if let Some(fallback) = &f.fallback {
+        let note = fallback.as_ref().map(json).transpose()?;
+        let sql = "UPDATE sessions SET fallback = ?2 WHERE key = ?1";
+        sql::run(c, sql, params![found.run.session_key.as_str(), note])?;
+    }
     let rows = outbox::put(c, f.outbox, Some(&f.run_id), None, now)?;
     drafts::forget(c, &f.run_id)?;
     Ok((entries, rows))
@@ -294,6 +300,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
         route: read_route(row, 3)?,
         directives: row.get::<_, Option<Json<_>>>(19)?.map(|json| json.0),
         model_choice: row.get(20)?,
+        fallback: row.get::<_, Option<Json<_>>>(21)?.map(|json| json.0),
         status: sessions::status(&row.get::<_, String>(7)?),
         started_at_ms: row.get(8)?,
         ended_at_ms: row.get(9)?,

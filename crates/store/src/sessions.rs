@@ -56,7 +56,8 @@ pub(crate) const SELECT: &str = "SELECT s.key, s.session_id, s.created_at_ms, t.
       s.title, s.chat_type, s.route_channel, s.route_account, s.route_to, s.route_reply_to, s.provider, s.model,
       s.used_input, s.used_output, s.used_cache_read, s.used_cache_write, s.used_cost, s.context_tokens, t.last_seq,
       s.compactions, s.preview, r.run_id, r.status, r.started_at_ms, r.ended_at_ms, s.label, s.model_choice,
-      s.parent_key, s.archived_at_ms, s.pinned_at_ms, s.read_at_ms, s.marked_unread_at_ms, s.context_stale
+      s.parent_key, s.archived_at_ms, s.pinned_at_ms, s.read_at_ms, s.marked_unread_at_ms, s.context_stale,
+      s.fallback
     FROM sessions s JOIN transcripts t USING (session_id) LEFT JOIN runs r ON r.run_id = s.last_run_id";
 
 impl Store {
@@ -118,7 +119,8 @@ impl Store {
             let sql =
                 "UPDATE sessions SET session_id = ?2, updated_at_ms = ?3, used_input = 0, used_output = 0,
                          used_cache_read = 0, used_cache_write = 0, used_cost = 0, context_tokens = 0,
-                         context_stale = 0, compactions = 0, preview = NULL, last_run_id = NULL WHERE key = ?1";
+                         context_stale = 0, compactions = 0, preview = NULL, last_run_id = NULL, fallback = NULL
+                       WHERE key = ?1";
             sql::run(c, sql, params![key.as_str(), session_id, now])?;
             find(c, &key)
         })
@@ -323,6 +325,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         read_at_ms: row.get(32)?,
         marked_unread_at_ms: row.get(33)?,
         context_is_fresh: !row.get::<_, bool>(34)?,
+        fallback: row.get::<_, Option<sql::Json<_>>>(35)?.map(|json| json.0),
     })
 }
 

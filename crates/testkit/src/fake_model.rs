@@ -121,7 +121,7 @@ impl FakeModel {
             answer(shared, Dialect::OpenAi, body)
         };
         let anthropic = |State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes| {
-            shared.log().key = key(&headers, "x-api-key");
+            shared.log().key = key(&headers, "x-api-key").or_else(|| key(&headers, "authorization"));
             answer(shared, Dialect::Anthropic, body)
         };
         let app = Router::new()

@@ -1,26 +1,27 @@
-//! Getting an answer of the model: asked again where that may help, with room made where there is none.
+//! Getting an answer: the model is asked again where that may help, with room made where there is none; then the next one is.
 
 use super::compaction;
 use super::events::TurnEvent;
-use super::request::{Failure, back_off, send};
+use super::failover;
+use super::request::{Failure, back_off, failed, send};
 use super::run::{Run, State, Stop};
 use super::stream::Stream;
 use super::transcript::CallKind;
 use llm::{ErrorKind, Request};
 use model::AssistantMessage;
 
-/// Gets the next answer: tries again where that may help, and makes room where the provider says that there is none.
-/// Text of an answer that is given up for good is left in `state.partial`.
+/// Gets the next answer: tries again where that may help, makes room where the provider says that there is none, and goes on
+/// with another model where there is one. Text of an answer that is given up for good is left in `state.partial`.
 pub(super) async fn ask(run: &Run<'_>, state: &mut State) -> Result<AssistantMessage, Stop> {
-    let mut tries = 0;
-    let mut made_room = false;
+    let (mut tries, mut made_room) = (0, false);
+    let mut kind = CallKind::Turn;
     loop {
-        let kind = if tries == 0 && !made_room { CallKind::Turn } else { CallKind::Retry };
         let error = match try_once(run, state, kind).await {
             Ok(answer) => return Ok(answer),
             Err(Failure::Stopped(stop)) => return Err(stop),
             Err(Failure::Model(error)) => error,
         };
+        kind = CallKind::Retry;
         if error.kind == ErrorKind::ContextOverflow && !made_room {
             made_room = true;
             if compaction::after_overflow(run, state).await? {
@@ -28,7 +29,17 @@ pub(super) async fn ask(run: &Run<'_>, state: &mut State) -> Result<AssistantMes
             }
         }
         tries += 1;
-        back_off(run, tries, error).await?;
+        let error = match back_off(run, tries, error).await {
+            Ok(()) => continue,
+            Err(Failure::Stopped(stop)) => return Err(stop),
+            Err(Failure::Model(error)) => error,
+        };
+        if !failover::advance(run, state, &error).await? {
+            return Err(failed(error, tries, &state.failed));
+        }
+        (tries, made_room) = (0, false);
+        // Its window may be a smaller one.
+        compaction::make_room(run, state).await?;
     }
 }
 
@@ -44,11 +55,13 @@ async fn try_once(run: &Run<'_>, state: &mut State, kind: CallKind) -> Result<As
         max_tokens: None,
     };
     let mut sink = |event| stream.take(event);
-    let result = send(run, &mut state.ledger, request, kind, &mut sink).await;
+    let whom = (&*state.model, &mut state.ledger);
+    let result = send(run, whom, request, kind, &mut sink).await;
     match &result {
         Ok(answer) => {
             state.ledger.last_call = answer.usage;
             stream.finish();
+            failover::answered(run).await.map_err(Failure::Stopped)?;
         }
         Err(_) => state.partial = stream.into_partial(),
     }

@@ -41,7 +41,7 @@ pub(super) async fn on_demand(
     state: &mut State,
     keep: Keep,
 ) -> Result<Option<Compacted>, Stop> {
-    let window = run.setup.model.info().context_window;
+    let window = state.model.info().context_window;
     let tokens_before = context::estimate_messages(&state.messages);
     let (cut, by) = match keep {
         Keep::Recent => {
@@ -58,7 +58,7 @@ pub(super) async fn on_demand(
 
 /// Compacts where the next request is likely not to fit.
 pub(super) async fn make_room(run: &Run<'_>, state: &mut State) -> Result<(), Stop> {
-    let window = run.setup.model.info().context_window;
+    let window = state.model.info().context_window;
     if window == 0 {
         return Ok(());
     }
@@ -78,7 +78,7 @@ pub(super) async fn make_room(run: &Run<'_>, state: &mut State) -> Result<(), St
 /// The provider says that the request is too long: compacts whatever the estimate says. False where there is nothing
 /// to make shorter.
 pub(super) async fn after_overflow(run: &Run<'_>, state: &mut State) -> Result<bool, Stop> {
-    let window = run.setup.model.info().context_window;
+    let window = state.model.info().context_window;
     // The window may be smaller than the configuration says, so the size of what was refused counts as well.
     let size = context::estimate_messages(&state.messages);
     let budget = if window == 0 { size / 4 } else { (window / 4).min(size / 4) };
@@ -115,7 +115,8 @@ async fn replace(run: &Run<'_>, state: &mut State, cut: usize, by: By) -> Result
 
 /// A summary of the messages before `cut` by the model itself; `None` where it cannot be had.
 async fn summarise(run: &Run<'_>, state: &mut State, cut: usize) -> Result<Option<String>, Stop> {
-    let info = run.setup.model.info();
+    let model = state.model.clone();
+    let info = model.info();
     // About 60 % of the window at four characters a token: leaves room for the prompt and a wrong guess.
     let room = if info.context_window == 0 { 32_000 } else { info.context_window.saturating_mul(5) / 2 };
     let older = state.messages.get(..cut).unwrap_or_default();
@@ -133,15 +134,17 @@ async fn summarise(run: &Run<'_>, state: &mut State, cut: usize) -> Result<Optio
     };
     let hurried = Run { deadline: run.deadline.min(Instant::now() + SUMMARY_DEADLINE), ..*run };
     for tries in 1..=SUMMARY_TRIES {
-        let result =
-            request::send(&hurried, &mut state.ledger, request, CallKind::Compaction, &mut |_| {}).await;
+        let whom = (&*model, &mut state.ledger);
+        let result = request::send(&hurried, whom, request, CallKind::Compaction, &mut |_| {}).await;
         let stop = match result {
             Ok(answer) => return Ok(Some(answer.text().trim().to_owned()).filter(|t| !t.is_empty())),
             Err(Failure::Stopped(stop)) => stop,
             Err(Failure::Model(error)) if tries < SUMMARY_TRIES => {
                 match request::back_off(&hurried, tries, error).await {
                     Ok(()) => continue,
-                    Err(stop) => stop,
+                    Err(Failure::Stopped(stop)) => stop,
+                    // Whether another model is asked is decided where the turn's answer is asked for.
+                    Err(Failure::Model(error)) => request::failed(error, tries, &[]),
                 }
             }
             Err(Failure::Model(error)) => {

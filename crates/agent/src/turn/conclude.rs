@@ -2,11 +2,12 @@
 
 use super::outcome::{NO_REPLY, TurnEnd, TurnErrorKind, TurnOutcome};
 use super::run::{Run, State, Stop};
+use llm::Model;
 use model::{AssistantMessage, Block, Message, StopReason, Usage};
 
 /// Makes the outcome of a turn that ended so.
 pub(super) fn conclude(run: &Run<'_>, state: State, end: Result<AssistantMessage, Stop>) -> TurnOutcome {
-    let partial = state.partial;
+    let (partial, model) = (state.partial, state.model);
     let (reply, silent, message, end) = match end {
         Ok(answer) => {
             let text = answer.text();
@@ -14,12 +15,14 @@ pub(super) fn conclude(run: &Run<'_>, state: State, end: Result<AssistantMessage
             (if silent { String::new() } else { text }, silent, Some(answer), TurnEnd::Done)
         }
         Err(Stop::Aborted) => {
-            let kept = (!partial.is_empty()).then(|| cut_answer(run, &partial, StopReason::Aborted, None));
+            let cut = || cut_answer(run, &*model, &partial, (StopReason::Aborted, None));
+            let kept = (!partial.is_empty()).then(cut);
             (partial, false, kept, TurnEnd::Aborted)
         }
         Err(Stop::Failed(error)) => {
-            let kept = (error.kind != TurnErrorKind::Store)
-                .then(|| cut_answer(run, &partial, StopReason::Error, Some(error.message.clone())));
+            let kept = (error.kind != TurnErrorKind::Store).then(|| {
+                cut_answer(run, &*model, &partial, (StopReason::Error, Some(error.message.clone())))
+            });
             (partial, false, kept, TurnEnd::Failed(error))
         }
     };
@@ -37,8 +40,13 @@ pub(super) fn conclude(run: &Run<'_>, state: State, end: Result<AssistantMessage
     }
 }
 
-fn cut_answer(run: &Run<'_>, text: &str, stop_reason: StopReason, error: Option<String>) -> AssistantMessage {
-    let info = run.setup.model.info();
+fn cut_answer(
+    run: &Run<'_>,
+    model: &dyn Model,
+    text: &str,
+    (stop_reason, error): (StopReason, Option<String>),
+) -> AssistantMessage {
+    let info = model.info();
     let content = if text.is_empty() { vec![] } else { vec![Block::Text { text: text.to_owned() }] };
     AssistantMessage {
         content,

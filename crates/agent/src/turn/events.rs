@@ -71,6 +71,17 @@ pub enum TurnEvent {
         /// Why the last one failed.
         reason: String,
     },
+    /// The model that was asked has failed for good; the next one is asked the same.
+    Failover {
+        /// The model that failed, `provider/model`.
+        from: String,
+        /// The one that is asked now; the same where another key of its provider is tried.
+        to: String,
+        /// Why, in a word: [`llm::ErrorKind::as_str`].
+        reason: &'static str,
+        /// Why, for people.
+        detail: String,
+    },
     /// The older part of the transcript is being summarised.
     Compaction {
         /// Whether it begins or has ended.

@@ -1,11 +1,12 @@
 //! Requests to the model: one at a time, each written down, with a wait before the next where that may help.
 
 use super::events::TurnEvent;
+use super::failover::{self, Failed};
 use super::outcome::{TurnError, TurnErrorKind};
 use super::run::{Ledger, Run, Stop};
-use super::setup::draw;
+use super::setup::{RetryPolicy, draw};
 use super::transcript::{CallKind, ModelCall};
-use llm::{ErrorKind, EventSink, ModelError, Request};
+use llm::{ErrorKind, EventSink, Model, ModelError, Request};
 use model::AssistantMessage;
 use tokio::time::Instant;
 
@@ -17,10 +18,10 @@ pub(super) enum Failure {
     Model(ModelError),
 }
 
-/// Makes one request, unless the turn is over or has made too many.
+/// Makes one request of a model, unless the turn is over or has made too many.
 pub(super) async fn send(
     run: &Run<'_>,
-    ledger: &mut Ledger,
+    (model, ledger): (&dyn Model, &mut Ledger),
     request: Request<'_>,
     kind: CallKind,
     sink: EventSink<'_>,
@@ -32,10 +33,10 @@ pub(super) async fn send(
         return Err(Failure::Stopped(too_many(run)));
     }
     ledger.requests += 1;
-    let info = run.setup.model.info();
+    let info = model.info();
     run.events.emit(TurnEvent::ModelCall { provider: info.provider.clone(), model: info.id.clone() });
     let started = Instant::now();
-    let result = match run.guard(run.setup.model.complete(request, sink, run.cancel)).await {
+    let result = match run.guard(model.complete(request, sink, run.cancel)).await {
         Ok(Ok(completion)) => Ok(completion.message),
         Ok(Err(e)) if e.kind == ErrorKind::Aborted && run.cancel.is_cancelled() => {
             Err(Failure::Stopped(Stop::Aborted))
@@ -66,27 +67,32 @@ pub(super) async fn send(
     result
 }
 
-/// Waits before the next try of a call that failed `tries` times, or says why there is none.
-pub(super) async fn back_off(run: &Run<'_>, tries: u32, error: ModelError) -> Result<(), Stop> {
+/// Waits before the next try of a call that failed `tries` times. [`Failure::Model`]: there is none.
+pub(super) async fn back_off(run: &Run<'_>, tries: u32, error: ModelError) -> Result<(), Failure> {
     let policy = run.setup.limits.retry;
     if !error.kind.is_retryable() || tries >= policy.attempts {
-        return Err(failed(error, tries));
+        return Err(Failure::Model(error));
+    }
+    let has_other = run.setup.failover.as_ref().is_some_and(|failover| failover.has_next());
+    if has_other && RetryPolicy::is_too_long(error.retry_after) {
+        return Err(Failure::Model(error));
     }
     let wait = policy.wait(tries, error.retry_after, draw());
     if Instant::now() + wait >= run.deadline {
         // No use in waiting for a try that will not be made.
-        return Err(failed(error, tries));
+        return Err(Failure::Model(error));
     }
     run.events.emit(TurnEvent::Retry {
         attempt: tries.saturating_add(1),
         wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
         reason: error.message,
     });
-    run.guard(tokio::time::sleep(wait)).await
+    run.guard(tokio::time::sleep(wait)).await.map_err(Failure::Stopped)
 }
 
-fn failed(error: ModelError, tries: u32) -> Stop {
-    let message = match error.kind {
+/// The end of a turn whose model failed so, and all before it.
+pub(super) fn failed(error: ModelError, tries: u32, before: &[Failed]) -> Stop {
+    let mut message = match error.kind {
         ErrorKind::ContextOverflow => format!(
             "{}; the transcript could not be made short enough: reset the session, or choose a model with a larger context window",
             error.message
@@ -94,6 +100,7 @@ fn failed(error: ModelError, tries: u32) -> Stop {
         _ if tries > 1 => format!("{} (tried {tries} times)", error.message),
         _ => error.message,
     };
+    message.push_str(&failover::before(before));
     Stop::Failed(TurnError { kind: TurnErrorKind::Model(error.kind), message })
 }
 

@@ -2,11 +2,13 @@
 //! the store, which may not.
 
 use super::events::Events;
+use super::failover::Failed;
 use super::outcome::{TurnError, TurnErrorKind};
 use super::setup::TurnSetup;
 use super::transcript::{ModelCall, Transcript, TranscriptError};
-use llm::ToolSpec;
+use llm::{Model, ToolSpec};
 use model::{Message, Usage};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +25,10 @@ pub(super) struct Run<'a> {
 
 /// What changes as the turn goes.
 pub(super) struct State {
+    /// The model that is asked now.
+    pub(super) model: Arc<dyn Model>,
+    /// Those that were asked before it and failed.
+    pub(super) failed: Vec<Failed>,
     /// The transcript: the same as the durable one.
     pub(super) messages: Vec<Message>,
     /// What the model is told of the tools.
@@ -62,6 +68,8 @@ const STORE_DEADLINE: Duration = Duration::from_secs(30);
 impl State {
     pub(super) fn new(setup: &TurnSetup, messages: Vec<Message>) -> Self {
         Self {
+            model: setup.model.clone(),
+            failed: Vec::new(),
             messages,
             specs: setup.tools.iter().map(|t| t.spec().clone()).collect(),
             ledger: Ledger::default(),

@@ -1,5 +1,6 @@
 //! What a turn is given: who runs, with which model and tools, within which limits.
 
+use super::failover::Failover;
 use crate::tool::Tools;
 use llm::Model;
 use model::{SessionKey, SharedClock};
@@ -17,8 +18,10 @@ pub struct TurnSetup {
     pub run_id: String,
     /// The system prompt.
     pub system: String,
-    /// The model that answers.
+    /// The model that is asked first.
     pub model: Arc<dyn Model>,
+    /// What is asked where it fails.
+    pub failover: Option<Arc<dyn Failover>>,
     /// The tools on offer.
     pub tools: Tools,
     /// Stamps messages.
@@ -80,6 +83,11 @@ impl Default for RetryPolicy {
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
 
 impl RetryPolicy {
+    /// Whether a provider asks for a longer wait than anybody makes here.
+    pub(super) fn is_too_long(asked: Option<Duration>) -> bool {
+        asked.is_some_and(|asked| asked > RETRY_AFTER_CAP)
+    }
+
     /// How long to wait after the `failed`th try (1-based). `draw` is a random number in 0..=1; what the provider
     /// asked for (at most 60 s of it) comes first.
     pub fn wait(&self, failed: u32, retry_after: Option<Duration>, draw: f64) -> Duration {

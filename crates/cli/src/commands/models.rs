@@ -2,6 +2,8 @@
 
 mod aliases;
 mod auth;
+mod fallbacks;
+mod status;
 
 use super::config_cmd;
 use crate::args::ConnectArgs;
@@ -12,7 +14,7 @@ use crate::output::Table;
 use crate::view::{cell, joined, list};
 use clap::{Args, Subcommand};
 use config::{Change, Editor, Loaded};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// `models` and its subcommand.
 #[derive(Debug, Args)]
@@ -25,14 +27,33 @@ pub(crate) struct ModelsArgs {
 enum ModelsCommand {
     /// List them
     List(ListArgs),
-    /// Which providers have a key, and where from; never a key
-    Status(ListArgs),
+    /// Which model answers, which providers have a key and where from, and which keys rest; never a key
+    Status(status::StatusArgs),
     /// Choose the model of all agents that have none of their own
     Set(SetArgs),
+    /// The models that are asked when that one fails
+    Fallbacks(fallbacks::FallbacksArgs),
     /// Short names for models
     Aliases(aliases::AliasesArgs),
     /// Keys and tokens of providers that stand in no configuration
     Auth(auth::AuthArgs),
+    #[command(hide = true)]
+    SetImage(NotHere),
+    #[command(hide = true)]
+    ImageFallbacks(NotHere),
+    #[command(hide = true)]
+    Scan(NotHere),
+    #[command(hide = true)]
+    Refresh(NotHere),
+    #[command(hide = true)]
+    Accounts(NotHere),
+}
+
+/// Whatever is given to what there is not.
+#[derive(Debug, Args)]
+struct NotHere {
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    _rest: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -55,11 +76,24 @@ struct ListArgs {
 pub(crate) async fn run(args: ModelsArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
         Some(ModelsCommand::List(args)) => models(args, ctx).await,
-        Some(ModelsCommand::Status(args)) => providers(args, ctx).await,
-        None => providers(ListArgs::default(), ctx).await,
+        Some(ModelsCommand::Status(args)) => status::run(args, ctx).await,
+        None => status::run(status::StatusArgs::default(), ctx).await,
         Some(ModelsCommand::Set(args)) => set(&args.model, ctx),
         Some(ModelsCommand::Aliases(args)) => aliases::run(args, ctx),
+        Some(ModelsCommand::Fallbacks(args)) => fallbacks::run(args, ctx),
         Some(ModelsCommand::Auth(args)) => auth::run(args, ctx),
+        Some(ModelsCommand::SetImage(_) | ModelsCommand::ImageFallbacks(_)) => Err(Failure::usage(
+            "there is no model for pictures alone: the model that answers gets them, if it can take them",
+        )
+        .hint("say that a model can: models.providers.NAME.models[].input: [\"text\", \"image\"]")),
+        Some(ModelsCommand::Scan(_) | ModelsCommand::Refresh(_)) => {
+            Err(Failure::usage("no provider is asked which models it has; the configuration names them")
+                .hint("choose one that its provider has: openclaw models set PROVIDER/MODEL"))
+        }
+        Some(ModelsCommand::Accounts(_)) => {
+            Err(Failure::usage("nobody has accounts of their own: all who use a gateway use its keys")
+                .hint("keep a key on the gateway's host: openclaw models auth add"))
+        }
     }
 }
 
@@ -95,27 +129,6 @@ fn provider_known(provider: &str, loaded: &Loaded) -> Result<(), Failure> {
     Err(Failure::usage(format!("no provider {provider} is known; nothing was changed")).hint(format!(
         "configure its address first: openclaw config set models.providers.{provider}.baseUrl URL"
     )))
-}
-
-async fn providers(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
-    let payload = one_call(ctx, &args.connect, "models.authStatus", json!({})).await?;
-    ctx.out.show(&payload, || {
-        let mut table = Table::new(&["PROVIDER", "KEY", "FROM"]);
-        for provider in list(&payload, "/providers") {
-            let key = if cell(provider, "/status") == "missing" { "missing" } else { "there" };
-            table.row([cell(provider, "/provider"), key.to_owned(), origin(provider)]);
-        }
-        table.render(&ctx.out, "no provider is configured that needs a key; set one up: openclaw onboard")
-    })
-}
-
-/// Where a provider's key comes from.
-fn origin(provider: &Value) -> String {
-    match cell(provider, "/apiKey/source").as_str() {
-        "env" => cell(provider, "/apiKey/envVar"),
-        "config" => "the configuration".into(),
-        _ => cell(provider, "/profiles/0/profileId"),
-    }
 }
 
 async fn models(args: ListArgs, ctx: &Context) -> Result<(), Failure> {

@@ -51,7 +51,7 @@ fn keys_and_tokens_are_kept_listed_and_taken_out_and_never_shown() {
         let all = listed["profiles"].as_array().unwrap().iter();
         all.map(|p| p["profileId"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(ids(&list.json()), ["openai:manual", "openai:t"]);
+    assert_eq!(ids(&list.json()), ["openai:t", "openai:manual"], "tokens first");
     let order = ["models", "auth", "order", "set", "--provider", "openai"];
     let strange = home.run(&[&order[..], &["anthropic:manual"]].concat());
     assert!(strange.code == 2 && strange.err.contains("anthropic:manual"), "{}", strange.err);
@@ -78,9 +78,9 @@ fn what_is_no_key_and_what_is_not_supported_is_refused_by_name() {
         (&["paste-api-key", "--provider", "openai"], "", "no key was given"),
         (&["paste-api-key", "--provider", "openai"], "two words", "there are spaces"),
         (&["paste-api-key", "--provider", "openai", "--agent", "other"], "k", "all agents use those of main"),
-        (&["paste-token", "--provider", "anthropic"], "t", "paste-api-key --provider anthropic"),
+        (&["setup-token"], "sk-ant-api03-key", "sk-ant-oat01-"),
+        (&["setup-token", "--provider", "openai"], "t", "paste-token --provider openai"),
         (&["login", "--provider", "openai"], "", "signing in"),
-        (&["setup-token"], "", "subscription"),
         (&["add"], "", "no terminal"),
     ] {
         let ran = fed(&home, &[&["models", "auth"], args].concat(), text);

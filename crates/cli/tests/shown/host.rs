@@ -32,6 +32,7 @@ fn nothing_yet(empty: &Scene) {
         &["config", "get"],
         &["config", "validate"],
         &["channels", "list"],
+        &["models", "fallbacks", "list"],
         &["models", "aliases", "list"],
         &["models", "auth", "list"],
         &["approvals", "get"],
@@ -74,12 +75,19 @@ fn models(scene: &Scene) {
     scene.shows(&["models", "aliases", "add", "fast", "openai/gpt-4.1-mini"]);
     scene.shows(&["models", "aliases", "add", "two words", "openai/gpt-4.1-mini"]);
     scene.shows(&["models", "aliases", "list"]);
+    scene.shows(&["models", "fallbacks", "add", "fast"]);
+    scene.shows(&["models", "fallbacks", "add", "openrouter/some-model"]);
+    scene.shows(&["models", "fallbacks", "list"]);
+    scene.shows(&["models", "fallbacks", "remove", "fast"]);
+    scene.shows(&["models", "fallbacks", "remove", "nobody/model"]);
+    scene.shows(&["models", "fallbacks", "clear"]);
     scene.shows(&["models", "aliases", "remove", "fast"]);
     let of = ["--provider", "openai"];
     scene.shows_fed(&[&["models", "auth", "paste-api-key"], &of[..]].concat(), "hunter8");
     let token = ["--profile-id", "openai:work", "--expires-in", "90d"];
     scene.shows_fed(&[&["models", "auth", "paste-token"], &of[..], &token].concat(), "hunter9");
-    scene.shows_fed(&["models", "auth", "paste-token", "--provider", "anthropic"], "hunter9");
+    scene.shows_fed(&["models", "auth", "setup-token"], "hunter9");
+    scene.shows_fed(&["models", "auth", "setup-token"], "sk-ant-oat01-hunter9");
     scene.shows(&[&["models", "auth", "order", "get"], &of[..]].concat());
     scene.shows(&[&["models", "auth", "order", "set"], &of[..], &["openai:work"]].concat());
     scene.shows(&["models", "auth", "list"]);

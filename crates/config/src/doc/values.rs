@@ -139,6 +139,25 @@ impl<'a> Section<'a> {
         out
     }
 
+    /// The object at `key`, each of whose values is a list of strings.
+    pub(crate) fn text_lists(&self, key: &'static str) -> Vec<(String, Vec<String>)> {
+        self.asks(key, || Fact::MapOf(Box::new(Fact::ListOf(Box::new(Fact::Text)))));
+        let mut out = Vec::new();
+        for (name, path, value) in self.entries_raw(key) {
+            let found: Option<Vec<String>> = value
+                .as_array()
+                .and_then(|all| all.iter().map(|text| text.as_str().map(str::to_owned)).collect());
+            match found {
+                Some(found) => out.push((name.to_owned(), found)),
+                None => {
+                    let message = format!("{} is not allowed; use a list of strings", shown(value));
+                    self.doc.remark(Level::Error, &path, false, message);
+                }
+            }
+        }
+        out
+    }
+
     /// An array of strings.
     pub(crate) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
         self.asks(key, || Fact::ListOf(Box::new(Fact::Text)));

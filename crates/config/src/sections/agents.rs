@@ -17,13 +17,13 @@ pub struct AgentsConfig {
     pub list: Vec<AgentConfig>,
 }
 
-/// A model and what to try when it fails, each as `provider/model`.
+/// A model and what to try when it fails, each as `provider/model` or by a short name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelChoice {
     /// `primary`.
     pub primary: Option<String>,
-    /// `fallbacks`, in order.
-    pub fallbacks: Vec<String>,
+    /// `fallbacks`, in order; none is not the same as nothing said.
+    pub fallbacks: Option<Vec<String>>,
 }
 
 /// `agents.defaults`.
@@ -157,6 +157,18 @@ impl AgentsConfig {
         if own.is_empty() { vec![(self.default_id().to_owned(), defaults.clone())] } else { own }
     }
 
+    /// What is tried when the model of one agent fails: what it says itself; else that of the defaults, unless it has a model of
+    /// its own, which is then the only one.
+    pub fn fallbacks(&self, id: &str) -> &[String] {
+        let own = self.get(id).and_then(|agent| agent.model.as_ref());
+        let chosen = match own {
+            Some(ModelChoice { fallbacks: Some(own), .. }) => Some(own),
+            Some(ModelChoice { primary: Some(_), fallbacks: None }) => None,
+            _ => self.defaults.model.fallbacks.as_ref(),
+        };
+        chosen.map_or(&[], Vec::as_slice)
+    }
+
     /// The model of one agent: its own, else that of the defaults.
     pub fn model(&self, id: &str) -> &ModelChoice {
         let own = self.get(id).and_then(|agent| agent.model.as_ref());
@@ -252,17 +264,8 @@ impl AgentConfig {
 fn model_choice(s: &Section<'_>) -> Option<ModelChoice> {
     s.text_or(
         "model",
-        |primary| ModelChoice { primary: Some(primary), fallbacks: Vec::new() },
-        |model| {
-            let fallbacks = model.texts("fallbacks").unwrap_or_default();
-            if !fallbacks.is_empty() {
-                model.warn(
-                    "fallbacks",
-                    "is not used by this version yet: a model that fails is tried again, and no other",
-                );
-            }
-            ModelChoice { primary: model.text("primary"), fallbacks }
-        },
+        |primary| ModelChoice { primary: Some(primary), fallbacks: None },
+        |model| ModelChoice { primary: model.text("primary"), fallbacks: model.texts("fallbacks") },
     )
 }
 

@@ -7,8 +7,8 @@ use model::{ExposeSecret, SecretString};
 
 use super::{
     AgentsConfig, Binding, BrowserConfig, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig,
-    LoggingConfig, MessagesConfig, ModelsConfig, NodeHostConfig, PluginsConfig, SecurityConfig,
-    SessionConfig, ToolsConfig,
+    LoggingConfig, MessagesConfig, ModelAuthConfig, ModelsConfig, NodeHostConfig, PluginsConfig,
+    SecurityConfig, SessionConfig, ToolsConfig,
 };
 use crate::Env;
 use crate::doc::Section;
@@ -20,6 +20,8 @@ pub struct Config {
     pub gateway: GatewayConfig,
     /// `models`: the providers of models.
     pub models: ModelsConfig,
+    /// `auth`: which keys of a provider are taken first.
+    pub auth: ModelAuthConfig,
     /// `agents`: the agents and what they share.
     pub agents: AgentsConfig,
     /// `browser`: the browser of this computer as a node.
@@ -65,6 +67,7 @@ impl Config {
         Self {
             gateway: s.section("gateway", GatewayConfig::read),
             models: s.section("models", ModelsConfig::read),
+            auth: s.section("auth", ModelAuthConfig::read),
             agents: s.section("agents", AgentsConfig::read),
             browser: s.section("browser", BrowserConfig::read),
             channels: s.section("channels", ChannelsConfig::read),

@@ -16,9 +16,15 @@ pub(super) fn help() -> String {
 
 pub(super) async fn status(shared: &Shared, key: &SessionKey) -> Result<String, ErrorShape> {
     let session = shared.store.session(key).await.map_err(store_error)?;
-    let name = shared.models().name_for(key.agent_id()).unwrap_or_else(|| "none is configured".into());
+    let choice = session.as_ref().and_then(|session| session.model_choice.clone());
+    let name = choice.or_else(|| shared.models().name_for(key.agent_id()));
+    let name = name.unwrap_or_else(|| "none is configured".into());
     let mut lines = vec![format!("OpenClaw {}", shared.version), format!("Model: {name}")];
     if let Some(session) = session {
+        if let Some(fallback) = session.fallback.filter(|f| f.selected == name) {
+            let reason = fallback.reason.replace('_', " ");
+            lines.push(format!("Fallback: {} answers ({reason})", fallback.active));
+        }
         let window = shared.models().info_for_run(key.agent_id(), None).map(|info| info.context_window);
         let window = window.map(|w| format!(" of {w}")).unwrap_or_default();
         lines.push(format!("Context: {}{window} tokens", session.context_tokens));

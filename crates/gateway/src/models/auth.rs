@@ -12,8 +12,8 @@ pub(crate) enum KeySource {
     Config,
     /// This environment variable.
     Variable(String),
-    /// This entry of the agent's `auth-profiles.json`.
-    Profile(AuthProfile),
+    /// These entries of the agent's `auth-profiles.json`, the first one first.
+    Profiles(Vec<AuthProfile>),
     /// It needs one and has none.
     Missing,
 }
@@ -43,11 +43,14 @@ impl Models {
         let mut names: BTreeSet<&str> = self.config.models.providers.keys().map(String::as_str).collect();
         let agents = std::iter::once(self.config.agents.default_id());
         let agents = agents.chain(self.config.agents.list.iter().map(|agent| agent.id.as_str()));
-        let models: Vec<_> =
-            agents.filter_map(|agent| self.config.agents.model(agent).primary.as_deref()).collect();
-        names.extend(models.into_iter().filter_map(|model| Some(self.whole(model).split_once('/')?.0)));
-        let has_key =
-            |name: &&&str| self.known_variable(name).is_some() || self.profile(name, &profiles).is_some();
+        let models = agents.flat_map(|agent| {
+            let primary = self.config.agents.model(agent).primary.as_deref();
+            primary.into_iter().chain(self.config.agents.fallbacks(agent).iter().map(String::as_str))
+        });
+        names.extend(models.filter_map(|model| Some(self.whole(model).split_once('/')?.0)));
+        let has_key = |name: &&&str| {
+            self.known_variable(name).is_some() || !self.profiles_of(name, &profiles).is_empty()
+        };
         names.extend(llm::WELL_KNOWN.iter().filter(has_key));
         let providers = names.into_iter().filter_map(|name| {
             let key = self.key_source(name, &profiles)?;
@@ -58,24 +61,26 @@ impl Models {
 
     /// The same order in which a key is looked for when it is needed. `None`: none is needed.
     fn key_source(&self, provider: &str, profiles: &AuthProfiles) -> Option<KeySource> {
-        let entry = self.config.models.providers.get(provider);
-        if let Some(input) = entry.and_then(|entry| entry.api_key.as_ref()) {
-            return Some(self.configured(input));
+        let of_profiles = self.profiles_of(provider, profiles);
+        if !of_profiles.is_empty() {
+            return Some(KeySource::Profiles(of_profiles));
         }
         if let Some(variable) = self.known_variable(provider) {
             return Some(KeySource::Variable(variable.to_owned()));
         }
-        if let Some(profile) = self.profile(provider, profiles) {
-            return Some(KeySource::Profile(profile));
+        let entry = self.config.models.providers.get(provider);
+        if let Some(input) = entry.and_then(|entry| entry.api_key.as_ref()) {
+            return Some(self.configured(input));
         }
         let needs_one = llm::well_known(provider).is_some_and(|known| known.key_variable.is_some());
         needs_one.then_some(KeySource::Missing)
     }
 
-    /// The profile that gives a provider's key.
-    fn profile(&self, provider: &str, profiles: &AuthProfiles) -> Option<AuthProfile> {
-        let now_ms = self.setup.clock.now_ms();
-        profiles.secret(provider, self.takes_tokens(provider), now_ms).map(|(profile, _)| profile)
+    /// The profiles that give a provider's keys.
+    fn profiles_of(&self, provider: &str, profiles: &AuthProfiles) -> Vec<AuthProfile> {
+        let order = self.config.auth.order_of(provider);
+        let usable = profiles.usable(provider, order.as_deref(), self.setup.clock.now_ms(), 0);
+        usable.into_iter().map(|(profile, _)| profile).collect()
     }
 
     fn configured(&self, input: &SecretInput) -> KeySource {
@@ -91,7 +96,7 @@ impl Models {
     }
 
     /// The variable that everybody knows to hold this provider's key, where it is set.
-    fn known_variable(&self, provider: &str) -> Option<&'static str> {
+    pub(super) fn known_variable(&self, provider: &str) -> Option<&'static str> {
         let variable = llm::well_known(provider)?.key_variable?;
         self.env.get_filled(variable).map(|_| variable)
     }

@@ -4,6 +4,8 @@
 use super::hold::Hold;
 use super::transcript::{Places, ledger_call};
 use crate::hub::Audience;
+use crate::models::Wanted;
+use crate::models::failover::Chain;
 use crate::shared::Shared;
 use agent::turn::{
     Compacted, Events, Keep, Limits, ModelCall, Transcript, TranscriptError, TranscriptFuture, TurnEnd,
@@ -67,9 +69,9 @@ async fn compact(
     keep: Keep,
 ) -> Result<Done, String> {
     let key = &session.key;
-    let model = shared.models();
-    let choice = session.model_choice.as_deref();
-    let model = model.for_turn(|models| models.for_run(key.agent_id(), choice)).await?;
+    let wanted = session.model_choice.as_deref().map_or(Wanted::Own, Wanted::Chosen);
+    let chain =
+        Chain::new(&shared.models(), &shared.store, key.agent_id(), wanted, &session.session_id).await?;
     let entries = shared.store.context(key).await.map_err(|e| e.to_string())?;
     let limits = Limits { turn_deadline: shared.settings().turn_deadline, ..Limits::default() };
     let setup = TurnSetup {
@@ -77,7 +79,8 @@ async fn compact(
         session_key: key.clone(),
         run_id: operation.to_owned(),
         system: String::new(),
-        model,
+        model: chain.model(),
+        failover: None,
         tools: vec![],
         clock: shared.clock.clone(),
         limits,

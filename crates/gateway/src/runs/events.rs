@@ -197,6 +197,14 @@ impl Events for RunEvents {
                     json!({"phase": "retry", "attempt": attempt, "waitMs": wait_ms, "reason": reason}),
                 );
             }
+            // Another key is another try of the same.
+            TurnEvent::Failover { from, to, reason, .. } if from == to => {
+                let reason = format!("{} with this key; another one is tried", reason.replace('_', " "));
+                self.lifecycle(json!({"phase": "retry", "attempt": 1, "waitMs": 0, "reason": reason}));
+            }
+            TurnEvent::Failover { from, to, reason, detail } => {
+                self.lifecycle(super::fallback::step(&from, &to, (reason, &detail)));
+            }
             TurnEvent::Compaction { phase } => {
                 let phase = if phase == CompactionPhase::Start { "start" } else { "end" };
                 self.stream("compaction", json!({"phase": phase}));

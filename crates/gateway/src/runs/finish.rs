@@ -3,11 +3,12 @@
 use super::events::RunEvents;
 use super::transcript::ledger_call;
 use super::turn::Begin;
-use super::{RunResult, Work, dispatch};
+use super::{RunResult, Work, dispatch, fallback};
+use crate::models::failover::Report;
 use crate::shared::Shared;
 use agent::queue::Submission;
 use agent::turn::{TurnEnd, TurnErrorKind, TurnOutcome};
-use model::SessionKey;
+use model::{Message, SessionKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ const COMMIT_RETRY: Duration = Duration::from_secs(2);
 pub(crate) async fn finish(
     shared: &Arc<Shared>,
     key: &SessionKey,
-    begun: &Begin,
+    (begun, report): (&Begin, Option<Report>),
     outcome: TurnOutcome,
     events: &RunEvents,
 ) {
@@ -33,7 +34,9 @@ pub(crate) async fn finish(
         "endedAt": shared.clock.now_ms()}),
     );
     let end = (status, outcome.reply.as_str(), error.as_deref());
-    let outbox = super::outgoing::of(shared, key, begun, end).await;
+    let mut outbox = super::outgoing::of(shared, key, begun, end).await;
+    let change = fallback::changed(begun, report.as_ref(), status);
+    outbox.extend(fallback::notice(begun, change.as_ref()));
     let finish = FinishRun {
         run_id: run.run_id.clone(),
         status,
@@ -42,12 +45,16 @@ pub(crate) async fn finish(
         reply: Some(outcome.reply.clone()).filter(|r| !r.is_empty()),
         error: error.clone(),
         outbox,
+        fallback: change.clone(),
     };
     if !commit(shared, key, finish).await {
         return;
     }
     let ended_at_ms = shared.clock.now_ms();
     let payload = payload(key, begun, &outcome, status, ended_at_ms);
+    if let Some(report) = &report {
+        fallback::tell(events, change.as_ref(), report);
+    }
     announce(shared, key, begun, events, (status, error.as_deref(), &outcome.reply), ended_at_ms).await;
     let result = RunResult {
         status,
@@ -162,7 +169,13 @@ fn payload(
     let (run, usage) = (&begun.run, &outcome.usage);
     let payloads =
         if outcome.reply.is_empty() { json!([]) } else { json!([{"text": outcome.reply, "mediaUrl": null}]) };
-    let info = begun.current.models.info_for_run(key.agent_id(), run.model_choice.as_deref());
+    // The one that answered, which need not be the one that was chosen.
+    let answered = outcome.messages.iter().rev().find_map(|message| match message {
+        Message::Assistant(answer) => Some(format!("{}/{}", answer.provider, answer.model)),
+        _ => None,
+    });
+    let choice = answered.as_deref().or(run.model_choice.as_deref());
+    let info = begun.current.models.info_for_run(key.agent_id(), choice);
     let info = info.as_ref();
     let (word, summary) = match status {
         RunStatus::Done | RunStatus::Running => ("ok", "completed"),
@@ -328,7 +341,7 @@ async fn end_cut(shared: &Arc<Shared>, key: &SessionKey, run: Run) {
     let begun = Begin { run, entries: vec![], first: None, current: shared.current() };
     let (session, id) = (begun.run.session_id.clone(), begun.run.run_id.clone());
     let events = RunEvents::new(shared.clone(), key.clone(), session, id);
-    finish(shared, key, &begun, super::turn::ended(TurnEnd::Aborted), &events).await;
+    finish(shared, key, (&begun, None), super::turn::ended(TurnEnd::Aborted), &events).await;
 }
 
 /// Ends the run of a turn that panicked, so that it is answered and not resumed into the same panic.
@@ -342,5 +355,5 @@ pub(crate) async fn after_panic(shared: &Arc<Shared>, key: &SessionKey, run_id: 
     let begun = Begin { run, entries: vec![], first: None, current: shared.current() };
     let events =
         RunEvents::new(shared.clone(), key.clone(), begun.run.session_id.clone(), begun.run.run_id.clone());
-    finish(shared, key, &begun, super::turn::failed(message), &events).await;
+    finish(shared, key, (&begun, None), super::turn::failed(message), &events).await;
 }

@@ -11,6 +11,7 @@ pub(crate) mod draft;
 mod drain;
 mod edits;
 pub(crate) mod events;
+mod fallback;
 pub(crate) mod finish;
 mod history;
 pub(crate) mod hold;

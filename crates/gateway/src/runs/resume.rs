@@ -102,7 +102,7 @@ pub(super) async fn begin(
             begun.run.run_id.clone(),
         );
         let message = "this was interrupted too often and is given up; please ask again".to_owned();
-        finish::finish(shared, key, &begun, failed(message), &events).await;
+        finish::finish(shared, key, (&begun, None), failed(message), &events).await;
         return Ok(None);
     }
     let messages: Vec<_> = entries.iter().map(|e| e.message.clone()).collect();

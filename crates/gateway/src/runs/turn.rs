@@ -2,10 +2,10 @@
 
 use super::events::{COALESCE, RunEvents};
 use super::transcript::{RunTranscript, speaker, system_message, user_message};
-use super::{Turn, Work, dispatch, draft, finish};
+use super::{Turn, Work, dispatch, draft, fallback, finish};
 use crate::current::Current;
 use crate::methods::over_funnel;
-use crate::models::Models;
+use crate::models::failover::Chain;
 use crate::shared::Shared;
 use agent::prompt::{PromptInput, system_prompt};
 use agent::queue::Submission;
@@ -47,8 +47,18 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &SessionKey, turn: Turn) {
     let events = RunEvents::new(shared.clone(), key.clone(), run.session_id.clone(), run.run_id.clone());
     events.lifecycle(json!({"phase": "start", "startedAt": run.started_at_ms}));
     super::events::session_changed(shared, key, "send").await;
-    let outcome = answer(shared, key, &begun, &events, &cancel).await;
-    finish::finish(shared, key, &begun, outcome, &events).await;
+    let wanted = fallback::wanted(&begun);
+    let models = &begun.current.models;
+    let chain = Chain::new(models, &shared.store, key.agent_id(), wanted, &run.session_id).await;
+    let (outcome, report) = match chain {
+        Ok(chain) => {
+            fallback::passed(&events, &chain.report());
+            let outcome = answer(shared, key, (&begun, &chain), &events, &cancel).await;
+            (outcome, Some(chain.report()))
+        }
+        Err(message) => (failed(message), None),
+    };
+    finish::finish(shared, key, (&begun, report), outcome, &events).await;
 }
 
 /// Begins, however long the store cannot take it: the session waits meanwhile, so that nothing overtakes this message.
@@ -144,21 +154,12 @@ fn begin_row(key: &SessionKey, first: &InboundRow, rows: &[&InboundRow], events:
 async fn answer(
     shared: &Arc<Shared>,
     key: &SessionKey,
-    begun: &Begin,
+    (begun, chain): (&Begin, &Arc<Chain>),
     events: &RunEvents,
     cancel: &CancellationToken,
 ) -> TurnOutcome {
     let settings = &begun.current.settings;
     let directives = begun.run.directives.clone().unwrap_or_default();
-    // What the call asks for goes before what was chosen for the session.
-    let get = |models: &Models| match &directives.model {
-        Some(name) => models.named(name),
-        None => models.for_run(key.agent_id(), begun.run.model_choice.as_deref()),
-    };
-    let model = match begun.current.models.for_turn(get).await {
-        Ok(model) => model,
-        Err(message) => return failed(message),
-    };
     let tools = tools_of(shared, key, begun);
     let mut system = prompt(shared, key, begun, &tools).await;
     if let Some(often) = reacts(begun, &tools) {
@@ -184,7 +185,8 @@ async fn answer(
         session_key: key.clone(),
         run_id: begun.run.run_id.clone(),
         system,
-        model,
+        model: chain.model(),
+        failover: Some(chain.clone()),
         tools,
         clock: shared.clock.clone(),
         limits,

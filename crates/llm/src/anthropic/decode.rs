@@ -135,7 +135,7 @@ impl Decode for Decoder {
             if value.get("error").is_some() {
                 return Err(from_value(value));
             }
-            return Err(Fault::refused(format!("answered without content: {value}")));
+            return Err(Fault::no_answer(format!("answered without content: {value}")));
         };
         for (index, block) in (0..).zip(blocks) {
             self.start(index, block, events)?;

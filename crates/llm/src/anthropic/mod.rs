@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::provider::{ProviderConfig, Setup};
 use crate::{Completion, EventSink, Model, ModelError, ModelFuture, ModelInfo, Request, stream};
 use model::SharedClock;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio_util::sync::CancellationToken;
 
 /// A model behind `POST <baseUrl>/v1/messages`.
@@ -24,9 +24,15 @@ impl AnthropicModel {
     /// # Errors
     /// A base URL, key or header that cannot be sent.
     pub fn new(provider: &ProviderConfig, info: ModelInfo, setup: &Setup) -> Result<Self, ModelError> {
-        let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
-        let key_header = (HeaderName::from_static("x-api-key"), "");
-        let manner = Manner { path: &["v1", "messages"], key_header, headers: vec![version] };
+        let mut headers =
+            vec![(HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"))];
+        let mut key_header = (HeaderName::from_static("x-api-key"), "");
+        if provider.is_token {
+            key_header = (AUTHORIZATION, "Bearer ");
+            let beta = HeaderValue::from_static("oauth-2025-04-20");
+            headers.push((HeaderName::from_static("anthropic-beta"), beta));
+        }
+        let manner = Manner { path: &["v1", "messages"], key_header, headers };
         let endpoint = Endpoint::new(provider, &info.id, manner, setup.http.clone())?;
         Ok(Self { info, endpoint, clock: setup.clock.clone() })
     }

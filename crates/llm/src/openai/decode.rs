@@ -162,7 +162,7 @@ impl Decode for Decoder {
     fn whole(&mut self, value: &Value, events: &mut Sink<'_>) -> Result<(), Fault> {
         self.event(value, events)?;
         if value.pointer("/choices/0").is_none() {
-            return Err(Fault::refused(format!("answered without any choice: {value}")));
+            return Err(Fault::no_answer(format!("answered without any choice: {value}")));
         }
         self.finish.get_or_insert(StopReason::Stop);
         Ok(())

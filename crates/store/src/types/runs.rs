@@ -1,6 +1,7 @@
 //! Sessions, their runs and what those cost.
 
 use model::{Directives, Message, Outbound, SessionKey, Usage};
+use serde::{Deserialize, Serialize};
 
 /// A session. Names and routes are those of the last message; counters are since the last reset.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +46,8 @@ pub struct Session {
     pub label: Option<String>,
     /// The model that somebody chose for it, `provider/model`; its agent's own where absent.
     pub model_choice: Option<String>,
+    /// Which model answered last instead of the one that was chosen; `None` where that one did.
+    pub fallback: Option<Fallback>,
     /// The session from which it was begun.
     pub parent_key: Option<String>,
     /// When it was put away.
@@ -135,6 +138,8 @@ pub struct Run {
     pub directives: Option<Directives>,
     /// The model that its session has chosen, as it was when this was read.
     pub model_choice: Option<String>,
+    /// Which model answered in its session before it instead of the chosen one, as it was when this was read.
+    pub fallback: Option<Fallback>,
     /// How it stands.
     pub status: RunStatus,
     /// When it was accepted.
@@ -257,6 +262,19 @@ pub struct FinishRun {
     pub error: Option<String>,
     /// What goes out, in order.
     pub outbox: Vec<Outbound>,
+    /// Which model answered instead of the chosen one, where that changed: the inner `None` takes the note away.
+    pub fallback: Option<Option<Fallback>>,
+}
+
+/// Another model answered than the one that was chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// The chosen one, `provider/model`.
+    pub selected: String,
+    /// The one that answered.
+    pub active: String,
+    /// Why, in a word.
+    pub reason: String,
 }
 
 /// Money and tokens by provider and model.

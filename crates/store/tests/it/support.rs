@@ -110,6 +110,7 @@ pub(crate) fn finish(run: &str, outbox: Vec<Outbound>) -> FinishRun {
         reply: Some("done".into()),
         error: None,
         outbox,
+        fallback: None,
     }
 }
 

@@ -30,14 +30,14 @@ enum AuthCommand {
     PasteApiKey(add::KeyArgs),
     /// Keep a token that is sent as a bearer's; it is typed unseen, or comes by standard input
     PasteToken(add::TokenArgs),
+    /// Keep the token of a Claude subscription that `claude setup-token` gave
+    SetupToken(add::SetupArgs),
     /// Take a profile out
     Logout(LogoutArgs),
     /// In which order a provider's profiles are taken
     Order(order::OrderArgs),
     #[command(hide = true)]
     Login(NotHere),
-    #[command(hide = true)]
-    SetupToken(NotHere),
     #[command(hide = true)]
     Activate(NotHere),
     #[command(hide = true)]
@@ -90,12 +90,12 @@ pub(super) fn run(args: AuthArgs, ctx: &Context) -> Result<(), Failure> {
         AuthCommand::Add => add::ask(ctx),
         AuthCommand::PasteApiKey(args) => add::key(args, ctx),
         AuthCommand::PasteToken(args) => add::token(args, ctx),
+        AuthCommand::SetupToken(args) => add::setup_token(args, ctx),
         AuthCommand::Logout(args) => logout(&args, ctx),
         AuthCommand::Order(args) => order::run(args, ctx),
         AuthCommand::Login(_) | AuthCommand::Activate(_) | AuthCommand::LoginGithubCopilot(_) => {
             Err(not_here("signing in at a provider"))
         }
-        AuthCommand::SetupToken(_) => Err(not_here("a token of a subscription")),
     }
 }
 
@@ -132,13 +132,9 @@ impl Store {
             .map_err(|refused| refused.0)
     }
 
-    /// What goes before a provider's profiles: its entry in the configuration, or its variable.
-    fn before(&self, provider: &str, ctx: &Context) -> Option<String> {
-        if self.loaded.config.models.providers.get(provider).is_some_and(|entry| entry.api_key.is_some()) {
-            return Some(format!("models.providers.{provider}.apiKey"));
-        }
-        let variable = llm::well_known(provider)?.key_variable?;
-        ctx.env.get_filled(variable).map(|_| variable.to_owned())
+    /// A provider's profiles that are taken, the first one first.
+    fn taken(&self, profiles: &AuthProfiles, provider: &str, now_ms: i64) -> Vec<AuthProfile> {
+        profiles.taken(provider, self.loaded.config.auth.order_of(provider).as_deref(), now_ms)
     }
 }
 
@@ -157,8 +153,8 @@ impl From<EditError> for Refused {
 }
 
 /// What a profile is good for, in a word or two.
-fn state(profile: &AuthProfile, profiles: &AuthProfiles) -> &'static str {
-    let in_order = profiles.order(&profile.provider).is_none_or(|order| order.contains(&profile.id));
+fn state(profile: &AuthProfile, taken: &[AuthProfile]) -> &'static str {
+    let in_order = taken.iter().any(|other| other.id == profile.id);
     match profile.state {
         ProfileState::Unsupported => "not supported",
         ProfileState::Empty => "empty",
@@ -175,16 +171,16 @@ fn list(args: &ListArgs, ctx: &Context) -> Result<(), Failure> {
     let now = ctx.now_ms();
     let mut all = profiles.all(now);
     all.retain(|profile| args.provider.as_ref().is_none_or(|provider| profile.provider == *provider));
+    let taken = |profile: &AuthProfile| store.taken(&profiles, &profile.provider, now);
     let place = |profile: &AuthProfile| {
-        let taken = profiles.taken(&profile.provider, now);
-        taken.iter().position(|other| other.id == profile.id).unwrap_or(usize::MAX)
+        taken(profile).iter().position(|other| other.id == profile.id).unwrap_or(usize::MAX)
     };
     all.sort_by_cached_key(|profile| (profile.provider.clone(), place(profile)));
     let shown: Vec<Value> = all
         .iter()
         .map(|profile| {
             json!({"profileId": profile.id, "provider": profile.provider, "type": profile.type_name,
-                   "expiresAtMs": profile.expires_ms, "state": state(profile, &profiles)})
+                   "expiresAtMs": profile.expires_ms, "state": state(profile, &taken(profile))})
         })
         .collect();
     let report = json!({"agentId": store.agent_id, "path": store.file, "profiles": shown});
@@ -195,7 +191,7 @@ fn list(args: &ListArgs, ctx: &Context) -> Result<(), Failure> {
                 profile.id.clone(),
                 profile.provider.clone(),
                 profile.type_name.clone(),
-                state(profile, &profiles).to_owned(),
+                state(profile, &taken(profile)).to_owned(),
                 profile.expires_ms.map_or("-".to_owned(), |at| when(now, at)),
             ]);
         }

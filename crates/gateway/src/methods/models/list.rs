@@ -1,6 +1,7 @@
 //! `models.list`: the models that can be chosen.
 
 use crate::methods::{Answer, Call};
+use crate::models::Wanted;
 use crate::shared::Shared;
 use serde_json::{Value, json};
 
@@ -10,13 +11,16 @@ pub(super) async fn handle(call: Call) -> Answer {
 
 pub(crate) fn models(shared: &Shared) -> Vec<Value> {
     let current = shared.current();
-    let default = current.models.name_for(&current.settings.default_agent);
+    let used =
+        current.models.names_for_run(&current.settings.default_agent, &Wanted::Own).unwrap_or_default();
     let models = current.models.list();
     models
         .iter()
         .map(|m| {
-            let is_default = default.as_deref() == Some(&format!("{}/{}", m.provider, m.id));
-            let tags: Vec<&str> = is_default.then_some("default").into_iter().collect();
+            let name = format!("{}/{}", m.provider, m.id);
+            let place = used.iter().position(|used| *used == name);
+            let tag = |place| if place == 0 { "default".to_owned() } else { format!("fallback#{place}") };
+            let tags: Vec<String> = place.map(tag).into_iter().collect();
             json!({
                 "id": m.id, "name": m.name, "provider": m.provider, "contextWindow": m.context_window,
                 "reasoning": m.reasoning, "tags": tags, "available": true,

@@ -91,8 +91,8 @@ fn what_is_no_answer_is_classified() {
             "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"x\"}}".into(),
             ErrorKind::Transient,
         ),
-        ("{\"hello\":1}".into(), ErrorKind::Refused),
-        ("hello".into(), ErrorKind::Refused),
+        ("{\"hello\":1}".into(), ErrorKind::NoAnswer),
+        ("hello".into(), ErrorKind::NoAnswer),
         ("data: {\"error\":{\"type\":\"authentication_error\"}}\n\n".into(), ErrorKind::Auth),
     ];
     for (body, want) in cases {

@@ -117,11 +117,11 @@ fn what_is_no_answer_is_classified() {
         (": ping\n\n", ErrorKind::Transient),
         ("data: [DONE]\n\n", ErrorKind::Transient),
         ("{\"choices\":[{\"mess", ErrorKind::Transient),
-        ("<html>hello</html>\n", ErrorKind::Refused),
-        ("data: {nonsense}\n\n", ErrorKind::Refused),
-        ("{} trailing", ErrorKind::Refused),
-        ("{\"choices\":[]}", ErrorKind::Refused),
-        ("[]", ErrorKind::Refused),
+        ("<html>hello</html>\n", ErrorKind::NoAnswer),
+        ("data: {nonsense}\n\n", ErrorKind::NoAnswer),
+        ("{} trailing", ErrorKind::NoAnswer),
+        ("{\"choices\":[]}", ErrorKind::NoAnswer),
+        ("[]", ErrorKind::NoAnswer),
         ("{\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\"}}", ErrorKind::Refused),
         ("event: error\ndata: {\"error\":\"busy\"}\n\n", ErrorKind::Transient),
         ("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"content_filter\"}]}\n\n", ErrorKind::Refused),
@@ -144,7 +144,7 @@ fn endless_tool_calls_are_refused() {
     let body: String = (0..300)
         .map(|n| format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{{\"index\":{n}}}]}}}}]}}\n\n"))
         .collect();
-    assert_eq!(feed(decoder(), &[body.as_bytes()]).0.map_err(|f| f.kind).err(), Some(ErrorKind::Refused));
+    assert_eq!(feed(decoder(), &[body.as_bytes()]).0.map_err(|f| f.kind).err(), Some(ErrorKind::NoAnswer));
 }
 
 proptest! {

@@ -8,7 +8,6 @@ use crate::input;
 use crate::output::printable;
 use crate::terminal::Terminal;
 use clap::Args;
-use config::ProviderApi;
 use model::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -37,6 +36,18 @@ pub(super) struct TokenArgs {
     expires_in: Option<i64>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct SetupArgs {
+    /// The provider: anthropic is the one that gives such tokens
+    #[arg(long, value_name = "NAME", default_value = "anthropic")]
+    provider: String,
+    /// The profile's name [default: PROVIDER:manual]
+    #[arg(long, value_name = "PROFILE")]
+    profile_id: Option<String>,
+    #[command(flatten)]
+    agent: AgentArgs,
+}
+
 pub(super) fn key(args: KeyArgs, ctx: &Context) -> Result<(), Failure> {
     let store = Store::of(&args.agent, ctx)?;
     provider_known(&args.provider, &store.loaded)?;
@@ -49,23 +60,34 @@ pub(super) fn token(args: TokenArgs, ctx: &Context) -> Result<(), Failure> {
     let TokenArgs { key: args, expires_in } = args;
     let store = Store::of(&args.agent, ctx)?;
     provider_known(&args.provider, &store.loaded)?;
-    let bearer = match store.loaded.config.models.providers.get(&args.provider) {
-        Some(entry) => entry.api == ProviderApi::OpenaiCompletions,
-        None => llm::well_known(&args.provider).is_some_and(|known| known.api == llm::Api::OpenAiCompletions),
-    };
-    if !bearer {
-        return Err(Failure::usage(format!(
-            "{} takes keys: a token of a subscription there is not supported",
-            args.provider
-        ))
-        .hint(format!("keep a key: openclaw models auth paste-api-key --provider {}", args.provider)));
-    }
     let secret = secret("token", ctx)?;
     let mut profile = json!({"type": "token", "provider": args.provider, "token": secret.expose_secret()});
     if let Some(after) = expires_in {
         profile["expires"] = ctx.now_ms().saturating_add(after).into();
     }
     keep(&store, &args, profile, ctx)
+}
+
+/// How the tokens begin that `claude setup-token` gives.
+const SETUP_TOKEN: &str = "sk-ant-oat01-";
+
+/// Keeps what `claude setup-token` gave.
+pub(super) fn setup_token(args: SetupArgs, ctx: &Context) -> Result<(), Failure> {
+    let SetupArgs { provider, profile_id, agent } = args;
+    if provider != "anthropic" {
+        return Err(Failure::usage(format!("{provider} gives no tokens of this kind; anthropic does"))
+            .hint(format!("another token of it: openclaw models auth paste-token --provider {provider}")));
+    }
+    let store = Store::of(&agent, ctx)?;
+    let secret = secret("token that claude setup-token gave", ctx)?;
+    if !secret.expose_secret().starts_with(SETUP_TOKEN) {
+        return Err(Failure::usage(format!(
+            "that is no token of claude setup-token: they begin with {SETUP_TOKEN}; nothing was changed"
+        ))
+        .hint("a key of the API: openclaw models auth paste-api-key --provider anthropic"));
+    }
+    let profile = json!({"type": "token", "provider": provider, "token": secret.expose_secret()});
+    keep(&store, &KeyArgs { provider, profile_id, agent }, profile, ctx)
 }
 
 /// Asks for a provider and its key.
@@ -113,19 +135,16 @@ fn keep(store: &Store, args: &KeyArgs, profile: Value, ctx: &Context) -> Result<
         return Err(Failure::usage("a profile's name has no spaces; write it like openai:work"));
     }
     store.change(|profiles| profiles.put(&id, profile).map_err(Failure::usage))?;
-    let left_out = store.read()?.order(provider).is_some_and(|order| !order.contains(&id));
-    let before = store.before(provider, ctx);
+    let profiles = store.read()?;
+    let left_out = !store.taken(&profiles, provider, ctx.now_ms()).iter().any(|profile| profile.id == id);
     let report = json!({"ok": true, "profileId": id, "provider": provider, "path": store.file,
-                        "before": before, "inOrder": !left_out});
+                        "inOrder": !left_out});
     ctx.out.show(&report, || {
         printable(&format!(
             "{id} is kept in {}; a running gateway takes it up by itself",
             store.file.display()
         ))
     })?;
-    if let Some(before) = before {
-        ctx.out.remark(&format!("{before} goes before it: while that is set, this profile is not used"));
-    }
     if left_out {
         ctx.out.remark(&format!(
             "it is not in the order of {provider}: {}",

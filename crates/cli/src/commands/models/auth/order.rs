@@ -20,7 +20,7 @@ enum OrderCommand {
     Get(PlainArgs),
     /// Say it: the first one that can be used is taken, and none that is not named
     Set(SetArgs),
-    /// Take it away: the profiles are taken as they stand in the file
+    /// Take it away: the configuration's order counts, or none
     Clear(PlainArgs),
 }
 
@@ -82,14 +82,21 @@ fn set(args: &SetArgs, ctx: &Context) -> Result<(), Failure> {
 
 fn show(args: &PlainArgs, store: &Store, ctx: &Context) -> Result<(), Failure> {
     let profiles = store.read()?;
+    let configured = store.loaded.config.auth.order_of(&args.provider);
     let order = profiles.order(&args.provider);
-    let taken: Vec<String> =
-        profiles.taken(&args.provider, ctx.now_ms()).into_iter().map(|profile| profile.id).collect();
+    let taken = store.taken(&profiles, &args.provider, ctx.now_ms());
+    let taken: Vec<String> = taken.into_iter().map(|profile| profile.id).collect();
     let report =
         json!({"agentId": store.agent_id, "provider": args.provider, "order": order, "taken": taken});
     ctx.out.show(&report, || {
         let names = if taken.is_empty() { "none".to_owned() } else { taken.join(", ") };
-        let why = if order.is_some() { "as it was said" } else { "as they stand in the file" };
+        let why = match (&order, &configured) {
+            (Some(_), _) => "as it was said",
+            (None, Some(_)) => "as the configuration says (auth.order, auth.profiles)",
+            (None, None) => {
+                "nobody said an order: tokens first, and each session begins with another one of a kind"
+            }
+        };
         printable(&format!("{}: {names} ({why})", args.provider))
     })
 }
