@@ -19,6 +19,7 @@ mod log;
 mod owner;
 mod page;
 mod pages;
+mod proxy;
 mod request;
 mod routes;
 mod session;
@@ -99,7 +100,7 @@ impl BrowserOptions {
 pub(crate) struct Browser {
     options: BrowserOptions,
     path: String,
-    guard: Guard,
+    guard: Arc<Guard>,
     running: Mutex<Option<Arc<Session>>>,
     orders: mpsc::Sender<Order>,
     /// Taken by [`Browser::run`].
@@ -137,7 +138,7 @@ pub(crate) struct Params {
 impl Browser {
     pub(crate) fn new(options: BrowserOptions, path: &str) -> Self {
         let (orders, given) = mpsc::channel(QUEUE);
-        let guard = Guard::new(options.reach.clone());
+        let guard = Arc::new(Guard::new(options.reach.clone()));
         let given = Mutex::new(Some(given));
         Self { options, path: path.to_owned(), guard, running: Mutex::default(), orders, given }
     }

@@ -266,6 +266,7 @@ async fn no_page_leads_to_where_the_browser_may_not_go() {
         "/" => Some(format!(
             "<!doctype html><title>Lure</title><a href='{to}/link'>Link</a><button onclick=\"window.open('{to}/popup')\">Popup</button>\
              <img src='{to}/image'><iframe src='{to}/frame'></iframe><p id=out>-</p>\
+             <p id=ws>-</p><script>const s = new WebSocket('{to}/socket'.replace('http', 'ws')); s.onopen = s.onerror = e => ws.textContent = e.type === 'open' ? 'through' : 'kept out';</script>
              <script>fetch('{to}/fetch', {{mode: 'no-cors'}}).then(() => out.textContent = 'reached', () => out.textContent = 'refused')</script>"
         )),
         "/redirect" => Some(format!("{to}/redirected")),
@@ -283,6 +284,7 @@ async fn no_page_leads_to_where_the_browser_may_not_go() {
             assert_eq!(get(&mut peer, "/", json!({})).await["running"], false, "nothing was started for that");
             post(&mut peer, "/tabs/open", json!({"url": format!("{}/", outer.url), "label": "lure"})).await;
             post(&mut peer, "/act", json!({"kind": "wait", "text": "refused"})).await;
+            post(&mut peer, "/act", json!({"kind": "wait", "text": "kept out"})).await;
             let (status, body) = refused(&mut peer, "POST", "/navigate", json!({}), json!({"url": format!("{}/redirect", outer.url)})).await;
             assert_eq!((status, &body["reason"]), (403, &json!("navigation_blocked")), "{body}");
             for (role, name) in [("button", "Popup"), ("link", "Link")] {

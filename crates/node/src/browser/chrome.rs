@@ -30,10 +30,14 @@ const ARGUMENTS: &[&str] = &[
     "--hide-crash-restore-bubble",
     "--disable-features=Translate,MediaRouter,OptimizationHints,PreconnectToSearch",
     "--dns-prefetch-disable",
-    "--no-proxy-server",
     "--password-store=basic",
     "--window-size=1280,800",
 ];
+/// With these its own computer, too, is reached by the way out that it is given, and nothing goes beside that.
+const ONE_WAY: &[&str] =
+    &["--proxy-bypass-list=<-loopback>", "--force-webrtc-ip-handling-policy=disable_non_proxied_udp"];
+/// Flags by which somebody else says how it reaches hosts.
+const WAYS: &[&str] = &["--proxy", "--no-proxy-server", "--host-resolver-rules", "--host-rules"];
 /// Flags that would open another way to the browser, or to somebody's profile.
 const OURS: &[&str] =
     &["--remote-debugging", "--user-data-dir", "--profile-directory", "--remote-allow-origins"];
@@ -63,11 +67,16 @@ fn has_display() -> bool {
     cfg!(not(target_os = "linux")) || set("DISPLAY") || set("WAYLAND_DISPLAY")
 }
 
-/// The command that starts it.
+/// The command that starts it; `way_out` is the port of the proxy that it is to use.
 ///
 /// # Errors
 /// There is no browser, its profile cannot be made, or the configuration asks for what is not done.
-pub(super) fn command(options: &BrowserOptions, path: &str, headless: bool) -> Result<CommandSpec, Refusal> {
+pub(super) fn command(
+    options: &BrowserOptions,
+    path: &str,
+    headless: bool,
+    way_out: u16,
+) -> Result<CommandSpec, Refusal> {
     let Some(program) = program(options, path) else {
         return Err(Refusal::unavailable(match &options.executable {
             Some(named) => {
@@ -101,7 +110,13 @@ pub(super) fn command(options: &BrowserOptions, path: &str, headless: bool) -> R
     if options.no_sandbox {
         argv.push("--no-sandbox".to_owned());
     }
-    argv.extend(extra(options)?);
+    let extra = extra(options)?;
+    // Whoever may go anywhere may say how.
+    if !extra.iter().any(|argument| begins(argument, WAYS)) {
+        argv.push(format!("--proxy-server=socks5://127.0.0.1:{way_out}"));
+        argv.extend(ONE_WAY.iter().map(|argument| (*argument).to_owned()));
+    }
+    argv.extend(extra);
     argv.push("about:blank".to_owned());
     let mut spec = CommandSpec::new(argv);
     if !path.is_empty() {
@@ -110,17 +125,18 @@ pub(super) fn command(options: &BrowserOptions, path: &str, headless: bool) -> R
     Ok(spec)
 }
 
+fn begins(argument: &str, list: &[&str]) -> bool {
+    list.iter().any(|flag| argument.trim().starts_with(flag))
+}
+
 fn extra(options: &BrowserOptions) -> Result<Vec<String>, Refusal> {
-    let begins = |argument: &str, list: &[&str]| list.iter().any(|flag| argument.trim().starts_with(flag));
     for argument in &options.extra_args {
         if begins(argument, OURS) {
             return Err(Refusal::invalid(format!(
                 "browser.extraArgs: {argument} is the node's own to say; leave it out"
             )));
         }
-        if begins(argument, &["--proxy", "--host-resolver-rules", "--host-rules"])
-            && !options.reach.allow_private
-        {
+        if begins(argument, WAYS) && !options.reach.allow_private {
             return Err(Refusal::invalid(format!(
                 "browser.extraArgs: {argument} would go around browser.ssrfPolicy; leave it out, or set dangerouslyAllowPrivateNetwork there"
             )));
@@ -146,17 +162,23 @@ mod tests {
             options.executable = Some("/bin/true".into());
             options.extra_args = vec![argument.to_owned()];
             options.reach.allow_private = allow_private;
-            command(&options, "", true).map(|spec| spec.argv)
+            command(&options, "", true, 1080).map(|spec| spec.argv)
         };
-        for argument in
-            ["--remote-debugging-port=9222", "--user-data-dir=/home/me/.config", " --proxy-server=http://x"]
-        {
+        for argument in [
+            "--remote-debugging-port=9222",
+            "--user-data-dir=/home/me/.config",
+            " --proxy-server=http://x",
+            "--no-proxy-server",
+        ] {
             assert_eq!(with(argument, false).unwrap_err().status, 400, "{argument}");
         }
         assert!(
             with("--proxy-server=http://x", true).unwrap().contains(&"--proxy-server=http://x".to_owned())
         );
+        let own = with("--proxy-server=http://x", true).unwrap();
+        assert!(!own.iter().any(|argument| argument.contains("socks5")), "{own:?}");
         let argv = with("--lang=de", false).unwrap();
+        assert!(argv.contains(&"--proxy-server=socks5://127.0.0.1:1080".to_owned()), "{argv:?}");
         assert!(argv.contains(&"--lang=de".to_owned()) && !argv.contains(&"--no-sandbox".to_owned()));
         let mode = std::os::unix::fs::PermissionsExt::mode(
             &profile_dir(dir.path()).metadata().unwrap().permissions(),

@@ -1,9 +1,9 @@
 //! Where the browser may go. Each request of a page is asked about before it is made: pages that the agent goes to, what they
-//! redirect to, what they load. The browser looks names up for itself afterwards, so that a name that changes its mind in between
-//! (DNS rebinding) is not caught, nor are WebSockets.
+//! redirect to, what they load. Each connection is asked about once more (`proxy.rs`), and goes to the addresses that were found
+//! here and to no others.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -25,8 +25,10 @@ pub struct Reach {
     pub allowed_hosts: Vec<String>,
 }
 
+/// The addresses of a name, or why it may not be gone to.
+type Found = Result<Vec<IpAddr>, String>;
 /// Until when an answer about a name holds, and the answer.
-type Answer = (Instant, Result<(), String>);
+type Answer = (Instant, Found);
 
 /// Answers whether an address may be gone to.
 #[derive(Debug)]
@@ -88,43 +90,75 @@ impl Guard {
         if self.is_named(&name) {
             return Ok(());
         }
-        if name == "localhost" || name.ends_with(".localhost") {
-            // The browser knows this by itself.
-            return if self.reach.allow_private {
-                Ok(())
+        self.found(&name).await.map(|_| ())
+    }
+
+    /// The addresses that a connection to a host may go to.
+    ///
+    /// # Errors
+    /// Why it may go to none.
+    pub(super) async fn addresses(&self, host: &str) -> Found {
+        let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            return match model::address_refusal(ip, self.reach.allow_private) {
+                Some(why) if !self.is_named(&host) => {
+                    Err(format!("{host} is not for this browser: {why} (browser.ssrfPolicy)"))
+                }
+                _ => Ok(vec![ip]),
+            };
+        }
+        // A host that is named may be anywhere.
+        if self.is_named(&host) && !is_local(&host) { look_up(&host).await } else { self.found(&host).await }
+    }
+
+    /// The addresses of a name, checked; the same for a while.
+    async fn found(&self, name: &str) -> Found {
+        if is_local(name) {
+            // Browsers know this by themselves.
+            return if self.reach.allow_private || self.is_named(name) {
+                Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)])
             } else {
                 Err(format!("{name} is not for this browser: it is this computer (browser.ssrfPolicy)"))
             };
         }
         let now = Instant::now();
-        if let Some((until, answer)) = self.names.lock().unwrap_or_else(PoisonError::into_inner).get(&name)
+        if let Some((until, answer)) = self.names.lock().unwrap_or_else(PoisonError::into_inner).get(name)
             && now < *until
         {
             return answer.clone();
         }
-        let answer = self.look_up(&name).await;
+        let answer = look_up(name).await.and_then(|addresses| {
+            // One bad address spoils all of them: an honest name has none.
+            match addresses.iter().find_map(|ip| model::address_refusal(*ip, self.reach.allow_private)) {
+                Some(why) => Err(format!("{name} is not for this browser: {why} (browser.ssrfPolicy)")),
+                None => Ok(addresses),
+            }
+        });
+        self.remember(name, answer.clone());
+        answer
+    }
+
+    /// Keeps what is known of a name for a while.
+    pub(super) fn remember(&self, name: &str, answer: Found) {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= MAX_NAMES {
             names.clear();
         }
-        names.insert(name, (now + KEPT, answer.clone()));
-        answer
+        names.insert(name.to_owned(), (Instant::now() + KEPT, answer));
     }
+}
 
-    async fn look_up(&self, name: &str) -> Result<(), String> {
-        let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((name, 0))).await;
-        let found = found.map_err(|_| format!("{name} could not be looked up in time"))?;
-        let addresses: Vec<IpAddr> =
-            found.map_err(|e| format!("{name} could not be looked up: {e}"))?.map(|a| a.ip()).collect();
-        if addresses.is_empty() {
-            return Err(format!("{name} has no address"));
-        }
-        // One bad address spoils all of them: an honest name has none.
-        match addresses.iter().find_map(|ip| model::address_refusal(*ip, self.reach.allow_private)) {
-            Some(why) => Err(format!("{name} is not for this browser: {why} (browser.ssrfPolicy)")),
-            None => Ok(()),
-        }
-    }
+/// Names of this computer, whatever a server of names says of them.
+fn is_local(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+async fn look_up(name: &str) -> Found {
+    let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((name, 0))).await;
+    let found = found.map_err(|_| format!("{name} could not be looked up in time"))?;
+    let addresses: Vec<IpAddr> =
+        found.map_err(|e| format!("{name} could not be looked up: {e}"))?.map(|a| a.ip()).collect();
+    if addresses.is_empty() { Err(format!("{name} has no address")) } else { Ok(addresses) }
 }
 
 #[cfg(test)]

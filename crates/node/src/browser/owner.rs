@@ -3,7 +3,7 @@
 use super::cdp::{self, Cdp};
 use super::error::Refusal;
 use super::session::Session;
-use super::{Browser, Order, chrome, downloads, uploads};
+use super::{Browser, Order, chrome, downloads, proxy, uploads};
 use exec::Pipes;
 use serde_json::json;
 use std::sync::{Arc, PoisonError};
@@ -52,7 +52,15 @@ impl Browser {
         end: &CancellationToken,
     ) -> String {
         let (headless, _) = chrome::headless(&self.options, headless);
-        let spec = match chrome::command(&self.options, &self.path, headless) {
+        let (listener, port) = match proxy::listen().await {
+            Ok(listening) => listening,
+            Err(error) => {
+                let why = format!("the browser has no way out: {error}");
+                let _ = started.send(Err(Refusal::unavailable(&why)));
+                return why;
+            }
+        };
+        let spec = match chrome::command(&self.options, &self.path, headless, port) {
             Ok(spec) => spec,
             Err(refusal) => {
                 let why = refusal.message.clone();
@@ -106,6 +114,7 @@ impl Browser {
                 why = session.listen(BufReader::new(stdout), &self.guard) => why,
                 why = cdp::write(stdin, messages) => why,
                 why = hear => why,
+                why = proxy::serve(listener, &self.guard) => why,
                 status = process.wait() => status.map_or_else(|e| e.to_string(), |status| format!("it ended: {status}")),
                 () = end.cancelled() => "the node ends".into(),
             }

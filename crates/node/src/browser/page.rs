@@ -76,6 +76,12 @@ impl Page<'_> {
                     "{url} leads to where this browser may not go (browser.ssrfPolicy)"
                 )));
             }
+            // The way out says no by a number alone.
+            Some(error) if error.contains("ERR_SOCKS_CONNECTION") => {
+                return Err(Refusal::failed(format!(
+                    "{url} could not be opened: its host cannot be reached"
+                )));
+            }
             Some(error) => return Err(Refusal::failed(format!("{url} could not be opened: {error}"))),
             None => {}
         }

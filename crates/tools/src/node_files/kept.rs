@@ -20,18 +20,18 @@ pub(super) const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// The place.
 #[derive(Clone)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     dir: PathBuf,
     clock: SharedClock,
 }
 
 impl Kept {
-    pub(super) fn new(env: &ToolEnv) -> Self {
+    pub(crate) fn new(env: &ToolEnv) -> Self {
         Self { dir: env.node_files.clone(), clock: env.clock.clone() }
     }
 
     /// Keeps a file; its id is its name here.
-    pub(super) fn save(&self, named: &str, bytes: &[u8]) -> Result<(String, PathBuf), String> {
+    pub(crate) fn save(&self, named: &str, bytes: &[u8]) -> Result<(String, PathBuf), String> {
         let (id, to) = self.place(named)?;
         let part = to.with_file_name(format!("{id}{PART}"));
         let kept = write_new(&part, bytes).and_then(|()| std::fs::rename(&part, &to));

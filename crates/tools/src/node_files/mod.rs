@@ -5,7 +5,7 @@ mod dir_fetch;
 mod dir_list;
 mod file_fetch;
 mod file_write;
-mod kept;
+pub(crate) mod kept;
 
 pub use archive::{ArchiveError, MAX_TREE_ENTRIES, read_archive};
 
