@@ -105,6 +105,27 @@ fn a_clean_host_has_nothing_to_be_done_and_looking_changes_nothing() {
 }
 
 #[test]
+fn accounts_of_telegram_with_one_bot_are_found() {
+    let home = lived_in();
+    let with = |other: &str| {
+        let gateway = format!("gateway: {{ mode: \"local\", auth: {{ token: \"{TOKEN}\" }} }}");
+        let twice = format!("accounts: {{ twin: {{ botToken: \"{other}\" }} }}");
+        configure(
+            &home,
+            &format!("{{ {gateway}, channels: {{ telegram: {{ botToken: \"1:a\", {twice} }} }} }}\n"),
+        );
+    };
+    with("1:a");
+    let found_it = finding(&home, "channels.telegram.token_shared");
+    assert_eq!(found_it["path"], "channels.telegram.accounts.twin", "{found_it}");
+    let validated = home.run(&["config", "validate"]);
+    let said = format!("{}{}", validated.out, validated.err);
+    assert!(validated.code == 0 && said.contains("has the bot of the account \"default\""), "{said}");
+    with("2:a");
+    assert_eq!(found(&home, &[]), CLEAN);
+}
+
+#[test]
 fn files_that_others_can_read_or_change_are_found_and_closed() {
     let home = lived_in();
     let state = home.state();

@@ -60,7 +60,7 @@ pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
     ApprovalTarget, ChatTools, CommandText, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, ExecApprovals,
     GroupConfig, GroupPolicy, InlineButtons, ReactionLevel, ReactionNotifications, ReplyToMode,
-    StreamingConfig, StreamingMode, TelegramConfig, ToolBounds, WebhookConfig,
+    StreamingConfig, StreamingMode, TelegramConfig, ToolBounds, WebhookConfig, bot_id,
 };
 pub use tls::TlsConfig;
 pub use tool_list::{lists_tool, names_tool};

@@ -373,6 +373,31 @@ fn a_webhook_of_the_section_is_that_of_its_own_account_and_lends_the_others_its_
 }
 
 #[test]
+fn accounts_with_one_bot_are_warned_of_where_both_tokens_are_written_out() {
+    let warned = |accounts: &str| -> Vec<String> {
+        let text = format!(
+            r#"{{ channels: {{ telegram: {{ botToken: "1:a", accounts: {{ Work: {{ {accounts} }} }} }} }} }}"#
+        );
+        let loaded = parse(&text, Path::new("openclaw.json"), &env()).expect("it can be read");
+        loaded.warnings.iter().map(ToString::to_string).collect()
+    };
+    let told = warned(r#"botToken: "1:other""#);
+    assert!(told.len() == 1 && told[0].contains("accounts.Work.botToken"), "{told:?}");
+    assert!(
+        told[0].contains("has the bot of the account \"default\"") && !told[0].contains("1:other"),
+        "{told:?}"
+    );
+    for other in [
+        r#"botToken: "2:a""#,
+        r#"botToken: "1:a", enabled: false"#,
+        r#"botToken: "${WORK_TOKEN}""#,
+        r#"botToken: "1:a", tokenFile: "/etc/work.token""#,
+    ] {
+        assert!(warned(other).is_empty(), "{other}: {:?}", warned(other));
+    }
+}
+
+#[test]
 fn accounts_take_what_they_leave_open_from_the_section_and_never_its_token() {
     let text = r#"{ channels: { telegram: { botToken: "1:a", allowFrom: [1], groups: { "-5": {} }, mediaMaxMb: 7, accounts: {
         Work: { botToken: "2:b", dmPolicy: "open", allowFrom: ["*", 2], groups: {} },

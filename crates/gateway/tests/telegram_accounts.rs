@@ -110,6 +110,31 @@ async fn an_account_is_stopped_started_and_broken_for_itself() {
 }
 
 #[tokio::test]
+async fn of_two_accounts_with_one_bot_the_second_is_off_and_says_which_one_has_it() {
+    let world = World::start().await;
+    let twice = format!(
+        r#"channels: {{ telegram: {{ botToken: "{BOT_TOKEN}", apiRoot: "{}", allowFrom: [{FRIEND}], {POLICY}
+            accounts: {{ twin: {{ botToken: "{BOT_TOKEN}", allowFrom: [{OTHER}] }} }} }} }},"#,
+        world.main.url(),
+    );
+    let bench = Bench::start(&twice).await;
+    let operator = bench.operator().await;
+    world.main.push_text(OTHER, OTHER, "let in by the twin alone");
+    for n in 1..4 {
+        world.main.push_text(FRIEND, FRIEND, &format!("number {n}"));
+        assert!(answer(&world.main, n).await.contains(&format!("number {n}")));
+    }
+    let sent = world.main.sent();
+    assert!(sent.iter().all(|sent| sent.chat_id == FRIEND), "{sent:?}");
+    let status = operator.call("channels.status", json!({})).await;
+    let issue = &status["statusIssues"][0];
+    assert_eq!(issue["accountId"], "twin", "{status}");
+    let message = issue["message"].as_str().unwrap();
+    assert!(message.contains("has the bot of the account \"default\""), "{message}");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
 async fn each_account_goes_on_where_it_was() {
     let (world, dir, model) = (World::start().await, tempfile::tempdir().unwrap(), FakeModel::start().await);
     let config = config_with_model(&model.url(), &world.config(""));

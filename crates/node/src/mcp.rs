@@ -10,6 +10,7 @@ mod catalog;
 mod client;
 mod filter;
 mod keep;
+mod pause;
 mod wire;
 
 use crate::invoke::Failure;

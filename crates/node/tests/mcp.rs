@@ -3,8 +3,11 @@
 // The helpers of tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../gateway/tests/support/logged.rs"]
+mod logged;
 mod support;
 
+use logged::Logged;
 use node::{McpServer, NodeOptions};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -191,6 +194,34 @@ async fn a_server_that_dies_fails_its_calls_is_withdrawn_and_started_again() {
             assert_eq!(payload(&mut peer).await, json!({"content": []}));
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_server_that_lists_its_tools_and_ends_again_and_again_is_started_ever_later() {
+    let bench = Bench::new().await;
+    let (logged, _listening) = Logged::listen();
+    let pauses = || -> Vec<String> {
+        let lines = logged.lines().into_iter().filter(|line| line.contains("a server of tools is not there"));
+        lines
+            .filter_map(|line| Some(line.split("again_in_ms=").nth(1)?.split(' ').next()?.to_owned()))
+            .collect()
+    };
+    let frail = server("frail", r#"case "$method" in tools/list) tools t ;; tools/call) exit 3 ;; esac"#);
+    bench
+        .during_with(with(&bench, vec![frail]), async {
+            let mut peer = welcome(&bench).await;
+            let mut calls = 0;
+            while pauses().len() < 3 {
+                let (id, method, params) = peer.request().await;
+                peer.answer(&id, json!({"ok": true})).await;
+                if method == "node.pluginTools.update" && params["tools"].as_array().unwrap().len() == 1 {
+                    calls += 1;
+                    call(&mut peer, &calls.to_string(), "frail", "t").await;
+                }
+            }
+        })
+        .await;
+    assert_eq!(pauses().get(..3).unwrap(), ["250", "500", "1000"]);
 }
 
 #[tokio::test]

@@ -18,15 +18,19 @@ const MAX_PHOTO: usize = 10 * 1024 * 1024;
 pub(super) async fn send(inner: &Inner, out: &Outbound, files: &[SentFile]) -> Result<String, SendError> {
     // They are in memory while they go out: one album or file at a time for each account.
     let _alone = inner.uploads.acquire().await.map_err(|_| transient("the account is closed"))?;
+    let gone = |name: &str, e: std::io::Error| permanent(format!("{name} cannot be read any more: {e}"));
+    let mut size = 0u64;
+    for SentFile { path, name } in files {
+        let file = tokio::fs::metadata(path).await.map_err(|e| gone(name, e))?;
+        size = size.saturating_add(file.len());
+    }
+    if size > MAX_FILE {
+        return Err(permanent(format!("the album has {size} bytes; Telegram takes {MAX_FILE}")));
+    }
     let mut read = Vec::with_capacity(files.len());
     for SentFile { path, name } in files {
-        let bytes = tokio::fs::read(path).await;
-        let bytes = bytes.map_err(|e| permanent(format!("{name} cannot be read any more: {e}")))?;
+        let bytes = tokio::fs::read(path).await.map_err(|e| gone(name, e))?;
         read.push((name.as_str(), bytes));
-    }
-    let size: usize = read.iter().map(|(_, bytes)| bytes.len()).sum();
-    if size as u64 > MAX_FILE {
-        return Err(permanent(format!("the album has {size} bytes; Telegram takes {MAX_FILE}")));
     }
     let fields: Vec<String> = (0..read.len()).map(|n| format!("file{n}")).collect();
     let parts: Vec<Part<'_>> =

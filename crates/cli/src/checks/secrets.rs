@@ -19,6 +19,7 @@ pub(super) const CHECK: Check = Check {
         &GENERATED,
         &UNCHOSEN,
         &TELEGRAM,
+        &SHARED_BOT,
     ],
     used_by: UsedBy::Both,
     look: |scene| now(look(scene)),
@@ -81,6 +82,14 @@ static TELEGRAM: Kind = Kind {
     mends: false,
 };
 
+static SHARED_BOT: Kind = Kind {
+    id: "channels.telegram.token_shared",
+    severity: Severity::Warn,
+    title: "two accounts of Telegram have one bot, so the second is off",
+    remedy: "give each account the token of a bot of its own (from @BotFather), or set its enabled to false",
+    mends: false,
+};
+
 /// 24 random characters of base64 are 144 bits.
 const SHORT_TOKEN: usize = 24;
 /// People have to type these.
@@ -117,23 +126,35 @@ fn look(scene: &Scene<'_>) -> Looked {
     if !scene.is_remote() {
         own_secret(scene, &mut looked);
     }
+    telegram(scene, config, &mut looked);
+    looked
+}
+
+/// The token of each account that is on: that it is there, and no other's.
+fn telegram(scene: &Scene<'_>, config: &config::Config, looked: &mut Looked) {
     let telegram = config.channels.telegram.as_ref();
+    let mut known: Vec<(SecretString, &str)> = Vec::new();
     for account in telegram.into_iter().flat_map(|telegram| telegram.enabled_accounts()) {
         let (place, is_default) = (account.place(), account.account == config::DEFAULT_ACCOUNT);
         if asks_a_program(scene, &format!("/{}/botToken", place.replace('.', "/"))) {
             continue;
         }
-        let detail = match account.token(&scene.environment()) {
-            Ok(Some(_)) => None,
-            Ok(None) if is_default => {
-                Some("there is none, and no TELEGRAM_BOT_TOKEN in the environment".to_owned())
+        let finding = match account.token(&scene.environment()) {
+            Ok(Some(token)) => {
+                let first = known.iter().find(|(other, _)| config::bot_id(other) == config::bot_id(&token));
+                let shared = first.map(|(_, first)| (&SHARED_BOT, account.bot_is_taken(first)));
+                known.push((token, &account.account));
+                shared
             }
-            Ok(None) => Some("there is none".to_owned()),
-            Err(error) => Some(error.to_string()),
+            Ok(None) if is_default => {
+                let detail = "there is none, and no TELEGRAM_BOT_TOKEN in the environment";
+                Some((&TELEGRAM, detail.to_owned()))
+            }
+            Ok(None) => Some((&TELEGRAM, "there is none".to_owned())),
+            Err(error) => Some((&TELEGRAM, error.to_string())),
         };
-        looked.findings.extend(detail.map(|detail| Finding::new(&TELEGRAM, place, detail)));
+        looked.findings.extend(finding.map(|(kind, detail)| Finding::new(kind, place, detail)));
     }
-    looked
 }
 
 /// The secret that callers of this host's gateway have to prove.

@@ -137,6 +137,14 @@ impl SecretInput {
         &self.place
     }
 
+    /// The secret, where it is written out in the configuration itself.
+    pub(crate) fn written_out(&self) -> Option<SecretString> {
+        match &self.kind {
+            Kind::Literal(secret) => filled(secret.expose_secret()),
+            _ => None,
+        }
+    }
+
     /// Where the secret comes from, without asking files and programs for it.
     pub fn origin(&self, env: &Env) -> SecretOrigin<'_> {
         match &self.kind {

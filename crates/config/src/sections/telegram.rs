@@ -1,6 +1,7 @@
 //! `channels.telegram`.
 
 mod approvals;
+mod bot;
 mod groups;
 mod reactions;
 mod streaming;
@@ -15,6 +16,7 @@ use crate::doc::Section;
 use crate::{Env, SecretError, SecretInput};
 
 pub use approvals::{ApprovalTarget, ExecApprovals};
+pub use bot::bot_id;
 pub use groups::{ChatTools, GroupConfig, ToolBounds};
 pub use reactions::ReactionLevel;
 pub use streaming::{CommandText, StreamingConfig, StreamingMode};
@@ -178,6 +180,7 @@ impl TelegramConfig {
             (name, config)
         };
         config.accounts = s.entries("accounts", read).into_iter().collect();
+        bot::tell_shared(s.doc(), &config);
         config.default_account = s.text("defaultAccount").map(|name| name.trim().to_lowercase());
         if let Some(name) = config.default_account.as_deref().filter(|name| config.account(name).is_none()) {
             let names: Vec<&str> = config.all_accounts().iter().map(|a| a.account.as_str()).collect();

@@ -87,9 +87,10 @@ impl Channels {
         let Some(telegram) = &config.channels.telegram else {
             return Wanted { accounts: vec![], default_account: DEFAULT_ACCOUNT.to_owned() };
         };
-        let mut accounts = Vec::new();
+        let mut accounts: Vec<(String, Result<TelegramAccount, String>)> = Vec::new();
         for account in telegram.enabled_accounts() {
-            let made = telegram::account(account, secrets, clock, state_dir);
+            let made = telegram::account(account, secrets, clock, state_dir)
+                .and_then(|made| alone_with_its_bot(made, account, &accounts));
             if let Err(problem) = &made {
                 tracing::error!(channel = TELEGRAM, account = account.account, %problem, "the account is off");
             }
@@ -314,6 +315,21 @@ impl State {
             }
         }
         changed
+    }
+}
+
+/// An account whose bot is another's already is off: whichever asked last would get a message, and judge it by its own rules.
+fn alone_with_its_bot(
+    made: TelegramAccount,
+    config: &config::TelegramConfig,
+    others: &[(String, Result<TelegramAccount, String>)],
+) -> Result<TelegramAccount, String> {
+    let has_it = |(_, other): &&(_, Result<TelegramAccount, String>)| {
+        other.as_ref().is_ok_and(|other| other.bot_id == made.bot_id)
+    };
+    match others.iter().find(has_it) {
+        Some((first, _)) => Err(config.bot_is_taken(first)),
+        None => Ok(made),
     }
 }
 

@@ -12,6 +12,8 @@ use tools::Media;
 
 /// Pictures of one album.
 const ALBUM: usize = 10;
+/// Bytes of one album: it goes out in one request, which has more in it than pictures, and is in memory meanwhile.
+const ALBUM_BYTES: u64 = 45 * 1024 * 1024;
 
 /// Where a file comes from.
 pub(crate) enum Source {
@@ -71,19 +73,22 @@ fn now(shared: &Shared) -> SystemTime {
 }
 
 /// What sends them: pictures in a row as albums, where they are not meant otherwise.
-pub(crate) fn acts(files: Vec<SentFile>, seen_as: FileAs) -> Vec<Act> {
+pub(crate) async fn acts(files: Vec<SentFile>, seen_as: FileAs) -> Vec<Act> {
     let mut acts = Vec::new();
-    let mut row: Vec<SentFile> = Vec::new();
+    let (mut row, mut bytes): (Vec<SentFile>, u64) = (Vec::new(), 0);
     for file in files {
-        let is_picture = seen_as == FileAs::Itself && is_picture(&file.name);
-        if !is_picture || row.len() == ALBUM {
+        if seen_as != FileAs::Itself || !is_picture(&file.name) {
+            acts.extend(album(std::mem::take(&mut row)));
+            acts.push(Act::File { file, seen_as });
+            continue;
+        }
+        // One that is not there any more is told of where it is sent.
+        let size = tokio::fs::metadata(&file.path).await.map_or(0, |file| file.len());
+        if row.len() == ALBUM || bytes.saturating_add(size) > ALBUM_BYTES {
             acts.extend(album(std::mem::take(&mut row)));
         }
-        if is_picture {
-            row.push(file);
-        } else {
-            acts.push(Act::File { file, seen_as });
-        }
+        bytes = if row.is_empty() { size } else { bytes.saturating_add(size) };
+        row.push(file);
     }
     acts.extend(album(row));
     acts
@@ -106,18 +111,39 @@ fn is_picture(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn pictures_in_a_row_are_albums_of_at_most_ten() {
-        let file = |name: &str| SentFile { path: format!("/{name}"), name: name.to_owned() };
-        let shape = |names: &[&str], seen_as| -> Vec<usize> {
-            let files = names.iter().map(|name| file(name)).collect();
-            acts(files, seen_as).iter().map(|act| act.files().len()).collect()
+    async fn shape(names: &[(&str, u64)], seen_as: FileAs) -> Vec<usize> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |(n, (name, size)): (usize, &(&str, u64))| {
+            let path = dir.path().join(format!("{n}-{name}"));
+            // Sparse: it takes no room on the test's disk.
+            std::fs::File::create(&path).unwrap().set_len(*size).unwrap();
+            SentFile { path: path.to_string_lossy().into_owned(), name: (*name).to_owned() }
         };
+        let files = names.iter().enumerate().map(file).collect();
+        acts(files, seen_as).await.iter().map(|act| act.files().len()).collect()
+    }
+
+    #[tokio::test]
+    async fn pictures_in_a_row_are_albums_of_at_most_ten() {
         let itself = FileAs::Itself;
-        assert_eq!(shape(&["a.png", "b.JPG", "c.pdf", "d.png"], itself), [2, 1, 1]);
-        assert_eq!(shape(&["a.png"; 12], itself), [10, 2]);
-        assert_eq!(shape(&["a.png"; 11], itself), [10, 1]);
-        assert_eq!(shape(&["a.png"; 3], FileAs::Document), [1, 1, 1]);
-        assert_eq!(shape(&[], itself), [0; 0]);
+        let mixed = [("a.png", 1), ("b.JPG", 1), ("c.pdf", 1), ("d.png", 1)];
+        assert_eq!(shape(&mixed, itself).await, [2, 1, 1]);
+        assert_eq!(shape(&[("a.png", 1); 12], itself).await, [10, 2]);
+        assert_eq!(shape(&[("a.png", 1); 11], itself).await, [10, 1]);
+        assert_eq!(shape(&[("a.png", 1); 3], FileAs::Document).await, [1, 1, 1]);
+        assert_eq!(shape(&[], itself).await, [0; 0]);
+    }
+
+    #[tokio::test]
+    async fn an_album_ends_where_it_would_be_more_than_goes_out_at_once() {
+        let itself = FileAs::Itself;
+        let megabytes = |n: u64| n * 1_000_000;
+        assert_eq!(shape(&[("a.png", megabytes(9)); 7], itself).await, [5, 2]);
+        let (large, small) = (("a.png", MAX_FILE), ("b.png", 1));
+        assert_eq!(shape(&[small, large, small, small], itself).await, [1, 1, 2]);
+        // What was before another file does not count for the next album.
+        let film = ("c.mp4", 1);
+        let row = [("a.png", megabytes(40)), film, ("a.png", megabytes(40)), small];
+        assert_eq!(shape(&row, itself).await, [1, 1, 2]);
     }
 }

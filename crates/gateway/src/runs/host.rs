@@ -235,7 +235,7 @@ async fn outgoing(shared: &Shared, message: OutgoingMessage) -> Result<String, H
         None => {
             let sources = media.into_iter().map(files::Source::Media).collect();
             let kept = files::keep(shared, sources, &idempotency_key).await.map_err(not_sent)?;
-            files::acts(kept, seen_as)
+            files::acts(kept, seen_as).await
         }
     };
     let outbound = Outbound { channel, account, to, text, reply_to: None, act: None };

@@ -78,7 +78,7 @@ async fn files(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, reply: &Re
             Err(problem) => problems.push_str(&format!("⚠️ {problem}\n")),
         }
     }
-    (files::acts(kept, seen_as), problems)
+    (files::acts(kept, seen_as).await, problems)
 }
 
 /// What message `i` of an answer is shown as a reply to: what it says itself, and as the account wants it.

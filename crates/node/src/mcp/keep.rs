@@ -3,6 +3,7 @@
 use super::catalog::ListedTool;
 use super::client::Client;
 use super::filter::is_lent;
+use super::pause::Pause;
 use super::wire::{self, Said, next_line};
 use super::{Live, McpServer, Place, Servers};
 use crate::calls::CallError;
@@ -13,13 +14,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// The first pause after a server has ended; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a server may take to list its tools where its configuration does not say.
 const LIST_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a server that did not answer a call in time may take to say that it is there.
@@ -36,16 +33,14 @@ const LAST_WORDS: usize = 600;
 
 /// Keeps a server running until `end`. Dropping the future kills it.
 pub(super) async fn keep(servers: &Servers, server: McpServer, place: Place<'_>, end: &CancellationToken) {
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Pause::default();
     loop {
-        let mut answered = false;
+        let mut answered = None;
         let why = run(servers, &server, place, end, &mut answered).await;
         if end.is_cancelled() {
             return;
         }
-        if answered {
-            pause = FIRST_PAUSE;
-        }
+        let pause = pause.after(answered.map(|at: Instant| at.elapsed()));
         tracing::warn!(
             server = server.name,
             again_in_ms = pause.as_millis() as u64,
@@ -55,17 +50,16 @@ pub(super) async fn keep(servers: &Servers, server: McpServer, place: Place<'_>,
             () = sleep(pause) => {}
             () = end.cancelled() => return,
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-/// Runs it until it ends or has to be ended; why. `answered` tells that it has listed its tools.
+/// Runs it until it ends or has to be ended; why. `answered` tells when it had listed its tools.
 async fn run(
     servers: &Servers,
     server: &McpServer,
     place: Place<'_>,
     end: &CancellationToken,
-    answered: &mut bool,
+    answered: &mut Option<Instant>,
 ) -> String {
     let starting = tokio::select! {
         place = servers.starting.acquire() => place,
@@ -130,14 +124,14 @@ async fn serve(
     server: &McpServer,
     client: &Client,
     changed: &Notify,
-    answered: &mut bool,
+    answered: &mut Option<Instant>,
 ) -> String {
     loop {
         let tools = match list(server, client).await {
             Ok(tools) => tools,
             Err(error) => return format!("its tools could not be listed: {error}"),
         };
-        *answered = true;
+        answered.get_or_insert_with(Instant::now);
         let live = Live { client: client.clone(), tools, request_timeout: server.request_timeout };
         servers.lend(&server.name, live);
         sleep(LIST_PAUSE).await;

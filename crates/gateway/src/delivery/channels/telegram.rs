@@ -75,7 +75,7 @@ pub(super) fn account(
              {place}.enabled to false"
         )
     })?;
-    let bot_id = token.expose_secret().split(':').next().unwrap_or_default().to_owned();
+    let bot_id = config::bot_id(&token).to_owned();
     let hook = config.webhook.as_ref().map(|hook| webhook(hook, secrets)).transpose()?;
     let from_config = config.bot_token.is_some() || config.token_file.is_some();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

@@ -116,7 +116,8 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
             let seen_as = m.attached.seen_as;
             let sources = m.attached.sources(call).await?;
             let kept = files::keep(&call.shared, sources, &key).await;
-            files::acts(kept.map_err(|e| ErrorShape::invalid(format!("{e}; nothing was sent")))?, seen_as)
+            let kept = kept.map_err(|e| ErrorShape::invalid(format!("{e}; nothing was sent")))?;
+            files::acts(kept, seen_as).await
         }
     };
     let message_id = outbox::send_all(&call.shared, out, acts, &key, note).await?;
