@@ -33,10 +33,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("sessions delete", "agent:main:old --dry-run"),
     ("sessions compact", "agent:main:main"),
     ("message send", "--channel telegram --target 1001 --message hello"),
-    (
-        "message poll",
-        "--channel telegram --target 1001 --poll-question 'Lunch?' --poll-option yes --poll-option no",
-    ),
+    ("message poll", "--target 1001 --poll-question 'Lunch?' --poll-option yes --poll-option no"),
     ("message react", "--channel telegram --target 1001 --message-id 42 --emoji 👍"),
     ("message edit", "--channel telegram --target 1001 --message-id 42 --message 'as it should be'"),
     ("message delete", "--channel telegram --target 1001 --message-id 42"),

@@ -103,6 +103,14 @@ impl Town {
         FakeTailscale::start().unwrap()
     }
 
+    /// The bot says something to the chat 1001; gives the number of the message there.
+    pub(crate) fn says(&self, text: &str) -> String {
+        let before = self.telegram.sent().len();
+        self.server.runs(&format!("openclaw message send --channel telegram --target 1001 --message {text}"));
+        let sent = self.runtime.block_on(self.telegram.wait_for_sent(before + 1, PATIENCE)).unwrap();
+        sent[before].message_id.to_string()
+    }
+
     /// Somebody writes to the bot and gets an answer.
     pub(crate) fn hears(&self, person: i64, text: &str) -> String {
         let before = self.telegram.sent().len();
