@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "through_tunnel/cut.rs"]
+mod cut;
 #[path = "through_tunnel/large.rs"]
 mod large;
+#[path = "through_tunnel/probed.rs"]
+mod probed;
 
 use client::{ClientDescription, ConnectOptions, Connection};
 use config::SshTarget;

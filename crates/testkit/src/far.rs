@@ -11,7 +11,7 @@ use crate::sshd::{SshUser, Sshd, SshdOptions};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -31,7 +31,7 @@ pub struct Far {
     pub user: SshUser,
     far_home: TempDir,
     near_home: TempDir,
-    _model: Model,
+    model: Model,
     /// The hosts and their cable. Last: what runs there has ended when they go.
     pub hosts: Hosts,
 }
@@ -63,7 +63,7 @@ impl Far {
             "gateway": {"mode": "remote", "remote": {"sshTarget": sshd.destination(), "token": TOKEN}},
         }));
         let openclaw = openclaw.to_owned();
-        let mut far = Self { openclaw, gateway: None, sshd, user, far_home, near_home, _model: model, hosts };
+        let mut far = Self { openclaw, gateway: None, sshd, user, far_home, near_home, model, hosts };
         far.start_gateway();
         far
     }
@@ -74,6 +74,11 @@ impl Far {
     /// It was ended.
     pub fn gateway(&self) -> &Process {
         self.gateway.as_ref().unwrap_or_else(|| panic!("the far gateway was ended"))
+    }
+
+    /// The model that the far gateway asks.
+    pub fn model(&self) -> &FakeModel {
+        &self.model.fake
     }
 
     /// Ends the far gateway as `kill -9` does.
@@ -161,6 +166,7 @@ fn home(config: &Value) -> TempDir {
 /// A model on the far host: a thread that went there, and serves until this is dropped.
 struct Model {
     url: String,
+    fake: Arc<FakeModel>,
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -174,14 +180,14 @@ impl Model {
             host.enter().unwrap_or_else(|e| panic!("{}: {e}", host.name));
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap_or_else(|e| panic!("{e}")).block_on(async {
-                let model = FakeModel::start().await;
-                let _ = tell.send(model.url());
+                let model = Arc::new(FakeModel::start().await);
+                let _ = tell.send(Arc::clone(&model));
                 // Ends when the handle is dropped, too.
                 let _ = ended.await;
             });
         });
-        let url = told.recv().unwrap_or_else(|e| panic!("the model did not start: {e}"));
-        Self { url, end: Some(end), thread: Some(thread) }
+        let fake = told.recv().unwrap_or_else(|e| panic!("the model did not start: {e}"));
+        Self { url: fake.url(), fake, end: Some(end), thread: Some(thread) }
     }
 }
 

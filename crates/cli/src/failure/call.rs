@@ -19,18 +19,42 @@ pub(crate) fn explain(error: CallError, method: &str) -> Failure {
     }
 }
 
-/// The connection ended in the middle of a call, and, where that was tried, could not be had again.
-pub(crate) fn cut(close: &CloseInfo, method: &str, not_again: Option<String>) -> Failure {
-    let message = match &not_again {
-        None => format!("the connection to the gateway ended while {method} was under way ({close})"),
-        Some(why) => format!(
-            "the connection to the gateway ended while {method} was under way ({close}), and could not be opened again: {why}"
-        ),
+/// Why a connection that was lost in the middle of a call could not be had again.
+#[derive(Debug)]
+pub(crate) struct NotAgain {
+    /// What connecting, or the tunnel to it, failed of.
+    pub(crate) failure: Failure,
+    /// Whether it stays so until somebody changes something.
+    pub(crate) lasts: bool,
+}
+
+/// The connection ended in the middle of a call, and, where that was tried, could not be had again. What stands in the way for
+/// good has its own exit code and name; everything else may pass.
+pub(crate) fn cut(close: &CloseInfo, method: &str, not_again: Option<NotAgain>) -> Failure {
+    let what = format!("the connection to the gateway ended while {method} was under way ({close})");
+    let mut details = json!({"method": method, "retryable": true, "closeCode": close.code});
+    let (mut failure, hints) = match not_again {
+        None => (Failure::new(Exit::Dropped, "CONNECTION_LOST", what), Vec::new()),
+        Some(NotAgain { failure, lasts }) => {
+            let Failure { exit, code, message, details: more, hints } = failure;
+            let what = format!("{what}, and could not be opened again: {message}");
+            details["retryable"] = (!lasts).into();
+            details["reason"] = json!({"code": code, "details": more});
+            let failure = if lasts {
+                Failure::new(exit, code, what)
+            } else {
+                Failure::new(Exit::Dropped, "CONNECTION_LOST", what)
+            };
+            (failure, hints)
+        }
     };
-    Failure::new(Exit::Dropped, "CONNECTION_LOST", message)
-        .details(json!({"method": method, "retryable": true, "closeCode": close.code}))
-        .hint("what was asked for may have been done all the same: look before you repeat what changes something")
-        .hint("the gateway may be restarting: openclaw health")
+    failure = failure.details(details).hint(
+        "what was asked for may have been done all the same: look before you repeat what changes something",
+    );
+    if hints.is_empty() {
+        return failure.hint("the gateway may be restarting: openclaw health");
+    }
+    hints.into_iter().fold(failure, Failure::hint)
 }
 
 fn refused(shape: &ErrorShape, method: &str) -> Failure {
@@ -141,6 +165,30 @@ mod tests {
             let failure = explain(error, method);
             assert_eq!(failure.exit, exit, "{text}");
             assert!(failure.hints.iter().any(|h| h.contains(hint)), "{text}: {:?}", failure.hints);
+        }
+    }
+
+    #[test]
+    fn what_keeps_a_lost_connection_from_coming_back_is_said_with_its_way_out() {
+        let close = CloseInfo::new(1006, "gone");
+        let denied = || {
+            Failure::new(Exit::Tunnel, "SSH_PERMISSION_DENIED", "nobody is let in").hint("ssh-copy-id me@far")
+        };
+        for (lasts, exit, code) in
+            [(true, Exit::Tunnel, "SSH_PERMISSION_DENIED"), (false, Exit::Dropped, "CONNECTION_LOST")]
+        {
+            let failure = cut(&close, "agent", Some(NotAgain { failure: denied(), lasts }));
+            assert_eq!((failure.exit, failure.code.as_str()), (exit, code));
+            assert!(
+                failure.message.ends_with("could not be opened again: nobody is let in"),
+                "{}",
+                failure.message
+            );
+            let details = failure.details.unwrap();
+            assert_eq!((&details["retryable"], &details["method"]), (&json!(!lasts), &json!("agent")));
+            assert_eq!(details["reason"]["code"], "SSH_PERMISSION_DENIED");
+            assert!(failure.hints.iter().any(|hint| hint == "ssh-copy-id me@far"), "{:?}", failure.hints);
+            assert!(!failure.hints.iter().any(|hint| hint.contains("restarting")), "{:?}", failure.hints);
         }
     }
 

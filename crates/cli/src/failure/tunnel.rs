@@ -7,6 +7,11 @@ use serde_json::json;
 
 /// Turns an error about a tunnel into a failure.
 pub(crate) fn explain(error: TunnelError, ctx: &Context) -> Failure {
+    of(error, &ctx.paths.profile_flags())
+}
+
+/// As [`explain`], where the profile's flags are known and no more.
+pub(crate) fn of(error: TunnelError, flags: &str) -> Failure {
     let message = error.to_string();
     match error {
         TunnelError::Down(status) => of_status(Exit::Tunnel, message, &status),
@@ -21,7 +26,7 @@ pub(crate) fn explain(error: TunnelError, ctx: &Context) -> Failure {
         }
         TunnelError::Start(_) | TunnelError::Silent(_) | TunnelError::Refused(_) => {
             Failure::new(Exit::Failed, "TUNNEL", message)
-                .hint(format!("what happened: {}", ctx.command("remote logs")))
+                .hint(format!("what happened: openclaw{flags} remote logs"))
         }
     }
 }

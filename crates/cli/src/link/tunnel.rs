@@ -55,6 +55,14 @@ pub(crate) async fn enter(
     Ok((target, Some(hold)))
 }
 
+/// The URL at which a target is, as far as that is known without going there: behind a tunnel, the port that this has here or
+/// had last.
+pub(crate) fn url_of(ctx: &Context, target: &Target) -> String {
+    let Some(spec) = &target.tunnel else { return target.url.clone() };
+    let port = Place::new(&ctx.paths.state_dir, spec.key()).port(spec.local_port);
+    port.map_or_else(|| target.url.clone(), |port| spec.url_at(port))
+}
+
 /// Holds the tunnel at this place and waits until it is up.
 ///
 /// # Errors

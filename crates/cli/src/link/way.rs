@@ -2,11 +2,12 @@
 
 use super::device;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::call::NotAgain;
+use crate::failure::{Failure, connect, tunnel as explain};
 use crate::output::Output;
 use client::{CloseInfo, ConnectError, Connection};
 use remote::Target;
-use remote::tunnel::Hold;
+use remote::tunnel::{Hold, Phase, TunnelError};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -23,11 +24,14 @@ pub(super) struct Way {
     pub(super) scopes: Vec<String>,
     pub(super) identity_dir: PathBuf,
     pub(super) out: Output,
+    /// What the command line of this installation is followed by, in hints.
+    flags: String,
 }
 
 impl Way {
     pub(super) fn new(ctx: &Context, target: Target, scopes: &[String]) -> Self {
-        Self { target, scopes: scopes.to_vec(), identity_dir: ctx.paths.identity_dir(), out: ctx.out }
+        let (identity_dir, flags) = (ctx.paths.identity_dir(), ctx.paths.profile_flags());
+        Self { target, scopes: scopes.to_vec(), identity_dir, out: ctx.out, flags }
     }
 
     /// Connects; the inner result is the gateway's.
@@ -42,13 +46,13 @@ impl Way {
     /// that is up, and at its port: another user's program may listen there otherwise.
     ///
     /// # Errors
-    /// What kept it from connecting at last, in words.
+    /// What kept it from connecting at last.
     pub(super) async fn reopen(
         &self,
         close: &CloseInfo,
         until: Instant,
         tunnel: Option<&Hold>,
-    ) -> Result<Connection, String> {
+    ) -> Result<Connection, NotAgain> {
         self.out.remark(&format!("note: the connection ended ({close}); asking again under the same key"));
         let until = until.min(Instant::now() + REOPEN_WITHIN);
         if tunnel.is_some() {
@@ -61,21 +65,31 @@ impl Way {
             let error = match device::open(self, &target, left.max(PAUSE)).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => error,
-                Err(failure) => return Err(failure.message),
+                Err(failure) => return Err(NotAgain { failure, lasts: true }),
             };
-            // Whoever refuses will not think again at once.
-            if matches!(error, ConnectError::Refused(..)) || Instant::now() + PAUSE >= until {
-                return Err(error.to_string());
+            // Whoever refuses will not think again at once; the wrong certificate is nobody to ask again.
+            let lasts = match &error {
+                ConnectError::Refused(shape, _) => shape.retryable != Some(true),
+                ConnectError::Pin { .. } => true,
+                _ => false,
+            };
+            let refused = lasts || matches!(error, ConnectError::Refused(..));
+            if refused || Instant::now() + PAUSE >= until {
+                let failure = connect::explain(error, &target, &self.flags);
+                return Err(NotAgain { failure, lasts });
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
     /// Where the gateway is, once its tunnel is up.
-    async fn target_now(&self, tunnel: Option<&Hold>, within: Duration) -> Result<Target, String> {
+    async fn target_now(&self, tunnel: Option<&Hold>, within: Duration) -> Result<Target, NotAgain> {
         let mut target = self.target.clone();
         if let (Some(hold), Some(spec)) = (tunnel, &self.target.tunnel) {
-            let status = hold.up(within).await.map_err(|error| error.to_string())?;
+            let status = hold.up(within).await.map_err(|error| {
+                let lasts = matches!(&error, TunnelError::Down(status) if status.state == Phase::Refused);
+                NotAgain { failure: explain::of(error, &self.flags), lasts }
+            })?;
             target.url = spec.url_at(status.local_port);
         }
         Ok(target)
