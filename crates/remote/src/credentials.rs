@@ -4,9 +4,9 @@
 use config::{AuthMode, SecretInput, read_gateway_token};
 use model::SecretString;
 
-use crate::TargetError;
 use crate::candidate::{Candidate, Kind, Standing};
 use crate::place::{self, Ask, Chosen, Owner};
+use crate::{TargetError, ssh_host};
 
 /// What a client proves itself with; the server's mode decides which of them it looks at.
 #[derive(Debug, Clone, Default)]
@@ -55,10 +55,15 @@ const FLAGS: Round = round(&[Slot::Flag], &[Slot::Flag]);
 
 /// The order for each kind of place. Local: flags, `gateway.auth`, environment, the generated token, `gateway.remote`.
 /// Remote: flags, then `gateway.remote`, environment, `gateway.auth`, and for passwords the environment first.
-fn rounds(owner: Owner) -> Vec<Round> {
+fn rounds(owner: Owner, via: &str) -> Vec<Round> {
     match owner {
         Owner::Flags => {
-            let never = Some("--url takes nothing but --token and --password");
+            let never = Some(match via {
+                ssh_host::VIA => {
+                    "--ssh takes nothing but --token and --password for a host that the configuration does not name"
+                }
+                _ => "--url takes nothing but --token and --password",
+            });
             let rest: &[Slot] = &[Slot::Env, Slot::Auth, Slot::Remote];
             vec![FLAGS, Round { token: rest, password: rest, never }]
         }
@@ -114,7 +119,7 @@ pub(crate) fn choose(
         && !place::is_configured(ask, &chosen.url);
     let (found, candidates) = (Credentials::default(), Vec::new());
     let mut search = Search { ask, owner, elsewhere, found, failed: None, candidates };
-    for round in if in_use { rounds(owner) } else { rounds_aside(owner) } {
+    for round in if in_use { rounds(owner, chosen.via) } else { rounds_aside(owner) } {
         search.go(&round);
     }
     (search.failed.map_or(Ok(search.found), Err), search.candidates)

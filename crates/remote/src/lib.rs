@@ -16,6 +16,7 @@ mod pins;
 mod place;
 mod route;
 mod setup_code;
+mod ssh_host;
 mod target;
 pub mod tunnel;
 
@@ -27,4 +28,5 @@ pub use join::{JoinError, JoinTarget, JoinUrl};
 pub use pins::{pin_store, pinned};
 pub use route::ssh_route;
 pub use setup_code::SetupCode;
+pub use ssh_host::at_ssh_host;
 pub use target::{Decision, Meant, Target, TargetFlags, decide, every, resolve};

@@ -6,7 +6,7 @@ use crate::address::{check_url, is_same_gateway};
 use crate::candidate::{Candidate, Kind, Standing, shown};
 use crate::host::with_one_name;
 use crate::tunnel::TunnelSpec;
-use crate::{TargetError, TargetFlags, ssh_route};
+use crate::{TargetError, TargetFlags, ssh_host, ssh_route};
 
 /// The key that leads through a tunnel.
 const SSH: &str = "gateway.remote.sshTarget";
@@ -159,10 +159,20 @@ fn unwanted(ask: &Ask<'_>, wanted: Wanted, owner: Owner) -> Option<&'static str>
     }
 }
 
-/// What a place is behind another that was taken. With `--url` the rest is not looked at, so nothing is said of it.
+/// All places, none of which is looked at because the command line names another one.
+pub(crate) fn behind_all(ask: &Ask<'_>, taken: &str) -> Vec<Candidate> {
+    let passed = |place: Place| {
+        let standing = behind(&place, taken);
+        Candidate { kind: Kind::Place, name: place.via, place: place.shown, standing }
+    };
+    all(ask).into_iter().map(passed).collect()
+}
+
+/// What a place is behind another that was taken. Where the command line names one, the rest is not looked at, so nothing is said
+/// of it.
 fn behind(place: &Place, taken: &str) -> Standing {
     match (&place.value, taken) {
-        (_, "--url") => Standing::PassedOver("--url decides".to_owned()),
+        (_, "--url" | ssh_host::VIA) => Standing::PassedOver(format!("{taken} decides")),
         (Some(_), _) => Standing::PassedOver(format!("{taken} comes before it")),
         (None, _) => Standing::Unset,
     }

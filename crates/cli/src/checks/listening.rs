@@ -4,6 +4,7 @@ use super::listeners::on_port;
 use super::own::{Seen, Sort};
 use super::{Check, Finding, Kind, Looked, Scene, Severity, UsedBy};
 use crate::failure::Exit;
+use crate::link::tunnel;
 use gateway::Holder;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -92,7 +93,7 @@ async fn elsewhere(scene: &Scene<'_>) -> Looked {
     match scene.live().await {
         Some(Ok(live)) => Looked::well(format!("{} answers", live.url)),
         Some(Err(failure)) => {
-            let place = scene.target().and_then(Result::ok).map(|target| target.url);
+            let place = scene.target().and_then(Result::ok).map(|target| tunnel::url_of(scene.ctx, &target));
             let place = place.unwrap_or_else(|| "gateway.remote.url".to_owned());
             let finding = Finding::new(&UNREACHABLE, place, failure.message.clone());
             vec![match failure.hints.first() {

@@ -2,7 +2,7 @@
 
 use super::listeners::on_port;
 use super::{Check, Finding, Kind, Looked, Scene, Severity, UsedBy};
-use crate::link::scopes_of;
+use crate::link::{scopes_of, tunnel};
 use client::{ClientDescription, ConnectOptions, Connection};
 use remote::Target;
 
@@ -46,16 +46,22 @@ async fn look(scene: &Scene<'_>) -> Looked {
         None => return Looked::skipped("none runs here"),
     };
     let mut findings = Vec::new();
-    if let Some(Err(failure)) = scene.live().await {
-        findings.push(Finding::new(&FAILED, target.url.clone(), failure.message.clone()));
-    }
+    let url = match scene.live().await {
+        Some(Ok(live)) => live.url.clone(),
+        Some(Err(failure)) => {
+            let url = tunnel::url_of(scene.ctx, &target);
+            findings.push(Finding::new(&FAILED, url.clone(), failure.message.clone()));
+            url
+        }
+        None => target.url.clone(),
+    };
     findings.extend(without_secret(scene, &target).await);
     findings.extend(wider(scene));
     let tried = match target.local {
         true => "lets nobody in who proves nothing",
         false => "runs elsewhere, where nobody is tried without a secret",
     };
-    let note = findings.is_empty().then(|| format!("{} answers, and {tried}", target.url));
+    let note = findings.is_empty().then(|| format!("{url} answers, and {tried}"));
     Looked { findings, note, skipped: None }
 }
 

@@ -162,9 +162,8 @@ impl<'a> Scene<'a> {
     }
 
     async fn ask(&self, target: Target) -> Result<Live, Failure> {
-        let url = target.url.clone();
         let link = Link::dial_target(self.ctx, self.connect, &scopes_of("health"), target).await?;
-        let before = self.ctx.now_ms();
+        let (url, before) = (link.target().url.clone(), self.ctx.now_ms());
         let health = link.call("health", json!({})).await;
         let after = self.ctx.now_ms();
         link.leave().await;

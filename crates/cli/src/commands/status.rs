@@ -7,7 +7,7 @@ pub(super) use page::tailscale;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::link::{self, Link, decision, scope_names};
+use crate::link::{self, Link, decision, scope_names, tunnel};
 use crate::view::{flag, list, number, text};
 use clap::Args;
 use config::{AuthMode, Loaded};
@@ -40,13 +40,15 @@ pub(crate) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> 
         Ok(target) => target,
         Err(error) => return Err(undecided(ctx, looked, error.into())),
     };
+    let deep = args.deep || args.all;
+    let scopes = if deep { scope_names(&[Scope::Read, Scope::Pairing]) } else { scope_names(&[Scope::Read]) };
+    let dialled = Link::dial_target(ctx, &args.connect, &scopes, target.clone()).await;
+    // A tunnel has chosen its port by then.
     let mut local = local_facts(ctx, &loaded, &target);
     if let Some(looked) = looked {
         local["decision"] = looked;
     }
-    let deep = args.deep || args.all;
-    let scopes = if deep { scope_names(&[Scope::Read, Scope::Pairing]) } else { scope_names(&[Scope::Read]) };
-    let link = match Link::dial_target(ctx, &args.connect, &scopes, target).await {
+    let link = match dialled {
         Ok(link) => link,
         Err(failure) => return Err(down(ctx, local, failure)),
     };
@@ -145,7 +147,7 @@ pub(super) fn local_facts(ctx: &Context, loaded: &Loaded, target: &Target) -> Va
     let kept = target.local.then(|| secret_place(ctx, loaded));
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "url": target.url,
+        "url": tunnel::url_of(ctx, target),
         "via": target.via,
         "credential": credential,
         "tlsPins": target.pinned.as_ref().map(|p| p.base.iter().map(ToString::to_string).collect::<Vec<_>>()),

@@ -2,7 +2,7 @@
 
 use crate::far::{Far, process};
 use crate::live::PATIENCE;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::TcpListener;
 
 #[test]
@@ -47,10 +47,45 @@ fn a_port_that_is_taken_is_named_with_its_holder_and_another_one_is_kept() {
     let other = up["localPort"].clone();
     assert_ne!(other.to_string(), far.port);
     assert_eq!(far.json(&["health"])["ok"], true);
+    let url = format!("ws://127.0.0.1:{other}");
+    every_command_shows_it_there(&far, &url);
     far.json(&["remote", "down"]);
+    assert_eq!(far.json(&["gateway", "status", "--no-probe"])["local"]["url"], url);
     drop(taken);
     // It stays where it was: somebody may have written that port down.
     assert_eq!(far.json(&["remote", "up"])["localPort"], other);
+}
+
+fn every_command_shows_it_there(far: &Far, url: &str) {
+    let probe = far.json(&["gateway", "probe"]);
+    let target = |id: &str| {
+        let all = probe["targets"].as_array().unwrap();
+        all.iter().find(|target| target["id"] == id).unwrap_or_else(|| panic!("no {id}: {probe}"))
+    };
+    assert_eq!(
+        (&target("configRemote")["url"], &target("configRemote")["connect"]["ok"]),
+        (&json!(url), &json!(true))
+    );
+    assert_ne!(target("localLoopback")["url"], url);
+    let status = far.json(&["gateway", "status"]);
+    assert_eq!((&status["local"]["url"], &status["rpc"]["url"]), (&json!(url), &json!(url)));
+    let status = far.json(&["status"]);
+    assert_eq!((&status["local"]["url"], &status["gateway"]["url"]), (&json!(url), &json!(url)));
+    let doctor = far.run(&["doctor", "--deep"]);
+    assert!(doctor.out.contains(&format!("{url} answers")), "{}", doctor.out);
+    // Also where the gateway there lets nobody in.
+    for command in [&["gateway", "status"][..], &["status"]] {
+        let ran = far.run(&[command, &["--token", "wrong", "--json"]].concat());
+        let report = ran.json();
+        assert_eq!((ran.code, &report["error"]["details"]["local"]["url"]), (4, &json!(url)), "{report}");
+    }
+    let ran = far.run(&["gateway", "probe", "--token", "wrong", "--json"]);
+    assert_eq!(
+        (ran.code, &ran.json()["error"]["details"]["targets"][0]["url"]),
+        (4, &json!(url)),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]
@@ -89,6 +124,9 @@ fn a_probe_reaches_the_gateway_behind_an_ssh_host() {
     let report = far.json(&["gateway", "probe", "--ssh", &target]);
     assert_eq!(report["targets"][0]["id"], "sshTunnel", "{report}");
     assert_eq!(report["targets"][0]["connect"]["rpcOk"], true, "{report}");
+    assert_eq!(report["targets"][0]["via"], "gateway.remote.sshTarget", "{report}");
+    assert_eq!(taken(&report["places"]), ["gateway.remote.sshTarget"], "{report}");
+    assert_eq!(taken(&report["targets"][0]["credentials"]), ["gateway.remote.token"], "{report}");
     // With another key it is another tunnel, and the one that all use stays as it is.
     let up = far.json(&["remote", "up"]);
     let ran = far.run(&["gateway", "probe", "--json", "--ssh", &target, "--ssh-identity", "no-such-key"]);
@@ -99,6 +137,12 @@ fn a_probe_reaches_the_gateway_behind_an_ssh_host() {
     for bad in ["-oProxyCommand=id", "me@host;id", ""] {
         assert_eq!(far.run(&["gateway", "probe", "--ssh", bad]).code, 2, "{bad:?}");
     }
+}
+
+/// The names of those that were taken.
+fn taken(candidates: &Value) -> Vec<&str> {
+    let all = candidates.as_array().unwrap().iter();
+    all.filter(|one| one["standing"] == "taken").map(|one| one["name"].as_str().unwrap()).collect()
 }
 
 #[test]

@@ -100,8 +100,8 @@ impl Place {
         }
     }
 
-    /// Whether a supervisor has the lock.
-    pub(super) fn is_held(&self) -> bool {
+    /// Whether a supervisor has the lock: whether the tunnel is there.
+    pub fn is_held(&self) -> bool {
         let Ok(file) = File::open(self.file("lock")) else { return false };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
@@ -110,6 +110,16 @@ impl Place {
     pub fn mark(&self) -> Option<Mark> {
         let socket = fs::metadata(self.socket()).ok()?;
         Some(Mark(socket.ino(), socket.ctime(), socket.ctime_nsec()))
+    }
+
+    /// The port that the tunnel has here, or had last, where `wanted` was wanted; nothing where that cannot be read.
+    pub fn port(&self, wanted: u16) -> Option<u16> {
+        self.remembered().filter(|kept| kept.wanted == wanted).map(|kept| kept.local_port)
+    }
+
+    /// Whom the tunnel leads or led to, for people; its key where that cannot be read.
+    pub fn target(&self) -> String {
+        self.remembered().map_or_else(|| self.key.clone(), |kept| kept.target)
     }
 
     /// What was remembered; nothing where that cannot be read.

@@ -5,7 +5,7 @@ mod ssh;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::link::{self, Link, decision, scopes_of};
+use crate::link::{self, Link, decision, scopes_of, tunnel};
 use crate::output::Table;
 use crate::view::{cell, flag, joined, list, text};
 use clap::Args;
@@ -116,12 +116,20 @@ async fn probe(ctx: &Context, args: &ConnectArgs, meant: Meant) -> (Value, Optio
         "id": id,
         "kind": id,
         "active": active,
-        "url": decision.target.as_ref().ok().map(|t| remote::shown(&t.url)).or(place.and_then(|p| p.place.clone())),
+        "url": place.and_then(|p| p.place.clone()),
         "via": place.map(|p| p.name),
         "credentials": decision::json(&decision.credentials),
     });
     let link = match decision.target {
-        Ok(target) => Link::dial_target(ctx, args, &scopes_of("status"), target).await,
+        Ok(target) => {
+            let dialled = Link::dial_target(ctx, args, &scopes_of("status"), target.clone()).await;
+            // A tunnel has chosen its port by then.
+            let url = dialled
+                .as_ref()
+                .map_or_else(|_| tunnel::url_of(ctx, &target), |link| link.target().url.clone());
+            shown["url"] = remote::shown(&url).into();
+            dialled
+        }
         Err(error) => Err(error.into()),
     };
     let link = match link {

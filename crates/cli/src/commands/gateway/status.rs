@@ -29,12 +29,15 @@ pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> 
     let loaded = link::config_for(ctx, &args.connect)?;
     let target = link::target(ctx, &args.connect, &loaded)?;
     let service = super::living(ctx)?.facts().await;
-    let mut report = json!({"ok": true, "service": service, "local": local_facts(ctx, &loaded, &target)});
+    let known = || json!({"ok": true, "service": service, "local": local_facts(ctx, &loaded, &target)});
     if args.no_probe {
+        let report = known();
         return ctx.out.show(&report, || local_page(&report));
     }
-    let url = target.url.clone();
-    let link = match Link::dial_target(ctx, &args.connect, &scopes_of("health"), target).await {
+    let dialled = Link::dial_target(ctx, &args.connect, &scopes_of("health"), target.clone()).await;
+    // A tunnel has chosen its port by then.
+    let mut report = known();
+    let link = match dialled {
         Ok(link) => link,
         Err(failure) => return Err(down(ctx, report, failure)),
     };
@@ -43,7 +46,7 @@ pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> 
         let status = link.call("status", json!({})).await?;
         report["tailscale"] = status.get("tailscale").cloned().unwrap_or_default();
     }
-    report["rpc"] = json!({"ok": true, "url": url});
+    report["rpc"] = json!({"ok": true, "url": link.target().url});
     if args.deep {
         report["health"] = link.call("health", json!({})).await?;
     }

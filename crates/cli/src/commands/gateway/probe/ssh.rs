@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::link::{self, tunnel};
 use config::SshTarget;
 use remote::tunnel::{Hold, Place, TunnelSpec};
-use remote::{Decision, Meant, Target};
+use remote::{Decision, Meant};
 use std::path::Path;
 
 /// Holds a tunnel to this ssh host and gives the gateway behind it. The configured host's is the tunnel of all commands,
@@ -22,26 +22,26 @@ pub(super) async fn enter(
     identity: Option<&Path>,
 ) -> Result<(Meant, Hold), Failure> {
     let loaded = ctx.load()?;
-    let named = remote::every(&link::flags(args), &loaded, &ctx.env, &ctx.paths);
-    let named = named.into_iter().filter_map(|meant| meant.decision.target.ok());
-    let named = named.filter(|target| target.tunnel.as_ref().is_some_and(|spec| spec.target == *to)).last();
+    let flags = link::flags(args);
+    let named = remote::every(&flags, &loaded, &ctx.env, &ctx.paths).into_iter().map(|meant| meant.decision);
+    let is_it = |decision: &Decision| {
+        let tunnel = decision.target.as_ref().ok().and_then(|target| target.tunnel.as_ref());
+        tunnel.is_some_and(|spec| spec.target == *to)
+    };
+    let named = named.filter(is_it).last();
     let configured = named.is_some() && identity.is_none();
-    let mut target = named.unwrap_or_else(|| Target {
-        token: args.target.token.clone(),
-        password: args.target.password.clone(),
-        ..Target::far("", "--ssh")
-    });
+    let decision = named.unwrap_or_else(|| remote::at_ssh_host(to, &flags, &loaded, &ctx.env, &ctx.paths));
+    let Decision { target, places, credentials } = decision;
+    let mut target = target?;
     let mut spec = target.tunnel.take().unwrap_or_else(|| TunnelSpec::new(to.clone()));
     if let Some(identity) = identity {
         // The supervisor works elsewhere.
         spec.identity = Some(std::path::absolute(identity).unwrap_or_else(|_| identity.to_path_buf()));
     }
-    // What another gateway gave this host stays with that one, whatever the port here is.
-    target.known_as = Some(spec.known_as());
     let key = if configured { spec.key() } else { format!("probe-{}", spec.key()) };
     let place = Place::new(&ctx.paths.state_dir, key);
     let hold = tunnel::hold_at(ctx, &place, &spec, tunnel::Patience::of(args.timeout())).await?;
     target.url = spec.url_at(hold.status().local_port);
-    let decision = Decision { target: Ok(target), places: Vec::new(), credentials: Vec::new() };
+    let decision = Decision { target: Ok(target), places, credentials };
     Ok((Meant { id: "sshTunnel", active: false, decision }, hold))
 }
