@@ -27,7 +27,7 @@ mod supervisor;
 mod verdict;
 mod wire;
 
-pub use finding::{Hold, Starter, TunnelError, down, ended, hold, status, try_now, up};
+pub use finding::{Hold, Starter, TunnelError, down, ended, hold, status, supervisor, try_now, up};
 pub use leash::{Leash, run_leash};
 pub use machine::Phase;
 pub use place::{Mark, Place};

@@ -1,5 +1,6 @@
 //! `openclaw remote`: the gateway elsewhere that commands of this host go to: the tunnel to it, and what it is known by.
 
+mod down;
 mod logs;
 mod service;
 mod status;
@@ -25,7 +26,7 @@ enum RemoteCommand {
     /// Open the tunnel and keep it open, or try again at once
     Up(up::UpArgs),
     /// Let the tunnel go: it ends when nothing holds it
-    Down(up::DownArgs),
+    Down(down::DownArgs),
     /// How the tunnel is doing, since when and why
     Status(status::StatusArgs),
     /// What happened to the tunnel, and what ssh said
@@ -45,7 +46,7 @@ enum RemoteCommand {
 pub(crate) async fn run(args: RemoteArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
         RemoteCommand::Up(args) => up::run(args, ctx).await,
-        RemoteCommand::Down(args) => up::down(args, ctx).await,
+        RemoteCommand::Down(args) => down::run(args, ctx).await,
         RemoteCommand::Status(args) => status::run(args, ctx).await,
         RemoteCommand::Logs(args) => logs::run(args, ctx).await,
         RemoteCommand::Install(args) => service::install(args, ctx).await,
@@ -66,18 +67,22 @@ fn unused(ctx: &Context) -> Option<String> {
     })
 }
 
+/// The name of the failure that [`configured`] gives where nothing is configured.
+const NO_TUNNEL: &str = "NO_TUNNEL";
+
+/// The tunnels of this state directory that are there, whoever opened them and whatever is configured now.
+fn living(ctx: &Context) -> Vec<Place> {
+    Place::all(&ctx.paths.state_dir).into_iter().filter(Place::is_held).collect()
+}
+
 /// The tunnel that the configuration names, and its place.
 fn configured(ctx: &Context) -> Result<(TunnelSpec, Place), Failure> {
     let loaded = ctx.load()?;
     let spec = remote::ssh_route(&loaded.config.gateway, &ctx.paths)?;
     let spec = spec.ok_or_else(|| {
-        Failure::new(
-            Exit::Config,
-            "NO_TUNNEL",
-            "no tunnel is configured: gateway.remote.sshTarget is not set",
-        )
-        .hint(ctx.command("config set gateway.remote.sshTarget USER@HOST"))
-        .hint(ctx.command("config set gateway.mode remote"))
+        Failure::new(Exit::Config, NO_TUNNEL, "no tunnel is configured: gateway.remote.sshTarget is not set")
+            .hint(ctx.command("config set gateway.remote.sshTarget USER@HOST"))
+            .hint(ctx.command("config set gateway.mode remote"))
     })?;
     let place = Place::new(&ctx.paths.state_dir, spec.key());
     Ok((spec, place))

@@ -97,11 +97,11 @@ fn a_supervisor_that_stands_still_keeps_no_command_waiting_for_ever() {
     let up = far.json(&["remote", "up"]);
     let supervisor = process(&up, "pid");
     supervisor.signal(Signal::STOP);
-    for args in [&["health", "--timeout", "1000"][..], &["remote", "status"], &["remote", "down", "--force"]]
-    {
+    for args in [&["health", "--timeout", "1000"][..], &["remote", "down", "--force"]] {
         let ran = far.run(&[args, &["--json"]].concat());
         assert_eq!((ran.code, &ran.json()["error"]["code"]), (1, &json!("TUNNEL")), "{args:?}: {}", ran.out);
     }
+    assert_eq!(far.tunnel().unwrap()["state"], "silent");
     supervisor.signal(Signal::CONT);
     assert_eq!(far.json(&["health"])["ok"], true);
 }

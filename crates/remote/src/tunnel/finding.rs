@@ -203,6 +203,13 @@ pub async fn status(place: &Place) -> Result<Option<Status>, TunnelError> {
     ask(place, &Request::Status).await
 }
 
+/// The process that looks after the tunnel at this place, also where it does not answer; nothing where there is none, or where
+/// the system does not tell.
+pub async fn supervisor(place: &Place) -> Option<i32> {
+    let stream = timeout(ANSWER_WITHIN, UnixStream::connect(place.socket())).await.ok()?.ok()?;
+    stream.peer_cred().ok()?.pid()
+}
+
 /// Asks for a try at once; nothing where nobody looks after the tunnel.
 ///
 /// # Errors
