@@ -213,6 +213,52 @@ fn a_code_changes_nothing_that_is_trusted_before_it_let_this_computer_in() {
 }
 
 #[test]
+fn a_gateway_that_is_trusted_is_no_other_one_because_a_code_says_so() {
+    use base64::Engine;
+    let home = Home::with_config(&format!(
+        "{{ gateway: {{ tls: {{ enabled: true }}, auth: {{ mode: 'token', token: '{TOKEN}' }} }} }}"
+    ));
+    let gateway = Gateway::start(&home);
+    let url = format!("wss://127.0.0.1:{}", gateway.port);
+    let pin = gateway.said["tlsFingerprint"].as_str().unwrap();
+    let laptop = Home::new();
+    let trusted = laptop.run(&["remote", "trust", &url, "--fingerprint", pin, "--yes"]);
+    assert_eq!(trusted.code, 0, "{}{}", trusted.out, trusted.err);
+    let pins = laptop.state().join("identity/gateway-pins.json");
+    let before = std::fs::read_to_string(&pins).unwrap();
+    assert!(before.contains(pin), "{before}");
+
+    let value = json!({"url": url, "bootstrapToken": "hush", "tlsFingerprint": "a1".repeat(32)});
+    let code = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
+    let taken = laptop.run(&["connect", &code, "--pair-only", "--json"]);
+    assert_failed(&taken, 1, "PLACE_TAKEN");
+    assert!(taken.json()["hints"].to_string().contains("--force"), "{}", taken.out);
+    // Whoever insists believes the code; the gateway does not show that certificate, and it stays trusted with its own.
+    let forced = laptop.run(&["connect", &code, "--pair-only", "--force", "--json"]);
+    assert_failed(&forced, 7, "TLS_PIN_MISMATCH");
+    assert_eq!(std::fs::read_to_string(&pins).unwrap(), before);
+
+    // The right one is no other: it joins.
+    let code = setup_code_with_pin(&home, &gateway, &url);
+    let joined = laptop.run(&["connect", &code, "--pair-only", "--json"]);
+    assert_eq!(
+        (joined.code, &joined.json()["role"]),
+        (0, &json!("operator")),
+        "{}{}",
+        joined.out,
+        joined.err
+    );
+    assert_eq!(gateway.program.stop("-TERM"), Some(0));
+}
+
+/// A code of a gateway with TLS: it names the certificate.
+fn setup_code_with_pin(home: &Home, gateway: &Gateway, public: &str) -> String {
+    let ran = gateway.run(home, &["qr", "--public-url", public, "--setup-code-only"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    ran.out.trim().to_owned()
+}
+
+#[test]
 fn a_join_url_of_a_gateway_with_a_certificate_of_its_own_names_it_and_nobody_else_is_asked() {
     let net = Net::make();
     let tls = "bind: 'custom', customBindHost: '10.77.0.1', tls: { enabled: true }";

@@ -6,10 +6,18 @@
 mod far;
 #[path = "tunnel/faults.rs"]
 mod faults;
+#[path = "tunnel/left.rs"]
+mod left;
 #[path = "support/live.rs"]
 mod live;
+#[path = "tunnel/refused.rs"]
+mod refused;
+#[path = "onboard/seat.rs"]
+mod seat;
 #[path = "tunnel/sharing.rs"]
 mod sharing;
 #[path = "tunnel/strangers.rs"]
 mod strangers;
 mod support;
+#[path = "tunnel/ways.rs"]
+mod ways;

@@ -310,13 +310,13 @@ async fn what_tailscale_lacks_is_said_and_the_gateway_answers_meanwhile() {
     let fake = FakeTailscale::start().unwrap();
     fake.write("down", "").unwrap();
     let gateway = serving(&fake).await;
-    let report = reported(&gateway, "waiting").await;
-    assert!(
-        report.to_string().contains("to connect to local tailscaled") || report["waitingFor"] == "it begins",
-        "{report}"
-    );
+    let waits = |why: &'static str| {
+        move |report: &Value| report["state"] == "waiting" && says(report, "waitingFor", why)
+    };
+    in_time(&gateway, 0, waits("failed to connect to local tailscaled")).await;
     fake.set_state("Starting").unwrap();
     fake.remove("down").unwrap();
+    in_time(&gateway, 0, waits("not connected yet (Starting)")).await;
     fake.set_state("Running").unwrap();
     reported(&gateway, "up").await;
     // The program that holds the route is killed: the route comes back, with another.

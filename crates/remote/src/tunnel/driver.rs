@@ -278,7 +278,12 @@ impl Driver {
             }
             self.publish();
             let Some(event) = events.pop_front() else { return };
-            steps = self.machine.on(self.now(), event, random());
+            let now = self.now();
+            if event == Event::Due && self.machine.gives_up(now) {
+                // ssh is ended before it says so itself.
+                self.verdict = Some(Verdict::late(&self.setup.spec.asked(self.port)));
+            }
+            steps = self.machine.on(now, event, random());
         }
     }
 
@@ -335,8 +340,7 @@ impl Driver {
             }
             return Err(Verdict::port_taken(self.port, &ports::holder(self.port).await));
         }
-        let before = place.remembered().filter(|kept| kept.wanted == spec.local_port);
-        let choice = ports::choose(before.map(|kept| kept.local_port), spec.local_port).await;
+        let choice = ports::choose(place.port(spec.local_port), spec.local_port).await;
         let choice = choice.map_err(Verdict::no_port)?;
         let kept =
             Remembered { target: spec.target.to_string(), wanted: spec.local_port, local_port: choice.port };

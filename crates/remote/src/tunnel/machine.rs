@@ -104,8 +104,8 @@ const PROBE_WITHIN: u64 = 3_500;
 const HURRIED_PROBE: u64 = 1_200;
 /// And once more, before an ssh is given up that may only have lost a packet or two to the change.
 const HURRIED_AGAIN: u64 = 800;
-/// ssh has so long to reach its server when it is patient.
-const PATIENT_LINK: u64 = 10_000;
+/// ssh has so long to reach its server when it is patient: a little less than a command waits, which then ends with the reason.
+const PATIENT_LINK: u64 = 9_000;
 /// And so long when it is not: after a cut, the first packet that comes through should be a new one, since TCP sends the
 /// lost one again ever more rarely.
 const HASTY_LINK: u64 = 2_000;
@@ -205,6 +205,11 @@ impl Machine {
     /// When [`Event::Due`] is wanted; far away where something else is awaited.
     pub(super) fn due(&self) -> u64 {
         self.due
+    }
+
+    /// Whether [`Event::Due`] ends an ssh now that has not reached its server, or has not been let in, in time.
+    pub(super) fn gives_up(&self, now: u64) -> bool {
+        self.phase == Phase::Connecting && now >= self.due
     }
 
     /// How often ssh was started.

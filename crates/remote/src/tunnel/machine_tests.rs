@@ -42,6 +42,17 @@ fn it_is_up_when_the_far_gateway_answers_and_not_before() {
 }
 
 #[test]
+fn an_ssh_that_does_not_get_through_in_time_is_given_up_and_one_that_is_up_is_not() {
+    let (mut machine, _) = Machine::begin(0, false);
+    assert!(!machine.gives_up(PATIENT_LINK - 1) && machine.gives_up(PATIENT_LINK));
+    machine.on(10, Event::Linked, 0);
+    assert!(!machine.gives_up(PATIENT_LINK) && machine.gives_up(10 + LOGIN_WITHIN));
+    assert_eq!(machine.on(10 + LOGIN_WITHIN, Event::Due, 0), [Step::Stop]);
+    assert_eq!(machine.phase(), Phase::BackingOff);
+    assert!(!machine.gives_up(NEVER) && !up(0).gives_up(NEVER));
+}
+
+#[test]
 fn a_killed_ssh_is_started_again_at_once() {
     let mut machine = up(0);
     assert_eq!(machine.on(100_000, ended("killed"), 7), []);

@@ -181,6 +181,11 @@ impl Refusal {
         heard::read(asked, lines, exit)
     }
 
+    /// The far host did not answer in the time that there was.
+    pub(super) fn timed_out(asked: &Asked) -> Self {
+        Self::TimedOut { host: asked.host().to_owned(), ssh: asked.ssh() }
+    }
+
     /// Why ssh could not even be started.
     pub fn not_started(error: &io::Error) -> Self {
         match error.kind() {
@@ -319,7 +324,7 @@ impl IdentityProblem {
     fn way_out(&self, file: &str) -> String {
         let file = quoted(file);
         match self {
-            Self::Missing => "see gateway.remote.sshIdentity, and IdentityFile in ~/.ssh/config".to_owned(),
+            Self::Missing => "see gateway.remote.sshIdentity, and IdentityFile in ~/.ssh/config; a key that an agent has must be in its list (`ssh-add -l`)".to_owned(),
             Self::TooOpen => format!("run `chmod 600 {file}`"),
             Self::Passphrase => format!("give it to an agent first: `ssh-add {file}`"),
             Self::Other(_) => format!("`ssh-keygen -yf {file}` says whether it is a key"),

@@ -43,6 +43,11 @@ impl Verdict {
         }
     }
 
+    /// Of an ssh that did not get through in the time that it had.
+    pub(super) fn late(asked: &Asked) -> Self {
+        Self::refused(&Refusal::timed_out(asked))
+    }
+
     /// ssh does not know an option that it can do without.
     pub(super) fn older_ssh() -> Self {
         Self::passing("this ssh is older than OpenSSH 8.7, and is started with fewer options".to_owned())

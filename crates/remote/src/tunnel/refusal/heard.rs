@@ -47,6 +47,8 @@ struct Heard<'a> {
     /// The file of a key that the host would take.
     accepted: Option<String>,
     bad_key: Option<(String, IdentityProblem)>,
+    /// Key files that are not there.
+    missing: Vec<String>,
     /// What the key's line in `authorized_keys` allows.
     options: Option<String>,
     /// Why ssh ends: the first reason counts.
@@ -68,6 +70,7 @@ impl<'a> Heard<'a> {
             offered: Vec::new(),
             accepted: None,
             bad_key: None,
+            missing: Vec::new(),
             options: None,
             ended: None,
             channel: None,
@@ -93,6 +96,7 @@ impl<'a> Heard<'a> {
         }
         self.words.push(line);
         self.key(line);
+        self.no_identity(line);
         if let Some(refused) = self.channel(line) {
             self.channel = Some(refused);
         }
@@ -114,6 +118,14 @@ impl<'a> Heard<'a> {
             self.accepted = Some(file_of(key));
         } else if let Some((_, options)) = detail.split_once(": key options:") {
             self.options = Some(options.to_owned());
+        }
+    }
+
+    /// A key file that is named and not there. Where the host would take that very key, its public half is.
+    fn no_identity(&mut self, line: &str) {
+        let file = line.strip_prefix("no such identity: ").and_then(|rest| rest.rsplit_once(": "));
+        if let Some((file, _)) = file.filter(|_| self.missing.len() < MAX_KEYS) {
+            self.missing.push(bounded(file));
         }
     }
 
@@ -204,7 +216,9 @@ impl<'a> Heard<'a> {
         }
         // The host would take it, and no signature came.
         if let Some(file) = self.accepted.take() {
-            return Some(Refusal::IdentityUnusable { file, problem: IdentityProblem::Passphrase });
+            let missing = self.missing.contains(&file);
+            let problem = if missing { IdentityProblem::Missing } else { IdentityProblem::Passphrase };
+            return Some(Refusal::IdentityUnusable { file, problem });
         }
         Some(Refusal::PermissionDenied {
             login: bounded(login),
@@ -227,7 +241,7 @@ impl<'a> Heard<'a> {
             || line.starts_with("Timeout, server ") && line.ends_with(" not responding.")
             || line.starts_with("Connection to ") && line.ends_with(" timed out");
         if is_timeout {
-            return Some(Refusal::TimedOut { host: asked.host().to_owned(), ssh: asked.ssh() });
+            return Some(Refusal::timed_out(asked));
         }
         if let Some(place) =
             line.strip_prefix("bind [").and_then(|rest| rest.strip_suffix(": Address already in use"))
