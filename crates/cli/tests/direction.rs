@@ -41,7 +41,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("clap", &["cli", "bench"]),
     ("axum", &["gateway", "testkit"]),
-    ("reqwest", &["llm", "channels", "tools", "remote"]),
+    ("reqwest", &["llm", "channels", "tools", "remote", "node"]),
     ("pulldown-cmark", &["channels"]),
 ];
 

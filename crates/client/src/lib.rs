@@ -6,6 +6,7 @@
 mod challenge;
 mod close;
 mod connection;
+pub mod duplex;
 mod error;
 mod files;
 mod handshake;

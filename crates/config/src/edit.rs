@@ -6,6 +6,7 @@ mod agents;
 mod change;
 mod diff;
 mod file;
+mod grants;
 mod lock;
 mod patch;
 mod restore;
@@ -17,6 +18,7 @@ pub use diff::changed_paths;
 use diff::written as written_path;
 pub(crate) use file::replace_private;
 pub use file::write_atomically;
+pub use grants::GrantChange;
 pub(crate) use lock::lock;
 
 use crate::doc::Positions;

@@ -34,8 +34,8 @@ pub use auth::{AuthError, CredentialOrigin, ServerAuth, server_auth};
 pub use directory_lock::DirectoryLock;
 pub use edit::changed_paths;
 pub use edit::{
-    AgentChange, AgentValues, Base, Change, EditError, Edited, Editor, agent_bindings, agent_id, read_value,
-    set_in_file as set, unset_in_file as unset,
+    AgentChange, AgentValues, Base, Change, EditError, Edited, Editor, GrantChange, agent_bindings, agent_id,
+    read_value, set_in_file as set, unset_in_file as unset,
 };
 pub use env::Env;
 pub use error::{ConfigError, Diagnostic, Level};

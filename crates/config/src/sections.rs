@@ -38,7 +38,9 @@ pub use browser::BrowserConfig;
 pub use channels::ChannelsConfig;
 pub use cron::CronConfig;
 pub use discovery::{DiscoveryConfig, MdnsMode, ZONE_MARK, dns_domain};
-pub use file_transfer::{FileAsk, FileCommand, FileGrant, FileTransferConfig, NodeFilesConfig};
+pub use file_transfer::{
+    FileAsk, FileCommand, FileGrant, FileKind, FileTransferConfig, NodeFilesConfig, PendingReapproval,
+};
 pub use gateway::{
     Bind, ControlUiConfig, GatewayConfig, GatewayMode, NodeBrowser, NodeBrowserMode, NodeCommands,
     NodePairing, NodesConfig, ReloadMode, TerminalConfig,
@@ -50,7 +52,7 @@ pub use logging::{LogLevel, LoggingConfig};
 pub use messages::{AckScope, MessagesConfig, QueueConfig, QueueMode};
 pub use model_auth::ModelAuthConfig;
 pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};
-pub use node_host::{BrowserProxyConfig, McpServerConfig, NodeHostConfig};
+pub use node_host::{BrowserProxyConfig, McpServerConfig, McpTransport, McpWayConfig, NodeHostConfig};
 pub use plugins::PluginsConfig;
 pub use remote::{HostKeyPolicy, RemoteConfig, RemoteTransport};
 pub use root::Config;

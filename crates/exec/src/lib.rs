@@ -16,6 +16,7 @@ mod run;
 mod spawn;
 mod supervise;
 mod terminal;
+mod uploads;
 
 pub use argv::{command_text, display_argv, is_text_of, shell_argv, which};
 pub use browse::{Listing, home_directory, list_directories};
@@ -27,3 +28,4 @@ pub use run::{CommandOutput, CommandSpec, DEFAULT_MAX_OUTPUT, run, run_watched};
 pub use terminal::{
     Terminal, TerminalEnd, TerminalInput, TerminalOutput, TerminalShell, TerminalSpec, open_terminal,
 };
+pub use uploads::{UploadError, Uploads, keep_upload, tidy_uploads};

@@ -1,6 +1,9 @@
 //! Commands run by real shells.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are not tests to the linter
 
+#[path = "run/uploads.rs"]
+mod uploads;
+
 use exec::{CommandSpec, ExecError, run, shell_argv};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

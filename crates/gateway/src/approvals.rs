@@ -1,4 +1,4 @@
-//! Questions about commands before they run: who is asked, who may answer, and how a question ends.
+//! Questions about commands before they run, and about files of nodes: who is asked, who may answer, and how a question ends.
 //!
 //! A question is a row in the store before anybody hears of it, and its end is one before anybody acts on it: the first
 //! decision counts, and nothing stays open over a restart. In memory is only who waits, and until when. [`asking`] begins a
@@ -7,6 +7,7 @@
 pub(crate) mod admission;
 pub(crate) mod asking;
 pub(crate) mod ending;
+pub(crate) mod files;
 pub(crate) mod nodes;
 pub(crate) mod question;
 pub(crate) mod shown;
@@ -17,7 +18,7 @@ use crate::methods::store_error;
 use crate::shared::Shared;
 use exec::policy::{AllowEntry, ApprovalsFile};
 use protocol::ErrorShape;
-use question::Body;
+use question::{Body, PLUGIN, bare};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -154,14 +155,17 @@ pub(crate) async fn find(
 ) -> Result<Approval, NotDecided> {
     const SHORTEST: usize = 6;
     let failed = |e: StoreError| NotDecided::Store(store_error(e));
-    if let Some(approval) = shared.store.approval(id).await.map_err(failed)? {
-        return if sees(&Body::of(&approval)) { Ok(approval) } else { Err(NotDecided::Unknown) };
+    let begin = bare(id);
+    for whole in [id, &format!("{PLUGIN}{begin}")] {
+        if let Some(approval) = shared.store.approval(whole).await.map_err(failed)? {
+            return if sees(&Body::of(&approval)) { Ok(approval) } else { Err(NotDecided::Unknown) };
+        }
     }
-    if id.len() < SHORTEST {
+    if begin.len() < SHORTEST {
         return Err(NotDecided::Unknown);
     }
     let waiting = shared.store.pending_approvals().await.map_err(failed)?;
-    let mut fitting = waiting.into_iter().filter(|a| a.id.starts_with(id) && sees(&Body::of(a)));
+    let mut fitting = waiting.into_iter().filter(|a| bare(&a.id).starts_with(begin) && sees(&Body::of(a)));
     match (fitting.next(), fitting.next()) {
         (Some(approval), None) => Ok(approval),
         (Some(_), Some(_)) => Err(NotDecided::Ambiguous),

@@ -7,6 +7,7 @@
 
 use crate::current::Current;
 use crate::delivery::channels::{self, Channels};
+use crate::hub::nodes::reconsider::reconsider;
 use crate::secrets::{self, Secrets};
 use crate::shared::Shared;
 use config::{Env, Loaded, ReloadKind};
@@ -124,9 +125,14 @@ impl Reload {
             }
         }
         let rules_changed = shared.settings().rules != settings.rules;
+        let commands_changed = shared.settings().node_commands != settings.node_commands;
         shared.holder.set(current);
         if rules_changed {
             shared.hub.close_identities("who may come in by name has changed; connect again");
+        }
+        if commands_changed {
+            let nodes = shared.clone();
+            shared.lifecycle.spawn(async move { reconsider(&nodes).await });
         }
         shared.rate_limit.set(settings.rate_limit.clone());
         shared.joining.set(settings.rate_limit.clone());

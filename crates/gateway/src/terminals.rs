@@ -128,6 +128,11 @@ impl Terminals {
         true
     }
 
+    /// Whether this connection looks at a shell.
+    pub(crate) fn is_viewed_by(&self, conn_id: &str, session_id: &str) -> bool {
+        self.entries().get(session_id).is_some_and(|entry| entry.screen.is_viewed_by(conn_id))
+    }
+
     /// Lets this connection look at a shell instead of the one that did: what is known of it, and what was printed last.
     pub(crate) fn attach(&self, conn: &ConnHandle, session_id: &str) -> Option<(Info, Printed)> {
         let entries = self.entries();

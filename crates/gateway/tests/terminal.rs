@@ -266,3 +266,31 @@ async fn shells_are_for_administrators_where_they_are_switched_on() {
     assert!(error["message"].as_str().unwrap().contains("disabled"), "{error}");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_file_for_a_shell_is_kept_for_its_owner_alone_and_taken_of_who_looks_at_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let gateway = gateway_with(SHELL).await;
+    let mut operator = Raw::connected(gateway.port(), &Ask::operator()).await;
+    let mut other = Raw::connected(gateway.port(), &Ask::operator()).await;
+    let id = open(&mut operator).await;
+    let upload = json!({"sessionId": id, "name": "../a b.txt", "contentBase64": "aGVsbG8="});
+    let kept = operator.call("terminal.upload", upload.clone()).await;
+    let path = PathBuf::from(kept["path"].as_str().unwrap());
+    let root = gateway.state_dir().canonicalize().unwrap().join("terminal-uploads");
+    assert!(path.starts_with(&root) && path.file_name().is_some_and(|name| name == "a b.txt"), "{kept}");
+    assert_eq!((std::fs::read(&path).unwrap(), &kept["size"]), (b"hello".to_vec(), &json!(5)));
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let error = other.fails("terminal.upload", upload.clone()).await;
+    assert!(error["message"].as_str().unwrap().contains("unknown terminal session"), "{error}");
+    for (content, says) in
+        [("a", "base64"), (&*"AAAA".repeat(4 * 1024 * 1024 + 1024 * 1024 + 700_000), "16777216")]
+    {
+        let mut upload = upload.clone();
+        upload["contentBase64"] = json!(content);
+        let error = operator.fails("terminal.upload", upload).await;
+        assert!(error["message"].as_str().unwrap().contains(says), "{error:.200}");
+    }
+    assert_eq!(std::fs::read_dir(root).unwrap().count(), 1, "nothing of what was refused");
+}

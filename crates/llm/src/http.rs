@@ -72,6 +72,15 @@ impl Http {
     }
 }
 
+/// A client for an address that is not a provider's: with the same trust and proxies, and no bounds but for opening a connection.
+///
+/// # Errors
+/// It is no address, or the proxy variables or `SSL_CERT_FILE` are of no use.
+pub fn plain_client(url: &str, connect: Duration) -> Result<reqwest::Client, String> {
+    let url = Url::parse(url).map_err(|e| e.to_string())?;
+    build(connect, is_local(&url)).map_err(|fault| fault.said)
+}
+
 /// Whether an address is on this machine.
 fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();

@@ -2,7 +2,7 @@
 //! This crate makes a single call; retries, tools and transcripts are the agent's business.
 //!
 //! How a call goes: `openai` or `anthropic` write the request, `endpoint` sends it and bounds the answer in time and
-//! size, `stream` cuts it into events (`sse`), the API's decoder builds the message, and `fault` says what a refusal means.
+//! size, `stream` cuts it into events (`model::sse`), the API's decoder builds the message, and `fault` says what a refusal means.
 
 mod answer;
 mod anthropic;
@@ -13,13 +13,12 @@ mod history;
 mod http;
 mod openai;
 mod provider;
-mod sse;
 mod stream;
 mod types;
 
 pub use anthropic::AnthropicModel;
 pub use demo::DemoModel;
-pub use http::{Http, Limits};
+pub use http::{Http, Limits, plain_client};
 pub use openai::OpenAiModel;
 pub use provider::{
     Api, ProviderConfig, Setup, WELL_KNOWN, WellKnown, build, build_with, detect_ollama, well_known,

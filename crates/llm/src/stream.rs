@@ -4,7 +4,7 @@ use crate::ErrorKind;
 use crate::answer::{Answer, Sink};
 use crate::endpoint::Reply;
 use crate::fault::{Fault, from_value};
-use crate::sse::{Decoder, Event};
+use model::sse::{Decoder, Event};
 use serde_json::Value;
 
 /// Builds an answer from the events of one API.
@@ -95,7 +95,7 @@ impl<D: Decode> Feed<D> {
                 let room = EXCERPT.saturating_sub(head.len());
                 head.extend(bytes.iter().take(room));
                 decoder.push(bytes, &mut self.found).map_err(|_| {
-                    Fault::no_answer(format!("sent a line of more than {} MiB", crate::sse::MAX_LINE >> 20))
+                    Fault::no_answer(format!("sent a line of more than {} MiB", model::sse::MAX_LINE >> 20))
                 })?;
             }
         }

@@ -1,5 +1,5 @@
 //! The nouns that every part speaks: clock, ids, session keys, messages, channel traffic, scheduled jobs, pins of
-//! certificates.
+//! certificates, and server-sent events.
 //! No I/O happens here, and nothing here knows the wire protocol or the database.
 
 mod address;
@@ -11,6 +11,7 @@ mod near;
 mod pin;
 mod session_key;
 mod skill;
+pub mod sse;
 mod traffic;
 
 pub use address::address_refusal;

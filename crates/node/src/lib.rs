@@ -20,10 +20,11 @@ mod progress;
 mod replay;
 mod session;
 mod skills;
+mod stream;
 
 pub use browser::{BrowserOptions, Reach};
 pub use kept::{keep_commands, kept_commands, name};
-pub use mcp::McpServer;
+pub use mcp::{McpHttp, McpProgram, McpServer, McpWay};
 pub use notice::{Notice, Notices};
 pub use options::{NodeError, NodeIdentity, NodeOptions};
 

@@ -1,14 +1,15 @@
-//! Servers of tools (MCP, the Model Context Protocol) that the node runs: each is a program that is spoken with over its standard
-//! input and output. Their tools are lent to the agents of the gateway, a call of one comes back as `mcp.tools.call.v1`.
+//! Servers of tools (MCP, the Model Context Protocol) of the node: programs that it runs and speaks with over their standard input
+//! and output, and servers that it reaches over HTTP. Their tools are lent to the agents of the gateway, a call of one comes back as `mcp.tools.call.v1`.
 //!
-//! Written by hand instead of with `rmcp`: four methods of JSON-RPC are needed, one a line, and `rmcp` brings more than fifty
-//! crates, reads lines of any length, and leaves it to us to restart, to bound and to end what it talks with.
+//! Written by hand instead of with `rmcp`: four methods of JSON-RPC are needed, and `rmcp` brings more than fifty
+//! crates, reads what comes without bounds, and leaves it to us to restart, to bound and to end what it talks with.
 //!
 //! [`Servers::run`] owns one task for each server (`keep`), which starts it, lists its tools, serves calls, and starts it again.
 
 mod catalog;
 mod client;
 mod filter;
+mod http;
 mod keep;
 mod pause;
 mod wire;
@@ -39,12 +40,8 @@ const MAX_SERVERS: usize = 32;
 pub struct McpServer {
     /// Its name; the names of its tools begin with it.
     pub name: String,
-    /// The program and its arguments.
-    pub argv: Vec<String>,
-    /// Variables on top of the node's own, of which those with credentials are left out.
-    pub env: Vec<(String, SecretString)>,
-    /// Where it runs; the node's working directory unless it says so.
-    pub cwd: Option<PathBuf>,
+    /// How it is spoken with.
+    pub way: McpWay,
     /// How long it may take from its start until it has answered.
     pub connection_timeout: Duration,
     /// How long it may take to list its tools, and for a call where that is less than the caller waits.
@@ -53,6 +50,39 @@ pub struct McpServer {
     pub include: Vec<String>,
     /// Which are not, whatever is included.
     pub exclude: Vec<String>,
+}
+
+/// How a server of tools is spoken with.
+#[derive(Debug, Clone)]
+pub enum McpWay {
+    /// It is a program.
+    Program(McpProgram),
+    /// It is reached over HTTP.
+    Http(McpHttp),
+}
+
+/// A server that is a program.
+#[derive(Debug, Clone)]
+pub struct McpProgram {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Variables on top of the node's own, of which those with credentials are left out.
+    pub env: Vec<(String, SecretString)>,
+    /// Where it runs; the node's working directory unless it says so.
+    pub cwd: Option<PathBuf>,
+}
+
+/// A server that is reached over HTTP.
+#[derive(Debug, Clone)]
+pub struct McpHttp {
+    /// Its address.
+    pub url: reqwest::Url,
+    /// What goes with each request, and to no other host.
+    pub headers: Vec<(String, SecretString)>,
+    /// It is spoken with in the older way: one stream of events for all answers.
+    pub sse: bool,
+    /// By what; redirects are not followed.
+    pub client: reqwest::Client,
 }
 
 /// What the servers lend now, and the way to them. Outlives connections to the gateway.

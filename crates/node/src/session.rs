@@ -6,11 +6,13 @@ use crate::invoke::{Failure, InvokeRequest, Outcome, event_params, result_params
 use crate::notice::{Notice, Notices};
 use crate::progress::Progress;
 use crate::replay::Start;
+use crate::stream::{Piece, WAITING, Wire};
 use client::{Caller, EventFrame};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +36,14 @@ pub(crate) struct Session<'a> {
     takes_progress: bool,
     jobs: JoinSet<()>,
     /// By invoke id; a token is cancelled once its job is over.
-    running: HashMap<String, CancellationToken>,
+    running: HashMap<String, Running>,
+}
+
+/// A job under way.
+struct Running {
+    token: CancellationToken,
+    /// Where the pieces of its stream go; nobody reads them where it has none.
+    pieces: mpsc::Sender<Piece>,
 }
 
 impl<'a> Session<'a> {
@@ -61,12 +70,12 @@ impl<'a> Session<'a> {
                     if let Err(error) = ended {
                         tracing::error!(%error, "a command's task failed");
                     }
-                    self.running.retain(|_, token| !token.is_cancelled());
+                    self.running.retain(|_, job| !job.token.is_cancelled());
                 }
             }
         }
-        for token in self.running.values() {
-            token.cancel();
+        for job in self.running.values() {
+            job.token.cancel();
         }
         let all = async { while self.jobs.join_next().await.is_some() {} };
         if tokio::time::timeout(END_TIMEOUT, all).await.is_err() {
@@ -78,6 +87,7 @@ impl<'a> Session<'a> {
         match event.event.as_str() {
             "node.invoke.request" => self.on_request(&event.payload),
             "node.invoke.cancel" => self.on_cancel(&event.payload),
+            "node.invoke.input" => self.on_input(&event.payload),
             "node.pair.resolved" => self.on_decision(&event.payload),
             _ => {}
         }
@@ -96,14 +106,15 @@ impl<'a> Session<'a> {
             return;
         }
         let token = CancellationToken::new();
-        self.running.insert(request.id.clone(), token.clone());
+        let (sender, pieces) = mpsc::channel(WAITING);
+        self.running.insert(request.id.clone(), Running { token: token.clone(), pieces: sender });
         let (host, caller, takes_progress) =
             (Arc::clone(&self.host), self.caller.clone(), self.takes_progress);
         // Entered here rather than in the job: requests begin in the order they came.
         let start = host.replay.begin(request.replay_key().as_deref());
         self.jobs.spawn(async move {
             let _over = token.clone().drop_guard();
-            serve_request(&host, (&caller, takes_progress), request, start, &token).await;
+            serve_request(&host, (&caller, takes_progress), request, start, (&token, pieces)).await;
         });
     }
 
@@ -131,8 +142,22 @@ impl<'a> Session<'a> {
 
     fn on_cancel(&self, payload: &Value) {
         let id = payload.get("invokeId").or_else(|| payload.get("id")).and_then(Value::as_str);
-        if let Some(token) = id.and_then(|id| self.running.get(id)) {
-            token.cancel();
+        if let Some(job) = id.and_then(|id| self.running.get(id)) {
+            job.token.cancel();
+        }
+    }
+
+    /// A piece of a stream. One more than can wait ends the job: it could not go on without it.
+    fn on_input(&self, payload: &Value) {
+        let text = |name: &str| payload.get(name).and_then(Value::as_str);
+        let Some(job) = text("id").and_then(|id| self.running.get(id)) else { return };
+        let (Some(seq), Some(piece)) = (payload.get("seq").and_then(Value::as_u64), text("payloadJSON"))
+        else {
+            return job.token.cancel();
+        };
+        if matches!(job.pieces.try_send((seq, piece.to_owned())), Err(TrySendError::Full(_))) {
+            tracing::warn!("a gateway sends more of a stream than was asked for; its call is ended");
+            job.token.cancel();
         }
     }
 
@@ -150,7 +175,7 @@ async fn serve_request(
     (caller, takes_progress): (&Caller, bool),
     request: InvokeRequest,
     start: Start,
-    cancel: &CancellationToken,
+    (cancel, pieces): (&CancellationToken, mpsc::Receiver<Piece>),
 ) {
     let run = match start {
         Start::Again(earlier) => {
@@ -171,11 +196,13 @@ async fn serve_request(
         return answer(caller, result_params(&request.id, &host.node_id, &outcome)).await;
     };
     let progress = Progress::default();
-    let work = commands::perform(host, &request, cancel, &progress);
+    let streams = takes_progress && commands::streams(&request);
+    let wire = Wire { caller, node_id: &host.node_id, invoke_id: &request.id, pieces };
+    let work = commands::perform(host, &request, cancel, &progress, wire);
     // Progress ends before the result is sent: nothing comes after that.
     let performed = tokio::select! {
         performed = work => performed,
-        never = progress.send(caller, &host.node_id, &request.id), if takes_progress => match never {},
+        never = progress.send(caller, &host.node_id, &request.id), if takes_progress && !streams => match never {},
     };
     drop(place);
     // A file keeps its place until it is sent.

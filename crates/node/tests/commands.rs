@@ -5,6 +5,8 @@
 
 #[path = "commands/files.rs"]
 mod files;
+#[path = "commands/streams.rs"]
+mod streams;
 mod support;
 
 use serde_json::{Value, json};

@@ -3,12 +3,14 @@
 // The helpers of tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "mcp/http.rs"]
+mod http;
 #[path = "../../gateway/tests/support/logged.rs"]
 mod logged;
 mod support;
 
 use logged::Logged;
-use node::{McpServer, NodeOptions};
+use node::{McpProgram, McpServer, McpWay, NodeOptions};
 use serde_json::{Value, json};
 use std::time::Duration;
 use support::{Bench, Peer, invoke, payload, read_pipe, result};
@@ -32,14 +34,20 @@ done
 fn server(name: &str, answers: &str) -> McpServer {
     McpServer {
         name: name.into(),
-        argv: vec!["/bin/sh".into(), "-c".into(), SERVER.into()],
-        env: vec![("ANSWERS".into(), answers.to_owned().into())],
-        cwd: None,
+        way: McpWay::Program(McpProgram {
+            argv: vec!["/bin/sh".into(), "-c".into(), SERVER.into()],
+            env: vec![("ANSWERS".into(), answers.to_owned().into())],
+            cwd: None,
+        }),
         connection_timeout: Duration::from_secs(20),
         request_timeout: None,
         include: Vec::new(),
         exclude: Vec::new(),
     }
+}
+
+fn by(argv: Vec<String>) -> McpWay {
+    McpWay::Program(McpProgram { argv, env: Vec::new(), cwd: None })
 }
 
 fn with(bench: &Bench, servers: Vec<McpServer>) -> NodeOptions {
@@ -255,7 +263,7 @@ async fn servers_that_flood_or_talk_nonsense_or_never_begin_are_left_and_the_oth
     let bench = Bench::new().await;
     let program = |name: &str, script: &str| {
         let argv = vec!["/bin/sh".into(), "-c".into(), script.into()];
-        McpServer { argv, ..server(name, "") }
+        McpServer { way: by(argv), ..server(name, "") }
     };
     let flood = bench.pipe("flood");
     let servers = vec![
@@ -263,7 +271,7 @@ async fn servers_that_flood_or_talk_nonsense_or_never_begin_are_left_and_the_oth
         program("endless", &format!("exec 3>{}; cat /dev/zero | tr '\\0' x", flood.display())),
         program("nonsense", "yes nonsense"),
         McpServer { connection_timeout: Duration::from_millis(500), ..program("silent", "sleep 1000") },
-        McpServer { argv: vec!["/no/such/program".into()], ..server("missing", "") },
+        McpServer { way: by(vec!["/no/such/program".into()]), ..server("missing", "") },
         server(
             "refusing",
             r#"case "$method" in tools/list) printf '{"jsonrpc":"2.0","id":%s,"error":{"code":1,"message":"no"}}\n' "$id" ;; esac"#,

@@ -26,6 +26,8 @@ pub const EVENTS: &[&str] = &[
     "voicewake.changed",
     "exec.approval.requested",
     "exec.approval.resolved",
+    "plugin.approval.requested",
+    "plugin.approval.resolved",
     "session.approval",
     "terminal.data",
     "terminal.exit",

@@ -107,7 +107,7 @@ impl Browser {
             params,
             timeout: timeout + SLACK,
             idempotency_key: format!("{}:{}{part}", context.run_id, context.tool_call_id),
-            cancel: context.cancel.clone(),
+            context: context.clone(),
         };
         let name = node_choice::label(node);
         match bounded(self.host.invoke_node(call), timeout + SLACK * 2, &context.cancel).await {

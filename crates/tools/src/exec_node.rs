@@ -139,7 +139,7 @@ impl Caller<'_> {
             params,
             timeout,
             idempotency_key: model::new_id(),
-            cancel: self.context.cancel.clone(),
+            context: self.context.clone(),
         };
         let name = node_choice::label(self.node);
         let result = bounded(self.host.invoke_node(call), timeout + LAST, &self.context.cancel).await;

@@ -45,7 +45,7 @@ impl Host for FakeHost {
     /// Without an answer in store it waits until it is cancelled.
     fn invoke_node<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>> {
         Box::pin(async move {
-            let cancel = call.cancel.clone();
+            let cancel = call.context.cancel.clone();
             self.calls.lock().unwrap().push(call);
             let answer = self.answers.lock().unwrap().pop_front();
             match answer {

@@ -6,10 +6,12 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// A future behind a pointer, so that [`Host`] can be one too.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How long a person who is asked about a file of a node has to decide. A path and the place that it leads to are two questions.
+pub const ASKED_WITHIN: Duration = Duration::from_secs(600);
 
 /// The gateway, as tools see it.
 pub trait Host: Send + Sync + 'static {
@@ -84,8 +86,8 @@ pub struct NodeCall {
     pub timeout: Duration,
     /// The same call is made once under the same key.
     pub idempotency_key: String,
-    /// Cancelled when nobody wants the answer any more.
-    pub cancel: CancellationToken,
+    /// Whose call it is. Cancelled when nobody wants the answer any more.
+    pub context: ToolContext,
 }
 
 /// What is done with jobs that run by themselves.

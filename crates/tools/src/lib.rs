@@ -33,8 +33,8 @@ mod write;
 pub use browser::chosen as browser_node;
 pub use egress::{Egress, EgressError, EgressPolicy, Fetched, FetchedFile, Resolver, SystemResolver};
 pub use host::{
-    AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, Media, NodeApproval, NodeCall,
-    NodeInfo, NodeQuestion, OutgoingMessage, Reaction, SessionInfo,
+    ASKED_WITHIN, AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, Media, NodeApproval,
+    NodeCall, NodeInfo, NodeQuestion, OutgoingMessage, Reaction, SessionInfo,
 };
 pub use message::{sendable, without_urls};
 pub use node_files::{ArchiveError, FILE_TOOLS, MAX_TREE_ENTRIES, read_archive};

@@ -60,7 +60,7 @@ impl Lent {
             params,
             timeout: TIMEOUT,
             idempotency_key: format!("{}:{}", context.run_id, context.tool_call_id),
-            cancel: context.cancel.clone(),
+            context: context.clone(),
         };
         match bounded(self.host.invoke_node(call), TIMEOUT + LAST, &context.cancel).await {
             Waited::Done(Ok(answer)) => Ok(output(&answer)),

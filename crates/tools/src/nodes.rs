@@ -3,7 +3,7 @@
 use crate::text::clip;
 use crate::tool::{Outcome, finish, spec};
 use crate::wait::{Waited, bounded};
-use crate::{Host, NodeCall, NodeInfo, ToolEnv, args, node_choice};
+use crate::{ASKED_WITHIN, Host, NodeCall, NodeInfo, ToolEnv, args, node_choice};
 use agent::tool::{Tool, ToolContext, ToolFuture, ToolOutput};
 use llm::ToolSpec;
 use serde::Deserialize;
@@ -17,6 +17,8 @@ const MAX_ANSWER: usize = 50_000;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How much longer than the gateway's own deadline we wait, should it ever miss it.
 const LAST: Duration = Duration::from_secs(10);
+/// How long people may take, who may be asked about a file and about the place that it leads to.
+const ASKED: Duration = Duration::from_secs(2 * ASKED_WITHIN.as_secs());
 
 /// The tool.
 pub(crate) struct Nodes {
@@ -118,9 +120,9 @@ impl Nodes {
             params,
             timeout: TIMEOUT,
             idempotency_key: format!("{}:{}", context.run_id, context.tool_call_id),
-            cancel: context.cancel.clone(),
+            context: context.clone(),
         };
-        match bounded(self.host.invoke_node(call), TIMEOUT + LAST, &context.cancel).await {
+        match bounded(self.host.invoke_node(call), TIMEOUT + ASKED + LAST, &context.cancel).await {
             Waited::Done(Ok(answer)) => Ok(ToolOutput::text(clip(&answer.to_string(), MAX_ANSWER))),
             Waited::Done(Err(e)) => Err(format!("Node {name}, {command}: {e}")),
             Waited::Late => {

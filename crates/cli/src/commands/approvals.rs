@@ -24,9 +24,9 @@ enum ApprovalsCommand {
     Set(SetArgs),
     /// Change a host's list of commands that need no asking
     Allowlist(AllowlistArgs),
-    /// The commands that wait for a decision
+    /// The commands and files that wait for a decision
     Pending(PendingArgs),
-    /// Decide about a command that waits
+    /// Decide about a command or a file that waits
     Resolve(ResolveArgs),
 }
 

@@ -185,7 +185,11 @@ fn choose_model(agent: &mut Map<String, Value>, model: &str) {
 }
 
 /// The object under a key, made where there is none.
-fn object<'a>(value: &'a mut Value, key: &str, path: &str) -> Result<&'a mut Map<String, Value>, EditError> {
+pub(super) fn object<'a>(
+    value: &'a mut Value,
+    key: &str,
+    path: &str,
+) -> Result<&'a mut Map<String, Value>, EditError> {
     let slot = value.as_object_mut().map(|map| map.entry(key.to_owned()).or_insert(Value::Null));
     if let Some(slot) = slot {
         if slot.is_null() {

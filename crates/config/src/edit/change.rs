@@ -3,6 +3,7 @@
 
 use super::agents::{self, AgentChange};
 use super::diff::{Op, changed_paths, diff};
+use super::grants::{self, GrantChange};
 use super::lock::lock;
 use super::{EditError, document_of, file, in_file, patch, restore, tree, written_path};
 use crate::doc::comments;
@@ -40,6 +41,8 @@ pub enum Change {
     Rename(Vec<(Vec<PathStep>, String)>),
     /// Make, change or delete an agent.
     Agent(AgentChange),
+    /// Remember a path of a node that somebody allowed for good.
+    Grant(GrantChange),
     /// Another config in the place of this one, as JSON5. One without comments, or with the placeholders that they were
     /// shown as, changes values and leaves the comments of the file where they are.
     Replace {
@@ -289,7 +292,11 @@ impl Change {
                 Ok(())
             }
             Change::Merge { patch, .. } => restore::restore(patch, &now.source),
-            Change::Unset { .. } | Change::Rename(_) | Change::Agent(_) | Change::Replace { .. } => Ok(()),
+            Change::Unset { .. }
+            | Change::Rename(_)
+            | Change::Agent(_)
+            | Change::Grant(_)
+            | Change::Replace { .. } => Ok(()),
         }
     }
 
@@ -306,6 +313,7 @@ impl Change {
             }
             Change::Merge { .. } => Err(EditError::place("", "a patch must be an object: { … }")),
             Change::Agent(change) => agents::apply(value, change),
+            Change::Grant(change) => grants::apply(value, change),
             // These are texts of their own.
             Change::Rename(_) | Change::Replace { .. } => Ok(()),
         }

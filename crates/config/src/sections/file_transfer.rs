@@ -17,6 +17,16 @@ choice! {
 }
 
 choice! {
+    /// What is done with a path.
+    FileKind {
+        /// It is read.
+        Read => "read",
+        /// It is written.
+        Write => "write",
+    }
+}
+
+choice! {
     /// The commands that a grant can be for.
     FileCommand {
         /// Reads a file.
@@ -45,6 +55,8 @@ pub struct FileTransferConfig {
     pub nodes: BTreeMap<String, NodeFilesConfig>,
     /// `config.literalGrants`: single paths that somebody allowed for good.
     pub grants: Vec<FileGrant>,
+    /// `config.pendingReapprovals`: single paths that were allowed once and are asked about anew.
+    pub pending: Vec<PendingReapproval>,
 }
 
 /// `plugins.entries.file-transfer.config.nodes.<node>`.
@@ -77,9 +89,38 @@ pub struct FileGrant {
     pub canonical: String,
 }
 
+/// One of `plugins.entries.file-transfer.config.pendingReapprovals`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingReapproval {
+    /// `selector`: the entry of `nodes` that it belongs to.
+    pub selector: String,
+    /// `kind`.
+    pub kind: FileKind,
+    /// `path`, as it is asked for.
+    pub path: String,
+}
+
 impl Default for FileTransferConfig {
     fn default() -> Self {
-        Self { enabled: true, is_current: false, nodes: BTreeMap::new(), grants: Vec::new() }
+        Self {
+            enabled: true,
+            is_current: false,
+            nodes: BTreeMap::new(),
+            grants: Vec::new(),
+            pending: Vec::new(),
+        }
+    }
+}
+
+impl FileCommand {
+    /// Whether it changes anything.
+    pub fn kind(self) -> FileKind {
+        match self {
+            FileCommand::Write | FileCommand::Create => FileKind::Write,
+            FileCommand::Fetch | FileCommand::Stat | FileCommand::List | FileCommand::FetchDir => {
+                FileKind::Read
+            }
+        }
     }
 }
 
@@ -87,11 +128,12 @@ impl FileTransferConfig {
     pub(super) fn read(s: &Section<'_>) -> Self {
         let config = s.section("config", |config| {
             config.unsupported("workspaces", "agents work in directories of the gateway's host");
-            config.unsupported("pendingReapprovals", "such paths are refused until they are allowed anew");
             let is_current = config.integer("policyVersion", 2..=2).is_some();
             let nodes = config.entries("nodes", |name, node| (name.to_owned(), NodeFilesConfig::read(node)));
             let grants = config.items("literalGrants", FileGrant::read).into_iter().flatten().collect();
-            Self { enabled: true, is_current, nodes: nodes.into_iter().collect(), grants }
+            let pending =
+                config.items("pendingReapprovals", PendingReapproval::read).into_iter().flatten().collect();
+            Self { enabled: true, is_current, nodes: nodes.into_iter().collect(), grants, pending }
         });
         let allows = |node: &NodeFilesConfig| !node.allow_read.is_empty() || !node.allow_write.is_empty();
         if !config.is_current && config.nodes.values().any(allows) {
@@ -136,5 +178,12 @@ impl FileGrant {
         let (node_id, command) = (s.text("nodeId"), s.choice("command"));
         let (requested, canonical) = (s.text("requestedPath"), s.text("canonicalPath"));
         Some(Self { node_id: node_id?, command: command?, requested: requested?, canonical: canonical? })
+    }
+}
+
+impl PendingReapproval {
+    fn read(s: &Section<'_>) -> Option<Self> {
+        let (selector, kind, path) = (s.text("selector"), s.choice("kind"), s.text("path"));
+        Some(Self { selector: selector?, kind: kind?, path: path? })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::asking::{Asked, ask};
 use super::ending::{end, no_route, run_aborted, timeout};
-use super::question::{Body, Question, Requester, prompt, route_of, show};
+use super::question::{Body, Kind, Question, Requester, prompt, route_of, show};
 use super::{ALLOW_ALWAYS, ALLOW_ONCE, DENY, shown, told};
 use crate::hub::Audience;
 use crate::shared::Shared;
@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Approval, ApprovalStatus};
+use tokio_util::sync::CancellationToken;
 use tools::{AdmittedCommand, CommandToRun, HostError};
 
 /// The end of a question comes from the task that ends questions; should that ever fail, nobody waits for ever.
@@ -167,13 +168,14 @@ async fn ask_people(
     request.insert("ask".into(), json!(looked.policy.ask));
     let can_last = grants.is_some();
     let variables = shown::digest(&command.env);
-    let asking = Asking { request, plan: None, variables, grants, can_last };
+    let asking = Asking { kind: Kind::Exec, request, plan: None, variables, grants, can_last };
     let (_, answer) = put(shared, &command.context, asking).await?;
     Ok(answer)
 }
 
 /// A question of the agent's.
 pub(super) struct Asking {
+    pub(super) kind: Kind,
     pub(super) request: Map<String, Value>,
     pub(super) plan: Option<Value>,
     pub(super) variables: String,
@@ -183,7 +185,7 @@ pub(super) struct Asking {
     pub(super) can_last: bool,
 }
 
-/// Asks and waits: the approval, and what people said.
+/// Asks for an agent and waits: the approval, and what people said.
 pub(super) async fn put(
     shared: &Arc<Shared>,
     context: &ToolContext,
@@ -193,9 +195,20 @@ pub(super) async fn put(
     let run = shared.store.run(&context.run_id).await.map_err(store)?;
     let route = route_of(run.and_then(|run| run.route));
     let question = question_of(shared, context, asking, route);
-    let wait = question.timeout;
     let reachable =
         !question.tell.is_empty() || shared.hub.has_audience(Audience::Approvers(&question.body.requester));
+    settle(shared, question, reachable, &context.cancel).await
+}
+
+/// Asks and waits: the approval, which is used up if it allows something here, and what people said.
+pub(super) async fn settle(
+    shared: &Arc<Shared>,
+    question: Question,
+    reachable: bool,
+    cancel: &CancellationToken,
+) -> Result<(Approval, Answer), HostError> {
+    let store = |e: store::StoreError| refused(e.to_string());
+    let wait = question.timeout;
     let asked = ask(shared, question).await.map_err(|e| refused(e.message))?;
     // Where this future is dropped, so is whoever asked, and the question is taken back.
     let Asked { approval, mut ended, asker: _asker } = asked;
@@ -206,15 +219,15 @@ pub(super) async fn put(
     let gave_up = tokio::select! {
         biased;
         () = async { drop(ended.wait_for(Option::is_some).await) } => None,
-        () = context.cancel.cancelled() => Some(run_aborted()),
+        () = cancel.cancelled() => Some(run_aborted()),
         () = tokio::time::sleep(wait + SLACK) => Some(timeout()),
     };
     if let Some(gave_up) = gave_up {
         end(shared, &id, gave_up).await.map_err(store)?;
     }
     let approval = shared.store.approval(&id).await.map_err(store)?;
-    let approval = approval.ok_or_else(|| refused("the approval is gone; the command was not run."))?;
-    let aborted = context.cancel.is_cancelled();
+    let approval = approval.ok_or_else(|| refused("the approval is gone; nothing was done."))?;
+    let aborted = cancel.is_cancelled();
     let answer = if aborted { Answer::Aborted(ABORTED.into()) } else { answer_of(&approval) };
     // Used up before it runs: whatever happens, this decision starts nothing twice. A node's is, when it is sent there.
     let here = approval.body.get("plan").is_none_or(Value::is_null);
@@ -222,7 +235,7 @@ pub(super) async fn put(
         && (here || aborted)
         && !shared.store.use_approval(&id).await.map_err(store)?
     {
-        return Err(refused("the approval was used already; the command was not run."));
+        return Err(refused("the approval was used already; nothing was done."));
     }
     Ok((approval, answer))
 }
@@ -233,7 +246,7 @@ fn question_of(
     asking: Asking,
     route: Option<(String, String, String)>,
 ) -> Question {
-    let Asking { mut request, plan, variables, grants, can_last } = asking;
+    let Asking { kind, mut request, plan, variables, grants, can_last } = asking;
     request.insert("agentId".into(), json!(context.agent_id));
     request.insert("sessionKey".into(), json!(context.session_key));
     request.insert("runId".into(), json!(context.run_id));
@@ -250,6 +263,7 @@ fn question_of(
     let whose = (context.agent_id.as_str(), context.session_key.as_str());
     let told = told::of(&settings, &shared.channels.default_account(), route.as_ref(), whose);
     let body = Body {
+        kind,
         request,
         allowed: allowed.iter().map(|d| (*d).to_owned()).collect(),
         requester: Requester::default(),
@@ -259,7 +273,11 @@ fn question_of(
         variables,
         quiet: false,
     };
-    let (id, timeout) = (model::new_id(), super::DEFAULT_TIMEOUT);
+    let timeout = match kind {
+        Kind::Exec => super::DEFAULT_TIMEOUT,
+        Kind::Plugin => tools::ASKED_WITHIN,
+    };
+    let id = kind.new_id();
     let ask = |chat: &told::Chat| {
         let buttons = settings.has_buttons(&chat.0, &chat.1, &chat.2);
         prompt(&id, &body, timeout, chat, buttons)

@@ -128,11 +128,11 @@ async fn note(
 
 fn announce(shared: &Shared, approval: &Approval, body: &Body) {
     let event = json!({
-        "approvalKind": "exec", "id": approval.id, "request": body.request, "createdAtMs": approval.created_at_ms,
+        "approvalKind": body.kind.as_str(), "id": approval.id, "request": body.request, "createdAtMs": approval.created_at_ms,
         "expiresAtMs": approval.expires_at_ms,
     });
     if !body.quiet {
-        shared.hub.broadcast(Audience::Approvers(&body.requester), "exec.approval.requested", &event, true);
+        shared.hub.broadcast(Audience::Approvers(&body.requester), body.kind.requested(), &event, true);
     }
     wire::session_event(shared, approval, body, "pending");
 }

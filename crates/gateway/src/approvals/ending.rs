@@ -79,7 +79,7 @@ fn announce(shared: &Shared, approval: &Approval) {
         "id": approval.id, "decision": approval.decision.as_deref().unwrap_or(DENY), "resolvedBy": resolved_by,
         "ts": approval.resolved_at_ms, "request": body.request,
     });
-    shared.hub.broadcast(Audience::Approvers(&body.requester), "exec.approval.resolved", &event, true);
+    shared.hub.broadcast(Audience::Approvers(&body.requester), body.kind.resolved(), &event, true);
     wire::session_event(shared, approval, &body, "terminal");
 }
 
@@ -159,7 +159,7 @@ pub(crate) async fn end_all_of_before(shared: &Shared) -> Result<(), StoreError>
     };
     let ended = shared.store.end_open_approvals(end, question::news_of_restart, told::outcome).await?;
     for approval in &ended {
-        tracing::info!(approval = %approval.id, "an approval ended with the last gateway; its command was not run");
+        tracing::info!(approval = %approval.id, "an approval ended with the last gateway; what it was about was not done");
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! that people gave, for exactly this plan on exactly this node, and once, becomes that word.
 
 use super::admission::{Answer, Asking, check_agent, put, too_long};
-use super::question::{Body, show};
+use super::question::{Body, Kind, show};
 use super::shown;
 use crate::methods::store_error;
 use crate::shared::Shared;
@@ -36,7 +36,7 @@ pub(crate) async fn ask_about(
     request.insert("ask".into(), plan["policySnapshot"]["ask"].clone());
     request.insert("systemRunPlan".into(), plan.clone());
     let variables = shown::digest(&env);
-    let asking = Asking { request, plan: Some(plan), variables, grants: None, can_last };
+    let asking = Asking { kind: Kind::Exec, request, plan: Some(plan), variables, grants: None, can_last };
     let (approval, answer) = put(shared, &context, asking).await?;
     match (answer, approval.decision) {
         (Answer::Allowed, Some(decision)) => Ok(NodeApproval { id: approval.id, decision }),

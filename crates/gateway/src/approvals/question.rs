@@ -13,6 +13,8 @@ use store::{Approval, Route};
 
 /// Characters of an id that are enough for a person to type.
 const SHORT_ID: usize = 8;
+/// How the ids of questions about files begin.
+pub(super) const PLUGIN: &str = "plugin:";
 
 /// A question to be asked.
 pub(crate) struct Question {
@@ -27,10 +29,62 @@ pub(crate) struct Question {
     pub(crate) tell: Vec<Outbound>,
 }
 
+/// What a question is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// A command.
+    #[default]
+    Exec,
+    /// A file of a node: OpenClaw has a plugin for these, and its clients know such questions as a plugin's.
+    Plugin,
+}
+
+impl Kind {
+    /// As on the wire.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Kind::Exec => "exec",
+            Kind::Plugin => "plugin",
+        }
+    }
+
+    /// The event that tells of a question.
+    pub(super) fn requested(self) -> &'static str {
+        match self {
+            Kind::Exec => "exec.approval.requested",
+            Kind::Plugin => "plugin.approval.requested",
+        }
+    }
+
+    /// The event that tells of its end.
+    pub(super) fn resolved(self) -> &'static str {
+        match self {
+            Kind::Exec => "exec.approval.resolved",
+            Kind::Plugin => "plugin.approval.resolved",
+        }
+    }
+
+    /// A new id. Clients know by it which kind it is.
+    pub(super) fn new_id(self) -> String {
+        match self {
+            Kind::Exec => model::new_id(),
+            Kind::Plugin => format!("{PLUGIN}{}", model::new_id()),
+        }
+    }
+}
+
+/// An id without what says its kind: the part that people write.
+pub(super) fn bare(id: &str) -> &str {
+    id.strip_prefix(PLUGIN).unwrap_or(id)
+}
+
 /// What is kept of a question.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Body {
+    /// What it is about.
+    pub(crate) kind: Kind,
     /// As clients know it: `command`, `cwd`, `host`, `agentId`, `sessionKey` …
     pub(crate) request: Map<String, Value>,
     /// The decisions that are offered.
@@ -151,25 +205,35 @@ pub(crate) fn prompt(
     route: &(String, String, String),
     buttons: bool,
 ) -> Vec<Outbound> {
-    let command = body.text("command").unwrap_or_default();
+    let what = match body.kind {
+        Kind::Exec => about_command(body),
+        Kind::Plugin => {
+            let what = fenced(body.text("description").unwrap_or_default());
+            format!("🔐 I would like to use a file of a node:\n{what}\n")
+        }
+    };
+    let (id, minutes) = (bare(id), timeout.as_secs().div_ceil(60));
+    let short: String = id.chars().take(SHORT_ID).collect();
+    let decisions = body.allowed.join("|");
+    let text = format!("{what}Answer within {minutes} min: `/approve {short} {decisions}`");
+    let pieces = channels::Telegram::split(&text).into_iter().map(|piece| to_route(route, piece));
+    let mut pieces: Vec<Outbound> = pieces.collect();
+    if let Some(last) = pieces.last_mut().filter(|_| buttons) {
+        last.act = Some(Act::Ask { rows: vec![body.allowed.iter().map(|d| button(id, d)).collect()] });
+    }
+    pieces
+}
+
+/// Which command, where, and what is to be known of it.
+fn about_command(body: &Body) -> String {
+    let command = fenced(body.text("command").unwrap_or_default());
     let place = match (body.text("host"), body.text("nodeId")) {
         (Some("node"), Some(node)) => format!("on node {}", node.chars().take(12).collect::<String>()),
         _ => "on the gateway".to_owned(),
     };
     let cwd = body.text("cwd").map(|c| format!(" in {}", visible(c))).unwrap_or_default();
-    let (whole_id, id) = (id, id.chars().take(SHORT_ID).collect::<String>());
-    let decisions = body.allowed.join("|");
-    let (command, minutes) = (fenced(command), timeout.as_secs().div_ceil(60));
     let warning = body.text("warningText").map(|w| format!("{}\n", fenced(w))).unwrap_or_default();
-    let text = format!(
-        "🔐 I would like to run this {place}{cwd}:\n{command}\n{warning}Answer within {minutes} min: `/approve {id} {decisions}`"
-    );
-    let pieces = channels::Telegram::split(&text).into_iter().map(|piece| to_route(route, piece));
-    let mut pieces: Vec<Outbound> = pieces.collect();
-    if let Some(last) = pieces.last_mut().filter(|_| buttons) {
-        last.act = Some(Act::Ask { rows: vec![body.allowed.iter().map(|d| button(whole_id, d)).collect()] });
-    }
-    pieces
+    format!("🔐 I would like to run this {place}{cwd}:\n{command}\n{warning}")
 }
 
 /// A press says what a person would write.
@@ -195,9 +259,12 @@ fn longest_run(text: &str) -> usize {
 /// What that chat reads where the gateway was restarted meanwhile.
 pub(crate) fn news_of_restart(approval: &Approval) -> Option<Outbound> {
     let body = Body::of(approval);
-    let id: String = approval.id.chars().take(SHORT_ID).collect();
-    let text =
-        format!("🔐 Approval {id} has ended: the gateway was restarted meanwhile. The command was not run.");
+    let id: String = bare(&approval.id).chars().take(SHORT_ID).collect();
+    let nothing = match body.kind {
+        Kind::Exec => "The command was not run.",
+        Kind::Plugin => "Nothing was done.",
+    };
+    let text = format!("🔐 Approval {id} has ended: the gateway was restarted meanwhile. {nothing}");
     body.route.as_ref().map(|route| to_route(route, text))
 }
 

@@ -1,6 +1,7 @@
 //! Who is told of a question in chats, who of them decides, and what they read once it has ended.
 
 use super::ALLOW_ALWAYS;
+use super::question::{Body, Kind};
 use crate::delivery::channels::TELEGRAM;
 use crate::settings::Settings;
 use channels::Telegram;
@@ -56,11 +57,16 @@ pub(super) fn of(
 /// What takes the place of a message that asked: the command, and what became of it.
 pub(super) fn outcome(approval: &Approval, asked: &Outbound) -> String {
     let always = approval.decision.as_deref() == Some(ALLOW_ALWAYS);
+    let is_command = Body::of(approval).kind == Kind::Exec;
     let line = match approval.status {
+        ApprovalStatus::Allowed if always && !is_command => "✅ Allowed, from now on for this path.",
         ApprovalStatus::Allowed if always => "✅ Allowed, from now on in that directory.",
         ApprovalStatus::Allowed => "✅ Allowed once.",
         ApprovalStatus::Denied => "❌ Denied.",
         ApprovalStatus::Expired => "⌛ Nobody decided in time.",
+        ApprovalStatus::Cancelled | ApprovalStatus::Pending if !is_command => {
+            "🚫 It is not wanted any more; nothing was done."
+        }
         ApprovalStatus::Cancelled | ApprovalStatus::Pending => {
             "🚫 It is not wanted any more; it was not run."
         }

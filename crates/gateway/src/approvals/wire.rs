@@ -1,17 +1,18 @@
 //! Questions as clients see them.
 
-use super::question::Body;
+use super::question::{Body, Kind};
 use crate::hub::Audience;
 use crate::shared::Shared;
 use model::SessionKey;
 use serde_json::{Map, Value, json};
 use store::{Approval, ApprovalStatus};
 
-/// `exec.approval.list`: one that waits.
+/// `exec.approval.list` and `plugin.approval.list`: one that waits.
 pub(crate) fn pending(approval: &Approval) -> Value {
+    let Body { kind, request, .. } = Body::of(approval);
     json!({
-        "id": approval.id, "request": Body::of(approval).request, "createdAtMs": approval.created_at_ms,
-        "expiresAtMs": approval.expires_at_ms, "approvalKind": "exec",
+        "id": approval.id, "request": request, "createdAtMs": approval.created_at_ms,
+        "expiresAtMs": approval.expires_at_ms, "approvalKind": kind.as_str(),
     })
 }
 
@@ -30,20 +31,10 @@ pub(crate) fn decision(approval: &Approval) -> Value {
 
 /// An approval of whatever state (`ApprovalSnapshot`).
 pub(crate) fn snapshot(approval: &Approval, body: &Body) -> Value {
-    let request = |name: &str| body.request.get(name).cloned().unwrap_or_default();
     let mut out = json!({
         "id": approval.id,
         "status": approval.status.as_str(),
-        "presentation": {
-            "kind": "exec",
-            "commandText": body.text("command").filter(|c| !c.is_empty()).unwrap_or("(unknown)"),
-            "commandPreview": request("commandPreview"),
-            "warningText": request("warningText"),
-            "host": request("host"),
-            "nodeId": request("nodeId"),
-            "agentId": request("agentId"),
-            "allowedDecisions": if body.allowed.is_empty() { json!(["deny"]) } else { json!(body.allowed) },
-        },
+        "presentation": presentation(body),
         "urlPath": format!("/approve/{}", approval.id),
         "createdAtMs": approval.created_at_ms,
         "expiresAtMs": approval.expires_at_ms,
@@ -55,6 +46,32 @@ pub(crate) fn snapshot(approval: &Approval, body: &Body) -> Value {
             out["decision"] = json!(decision);
         }
     }
+    out
+}
+
+/// What is asked, as those who decide see it (`ExecApprovalPresentation`, `PluginApprovalPresentation`).
+fn presentation(body: &Body) -> Value {
+    let request = |name: &str| body.request.get(name).cloned().unwrap_or_default();
+    let filled = |name: &str| body.text(name).filter(|text| !text.is_empty()).unwrap_or("(unknown)");
+    let mut out = match body.kind {
+        Kind::Exec => json!({
+            "commandText": filled("command"),
+            "commandPreview": request("commandPreview"),
+            "warningText": request("warningText"),
+            "host": request("host"),
+            "nodeId": request("nodeId"),
+        }),
+        Kind::Plugin => json!({
+            "title": filled("title"),
+            "description": filled("description"),
+            "severity": request("severity"),
+            "pluginId": request("pluginId"),
+            "toolName": request("toolName"),
+        }),
+    };
+    out["kind"] = json!(body.kind.as_str());
+    out["agentId"] = request("agentId");
+    out["allowedDecisions"] = if body.allowed.is_empty() { json!(["deny"]) } else { json!(body.allowed) };
     out
 }
 

@@ -1,6 +1,7 @@
 //! `/approve ID allow-once|allow-always|deny`.
 
 use super::Speaker;
+use crate::approvals::question::Kind;
 use crate::approvals::{self, ALLOW_ALWAYS, ALLOW_ONCE, DENY, NotDecided};
 use crate::shared::Shared;
 use protocol::ErrorShape;
@@ -42,8 +43,15 @@ pub(super) async fn run(
         may && is_own
     };
     Ok(match approvals::decide(shared, id, decision, decider.resolver.clone(), sees).await {
-        Ok(_) if decision == DENY => "❌ Denied. It was not run.".into(),
-        Ok(_) if decision == ALLOW_ALWAYS => "✅ Allowed, from now on in that directory.".into(),
+        Ok((approval, _)) if decision != ALLOW_ONCE => {
+            let is_command = approvals::question::Body::of(&approval).kind == Kind::Exec;
+            match (decision == DENY, is_command) {
+                (true, true) => "❌ Denied. It was not run.".into(),
+                (true, false) => "❌ Denied. Nothing was done.".into(),
+                (false, true) => "✅ Allowed, from now on in that directory.".into(),
+                (false, false) => "✅ Allowed, from now on for this path.".into(),
+            }
+        }
         Ok(_) => "✅ Allowed once.".into(),
         Err(NotDecided::Unknown) => {
             format!("There is no approval {id} that waits here; it may have expired.")
@@ -51,7 +59,7 @@ pub(super) async fn run(
         Err(NotDecided::Ambiguous) => format!("Several approvals begin with {id}; write more of the id."),
         Err(NotDecided::AlreadyResolved) => "It was decided otherwise already.".into(),
         Err(NotDecided::NotOffered(decision)) => {
-            format!("{decision} is not possible for this command; allow-once or deny it.")
+            format!("{decision} is not possible for this one; allow-once or deny it.")
         }
         Err(NotDecided::Store(error)) => return Err(error),
     })

@@ -5,6 +5,7 @@ pub(crate) mod files;
 pub(crate) mod foreground;
 mod progress;
 pub(crate) mod published;
+pub(crate) mod reconsider;
 pub(crate) mod skills;
 
 use super::Audience;
@@ -15,7 +16,7 @@ use crate::connection::outbound::ConnHandle;
 use crate::methods::store_error_unseen;
 use crate::shared::Shared;
 use calls::Pending;
-pub(crate) use calls::{DEFAULT_TIMEOUT, Invoke, MAX_TIMEOUT, node_error};
+pub(crate) use calls::{By, DEFAULT_TIMEOUT, Invoke, MAX_TIMEOUT, node_error};
 use protocol::{ErrorCode, ErrorShape, Scope};
 use published::PluginTool;
 use serde_json::{Map, Value, json};
@@ -23,7 +24,7 @@ use skills::NodeSkill;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use store::{NodeDeclaration, NodeRequest, NodeSurface};
+use store::{Declared, NodeDeclaration, NodeRequest, NodeSurface};
 use tokio::time::Instant;
 
 /// A node's statistics are passed on at most this often; what comes in between is kept and not passed on.
@@ -33,6 +34,9 @@ const STATS_GAP: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(crate) struct NodeConn {
     handle: ConnHandle,
+    /// The commands that it offers, whatever the policy says.
+    offered: Arc<[String]>,
+    platform: Platform,
     /// What it declared, policy applied.
     pub(crate) declared: NodeDeclaration,
     /// Of that, what an operator approved: a copy, to be shown. Whether a command may be called is asked of the store.
@@ -63,6 +67,8 @@ impl NodeConn {
 pub(crate) struct Nodes {
     connected: Mutex<HashMap<String, NodeConn>>,
     pending: Mutex<HashMap<String, Pending>>,
+    /// Held while all nodes are held against a new policy.
+    reconsidering: tokio::sync::Mutex<()>,
 }
 
 impl Nodes {
@@ -110,7 +116,7 @@ impl Nodes {
 
 /// Takes a node in: its declaration is compared with what was approved, in one transaction.
 pub(super) async fn join(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     handle: &ConnHandle,
     admitted: &Admitted,
 ) -> Result<(), ErrorShape> {
@@ -134,6 +140,8 @@ pub(super) async fn join(
     let declared = shared.store.declare_node(declaration.clone()).await.map_err(store_error_unseen)?;
     let node = NodeConn {
         handle: handle.clone(),
+        offered: admitted.params.commands.clone().into(),
+        platform,
         declared: declaration,
         approved: declared.approved.as_ref().map(|s| s.declaration.commands.clone()),
         pending_request: declared.pending.as_ref().map(|p| p.request_id.clone()),
@@ -143,6 +151,7 @@ pub(super) async fn join(
         published: Arc::default(),
         skills: Arc::default(),
     };
+    let (offered, filtered) = (node.offered.clone(), node.declared.commands.clone());
     let previous = shared.hub.nodes.connected().insert(node_id, node);
     if let Some(previous) = previous {
         previous
@@ -150,14 +159,24 @@ pub(super) async fn join(
             .close(protocol::limits::CloseCode::Normal, "replaced by a newer connection of this node");
         calls::fail(shared, previous.handle.id());
     }
+    announce(shared, &declared);
+    // The policy may have changed between the look at it and the entry, which the change then did not find.
+    if shared.settings().node_commands.filter(platform, &offered) != filtered {
+        let shared = shared.clone();
+        shared.clone().lifecycle.spawn(async move { reconsider::reconsider(&shared).await });
+    }
+    shared.voice_wake.tell(handle);
+    Ok(())
+}
+
+/// Tells operators of a request that is new.
+fn announce(shared: &Shared, declared: &Declared) {
     if let (true, Some(request)) = (declared.newly_pending, &declared.pending) {
         tracing::info!(node = %request.declaration.node_id, request = %request.request_id,
             "node commands wait for approval: openclaw nodes approve {}", request.request_id);
         let to = Audience::Operators(Scope::Pairing);
         shared.hub.broadcast(to, "node.pair.requested", &request_json(request), false);
     }
-    shared.voice_wake.tell(handle);
-    Ok(())
 }
 
 /// Takes a node out, unless a newer connection of it is there already.

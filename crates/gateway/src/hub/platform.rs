@@ -50,12 +50,20 @@ const BEYOND_DESKTOPS: &[(&str, &[Platform])] = &[
 ];
 
 impl Platform {
-    /// By what a node says of itself: its platform, such as `linux`, `darwin` or `iOS 19.1`, else its family.
+    /// By what a node says of itself: its platform, such as `linux`, `darwin` or `iOS 19.1`, else its family. One that says two
+    /// different things is none that is known.
     pub(crate) fn of(platform: &str, family: Option<&str>) -> Self {
         let platform = platform.trim().to_lowercase();
-        let named =
-            if platform.is_empty() { family.unwrap_or_default().trim().to_lowercase() } else { platform };
-        match named.split([' ', '_', '-']).next().unwrap_or_default() {
+        let family = family.unwrap_or_default().trim().to_lowercase();
+        if platform.is_empty() {
+            return Self::named(&family);
+        }
+        let said = Self::named(&platform);
+        if family.is_empty() || Self::named(&family) == said { said } else { Unknown }
+    }
+
+    fn named(name: &str) -> Self {
+        match name.split([' ', '_', '-']).next().unwrap_or_default() {
             "ios" | "ipados" | "iphone" | "ipad" => Ios,
             "watchos" | "apple" => WatchOs,
             "android" => Android,
@@ -97,6 +105,9 @@ mod tests {
             ("Android 16 (SDK 36)", Some("Android"), Android),
             ("win32", None, Windows),
             ("plan9", Some("Linux"), Unknown),
+            ("linux", Some("iPhone"), Unknown),
+            ("iOS 19.1", Some("Mac"), Unknown),
+            ("Android 16", Some("Linux"), Unknown),
             ("", None, Unknown),
         ] {
             assert_eq!(Platform::of(platform, family), known, "{platform:?} {family:?}");

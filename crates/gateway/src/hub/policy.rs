@@ -76,7 +76,7 @@ const ADMIN: &[&str] = &[
 ];
 
 /// `gateway.nodes.commands`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CommandPolicy {
     /// Allowed beyond the defaults.
     pub(crate) allow: Vec<String>,

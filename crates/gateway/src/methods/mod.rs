@@ -7,7 +7,7 @@ mod audit;
 mod browser;
 mod channels;
 mod chat;
-mod config;
+pub(crate) mod config;
 mod cron;
 pub(crate) mod devices;
 mod files;

@@ -2,7 +2,7 @@
 
 use crate::approvals;
 use crate::delivery::{files, outbox};
-use crate::hub::nodes::{Invoke, foreground};
+use crate::hub::nodes::{By, Invoke, foreground};
 use crate::shared::Shared;
 use exec::policy::{Ask, Request, Security};
 use model::{Act, Message, Outbound, SessionKey};
@@ -100,7 +100,9 @@ impl Host for GatewayHost {
             approvals::nodes::check_claims(&shared, &call.node_id, &call.command, Some(&call.params))
                 .await
                 .map_err(host_error)?;
+            let cancel = call.context.cancel.clone();
             let invoke = Invoke {
+                by: By::Agent(call.context),
                 node_id: call.node_id,
                 command: call.command,
                 params: Some(call.params),
@@ -109,7 +111,7 @@ impl Host for GatewayHost {
             };
             let answer = tokio::select! {
                 answer = foreground::invoke(&shared, invoke) => answer.map_err(host_error)?,
-                () = call.cancel.cancelled() => {
+                () = cancel.cancelled() => {
                     return Err(HostError { code: "ABORTED".into(), message: "the run was aborted".into() });
                 }
             };

@@ -11,6 +11,7 @@ use crate::files;
 use crate::host::Host;
 use crate::invoke::{Failure, InvokeRequest};
 use crate::progress::Progress;
+use crate::stream::Wire;
 use crate::{browser, mcp};
 use serde_json::Value;
 use std::sync::Arc;
@@ -82,12 +83,18 @@ impl From<Value> for Answer {
     }
 }
 
+/// Whether a call is spoken with while it runs.
+pub(crate) fn streams(request: &InvokeRequest) -> bool {
+    files::streams(&request.command, request.params_json.as_deref())
+}
+
 /// Does what is asked for; `progress` gets what a program writes on the way.
 pub(crate) async fn perform(
     host: &Host,
     request: &InvokeRequest,
     cancel: &CancellationToken,
     progress: &Progress,
+    wire: Wire<'_>,
 ) -> Result<Answer, Failure> {
     let waits = request.timeout_ms.filter(|ms| *ms > 0).map(Duration::from_millis);
     if !host.commands.contains(&request.command) && request.command != STATS {
@@ -116,6 +123,9 @@ pub(crate) async fn perform(
         };
     }
     let timeout = waits.unwrap_or(LOOK_TIMEOUT);
+    if files::COMMANDS.contains(&request.command.as_str()) {
+        return file(host, request, (timeout, cancel), wire).await;
+    }
     tokio::select! {
         answer = tokio::time::timeout(timeout, look(host, request)) => {
             answer.map_err(|_| slow(&request.command, timeout))?
@@ -129,15 +139,33 @@ fn slow(command: &str, timeout: Duration) -> Failure {
     Failure::unavailable(format!("{command} took longer than {seconds} s; check the node's file systems"))
 }
 
+/// The commands about files; each waits for a place, which it has until its answer is sent.
+async fn file(
+    host: &Host,
+    request: &InvokeRequest,
+    (timeout, cancel): (Duration, &CancellationToken),
+    wire: Wire<'_>,
+) -> Result<Answer, Failure> {
+    let until = tokio::time::Instant::now() + timeout;
+    let stop = async || {
+        tokio::select! {
+            () = cancel.cancelled() => Failure::cancelled(),
+            () = tokio::time::sleep_until(until) => slow(&request.command, timeout),
+        }
+    };
+    let place = tokio::select! {
+        place = Arc::clone(&host.transfers).acquire_owned() => place,
+        failure = stop() => return Err(failure),
+    };
+    let place = place.map_err(|e| Failure::unavailable(e.to_string()))?;
+    let (command, params) = (request.command.as_str(), request.params_json.as_deref());
+    let payload = files::perform(host, command, params, wire, stop()).await?;
+    Ok(Answer { payload, finished: None, place: Some(place) })
+}
+
 /// The commands that start no program.
 async fn look(host: &Host, request: &InvokeRequest) -> Result<Answer, Failure> {
     let (command, params) = (request.command.as_str(), request.params_json.as_deref());
-    if files::COMMANDS.contains(&command) {
-        let place = Arc::clone(&host.transfers).acquire_owned().await;
-        let place = place.map_err(|e| Failure::unavailable(e.to_string()))?;
-        let payload = files::perform(host, command, params).await?;
-        return Ok(Answer { payload, finished: None, place: Some(place) });
-    }
     let payload = match command {
         "system.run.prepare" => prepare::prepare(host, params::read("system.run.prepare", params)?).await,
         "system.execApprovals.get" => approvals::get(host).await,

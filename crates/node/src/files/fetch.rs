@@ -1,17 +1,21 @@
-//! `file.fetch`: a file whole, or not at all.
+//! `file.fetch`: a file whole, or not at all; in one piece, or as a stream where that is asked for.
 
 use super::problem::Problem;
 use super::target::Target;
 use super::walk::{self, Opened};
-use super::{binding, bounded, digest, kind};
+use super::{MAX_STREAM, binding, bounded, digest, kind};
+use crate::stream::Messages;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use client::duplex::MAX_MESSAGE;
 use rustix::fs::FileType;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,13 +30,13 @@ pub(super) struct Params {
     transport: Option<String>,
 }
 
-/// `{ok, path, size, mimeType, base64, sha256, binding}`; looked at only, without content.
-pub(super) fn fetch(p: &Params) -> Result<Value, Problem> {
-    if p.transport.is_some() {
-        let why = "file.fetch answers in one piece here; leave transport out";
-        return Err(Problem::new("INVALID_PARAMS", why));
-    }
-    let most = bounded(p.max_bytes);
+/// `{ok, path, size, mimeType, base64, sha256, binding}`; looked at only, or sent as a stream, without content.
+pub(super) fn fetch(
+    p: &Params,
+    messages: Option<Messages>,
+    cancel: &CancellationToken,
+) -> Result<Value, Problem> {
+    let most = p.most()?;
     let path = place(p)?;
     let opened = p.target.open_at(&path, open_file)?;
     let size = u64::try_from(opened.stat.st_size).unwrap_or(u64::MAX);
@@ -46,6 +50,15 @@ pub(super) fn fetch(p: &Params) -> Result<Value, Problem> {
             "sha256": "", "preflightOnly": true, "binding": binding}),
         );
     }
+    if p.transport.is_some() {
+        if p.target.expected_binding.is_none() {
+            let why = "a file goes as a stream only after it was looked at; name its expectedBinding";
+            return Err(Problem::new("INVALID_PARAMS", why));
+        }
+        let (size, sha256) = send(opened, &path, most, (messages, cancel))?;
+        return Ok(json!({"ok": true, "path": walk::text(&path)?, "size": size, "sha256": sha256,
+            "transport": "binary", "mimeType": "", "base64": "", "binding": binding}));
+    }
     let bytes = read(opened, &path, most)?;
     Ok(json!({
         "ok": true,
@@ -56,6 +69,62 @@ pub(super) fn fetch(p: &Params) -> Result<Value, Problem> {
         "sha256": digest(&bytes),
         "binding": binding,
     }))
+}
+
+impl Params {
+    /// How many bytes may be fetched.
+    fn most(&self) -> Result<u64, Problem> {
+        let wrong = |why: &str| Err(Problem::new("INVALID_PARAMS", why));
+        match self.transport.as_deref() {
+            None => Ok(bounded(self.max_bytes)),
+            Some("binary") => match self.max_bytes {
+                Some(most) if most >= 1.0 && most.fract() == 0.0 => Ok((most as u64).min(MAX_STREAM)),
+                _ => wrong("with transport \"binary\", maxBytes has to be a whole number above 0"),
+            },
+            Some(_) => wrong("transport must be \"binary\", where it is given"),
+        }
+    }
+}
+
+/// Sends it, message by message, each when the one before has been taken: its size and SHA-256.
+fn send(
+    opened: Opened,
+    path: &Path,
+    most: u64,
+    (messages, cancel): (Option<Messages>, &CancellationToken),
+) -> Result<(u64, String), Problem> {
+    let Some(mut messages) = messages.filter(Messages::ready) else {
+        let why = "transport \"binary\" takes a stream, which this gateway does not have";
+        return Err(Problem::new("INVALID_PARAMS", why));
+    };
+    let gone = || Problem::new("CANCELLED", format!("nobody waits for {} any more", path.display()));
+    let expect = |messages: &mut Messages, word: &str| match messages
+        .next()
+        .filter(|_| !cancel.is_cancelled())
+    {
+        None => Err(gone()),
+        Some(said) if said == word.as_bytes() => Ok(()),
+        Some(_) => Err(Problem::new("READ_ERROR", "the gateway said something else than that it goes on")),
+    };
+    expect(&mut messages, "start")?;
+    let (mut file, mut hash, mut size) = (File::from(opened.fd), Sha256::new(), 0u64);
+    loop {
+        let mut message = Vec::new();
+        let mut part = file.by_ref().take(MAX_MESSAGE as u64);
+        part.read_to_end(&mut message).map_err(|e| Problem::reading(path, &e))?;
+        if message.is_empty() {
+            return Ok((size, hex::encode(hash.finalize())));
+        }
+        size += message.len() as u64;
+        if size > most {
+            return Err(too_large(path, size, most));
+        }
+        hash.update(&message);
+        if !messages.send(message) {
+            return Err(gone());
+        }
+        expect(&mut messages, "ack")?;
+    }
 }
 
 fn open_file(path: &Path) -> Result<Opened, Problem> {
@@ -143,7 +212,7 @@ mod tests {
             });
             while wrong.is_none() && (tries < 5000 || (got == 0 && tries < 1_000_000)) {
                 tries += 1;
-                if let Ok(fetched) = fetch(&p(tries % 2 == 0)) {
+                if let Ok(fetched) = fetch(&p(tries % 2 == 0), None, &CancellationToken::new()) {
                     got += 1;
                     wrong = Some(fetched).filter(|fetched| fetched["base64"] != STANDARD.encode("public"));
                 }

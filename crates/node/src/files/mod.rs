@@ -5,6 +5,7 @@
 mod binding;
 mod browse;
 mod content;
+mod create;
 mod fetch;
 mod kind;
 mod list;
@@ -20,38 +21,108 @@ mod write;
 use crate::commands::params;
 use crate::host::Host;
 use crate::invoke::Failure;
+use crate::stream::{self, Messages, Wire};
 use problem::Problem;
 use rustix::fs::Stat;
+use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The commands.
-pub(crate) const COMMANDS: &[&str] =
-    &["dir.fetch", "dir.list", "file.fetch", "file.stat", "file.write", "fs.listDir", "terminal.upload"];
+pub(crate) const COMMANDS: &[&str] = &[
+    "dir.fetch",
+    "dir.list",
+    "file.create",
+    "file.fetch",
+    "file.stat",
+    "file.write",
+    "fs.listDir",
+    "terminal.upload",
+];
 
 /// Bytes of a file that goes in one frame: as base64 it leaves room for the rest.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// Bytes of a file that goes as a stream, whatever the gateway allows.
+const MAX_STREAM: u64 = 4 * 1024 * 1024 * 1024;
 /// Where nobody says how many.
 const DEFAULT_BYTES: u64 = 8 * 1024 * 1024;
 
 type Work = Box<dyn FnOnce(&CancellationToken) -> Result<Value, Failure> + Send>;
 
-/// Does one of [`COMMANDS`]. Dropped, the work ends before it changes anything more.
-pub(crate) async fn perform(host: &Host, command: &str, params: Option<&str>) -> Result<Value, Failure> {
-    let work = work(host, command, params)?;
+/// What tells that a call is made as a stream.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Way {
+    preflight_only: bool,
+    transport: Option<String>,
+}
+
+/// Whether a call is spoken with while it runs: a new file comes so, and a file goes so where that is asked for.
+pub(crate) fn streams(command: &str, params: Option<&str>) -> bool {
+    let way: Way = params.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+    let asked = command == "file.create" || (command == "file.fetch" && way.transport.is_some());
+    asked && !way.preflight_only
+}
+
+/// How long work that nobody wants any more may take to undo what it has begun.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Does one of [`COMMANDS`] until `stop` says why not any more; then the work is told, and has ended when that is given. Dropped, it
+/// ends before it changes anything more.
+pub(crate) async fn perform(
+    host: &Host,
+    command: &str,
+    params: Option<&str>,
+    wire: Wire<'_>,
+    stop: impl Future<Output = Failure>,
+) -> Result<Value, Failure> {
+    let (messages, between) =
+        if streams(command, params) { Some(stream::open()).unzip() } else { (None, None) };
+    let work = work(host, command, params, messages)?;
     let wanted = CancellationToken::new();
     let given_up = wanted.clone();
-    let _guard = wanted.drop_guard();
-    let done = tokio::task::spawn_blocking(move || work(&given_up)).await;
+    let guard = wanted.drop_guard();
+    let mut done = tokio::task::spawn_blocking(move || work(&given_up));
+    let carry = async {
+        match between {
+            None => std::future::pending().await,
+            Some(between) => match wire.carry(between).await {
+                Err(problem) => problem,
+                Ok(never) => match never {},
+            },
+        }
+    };
+    let failure = tokio::select! {
+        biased;
+        done = &mut done => return finished(command, done),
+        problem = carry => Failure::unavailable(format!("{command} broke off: {problem}")),
+        failure = stop => failure,
+    };
+    drop(guard);
+    if tokio::time::timeout(END_TIMEOUT, done).await.is_err() {
+        tracing::warn!(command, "the disk does not answer; what was begun is undone when it does");
+    }
+    Err(failure)
+}
+
+fn finished(
+    command: &str,
+    done: Result<Result<Value, Failure>, tokio::task::JoinError>,
+) -> Result<Value, Failure> {
     done.map_err(|e| Failure::unavailable(format!("{command} broke off: {e}")))?
 }
 
-fn work(host: &Host, command: &str, json: Option<&str>) -> Result<Work, Failure> {
+fn work(host: &Host, command: &str, json: Option<&str>, messages: Option<Messages>) -> Result<Work, Failure> {
     Ok(match command {
         "dir.fetch" => {
             let p: tree::Params = params::read(command, json)?;
             Box::new(move |wanted| Ok(told(tree::fetch(&p, wanted))))
+        }
+        "file.create" => {
+            let p: create::Params = params::read(command, json)?;
+            Box::new(move |wanted| Ok(told(create::create(&p, messages, wanted))))
         }
         "dir.list" => {
             let p: list::Params = params::read(command, json)?;
@@ -59,7 +130,7 @@ fn work(host: &Host, command: &str, json: Option<&str>) -> Result<Work, Failure>
         }
         "file.fetch" => {
             let p: fetch::Params = params::read(command, json)?;
-            Box::new(move |_| Ok(told(fetch::fetch(&p))))
+            Box::new(move |wanted| Ok(told(fetch::fetch(&p, messages, wanted))))
         }
         "file.stat" => {
             let target: target::Target = params::read(command, json)?;
@@ -85,7 +156,7 @@ fn work(host: &Host, command: &str, json: Option<&str>) -> Result<Work, Failure>
 /// Takes away uploaded files that have had their day.
 pub(crate) async fn tidy(host: &Host) {
     let (root, now_ms) = (host.uploads(), host.clock.now_ms());
-    match tokio::task::spawn_blocking(move || upload::tidy(&root, now_ms).map(|_| ())).await {
+    match tokio::task::spawn_blocking(move || exec::tidy_uploads(&root, now_ms).map(drop)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "uploaded files that have had their day stay"),
         Err(error) => tracing::warn!(%error, "uploaded files that have had their day stay"),

@@ -40,6 +40,16 @@ impl Place<'_> {
         bytes: &[u8],
         cancel: &CancellationToken,
     ) -> Result<Stat, Problem> {
+        self.fill(anchor, cancel, |file| file.write_all(bytes).map_err(|e| Problem::writing(self.path, &e)))
+    }
+
+    /// The same with what `fill` writes, which may take its time.
+    pub(super) fn fill(
+        &self,
+        anchor: &Reached,
+        cancel: &CancellationToken,
+        fill: impl FnOnce(&mut File) -> Result<(), Problem>,
+    ) -> Result<Stat, Problem> {
         let mut made = Made { path: self.path, directories: Vec::new(), part: None, whole: false };
         let dir = self.directory(anchor, &mut made)?;
         let part: OsString = format!(".{}{PART}", model::new_id()).into();
@@ -47,9 +57,9 @@ impl Place<'_> {
         let fd = fs::openat(&dir, &part, flags, FILE).map_err(|e| self.failed(e))?;
         made.part = Some((self.own(&dir)?, part.clone()));
         let mut file = File::from(fd);
-        let written =
-            file.write_all(bytes).and_then(|()| self.keep_mode(&file)).and_then(|()| file.sync_all());
-        written.map_err(|e| Problem::writing(self.path, &e))?;
+        fill(&mut file)?;
+        let kept = self.keep_mode(&file).and_then(|()| file.sync_all());
+        kept.map_err(|e| Problem::writing(self.path, &e))?;
         if cancel.is_cancelled() {
             return Err(Problem::cancelled(self.path));
         }

@@ -59,17 +59,17 @@ pub(super) fn write(p: &Params, cancel: &CancellationToken) -> Result<Value, Pro
 }
 
 /// Where a file is to be.
-struct Destination {
-    path: PathBuf,
-    name: OsString,
+pub(super) struct Destination {
+    pub(super) path: PathBuf,
+    pub(super) name: OsString,
     /// The last directory on the way that is there.
-    anchor: Reached,
+    pub(super) anchor: Reached,
     /// The file that has the name now.
-    existing: Option<Stat>,
+    pub(super) existing: Option<Stat>,
 }
 
 impl Destination {
-    fn find(path: &Path, follow: bool) -> Result<Self, Problem> {
+    pub(super) fn find(path: &Path, follow: bool) -> Result<Self, Problem> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(Problem::new("IS_DIRECTORY", "/ is a directory"));
         };
@@ -83,12 +83,19 @@ impl Destination {
         Ok(Self { name: name.to_owned(), path, anchor, existing })
     }
 
+    /// Refuses where the directory is missing and may not be made.
+    pub(super) fn check_parents(&self, create: bool) -> Result<(), Problem> {
+        if self.anchor.missing.is_empty() || create {
+            return Ok(());
+        }
+        let at = self.path.display();
+        let why = format!("the directory of {at} does not exist; create it or set createParents");
+        Err(Problem::new("PARENT_NOT_FOUND", why))
+    }
+
     fn check(&self, p: &Params) -> Result<(), Problem> {
         let at = self.path.display();
-        if !self.anchor.missing.is_empty() && !p.create_parents {
-            let why = format!("the directory of {at} does not exist; create it or set createParents");
-            return Err(Problem::new("PARENT_NOT_FOUND", why));
-        }
+        self.check_parents(p.create_parents)?;
         let Some(existing) = &self.existing else { return Ok(()) };
         let refused = |code, why: &str| Err(Problem::new(code, format!("{at} {why}")).at(&self.path));
         if walk::is(existing, FileType::Symlink) {
@@ -113,7 +120,7 @@ impl Destination {
     }
 
     /// What a gateway is to name with the call that writes.
-    fn binding(&self) -> Result<Value, Problem> {
+    pub(super) fn binding(&self) -> Result<Value, Problem> {
         let anchor = self.anchor_stat()?;
         let (device, inode) = binding::identity(&anchor);
         let mut out = json!({"kind": "write", "anchorPath": walk::text(&self.anchor.path)?,
@@ -131,7 +138,7 @@ impl Destination {
     }
 
     /// Refuses where directory or file are not those that were looked at.
-    fn check_binding(&self, expected: Option<&Binding>) -> Result<(), Problem> {
+    pub(super) fn check_binding(&self, expected: Option<&Binding>) -> Result<(), Problem> {
         let Some(expected) = expected else { return Ok(()) };
         let Binding::Write { anchor_device, anchor_inode, target_device, target_inode, .. } = expected else {
             return Err(Problem::changed(&self.path));

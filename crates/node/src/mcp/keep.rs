@@ -5,7 +5,7 @@ use super::client::Client;
 use super::filter::is_lent;
 use super::pause::Pause;
 use super::wire::{self, Said, next_line};
-use super::{Live, McpServer, Place, Servers};
+use super::{CALL_TIMEOUT, Live, McpHttp, McpProgram, McpServer, McpWay, Place, Servers, http};
 use crate::calls::CallError;
 use exec::{CommandSpec, Pipes};
 use model::ExposeSecret;
@@ -65,36 +65,76 @@ async fn run(
         place = servers.starting.acquire() => place,
         () = end.cancelled() => return String::new(),
     };
-    let (mut process, pipes) = match exec::start_guarded(&spec(server, place)).await {
-        Ok(started) => started,
-        Err(error) => return error.to_string(),
-    };
-    let Pipes { stdin, stdout, stderr } = pipes;
     let (client, lines) = Client::new();
     let changed = Notify::new();
-    let mut last_words = Vec::new();
-    let why = {
-        let session = async {
-            if let Err(error) = greet(&client, server.connection_timeout).await {
-                return format!("its start failed: {error}");
-            }
-            drop(starting);
-            serve(servers, server, &client, &changed, answered).await
-        };
-        tokio::select! {
-            why = session => why,
-            why = listen(stdout, &client, &changed) => why,
-            why = write(stdin, lines) => why,
-            never = hear(stderr, &mut last_words) => match never {},
-            () = end.cancelled() => "the node ends".into(),
-            status = process.wait() => match status {
-                Ok(status) => format!("it ended: {status}"),
-                Err(error) => error.to_string(),
-            },
+    let session = async {
+        if let Err(error) = greet(&client, server.connection_timeout).await {
+            return format!("its start failed: {error}");
+        }
+        drop(starting);
+        serve(servers, server, &client, &changed, answered).await
+    };
+    let why = match &server.way {
+        McpWay::Program(program) => {
+            run_program(program, place, (&client, &changed, lines), session, end).await
+        }
+        McpWay::Http(way) => {
+            let within = server.request_timeout.unwrap_or(CALL_TIMEOUT).max(server.connection_timeout);
+            run_http(way, within, (&client, &changed, lines), session, end).await
         }
     };
     client.end();
     servers.withdraw(&server.name);
+    why
+}
+
+/// What a session is spoken over: the client, what tells that tools have changed, and the lines to be said.
+type Line<'a> = (&'a Client, &'a Notify, mpsc::Receiver<String>);
+
+/// Reaches a server over HTTP until that ends; why.
+async fn run_http(
+    way: &McpHttp,
+    within: Duration,
+    (client, changed, lines): Line<'_>,
+    session: impl Future<Output = String>,
+    end: &CancellationToken,
+) -> String {
+    let talk = http::Session::new(way, client, changed, within);
+    let why = tokio::select! {
+        why = session => why,
+        why = talk.run(lines) => why,
+        () = end.cancelled() => "the node ends".into(),
+    };
+    talk.leave().await;
+    why
+}
+
+/// Runs a program until it ends or has to be ended; why.
+async fn run_program(
+    program: &McpProgram,
+    place: Place<'_>,
+    (client, changed, lines): Line<'_>,
+    session: impl Future<Output = String>,
+    end: &CancellationToken,
+) -> String {
+    let (mut process, pipes) = match exec::start_guarded(&spec(program, place)).await {
+        Ok(started) => started,
+        Err(error) => return error.to_string(),
+    };
+    let Pipes { stdin, stdout, stderr } = pipes;
+    let mut last_words = Vec::new();
+    let why = tokio::select! {
+        why = session => why,
+        why = listen(stdout, client, changed) => why,
+        why = write(stdin, lines) => why,
+        never = hear(stderr, &mut last_words) => match never {},
+        () = end.cancelled() => "the node ends".into(),
+        status = process.wait() => match status {
+            Ok(status) => format!("it ended: {status}"),
+            Err(error) => error.to_string(),
+        },
+    };
+    client.end();
     process.end().await;
     match printable(&last_words) {
         words if words.is_empty() => why,
@@ -102,13 +142,13 @@ async fn run(
     }
 }
 
-fn spec(server: &McpServer, Place { path, cwd }: Place<'_>) -> CommandSpec {
-    let mut spec = CommandSpec::new(server.argv.clone());
-    spec.cwd = Some(server.cwd.as_ref().map_or_else(|| cwd.to_owned(), |own| cwd.join(own)));
+fn spec(program: &McpProgram, Place { path, cwd }: Place<'_>) -> CommandSpec {
+    let mut spec = CommandSpec::new(program.argv.clone());
+    spec.cwd = Some(program.cwd.as_ref().map_or_else(|| cwd.to_owned(), |own| cwd.join(own)));
     if !path.is_empty() {
         spec.env.push(("PATH".to_owned(), path.to_owned()));
     }
-    spec.env.extend(server.env.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())));
+    spec.env.extend(program.env.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())));
     spec
 }
 

@@ -36,6 +36,8 @@ pub(super) const METHODS: &[MethodSpec] = &[
         ])
         .fails(&["APPROVAL_NOT_FOUND"]),
     approvals("exec.approval.list", &EMPTY).gives(&["[]"]),
+    approvals("plugin.approval.list", &EMPTY).gives(&["[]"]),
+    approvals("plugin.approval.resolve", &RESOLVE_PLUGIN).gives(&["ok"]).fails(DECIDING),
     approvals("approval.get", &ID).gives(&["approval"]).fails(&["APPROVAL_NOT_FOUND"]),
     approvals("approval.resolve", &RESOLVE_KIND)
         .gives(&["applied", "approval"])
@@ -131,6 +133,11 @@ const RESOLVE: Shape = Shape {
         opt("grantExpiresInDays", Kind::Unset),
         opt("reviewer", Kind::Unset),
     ],
+    ignored: &[],
+};
+
+const RESOLVE_PLUGIN: Shape = Shape {
+    fields: &[req("id", Kind::Name), req("decision", Kind::Label), opt("reviewer", Kind::Unset)],
     ignored: &[],
 };
 

@@ -184,6 +184,7 @@ const NODE_CALL: &[&str] = &[
     "TIMEOUT",
     "NODE_ERROR",
     "PAIRING_CHANGED",
+    "POLICY_CHANGED",
     "QUEUED_UNTIL_FOREGROUND",
     "APPROVAL_MISMATCH",
     "command not allowlisted",

@@ -19,6 +19,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "buffer",
         "seq?",
     ]),
+    admin("terminal.upload", &UPLOAD).gives(&["path", "size"]),
     admin("terminal.list", &EMPTY).gives(&["sessions"]),
 ];
 
@@ -34,6 +35,12 @@ const OPEN: Shape = Shape {
 };
 
 const INPUT: Shape = Shape { fields: &[req("sessionId", Kind::Name), req("data", Kind::Text)], ignored: &[] };
+
+/// The content is at most 16 MiB, which the method holds it to.
+const UPLOAD: Shape = Shape {
+    fields: &[req("sessionId", Kind::Name), req("name", Kind::Label), req("contentBase64", Kind::Text)],
+    ignored: &[],
+};
 
 const RESIZE: Shape = Shape {
     fields: &[req("sessionId", Kind::Name), req("cols", Kind::Int(1)), req("rows", Kind::Int(1))],

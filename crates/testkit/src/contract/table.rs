@@ -145,6 +145,8 @@ const EVENTS_WITHOUT: &[&str] = &[
     "node.pair.requested",
     "node.pair.resolved",
     "node.runnerInventory.changed",
+    "plugin.approval.requested",
+    "plugin.approval.resolved",
     "presence",
     "session.message",
     "session.tool",

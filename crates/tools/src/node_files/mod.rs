@@ -11,7 +11,7 @@ pub use archive::{ArchiveError, MAX_TREE_ENTRIES, read_archive};
 
 use crate::tool::spec;
 use crate::wait::{Waited, bounded};
-use crate::{Host, HostError, NodeCall, ToolEnv, node_choice};
+use crate::{ASKED_WITHIN, Host, HostError, NodeCall, ToolEnv, node_choice};
 use agent::tool::{Tool, ToolContext, Tools};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -29,6 +29,8 @@ pub const FILE_TOOLS: &[&str] = &["file_fetch", "dir_list", "dir_fetch", "file_w
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// How much longer than the gateway's own deadline we wait, should it ever miss it.
 const LAST: Duration = Duration::from_secs(10);
+/// How long people may take, who may be asked about a file and about the place that it leads to.
+const ASKED: Duration = Duration::from_secs(2 * ASKED_WITHIN.as_secs());
 /// What a model reads of a directory, in bytes.
 const MAX_LISTING: usize = 8192;
 
@@ -83,9 +85,10 @@ impl NodeFiles {
             params,
             timeout: TIMEOUT,
             idempotency_key: format!("{}:{}", context.run_id, context.tool_call_id),
-            cancel: context.cancel.clone(),
+            context: context.clone(),
         };
-        let answer = match bounded(self.host.invoke_node(call), TIMEOUT + LAST, &context.cancel).await {
+        let answer = match bounded(self.host.invoke_node(call), TIMEOUT + ASKED + LAST, &context.cancel).await
+        {
             Waited::Done(Ok(answer)) => answer,
             Waited::Done(Err(HostError { message, .. })) => return Err(format!("Node {name}: {message}")),
             Waited::Late => {

@@ -2,9 +2,9 @@
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use config::{Config, McpServerConfig};
+use config::{Config, McpServerConfig, McpWayConfig, SecretInput};
 use model::SecretString;
-use node::{BrowserOptions, McpServer, NodeOptions, Reach};
+use node::{BrowserOptions, McpHttp, McpProgram, McpServer, McpWay, NodeOptions, Reach};
 use std::time::Duration;
 
 /// Puts what is lent into the options of a node.
@@ -19,12 +19,27 @@ pub(super) async fn read(ctx: &Context, options: &mut NodeOptions) -> Result<(),
     let env = loaded.config.environment(&ctx.env);
     // Programs may be asked for secrets.
     let all = move || servers.into_iter().map(|server| mcp_server(server, &env)).collect();
-    let read: Result<Vec<McpServer>, config::SecretError> = match tokio::task::spawn_blocking(all).await {
+    let read: Result<Vec<McpServer>, Unusable> = match tokio::task::spawn_blocking(all).await {
         Ok(read) => read,
         Err(error) => return Err(Failure::new(Exit::Failed, "SECRETS", error.to_string())),
     };
-    options.mcp = read.map_err(|error| Failure::new(Exit::Config, "SECRET_UNRESOLVED", error.to_string()))?;
+    options.mcp = read.map_err(|error| match error {
+        Unusable::Secret(error) => Failure::new(Exit::Config, "SECRET_UNRESOLVED", error.to_string()),
+        Unusable::Server(problem) => Failure::new(Exit::Config, "CONFIG_INVALID", problem),
+    })?;
     Ok(())
+}
+
+/// Why a server of tools cannot be used.
+enum Unusable {
+    Secret(config::SecretError),
+    Server(String),
+}
+
+impl From<config::SecretError> for Unusable {
+    fn from(error: config::SecretError) -> Self {
+        Self::Secret(error)
+    }
 }
 
 /// The browser, where it may be driven from afar.
@@ -45,20 +60,39 @@ fn browser(config: &Config, ctx: &Context) -> Option<BrowserOptions> {
     })
 }
 
-fn mcp_server(server: McpServerConfig, env: &config::Env) -> Result<McpServer, config::SecretError> {
-    let mut variables: Vec<(String, SecretString)> = Vec::new();
-    for (name, input) in server.env {
-        // One that is empty is a variable, too.
-        variables.push((name, input.resolve(env)?.unwrap_or_else(|| String::new().into())));
-    }
+fn mcp_server(server: McpServerConfig, env: &config::Env) -> Result<McpServer, Unusable> {
+    let connection_timeout = Duration::from_millis(server.connection_timeout_ms);
+    let way = match server.way {
+        McpWayConfig::Program { command, args, env: variables, cwd } => McpWay::Program(McpProgram {
+            argv: std::iter::once(command).chain(args).collect(),
+            env: resolved(variables, env)?,
+            cwd,
+        }),
+        McpWayConfig::Http { url, headers, sse } => {
+            let problem =
+                |why: String| Unusable::Server(format!("nodeHost.mcp.servers.{}: {why}", server.name));
+            let client = llm::plain_client(&url, connection_timeout).map_err(problem)?;
+            let url = url.parse().map_err(|_| problem("url is no address".into()))?;
+            McpWay::Http(McpHttp { url, headers: resolved(headers, env)?, sse, client })
+        }
+    };
     Ok(McpServer {
         name: server.name,
-        argv: std::iter::once(server.command).chain(server.args).collect(),
-        env: variables,
-        cwd: server.cwd,
-        connection_timeout: Duration::from_millis(server.connection_timeout_ms),
+        way,
+        connection_timeout,
         request_timeout: server.request_timeout_ms.map(Duration::from_millis),
         include: server.include,
         exclude: server.exclude,
     })
+}
+
+/// The values of variables and headers. One that is empty is one, too.
+fn resolved(
+    inputs: Vec<(String, SecretInput)>,
+    env: &config::Env,
+) -> Result<Vec<(String, SecretString)>, config::SecretError> {
+    let one = |(name, input): (String, SecretInput)| {
+        Ok((name, input.resolve(env)?.unwrap_or_else(|| String::new().into())))
+    };
+    inputs.into_iter().map(one).collect()
 }

@@ -8,6 +8,7 @@ use crate::connection::outbound::{ConnHandle, Event};
 use crate::hub::policy::is_for_near_only;
 use crate::methods::store_error;
 use crate::shared::Shared;
+use agent::tool::ToolContext;
 use protocol::limits::MAX_PAYLOAD;
 use protocol::{ErrorCode, ErrorShape};
 use serde_json::{Map, Value, json};
@@ -28,7 +29,7 @@ pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 pub(super) struct Pending {
     conn_id: String,
     node_id: String,
-    command: String,
+    pub(super) command: String,
     /// Whether the node was told of it.
     dispatched: bool,
     answer: oneshot::Sender<Result<Option<String>, ErrorShape>>,
@@ -41,9 +42,20 @@ impl std::fmt::Debug for Pending {
     }
 }
 
+/// Who makes a call, and is asked for where people have to be asked.
+#[derive(Debug, Clone)]
+pub(crate) enum By {
+    /// An agent's turn.
+    Agent(ToolContext),
+    /// A client's request.
+    Client(ConnHandle),
+}
+
 /// A call.
 #[derive(Debug, Clone)]
 pub(crate) struct Invoke {
+    /// Who makes it.
+    pub(crate) by: By,
     /// The node.
     pub(crate) node_id: String,
     /// The command.
@@ -153,17 +165,22 @@ impl Nodes {
 
     /// Fails the calls to a node whose approval was taken back.
     pub(crate) fn approval_removed(&self, node_id: &str) {
-        for (id, entry) in self.take_pending(|p| p.node_id == node_id) {
+        let why = ("PAIRING_CHANGED", "node pairing changed while invocation was active");
+        self.end_calls(|p| p.node_id == node_id, why);
+    }
+
+    /// Ends calls, and tells the nodes that know of them.
+    pub(super) fn end_calls(&self, meant: impl Fn(&Pending) -> bool, (code, message): (&str, &str)) {
+        for (id, entry) in self.take_pending(meant) {
             if entry.dispatched
-                && let Some(node) = self.get(node_id)
+                && let Some(node) = self.get(&entry.node_id)
             {
-                send_cancel(&node.handle, &id, node_id);
+                send_cancel(&node.handle, &id, &entry.node_id);
             }
-            let error = ErrorShape::unavailable("node pairing changed while invocation was active");
-            let dispatched = entry.dispatched;
-            let details = json!({"code": "PAIRING_CHANGED", "nodeCommandDispatched": dispatched});
+            let error = ErrorShape::unavailable(message)
+                .with_details(json!({"code": code, "nodeCommandDispatched": entry.dispatched}));
             // A caller that is gone already needs no answer.
-            let _ = entry.answer.send(Err(error.with_details(details).retryable()));
+            let _ = entry.answer.send(Err(error.retryable()));
         }
     }
 

@@ -5,6 +5,7 @@ use super::Invoke;
 use crate::shared::Shared;
 use protocol::ErrorShape;
 use serde_json::json;
+use std::sync::Arc;
 
 /// What a phone refuses with.
 const IN_BACKGROUND: &str = "NODE_BACKGROUND_UNAVAILABLE";
@@ -17,7 +18,7 @@ const MAX_PARAMS: usize = 64 * 1024;
 
 /// Calls a command; the answer is its payload as JSON text. Where the app is not in front, the call waits for it, and the error
 /// says so.
-pub(crate) async fn invoke(shared: &Shared, call: Invoke) -> Result<Option<String>, ErrorShape> {
+pub(crate) async fn invoke(shared: &Arc<Shared>, call: Invoke) -> Result<Option<String>, ErrorShape> {
     let kept = Kept::of(shared, &call);
     let refused = match shared.hub.nodes.invoke(shared, call).await {
         Ok(answer) => return Ok(answer),

@@ -1,7 +1,7 @@
 //! What a client asks people about, read and bounded: what is shown must be what is meant, and short enough to be read.
 
 use crate::approvals::nodes::{checked_argv, variables};
-use crate::approvals::question::{Body, Question, Requester, show};
+use crate::approvals::question::{Body, Kind, Question, Requester, show};
 use crate::approvals::{ALLOW_ALWAYS, ALLOW_ONCE, DEFAULT_TIMEOUT, DENY, shown};
 use exec::policy::{Ask, Security};
 use protocol::ErrorShape;
@@ -159,6 +159,7 @@ pub(super) fn question(mut p: Params, requester: Requester) -> Result<Question, 
         request.extend(more);
     }
     let body = Body {
+        kind: Kind::Exec,
         request,
         allowed: allowed.iter().map(|d| (*d).to_owned()).collect(),
         requester,

@@ -1,4 +1,4 @@
-//! Methods about approving commands before they run: the hosts' documents, and the questions.
+//! Methods about approving commands before they run, and files of nodes: the hosts' documents, and the questions.
 
 mod asked;
 mod document;
@@ -20,6 +20,8 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "exec.approval.resolve" => resolve::exec,
     "exec.approval.get" => show::get,
     "exec.approval.list" => show::list,
+    "plugin.approval.list" => show::list_plugin,
+    "plugin.approval.resolve" => resolve::plugin,
     "approval.get" => show::any,
     "approval.resolve" => resolve::any,
     "approval.history" => show::history,

@@ -1,6 +1,6 @@
 //! `exec.approvals.node.get|set`: the document of a node's host, which the node keeps.
 
-use crate::hub::nodes::{DEFAULT_TIMEOUT, Invoke};
+use crate::hub::nodes::{By, DEFAULT_TIMEOUT, Invoke};
 use crate::methods::{Answer, Call};
 use protocol::ErrorShape;
 use serde::Deserialize;
@@ -47,6 +47,7 @@ pub(super) async fn set(mut call: Call) -> Answer {
 
 async fn ask(call: &Call, node_id: String, command: &str, params: Value) -> Answer {
     let invoke = Invoke {
+        by: By::Client(call.conn.clone()),
         node_id,
         command: command.to_owned(),
         params: Some(params),

@@ -1,10 +1,10 @@
 //! `exec.approval.request` and `exec.approval.waitDecision`: a client asks people about a command that it would run itself.
 
 use super::asked;
-use super::resolve::{refusal, sees};
+use super::resolve::{refusal, sees_of};
 use crate::approvals::asking::{Asked, Asker, ask};
 use crate::approvals::ending::{end, no_route};
-use crate::approvals::question::{Body, Requester};
+use crate::approvals::question::{Body, Kind, Requester};
 use crate::approvals::{NotDecided, wire};
 use crate::connection::hello::to_raw;
 use crate::methods::{Answer, Call, store_error};
@@ -62,7 +62,7 @@ pub(super) async fn wait_decision(mut call: Call) -> Answer {
     let p: WaitParams = call.params()?;
     let watch = call.shared.approvals.watch(&p.id);
     let found = call.shared.store.approval(&p.id).await.map_err(store_error)?;
-    let Some(approval) = found.filter(|a| sees(&call)(&Body::of(a))) else {
+    let Some(approval) = found.filter(|a| sees_of(&call, Kind::Exec)(&Body::of(a))) else {
         return Err(ErrorShape::invalid("approval expired or not found"));
     };
     let ended = match watch {

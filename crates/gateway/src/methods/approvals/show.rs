@@ -1,7 +1,7 @@
-//! `exec.approval.get|list`, `approval.get|history`: what waits, and how it ended.
+//! `exec.approval.get|list`, `plugin.approval.list`, `approval.get|history`: what waits, and how it ended.
 
-use super::resolve::{not_found, refusal, sees};
-use crate::approvals::question::Body;
+use super::resolve::{not_found, refusal, sees, sees_of};
+use crate::approvals::question::{Body, Kind};
 use crate::approvals::{self, NotDecided, wire};
 use crate::methods::{Answer, Call, store_error};
 use protocol::ErrorShape;
@@ -20,7 +20,7 @@ struct Params {
 
 pub(super) async fn get(mut call: Call) -> Answer {
     let p: Params = call.params()?;
-    let approval = approvals::find(&call.shared, &p.id, sees(&call)).await.map_err(refusal)?;
+    let approval = approvals::find(&call.shared, &p.id, sees_of(&call, Kind::Exec)).await.map_err(refusal)?;
     if approval.status != ApprovalStatus::Pending {
         return Err(refusal(NotDecided::Unknown));
     }
@@ -36,7 +36,15 @@ pub(super) async fn get(mut call: Call) -> Answer {
 }
 
 pub(super) async fn list(call: Call) -> Answer {
-    let sees = sees(&call);
+    waiting(call, Kind::Exec).await
+}
+
+pub(super) async fn list_plugin(call: Call) -> Answer {
+    waiting(call, Kind::Plugin).await
+}
+
+async fn waiting(call: Call, kind: Kind) -> Answer {
+    let sees = sees_of(&call, kind);
     let waiting = call.shared.store.pending_approvals().await.map_err(store_error)?;
     let shown: Vec<Value> = waiting.iter().filter(|a| sees(&Body::of(a))).map(wire::pending).collect();
     Ok(json!(shown).into())
@@ -63,13 +71,13 @@ pub(super) async fn history(mut call: Call) -> Answer {
         Some(Ok(before)) => Some(before),
         Some(Err(_)) => return Err(ErrorShape::invalid("invalid approval.history cursor")),
     };
-    if p.kind.as_deref().is_some_and(|k| k != "exec") {
-        return Ok(json!({"items": []}).into());
-    }
     let limit = p.limit.unwrap_or(PAGE).min(MAX_PAGE);
     let sees = sees(&call);
     let ended = call.shared.store.ended_approvals(before, limit).await.map_err(store_error)?;
-    let items: Vec<Value> = ended.iter().filter(|a| sees(&Body::of(a))).map(wire::full_snapshot).collect();
+    let is_meant =
+        |body: &Body| p.kind.as_deref().is_none_or(|kind| kind == body.kind.as_str()) && sees(body);
+    let items: Vec<Value> =
+        ended.iter().filter(|a| is_meant(&Body::of(a))).map(wire::full_snapshot).collect();
     let mut out = json!({"items": items});
     if let Some(last) = ended.last().filter(|_| ended.len() == limit) {
         out["nextCursor"] = json!(last.seq.to_string());

@@ -2,7 +2,7 @@
 //! that come with it are kept beside the gateway, and their paths there stand in it.
 
 use super::files;
-use crate::hub::nodes::{Invoke, foreground};
+use crate::hub::nodes::{By, Invoke, foreground};
 use crate::methods::{Answer, Call};
 use crate::runs::host::GatewayHost;
 use crate::shared::Shared;
@@ -55,6 +55,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         params["upload"] = upload;
     }
     let invoke = Invoke {
+        by: By::Client(call.conn.clone()),
         node_id: node,
         command: command.into(),
         params: Some(params),

@@ -84,6 +84,15 @@ pub(in crate::methods) async fn gate(shared: &Shared) -> Result<MutexGuard<'_, (
     reload::gate(shared).await.map_err(|problem| ErrorShape::unavailable(problem).retryable())
 }
 
+/// Makes a change that the gateway itself makes, and takes it up.
+///
+/// # Errors
+/// Why nothing was changed, as clients see it; or that it is written and does not count.
+pub(crate) async fn make(shared: &Arc<Shared>, change: Change) -> Result<(), ErrorShape> {
+    let _gate = gate(shared).await?;
+    plan(shared, change, None).await?.write(shared).await.map(drop)
+}
+
 /// A change that can be taken up. Nothing is written yet.
 pub(in crate::methods) struct Planned {
     change: Change,

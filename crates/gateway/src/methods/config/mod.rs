@@ -1,6 +1,6 @@
 //! Methods about `openclaw.json`.
 
-pub(in crate::methods) mod change;
+pub(crate) mod change;
 mod get;
 mod schema;
 

@@ -1,7 +1,7 @@
 //! `fs.listDir`: the directories within a directory, for somebody who picks one. Administrators look anywhere, on the gateway's
 //! host or on a node's; others look into the agents' workspaces, and links do not lead them out.
 
-use crate::hub::nodes::{DEFAULT_TIMEOUT, Invoke};
+use crate::hub::nodes::{By, DEFAULT_TIMEOUT, Invoke};
 use crate::methods::{Answer, Call};
 use protocol::{ErrorShape, Scope};
 use serde::Deserialize;
@@ -41,6 +41,7 @@ fn needs_admin() -> ErrorShape {
 
 async fn on_node(call: &Call, node_id: String, path: Option<String>) -> Answer {
     let invoke = Invoke {
+        by: By::Client(call.conn.clone()),
         node_id,
         command: NODE_COMMAND.into(),
         params: Some(path.map_or_else(|| json!({}), |path| json!({"path": path}))),

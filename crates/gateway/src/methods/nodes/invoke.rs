@@ -2,7 +2,7 @@
 
 use crate::approvals;
 use crate::connection::hello::to_raw;
-use crate::hub::nodes::{DEFAULT_TIMEOUT, Invoke, MAX_TIMEOUT, foreground};
+use crate::hub::nodes::{By, DEFAULT_TIMEOUT, Invoke, MAX_TIMEOUT, foreground};
 use crate::hub::policy;
 use crate::methods::{Answer, Call};
 use protocol::{ErrorShape, Scope};
@@ -45,6 +45,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let shared = call.shared.clone();
     let key = key(call.conn.principal().key_owner(), &p);
     let invoke = Invoke {
+        by: By::Client(call.conn.clone()),
         node_id: p.node_id.clone(),
         command: p.command.clone(),
         params: p.params,

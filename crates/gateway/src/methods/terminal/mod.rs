@@ -1,6 +1,7 @@
 //! Methods about terminals on the host.
 
 mod shells;
+mod upload;
 
 use super::{Handler, handlers};
 
@@ -11,5 +12,6 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "terminal.resize" => shells::resize,
     "terminal.close" => shells::close,
     "terminal.attach" => shells::attach,
+    "terminal.upload" => upload::handle,
     "terminal.list" => shells::list,
 };

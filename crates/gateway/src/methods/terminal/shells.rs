@@ -49,7 +49,7 @@ pub(super) async fn open(mut call: Call) -> Answer {
     .into())
 }
 
-fn check_enabled(call: &Call) -> Result<(), ErrorShape> {
+pub(super) fn check_enabled(call: &Call) -> Result<(), ErrorShape> {
     if call.shared.settings().terminal.enabled {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! Which files of a node may be read and written: patterns of paths by node. Nothing may that is not named.
 
-use config::{FileAsk, FileCommand, FileTransferConfig, NodeFilesConfig};
+use config::{FileAsk, FileCommand, FileKind, FileTransferConfig, NodeFilesConfig};
 use fast_glob::glob_match;
 
 /// Where the policy is in the configuration.
@@ -16,11 +16,26 @@ pub(super) struct Wish<'a> {
     pub(super) path: &'a str,
 }
 
+/// On what grounds a path may be touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Grounds {
+    /// A list names it; the place that it leads to has to be named as well.
+    Named,
+    /// Somebody allowed it, if it leads there.
+    Granted(String),
+    /// If people say so, who have to be asked.
+    Asked,
+}
+
 /// What is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Allowed {
-    /// Where the path has to lead, where a grant says so; else the place that it leads to has to be allowed as well.
-    pub(super) canonical: Option<String>,
+    pub(super) grounds: Grounds,
+    /// Whether people are asked about this node's files at all, and whether what they allow for good counts.
+    pub(super) asks: bool,
+    pub(super) can_last: bool,
+    /// Which entry of the configuration says so.
+    pub(super) selector: String,
     pub(super) follow_symlinks: bool,
     pub(super) max_bytes: Option<u64>,
 }
@@ -47,7 +62,7 @@ impl Wish<'_> {
 
     /// Whether it changes anything.
     pub(super) fn writes(&self) -> bool {
-        matches!(self.command, FileCommand::Write | FileCommand::Create)
+        self.command.kind() == FileKind::Write
     }
 }
 
@@ -56,52 +71,86 @@ impl Wish<'_> {
 /// # Errors
 /// The rule that says no, or that there is none that says yes.
 pub(super) fn evaluate(config: &FileTransferConfig, wish: Wish<'_>) -> Result<Allowed, Refused> {
-    let (key, node) = entry(config, wish)?;
-    deny(&key, node, wish)?;
-    let allowed = |canonical: Option<&String>| Allowed {
-        canonical: canonical.cloned(),
+    let (selector, node) = entry(config, wish)?;
+    deny(selector, node, wish)?;
+    let allowed = |grounds: Grounds| Allowed {
+        grounds,
+        asks: matches!(node.ask, Some(FileAsk::OnMiss | FileAsk::Always)),
+        can_last: node.ask != Some(FileAsk::Always),
+        selector: selector.to_owned(),
         follow_symlinks: node.follow_symlinks,
         max_bytes: node.max_bytes,
     };
-    let refused = |reason: String| Err(Refused::new("POLICY_DENIED", reason));
     if node.ask == Some(FileAsk::Always) {
-        return refused(format!("{key}.ask is \"always\", and {NO_ASKING}"));
+        return Ok(allowed(Grounds::Asked));
     }
-    let list = if wish.writes() { &node.allow_write } else { &node.allow_read };
-    if list.iter().any(|pattern| matches(pattern, wish.path)) {
-        return Ok(allowed(None));
+    let missed = match listed(selector, node, wish) {
+        Ok(()) => return Ok(allowed(Grounds::Named)),
+        Err(missed) => missed,
+    };
+    if let Some(canonical) = granted(config, wish) {
+        return Ok(allowed(Grounds::Granted(canonical.to_owned())));
     }
-    let grant = config.grants.iter().filter(|_| config.is_current).find(|grant| {
-        grant.node_id == wish.node_id && grant.command == wish.command && grant.requested == wish.path
+    let is_pending = config.pending.iter().any(|pending| {
+        pending.kind == wish.command.kind() && pending.path == wish.path && pending.selector == selector
     });
-    if let Some(grant) = grant {
-        return Ok(allowed(Some(&grant.canonical)));
+    if node.ask == Some(FileAsk::OnMiss) || is_pending {
+        return Ok(allowed(Grounds::Asked));
     }
-    let kind = wish.kind();
-    if list.is_empty() {
-        return refused(format!("{key}.allow{kind}Paths names nothing"));
-    }
-    let asking = if node.ask == Some(FileAsk::OnMiss) { format!("; {NO_ASKING}") } else { String::new() };
-    refused(format!("no pattern of {key}.allow{kind}Paths matches {:?}{asking}", wish.path))
+    Err(missed)
 }
 
-/// People are not asked about files; the key is known so that a configuration of OpenClaw refuses more here, never less.
-const NO_ASKING: &str = "this gateway asks nobody about files: name the path in an allow list";
+/// Where the path has to lead, if somebody allowed it for good.
+pub(super) fn granted<'a>(config: &'a FileTransferConfig, wish: Wish<'_>) -> Option<&'a str> {
+    let mut grants = config.grants.iter().filter(|_| config.is_current);
+    let grant = grants.find(|grant| {
+        grant.node_id == wish.node_id && grant.command == wish.command && grant.requested == wish.path
+    });
+    grant.map(|grant| grant.canonical.as_str())
+}
+
+/// Whether a list names the path and nothing denies it.
+///
+/// # Errors
+/// As [`evaluate`].
+pub(super) fn named(config: &FileTransferConfig, wish: Wish<'_>) -> Result<(), Refused> {
+    let (selector, node) = entry(config, wish)?;
+    deny(selector, node, wish)?;
+    listed(selector, node, wish)
+}
+
+/// Whether a list of the node's entry names the path.
+fn listed(selector: &str, node: &NodeFilesConfig, wish: Wish<'_>) -> Result<(), Refused> {
+    let (key, kind) = (key_of(selector), wish.kind());
+    let list = if wish.writes() { &node.allow_write } else { &node.allow_read };
+    if list.iter().any(|pattern| matches(pattern, wish.path)) {
+        return Ok(());
+    }
+    let reason = match list.is_empty() {
+        true => format!("{key}.allow{kind}Paths names nothing"),
+        false => format!("no pattern of {key}.allow{kind}Paths matches {:?}", wish.path),
+    };
+    Err(Refused::new("POLICY_DENIED", reason))
+}
+
+fn key_of(selector: &str) -> String {
+    format!("{KEY}.nodes.{selector}")
+}
 
 /// Whether a place that a grant leads to may be touched: what denies counts for it, too.
 ///
 /// # Errors
 /// As [`evaluate`].
 pub(super) fn constraints(config: &FileTransferConfig, wish: Wish<'_>) -> Result<(), Refused> {
-    let (key, node) = entry(config, wish)?;
-    deny(&key, node, wish)
+    let (selector, node) = entry(config, wish)?;
+    deny(selector, node, wish)
 }
 
 /// The node's own entry by id or name, else the one for all.
 fn entry<'a>(
     config: &'a FileTransferConfig,
     wish: Wish<'_>,
-) -> Result<(String, &'a NodeFilesConfig), Refused> {
+) -> Result<(&'a str, &'a NodeFilesConfig), Refused> {
     if wish.path.split(['/', '\\']).any(|part| part == "..") {
         let reason = format!("{:?} has \"..\" in it; name the place itself", wish.path);
         return Err(Refused::new("POLICY_DENIED", reason));
@@ -122,16 +171,17 @@ fn entry<'a>(
         let reason = format!("the paths of {KEY}.nodes count for nothing without {KEY}.policyVersion: 2");
         return Err(Refused::new("POLICY_MIGRATION_REQUIRED", reason));
     }
-    Ok((format!("{KEY}.nodes.{name}"), node))
+    Ok((name, node))
 }
 
-fn deny(key: &str, node: &NodeFilesConfig, wish: Wish<'_>) -> Result<(), Refused> {
+fn deny(selector: &str, node: &NodeFilesConfig, wish: Wish<'_>) -> Result<(), Refused> {
     // What denies all below a directory denies the directory.
     let below = format!("{}/", wish.path.trim_end_matches(['/', '\\']));
     let denies = |pattern: &&String| matches(pattern, wish.path) || matches(pattern, &below);
     match node.deny.iter().find(denies) {
         None => Ok(()),
         Some(pattern) => {
+            let key = key_of(selector);
             let reason = format!("{key}.denyPaths has {pattern:?}, which matches {:?}", wish.path);
             Err(Refused::new("POLICY_DENIED", reason))
         }
@@ -152,7 +202,7 @@ fn matches(pattern: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use config::FileGrant;
+    use config::{FileGrant, PendingReapproval};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -169,6 +219,10 @@ mod tests {
 
     fn read(config: &FileTransferConfig, path: &str) -> Result<Allowed, Refused> {
         evaluate(config, Wish { node_id: "id", name: Some("laptop"), command: FileCommand::Fetch, path })
+    }
+
+    fn grounds(config: &FileTransferConfig, path: &str) -> Option<Grounds> {
+        read(config, path).ok().map(|allowed| allowed.grounds)
     }
 
     #[test]
@@ -231,9 +285,29 @@ mod tests {
         for ask in [FileAsk::Always, FileAsk::OnMiss] {
             let mut config = policy("*", &["/srv/**"], &[]);
             config.nodes.values_mut().for_each(|node| node.ask = Some(ask));
-            let (there, elsewhere) = (read(&config, "/srv/a"), read(&config, "/a").unwrap_err());
-            assert_eq!(there.is_ok(), ask == FileAsk::OnMiss);
-            assert!(elsewhere.reason.contains("asks nobody"), "{elsewhere:?}");
+            let there = if ask == FileAsk::OnMiss { Grounds::Named } else { Grounds::Asked };
+            assert_eq!(grounds(&config, "/srv/a"), Some(there));
+            assert_eq!(grounds(&config, "/a"), Some(Grounds::Asked));
+            config.nodes.values_mut().for_each(|node| node.deny = texts(&["/a"]));
+            assert_eq!(grounds(&config, "/a"), None, "nobody is asked about what is denied");
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_to_be_allowed_anew_is_asked_about_and_no_other() {
+        let mut config = policy("laptop", &["/srv/**"], &[]);
+        let pending = |selector: &str, kind, path: &str| PendingReapproval {
+            selector: selector.into(),
+            kind,
+            path: path.into(),
+        };
+        config.pending = vec![
+            pending("laptop", FileKind::Read, "/a"),
+            pending("*", FileKind::Read, "/b"),
+            pending("laptop", FileKind::Write, "/c"),
+        ];
+        for (path, asked) in [("/a", true), ("/b", false), ("/c", false)] {
+            assert_eq!(grounds(&config, path), asked.then_some(Grounds::Asked), "{path}");
         }
     }
 
@@ -247,7 +321,7 @@ mod tests {
         };
         let mut config = policy("*", &["/srv/**"], &["/etc/s*"]);
         config.grants = vec![grant.clone(), FileGrant { requested: "/etc/shadow".into(), ..grant }];
-        assert_eq!(read(&config, "/etc/hosts").unwrap().canonical.as_deref(), Some("/private/etc/hosts"));
+        assert_eq!(grounds(&config, "/etc/hosts"), Some(Grounds::Granted("/private/etc/hosts".into())));
         assert!(read(&config, "/etc/shadow").is_err(), "what denies wins over grants");
         let wish = Wish { node_id: "id", name: None, command: FileCommand::Stat, path: "/etc/hosts" };
         assert!(evaluate(&config, wish).is_err());

@@ -1,25 +1,25 @@
 //! Server-sent events: bytes in at any cut, events out. Follows the WHATWG rules for line ends, comments and fields;
-//! `id` and `retry` are read over, since a model's answer cannot be resumed.
+//! `id` and `retry` are read over, since nothing that comes so can be resumed here.
 
 /// One event. Events without data are not reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Event {
+pub struct Event {
     /// The `event` field; empty where there was none.
-    pub(crate) name: String,
+    pub name: String,
     /// The `data` lines, joined by line breaks.
-    pub(crate) data: String,
+    pub data: String,
 }
 
 /// A line, or the data of one event, became longer than [`MAX_LINE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TooLong;
+pub struct TooLong;
 
-/// Whole tool arguments may come in one line, files included; more than this is no model's answer.
-pub(crate) const MAX_LINE: usize = 8 << 20;
+/// Bytes of a line, and of an event's data. Whole tool arguments may come in one line, files included; more than this is no answer.
+pub const MAX_LINE: usize = 8 << 20;
 
 /// The decoder's state between two pieces.
 #[derive(Debug, Default)]
-pub(crate) struct Decoder {
+pub struct Decoder {
     line: Vec<u8>,
     /// The last byte was CR: an LF now belongs to it.
     after_cr: bool,
@@ -34,7 +34,7 @@ impl Decoder {
     ///
     /// # Errors
     /// A line or an event is longer than 8 MiB; the stream is of no use then.
-    pub(crate) fn push(&mut self, mut bytes: &[u8], out: &mut Vec<Event>) -> Result<(), TooLong> {
+    pub fn push(&mut self, mut bytes: &[u8], out: &mut Vec<Event>) -> Result<(), TooLong> {
         while let Some(at) = bytes.iter().position(|b| matches!(b, b'\n' | b'\r')) {
             let (head, tail) = bytes.split_at(at);
             let end = tail.first().copied();
@@ -54,12 +54,12 @@ impl Decoder {
     }
 
     /// Whether anything so far looked like server-sent events (a comment or a known field).
-    pub(crate) fn saw_sse(&self) -> bool {
+    pub fn saw_sse(&self) -> bool {
         self.saw_sse
     }
 
     /// The bytes of a line that has not ended.
-    pub(crate) fn rest(&self) -> &[u8] {
+    pub fn rest(&self) -> &[u8] {
         &self.line
     }
 
