@@ -52,6 +52,22 @@ impl Random {
 }
 
 impl Fault {
+    /// What is checked of every change: each kind once, in a minute and a half. A cut of a minute is left to `--long`.
+    pub(crate) const EACH: &[Fault] = &[
+        Self::Unplug(1),
+        Self::Unplug(10),
+        Self::Swallow(10),
+        Self::RestartSshd,
+        Self::EndSessions,
+        Self::RestartListener,
+        Self::KillSsh,
+        Self::StopSsh,
+        Self::StopSupervisor(30),
+        Self::KillSupervisor,
+        Self::ReplaceGateway,
+        Self::Move,
+    ];
+
     /// Chooses one; long cuts are rarer, since they take so long.
     pub(crate) fn choose(random: &mut Random, long: bool) -> Self {
         let seconds = match random.below(20) {

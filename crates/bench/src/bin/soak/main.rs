@@ -56,15 +56,30 @@ pub(crate) struct Args {
     /// Of the faults, those alone whose names contain this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
+    /// Each kind of fault once instead, in a fixed order: what is checked of every change
+    #[arg(long, conflicts_with_all = ["faults", "seed", "long", "overhead"])]
+    each: bool,
+    /// So many times the limits may be taken: for a machine that does other work meanwhile, or a debug build
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = lenience)]
+    allow: f64,
     /// Measure throughput, latency, memory and processor instead
     #[arg(long)]
     overhead: bool,
-    /// With --overhead: seconds of idling, and a twentieth of the rounds
+    /// With --overhead: seconds of idling
     #[arg(long, default_value_t = 20)]
     idle: u64,
+    /// With --overhead: rounds of calls through each of the two
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
     /// Hold connections through it for so many minutes instead, without a fault
     #[arg(long, value_name = "MINUTES", conflicts_with = "overhead")]
     hold: Option<u64>,
+}
+
+/// A factor of at least 1.
+fn lenience(text: &str) -> std::result::Result<f64, String> {
+    let factor = text.parse::<f64>().map_err(|error| error.to_string())?;
+    if (1.0..=100.0).contains(&factor) { Ok(factor) } else { Err("use a number from 1 to 100".to_owned()) }
 }
 
 fn main() -> ExitCode {
@@ -89,28 +104,34 @@ fn soak(args: &Args) -> Result<bool> {
     let mut far = Far::start(&args.binary);
     let port = local_port(&far.near_json(&["remote", "up"]));
     let prober = Prober::start(&far.hosts.near, port);
-    let mut random = Random::new(args.seed);
-    let mut report = Report::default();
-    for number in 1..=args.faults {
-        let fault = choose(args, &mut random)?;
+    let mut report = Report::allowing(args.allow);
+    let faults = plan(args)?;
+    for (number, fault) in faults.iter().enumerate() {
         let took = prober.recovery(fault.strike(&mut far)?)?;
         // What answers now may be an ssh that is just being given up; the next fault finds one that stays.
         let tunnel = far.near_json(&["remote", "up"]);
         let orphans = orphans(&far, &tunnel);
         let moved = local_port(&tunnel) != port;
-        eprintln!("{number}/{}: {}: {:.2} s", args.faults, fault.name(), took.as_secs_f64());
-        report.add(fault, took, orphans, moved);
+        eprintln!("{}/{}: {}: {:.2} s", number + 1, faults.len(), fault.name(), took.as_secs_f64());
+        report.add(*fault, took, orphans, moved);
     }
-    println!("{}", report.table(args.seed));
+    let order = if args.each { "each once".to_owned() } else { format!("seed {}", args.seed) };
+    println!("{}", report.table(&order));
     Ok(report.is_good())
 }
 
-/// A fault of those that are wanted.
-fn choose(args: &Args, random: &mut Random) -> Result<Fault> {
-    let mut all = (0..DRAWS).map(|_| Fault::choose(random, args.long));
-    let found = all.find(|fault| fault.name().contains(&args.only));
-    found
-        .ok_or_else(|| Failure::new(format!("no fault is called {:?}; the table has their names", args.only)))
+/// The faults of a run, in their order: those alone that are wanted.
+fn plan(args: &Args) -> Result<Vec<Fault>> {
+    let is_wanted = |fault: &Fault| fault.name().contains(&args.only);
+    let none = || Failure::new(format!("no fault is called {:?}; the table has their names", args.only));
+    if args.each {
+        let wanted: Vec<Fault> = Fault::EACH.iter().copied().filter(is_wanted).collect();
+        return if wanted.is_empty() { Err(none()) } else { Ok(wanted) };
+    }
+    let mut random = Random::new(args.seed);
+    let mut choose =
+        || (0..DRAWS).map(|_| Fault::choose(&mut random, args.long)).find(is_wanted).ok_or_else(none);
+    (0..args.faults).map(|_| choose()).collect()
 }
 
 fn local_port(tunnel: &Value) -> u16 {
