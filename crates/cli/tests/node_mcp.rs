@@ -145,6 +145,57 @@ async fn the_agent_drives_the_browser_of_the_node_which_does_not_outlive_a_node_
     tokio::time::timeout(live::PATIENCE, ended).await.expect("the browser lives on");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gateway_has_a_browser_itself_only_where_its_configuration_says_so_and_it_ends_with_it() {
+    let plain = World::start().await;
+    let none = plain.run(&["browser", "status", "--target", "host"]);
+    assert!(none.code == 1 && none.err.contains("browser.enabled"), "{}{}", none.out, none.err);
+    drop(plain);
+    let browser = r#"browser: { enabled: true, headless: true, executablePath: "/usr/bin/chromium", noSandbox: true,
+        ssrfPolicy: { allowedHostnames: ["127.0.0.1"] } }, "#;
+    let world = World::with("openai-completions", world::PAIRING, browser).await;
+    let page = format!("http://127.0.0.1:{}/", world.gateway.port);
+    let opened = world.json(&["browser", "open", &page, "--label", "status"]);
+    assert_eq!(opened["suggestedTargetId"], "status", "{opened}");
+    let picture = world.json(&["browser", "screenshot", "--target", "host"]);
+    assert!(std::fs::read(picture["path"].as_str().unwrap()).unwrap().starts_with(b"\x89PNG"), "{picture}");
+    let node = world.run(&["browser", "status", "--target", "node"]);
+    assert!(node.code == 1 && node.err.contains("No connected node"), "{}{}", node.out, node.err);
+    let asked = r#"TOOL:browser {"action": "snapshot", "target": "host", "targetId": "status"}"#;
+    let said = world.run(&["agent", "-m", asked]);
+    assert!(
+        said.out.contains("On the gateway's host") && said.out.contains("<<<web "),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    // A node of the same computer finds the profile held.
+    let shared = Home::with_config(
+        r#"{ browser: { executablePath: "/usr/bin/chromium", headless: true, noSandbox: true } }"#,
+    );
+    let held = world.home.state().join("browser");
+    std::os::unix::fs::symlink(&held, shared.state().join("browser")).unwrap();
+    let node = Node { program: run_node(&world, &shared), home: shared };
+    let pending = world.json(&["nodes", "pending"]);
+    world.json(&["nodes", "approve", pending[0]["requestId"].as_str().unwrap()]);
+    let second = world.run(&["browser", "start", "--node", "box"]);
+    assert!(second.code == 1 && second.err.contains("another process"), "{}{}", second.out, second.err);
+    node.program.kill();
+
+    let pid = world.json(&["browser", "status"])["pid"].as_u64().unwrap();
+    let stat = format!("/proc/{pid}/stat");
+    assert!(std::fs::exists(&stat).unwrap());
+    world.gateway.program.kill();
+    let gone =
+        || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "));
+    let ended = async {
+        while !gone() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(live::PATIENCE, ended).await.expect("the browser lives on");
+}
+
 #[test]
 fn a_configuration_that_cannot_be_used_stops_the_node_and_names_the_key() {
     let home = Home::with_config(

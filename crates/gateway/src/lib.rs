@@ -23,6 +23,7 @@ mod methods;
 mod models;
 mod node_skills;
 mod node_tools;
+mod own_browser;
 mod pairing;
 mod reload;
 mod runs;
@@ -38,6 +39,7 @@ pub mod tls;
 mod voice_wake;
 
 pub use host_state::{Holder, HostState, HostStateError, Soundness};
+pub use own_browser::OwnBrowser;
 pub use reload::ConfigHook;
 pub use start::bind::tailnet_addresses;
 pub use start::{Gateway, GatewayOptions, StartError};

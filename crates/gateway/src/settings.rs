@@ -417,6 +417,8 @@ fn browser_defaults(browser: &config::NodeBrowser) -> tools::BrowserDefaults {
         off: browser.mode == config::NodeBrowserMode::Off,
         manual: browser.mode == config::NodeBrowserMode::Manual,
         node: browser.node.clone(),
+        // Whoever makes the gateway says so.
+        host: false,
     }
 }
 

@@ -75,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) addr: SocketAddr,
     pub(crate) toolbox: Toolbox,
     pub(crate) tap: Option<Arc<dyn Tap>>,
+    /// The browser beside the gateway, where there is one.
+    pub(crate) browser: Option<Arc<dyn crate::OwnBrowser>>,
     pub(crate) approvals: Approvals,
     pub(crate) terminals: Terminals,
     pub(crate) voice_wake: VoiceWake,
@@ -122,13 +124,9 @@ impl Shared {
     pub(crate) fn own_tools(&self, current: &Current, agent_id: &str) -> Tools {
         let mut tools = self.toolbox.tools(current, &self.clock, agent_id);
         // Every tool is paid for at every call of a model.
-        if !self
-            .hub
-            .nodes
-            .all()
-            .iter()
-            .any(|node| node.commands().iter().any(|command| command == BROWSER_COMMAND))
-        {
+        let drives =
+            |node: &crate::hub::nodes::NodeConn| node.commands().iter().any(|c| c == BROWSER_COMMAND);
+        if self.browser.is_none() && !self.hub.nodes.all().iter().any(drives) {
             tools.retain(|tool| tool.spec().name != tools::BROWSER);
         }
         tools
@@ -155,14 +153,16 @@ const BROWSER_COMMAND: &str = "browser.proxy";
 pub(crate) struct Toolbox {
     host: Weak<Shared>,
     processes: Arc<exec::Processes>,
+    /// Whether there is a browser beside the gateway.
+    browser: bool,
     /// Where files of nodes are kept.
     node_files: PathBuf,
 }
 
 impl Toolbox {
-    pub(crate) fn new(host: Weak<Shared>, state_dir: &Path) -> Self {
+    pub(crate) fn new(host: Weak<Shared>, state_dir: &Path, browser: bool) -> Self {
         let node_files = state_dir.join("media").join("tool-file-transfer");
-        Self { host, processes: Arc::new(exec::Processes::new()), node_files }
+        Self { host, processes: Arc::new(exec::Processes::new()), browser, node_files }
     }
 
     fn builtin(&self, current: &Current, clock: &SharedClock, agent_id: &str) -> Tools {
@@ -173,7 +173,7 @@ impl Toolbox {
             processes: self.processes.clone(),
             egress: current.egress.clone(),
             exec: settings.exec.clone(),
-            browser: settings.browser.clone(),
+            browser: tools::BrowserDefaults { host: self.browser, ..settings.browser.clone() },
             clock: clock.clone(),
             node_files: self.node_files.clone(),
         });

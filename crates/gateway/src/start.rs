@@ -70,6 +70,8 @@ pub struct GatewayOptions {
     pub log_file: Option<PathBuf>,
     /// Sees every frame of every connection; none costs nothing.
     pub tap: Option<Arc<dyn Tap>>,
+    /// A browser beside the gateway, where there is to be one.
+    pub browser: Option<Arc<dyn crate::OwnBrowser>>,
     /// Called with each configuration that is taken up while the gateway runs.
     pub on_config: Option<ConfigHook>,
 }
@@ -178,6 +180,7 @@ impl Gateway {
             log_file,
             on_config,
             tap,
+            browser,
         } = options;
         let info = LockInfo {
             pid: std::process::id(),
@@ -218,6 +221,7 @@ impl Gateway {
             identity,
             addr,
             tap,
+            browser,
             tailscale,
             tls,
         };
@@ -335,6 +339,7 @@ struct Parts {
     identity: GatewayIdentity,
     addr: SocketAddr,
     tap: Option<Arc<dyn Tap>>,
+    browser: Option<Arc<dyn crate::OwnBrowser>>,
     tailscale: Tailscale,
     tls: Option<Arc<Tls>>,
 }
@@ -351,6 +356,7 @@ impl Parts {
             identity,
             addr,
             tap,
+            browser,
             tailscale,
             tls,
         } = self;
@@ -367,7 +373,8 @@ impl Parts {
             discovery: crate::discovery::Discovery::default(),
             joining: RateLimit::new(settings.rate_limit.clone()),
             runs: Runs::new(settings.max_concurrent, settings.queue_cap),
-            toolbox: Toolbox::new(weak.clone(), &base.paths.state_dir),
+            toolbox: Toolbox::new(weak.clone(), &base.paths.state_dir, browser.is_some()),
+            browser,
             approvals: Approvals::new(&base.paths.state_dir),
             terminals: Terminals::default(),
             voice_wake: VoiceWake::default(),
@@ -515,6 +522,10 @@ fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<Bound>) {
     if listeners.iter().any(|bound| matches!(bound.kind, ListenerKind::Serve | ListenerKind::Funnel)) {
         let s = shared.clone();
         lifecycle.supervise("tailscale", move || tailscale::run(s.clone()));
+    }
+    if let Some(browser) = shared.browser.clone() {
+        let s = shared.clone();
+        lifecycle.spawn(async move { browser.run(s.lifecycle.soft()).await });
     }
     let doors = listener::Doors::new(shared.clone());
     for listener in listeners {

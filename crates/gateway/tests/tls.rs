@@ -341,6 +341,7 @@ async fn start_by(
         port_fallback: false,
         log_file: None,
         tap: None,
+        browser: None,
         on_config: None,
     })
     .await

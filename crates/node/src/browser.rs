@@ -44,6 +44,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// The command by which a gateway asks.
 pub(crate) const COMMAND: &str = "browser.proxy";
@@ -105,6 +106,32 @@ pub(crate) struct Browser {
     orders: mpsc::Sender<Order>,
     /// Taken by [`Browser::run`].
     given: Mutex<Option<mpsc::Receiver<Order>>>,
+}
+
+/// A browser of this process's own, for whoever drives it without being a node.
+#[derive(Debug)]
+pub struct LocalBrowser(Browser);
+
+impl LocalBrowser {
+    /// Not running yet.
+    pub fn new(options: BrowserOptions) -> Self {
+        let path = std::env::var("PATH").unwrap_or_default();
+        Self(Browser::new(options, &path))
+    }
+
+    /// Owns the browser's process until `end`.
+    pub async fn run(&self, end: &CancellationToken) {
+        self.0.run(end).await;
+    }
+
+    /// Answers the parameters of `browser.proxy`, or of `browser.proxy.upload.v1`, as a node does.
+    ///
+    /// # Errors
+    /// What is wrong with the request.
+    pub async fn request(&self, command: &str, params: Value, waits: Duration) -> Result<Value, String> {
+        let params = serde_json::from_value(params).map_err(|e| format!("invalid {command} params: {e}"))?;
+        self.0.answer(command, params, waits).await.map_err(|failure| failure.message)
+    }
 }
 
 /// What the owner of the process is to do.

@@ -22,7 +22,7 @@ mod session;
 mod skills;
 mod stream;
 
-pub use browser::{BrowserOptions, Reach};
+pub use browser::{BrowserOptions, LocalBrowser, Reach};
 pub use kept::{keep_commands, kept_commands, name};
 pub use mcp::{McpHttp, McpProgram, McpServer, McpWay};
 pub use notice::{Notice, Notices};

@@ -116,6 +116,7 @@ impl TestGateway {
             port_fallback: false,
             log_file: options.log_file,
             tap: Some(contract.clone()),
+            browser: None,
             on_config: None,
         })
         .await?;

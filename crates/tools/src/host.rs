@@ -19,6 +19,8 @@ pub trait Host: Send + Sync + 'static {
     fn nodes<'a>(&'a self) -> BoxFuture<'a, Vec<NodeInfo>>;
     /// Has a node do something and waits for what came of it: the payload of its result.
     fn invoke_node<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>>;
+    /// Has the browser beside the gateway do something, as [`Host::invoke_node`] has that of a node; the call names no node.
+    fn own_browser<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>>;
     /// Sends a message over a channel; the id of the message.
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>>;
     /// The sessions that were used last, at most `limit`.

@@ -102,6 +102,8 @@ pub struct BrowserDefaults {
     pub manual: bool,
     /// The browser of this node.
     pub node: Option<String>,
+    /// There is one beside the gateway, which goes first where no node is named.
+    pub host: bool,
 }
 
 /// The tool that drives browsers of nodes.

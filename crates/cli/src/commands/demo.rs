@@ -98,6 +98,7 @@ async fn start(ctx: &Context, home: &Home) -> Result<Gateway, Failure> {
         port_fallback: true,
         log_file: None,
         tap: None,
+        browser: None,
         on_config: None,
     };
     Gateway::start(options).await.map_err(|e| {

@@ -5,6 +5,8 @@ mod lends;
 mod notices;
 pub(crate) mod service;
 
+pub(crate) use lends::browser_options;
+
 use crate::args::{LogLevel, pin, secret};
 use crate::commands::connect::Paired;
 use crate::commands::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};

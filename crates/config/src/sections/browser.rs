@@ -1,4 +1,4 @@
-//! `browser`: the browser of this computer when it is a node (`openclaw node run`). The gateway goes by none of it.
+//! `browser`: the browser of this computer, when it is a node (`openclaw node run`), or where a gateway is to have one itself.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,10 @@ use crate::doc::Section;
 /// `browser`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrowserConfig {
-    /// `enabled`, true by default.
+    /// `enabled`: whether a node offers its browser. True by default.
     pub enabled: bool,
+    /// Whether `enabled` says true: then the gateway has a browser itself.
+    pub on_host: bool,
     /// `headless`: whether it shows no window.
     pub headless: Option<bool>,
     /// `noSandbox`: whether it runs without a sandbox of its own. False by default.
@@ -29,6 +31,7 @@ impl Default for BrowserConfig {
     fn default() -> Self {
         Self {
             enabled: true,
+            on_host: false,
             headless: None,
             no_sandbox: false,
             executable: None,
@@ -57,8 +60,10 @@ impl BrowserConfig {
             let private = policy.boolean("dangerouslyAllowPrivateNetwork").or(old).unwrap_or(false);
             (private, policy.texts("allowedHostnames").unwrap_or_default())
         });
+        let enabled = s.boolean("enabled");
         Self {
-            enabled: s.boolean("enabled").unwrap_or(true),
+            enabled: enabled.unwrap_or(true),
+            on_host: enabled == Some(true),
             headless: s.boolean("headless"),
             no_sandbox: s.boolean("noSandbox").unwrap_or(false),
             executable: s.path("executablePath"),

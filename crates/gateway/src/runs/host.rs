@@ -125,6 +125,20 @@ impl Host for GatewayHost {
         })
     }
 
+    fn own_browser<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>> {
+        Box::pin(async move {
+            let failed = |message: String| HostError { code: "UNAVAILABLE".into(), message };
+            let browser = self.shared()?.browser.clone();
+            let browser = browser.ok_or_else(|| failed("there is no browser beside the gateway".into()))?;
+            tokio::select! {
+                answer = browser.request(&call.command, call.params, call.timeout) => answer.map_err(failed),
+                () = call.context.cancel.cancelled() => {
+                    Err(HostError { code: "ABORTED".into(), message: "the run was aborted".into() })
+                }
+            }
+        })
+    }
+
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>> {
         Box::pin(async move {
             let shared = self.shared()?;

@@ -4,7 +4,7 @@
 use super::BrowserOptions;
 use super::error::Refusal;
 use exec::CommandSpec;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Browsers by the names of their programs, the first that is there.
@@ -82,8 +82,7 @@ pub(super) fn command(
             Some(named) => {
                 format!("{} is no program; see browser.executablePath on the node", named.display())
             }
-            None => "there is no browser on the node; install chromium, or set browser.executablePath there"
-                .to_owned(),
+            None => "there is no browser there; install chromium, or set browser.executablePath".to_owned(),
         }));
     };
     if !headless && !has_display() {
@@ -143,6 +142,32 @@ fn extra(options: &BrowserOptions) -> Result<Vec<String>, Refusal> {
         }
     }
     Ok(options.extra_args.clone())
+}
+
+/// Holds the profile, so that no other process of this computer starts a browser with it meanwhile; a crash lets go.
+///
+/// # Errors
+/// Another one has it, or it cannot be made.
+pub(super) fn hold(state_dir: &Path) -> Result<std::fs::File, Refusal> {
+    let dir = state_dir.join("browser").join(super::PROFILE);
+    let cannot =
+        |e: &dyn std::fmt::Display| Refusal::unavailable(format!("{} cannot be used: {e}", dir.display()));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|e| cannot(&e))?;
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(dir.join("lock"));
+    let file = file.map_err(|e| cannot(&e))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Refusal::unavailable(format!(
+            "another process of this computer drives the browser of {}: a node, or the gateway; stop that one's browser first",
+            dir.display()
+        ))),
+        Err(error) => Err(cannot(&error)),
+    }
 }
 
 /// Where its profile is.

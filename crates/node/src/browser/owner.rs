@@ -52,6 +52,14 @@ impl Browser {
         end: &CancellationToken,
     ) -> String {
         let (headless, _) = chrome::headless(&self.options, headless);
+        let _held = match chrome::hold(&self.options.state_dir) {
+            Ok(held) => held,
+            Err(refusal) => {
+                let why = refusal.message.clone();
+                let _ = started.send(Err(refusal));
+                return why;
+            }
+        };
         let (listener, port) = match proxy::listen().await {
             Ok(listening) => listening,
             Err(error) => {

@@ -19,12 +19,12 @@ const PLAIN: &[&str] =
     &["status", "start", "stop", "profiles", "doctor", "focus", "close", "upload", "emulate"];
 
 /// Tells what the browser answered; files that came are kept beside the gateway.
-pub(super) fn told(args: &Map<String, Value>, mut answer: Value, (node, kept): (&str, &Kept)) -> Outcome {
+pub(super) fn told(args: &Map<String, Value>, mut answer: Value, (place, kept): (&str, &Kept)) -> Outcome {
     let failure = &answer["error"];
     if !failure.is_null() {
         let why = failure["body"]["error"].as_str().unwrap_or("it does not say why");
         return Err(format!(
-            "The browser on node {node} did not do it ({}). {}",
+            "The browser on {place} did not do it ({}). {}",
             failure["status"],
             marked(&clip(why, 2000))
         ));
@@ -66,7 +66,7 @@ pub(super) fn told(args: &Map<String, Value>, mut answer: Value, (node, kept): (
         text = format!("{text}\n{}", clip(said.trim_end(), MAX_ANSWER));
     }
     let text = if PLAIN.contains(&action) { text } else { marked(&text) };
-    content.insert(0, Part::Text { text: format!("On node {node}: {text}") });
+    content.insert(0, Part::Text { text: format!("On {place}: {text}") });
     Ok(ToolOutput { content, is_error: false, command: None })
 }
 

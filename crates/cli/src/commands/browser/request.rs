@@ -4,8 +4,8 @@ use crate::args::{ConnectArgs, TargetArgs, pin, secret};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::link::Link;
-use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueEnum};
 use model::{Pin, SecretString};
 use protocol::Scope;
 use serde_json::{Map, Value, json};
@@ -17,6 +17,15 @@ pub(super) const LONG: u64 = 120_000;
 /// The way to the browser and back takes its own time.
 const WAY: Duration = Duration::from_secs(10);
 
+/// Where a browser is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Target {
+    /// Beside the gateway.
+    Host,
+    /// On a node.
+    Node,
+}
+
 /// The gateway and the browser; these flags may stand before or behind the command's own name.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Place {
@@ -26,6 +35,9 @@ pub(super) struct Place {
     /// The node whose browser is meant, where several have one: its id, the beginning of it, or its name
     #[arg(long, global = true, value_name = "NODE", value_parser = NonEmptyStringValueParser::new(), help_heading = "Browser")]
     node: Option<String>,
+    /// Whose browser is meant: the gateway's own, or a node's [default: the gateway's own where it has one]
+    #[arg(long, global = true, value_name = "WHERE", help_heading = "Browser")]
+    target: Option<Target>,
     /// The gateway's address, ws://HOST:PORT or wss://…; needs --token or --password beside it. For `wait` and `cookies set`
     /// any other address is the page's
     #[arg(long, global = true, value_name = "URL", help_heading = "Gateway")]
@@ -129,7 +141,13 @@ impl Driver<'_> {
         if let Some(upload) = ask.upload {
             params["upload"] = upload;
         }
+        if let Some(target) = place.target {
+            params["target"] = json!(if target == Target::Host { "host" } else { "node" });
+        }
         if let Some(node) = &place.node {
+            if place.target == Some(Target::Host) {
+                return Err(Failure::usage("--node names a node, and --target host means none"));
+            }
             params["target"] = json!("node");
             params["node"] = json!(node);
         }

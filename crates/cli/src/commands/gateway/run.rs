@@ -3,6 +3,7 @@
 pub(super) use end::stop_within;
 
 mod end;
+mod own_browser;
 
 use super::announce;
 use crate::args::{LogLevel, secret};
@@ -102,6 +103,7 @@ async fn serve(
     // Providers and platforms are reached over TLS; two providers of it in one program do not get along.
     client::install_crypto();
     let config_exists = loaded.exists;
+    let browser = own_browser::of(&loaded.config, ctx);
     let options = GatewayOptions {
         paths: ctx.paths.clone(),
         model_fallback: demo_model(ctx),
@@ -112,6 +114,7 @@ async fn serve(
         port_fallback: false,
         log_file: Some(logging.path().clone()),
         tap: None,
+        browser,
         on_config: Some(log_levels(args, ctx, logging)),
     };
     let notifier = Notifier::of(&ctx.env);

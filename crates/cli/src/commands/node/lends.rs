@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use config::{Config, McpServerConfig, McpWayConfig, SecretInput};
+use config::{BrowserConfig, Config, McpServerConfig, McpWayConfig, SecretInput};
 use model::SecretString;
 use node::{BrowserOptions, McpHttp, McpProgram, McpServer, McpWay, NodeOptions, Reach};
 use std::time::Duration;
@@ -48,7 +48,12 @@ fn browser(config: &Config, ctx: &Context) -> Option<BrowserOptions> {
     if !browser.enabled || !proxy.enabled {
         return None;
     }
-    Some(BrowserOptions {
+    Some(BrowserOptions { allow_profiles: proxy.allow_profiles.clone(), ..browser_options(browser, ctx) })
+}
+
+/// A browser as the configuration of this computer has it.
+pub(crate) fn browser_options(browser: &BrowserConfig, ctx: &Context) -> BrowserOptions {
+    BrowserOptions {
         state_dir: ctx.paths.state_dir.clone(),
         executable: browser.executable.clone(),
         headless: browser.headless,
@@ -56,8 +61,8 @@ fn browser(config: &Config, ctx: &Context) -> Option<BrowserOptions> {
         extra_args: browser.extra_args.clone(),
         may_evaluate: browser.evaluate,
         reach: Reach { allow_private: browser.allow_private, allowed_hosts: browser.allowed_hosts.clone() },
-        allow_profiles: proxy.allow_profiles.clone(),
-    })
+        allow_profiles: Vec::new(),
+    }
 }
 
 fn mcp_server(server: McpServerConfig, env: &config::Env) -> Result<McpServer, Unusable> {

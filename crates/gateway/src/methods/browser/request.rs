@@ -1,5 +1,5 @@
-//! `browser.request`: a request to a browser, shaped as HTTP: to that of a node. What the browser answers is the answer; files
-//! that come with it are kept beside the gateway, and their paths there stand in it.
+//! `browser.request`: a request to a browser, shaped as HTTP: to that of a node, or to the gateway's own. What the browser answers is
+//! the answer; files that come with it are kept beside the gateway, and their paths there stand in it.
 
 use super::files;
 use crate::hub::nodes::{By, Invoke, foreground};
@@ -54,28 +54,33 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     if let Some(upload) = p.upload {
         params["upload"] = upload;
     }
-    let invoke = Invoke {
-        by: By::Client(call.conn.clone()),
-        node_id: node,
-        command: command.into(),
-        params: Some(params),
-        timeout: timeout + SLACK,
-        idempotency_key: model::new_id(),
+    let answer = match (node, &shared.browser) {
+        (None, Some(browser)) => {
+            browser.request(command, params, timeout).await.map_err(ErrorShape::invalid)?
+        }
+        (None, None) => return Err(ErrorShape::unavailable("there is no browser beside the gateway")),
+        (Some(node_id), _) => {
+            let (command, params) = (command.to_owned(), Some(params));
+            let idempotency_key = model::new_id();
+            let (by, timeout) = (By::Client(call.conn.clone()), timeout + SLACK);
+            let invoke = Invoke { by, node_id, command, params, timeout, idempotency_key };
+            let text = foreground::invoke(&shared, invoke).await?.unwrap_or_default();
+            serde_json::from_str(&text)
+                .map_err(|e| ErrorShape::unavailable(format!("the browser's answer is no JSON: {e}")))?
+        }
     };
-    let text = foreground::invoke(&shared, invoke).await?.unwrap_or_default();
-    let answer = serde_json::from_str(&text)
-        .map_err(|e| ErrorShape::unavailable(format!("the browser's answer is no JSON: {e}")))?;
     answered(&shared, answer).await
 }
 
-/// The node whose browser is meant.
-async fn node(shared: &Arc<Shared>, p: &Params) -> Result<String, ErrorShape> {
+/// The node whose browser is meant; `None` is the gateway's own.
+async fn node(shared: &Arc<Shared>, p: &Params) -> Result<Option<String>, ErrorShape> {
     let host = GatewayHost(Arc::downgrade(shared));
     let nodes = host.nodes().await;
     let settings = shared.settings();
+    let defaults = tools::BrowserDefaults { host: shared.browser.is_some(), ..settings.browser.clone() };
     let (target, node) = (p.target.as_deref(), p.node.as_deref());
-    let node = tools::browser_node(&nodes, &settings.browser, (target, node));
-    node.map(|node| node.node_id.clone()).map_err(ErrorShape::unavailable)
+    let node = tools::browser_node(&nodes, &defaults, (target, node));
+    node.map(|node| node.map(|node| node.node_id.clone())).map_err(ErrorShape::unavailable)
 }
 
 /// What a browser answered: its result with the files kept, or its refusal as an error.
