@@ -50,6 +50,22 @@ async fn a_job_is_added_run_looked_at_and_removed() {
     assert!(!gateway.run(&home, &["cron", "list"]).out.contains(&id));
     assert!(gateway.run(&home, &["cron", "list", "--all"]).out.contains("disabled"));
     assert_eq!(gateway.json(&home, &["cron", "rm", &id])["removed"], true);
+    // Who would wait for its answer is told before the first one is lost.
+    let add = ["cron", "add", "--name", "tea", "--every", "1h", "--message", "tea?"];
+    let nowhere = gateway.run(&home, &add);
+    assert!(
+        nowhere.code == 0 && nowhere.err.contains("nobody will see the answer"),
+        "{}{}",
+        nowhere.out,
+        nowhere.err
+    );
+    let somewhere = gateway.run(&home, &[&add[..], &["--channel", "telegram", "--to", "777"]].concat());
+    assert!(
+        somewhere.out.contains("its answer: telegram:777") && somewhere.err.is_empty(),
+        "{}{}",
+        somewhere.out,
+        somewhere.err
+    );
     let gone = gateway.run(&home, &["cron", "rm", &id]);
     assert!(
         gone.code == 1 && gone.err.contains("there is no job"),

@@ -378,22 +378,6 @@ async fn a_turn_in_a_named_session_remembers_and_keeps_to_its_tools() {
 }
 
 #[tokio::test]
-async fn a_job_without_a_chat_answers_where_the_owner_wrote_last() {
-    let (bench, gateway, mut operator) = Bench::started().await;
-    bench.telegram.push_text(777, 777, "good morning");
-    bench.telegram.wait_for_sent(1, PATIENCE).await.unwrap();
-    let job =
-        operator.call("cron.add", with(hourly("reminder"), json!({"delivery": {"mode": "announce"}}))).await;
-    assert_eq!(job["deliveryPreview"]["detail"], "telegram:777 (account default)", "{job}");
-    let id = job["id"].as_str().unwrap();
-    operator.call("cron.run", json!({"id": id})).await;
-    assert_eq!(finished(&mut operator, id).await["status"], "ok");
-    let sent = bench.telegram.wait_for_sent(2, PATIENCE).await.unwrap();
-    assert!(sent[1].chat_id == 777 && sent[1].plain.contains("how are things"), "{}", sent[1].plain);
-    gateway.stop().await;
-}
-
-#[tokio::test]
 async fn an_answer_that_can_go_nowhere_is_a_failure_unless_it_may_get_lost() {
     let (_bench, gateway, mut operator) = Bench::started().await;
     for (best_effort, status) in [(false, "error"), (true, "ok")] {

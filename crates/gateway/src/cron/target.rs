@@ -1,9 +1,8 @@
 //! Where the answer of a job goes.
 
-use super::{agent_of, origin_of};
+use super::origin_of;
 use crate::delivery::outbox::chat_id;
 use crate::shared::Shared;
-use model::SessionKey;
 use model::cron::{Delivery, DeliveryMode, Job};
 use serde_json::{Value, json};
 use store::StoreError;
@@ -32,14 +31,18 @@ async fn resolve(
     if channel.is_some() {
         return Ok(Err("the delivery names a channel and no chat; set delivery.to".into()));
     }
-    // The last word of somebody else's conversation is no address: only the session that the job belongs to is one, and for what an
-    // administrator made in none, the agent's main session.
-    let key = origin_of(job).unwrap_or_else(|| SessionKey::main(&agent_of(shared, job)));
-    Ok(match shared.store.session(&key).await?.and_then(|s| s.route) {
+    // The last word of somebody else's conversation is no address: only the session that the job belongs to is one. The agent's main
+    // session is none either: whoever wrote there last may be somebody else by then. OpenClaw refuses that by name.
+    let session = match origin_of(job) {
+        Some(key) => shared.store.session(&key).await?,
+        None => None,
+    };
+    Ok(match session.and_then(|s| s.route) {
         Some(route) => Ok((route.channel, route.account, route.to)),
-        None => Err(format!(
-            "no chat is behind session {key}, to which the job belongs; set delivery.channel and delivery.to"
-        )),
+        None => Err(
+            "the job belongs to no conversation with a chat behind it; set delivery.channel and delivery.to"
+                .into(),
+        ),
     })
 }
 
