@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod agents;
 pub(crate) mod approvals;
+pub(crate) mod audit;
 pub(crate) mod browser;
 pub(crate) mod channels;
 pub(crate) mod completion;
@@ -32,6 +33,7 @@ pub(crate) mod security;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod system;
+pub(crate) mod tasks;
 pub(crate) mod update;
 
 use crate::context::Context;
@@ -61,6 +63,10 @@ pub(crate) enum Command {
     Agents(agents::AgentsArgs),
     /// The gateway's sessions
     Sessions(sessions::SessionsArgs),
+    /// What agents are at and were at, and stopping it
+    Tasks(tasks::TasksArgs),
+    /// What agents did and when, and how it ended; never what was said
+    Audit(audit::AuditArgs),
     /// Send a message through a channel
     Message(message::MessageArgs),
     /// The platforms that the gateway speaks on
@@ -144,6 +150,8 @@ pub(crate) async fn run(command: Command, line: fn() -> clap::Command, ctx: &Con
         Command::Agent(args) => agent::run(args, ctx).await,
         Command::Agents(args) => agents::run(args, ctx).await,
         Command::Sessions(args) => sessions::run(args, ctx).await,
+        Command::Tasks(args) => tasks::run(args, ctx).await,
+        Command::Audit(args) => audit::run(args, ctx).await,
         Command::Message(args) => message::run(args, ctx).await,
         Command::Channels(args) => channels::run(args, ctx).await,
         Command::Models(args) => models::run(args, ctx).await,

@@ -85,3 +85,33 @@ async fn a_session_is_compacted_and_what_it_cost_is_shown_by_day() {
     let missing = world.gateway.run(&world.home, &["sessions", "compact", "nowhere"]);
     assert_eq!(missing.code, 1, "{}{}", missing.out, missing.err);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_agents_did_is_listed_and_shown_and_what_has_ended_is_not_stopped() {
+    let world = World::start().await;
+    world.say("main", r#"TOOL:exec {"command":"echo out"}"#);
+    let (code, tasks) = world.envelope(&["tasks", "--status", "succeeded"]);
+    assert_eq!((code, tasks["tasks"].as_array().map(Vec::len)), (0, Some(1)), "{tasks}");
+    let task = &tasks["tasks"][0];
+    assert_eq!((&task["status"], &task["sessionKey"]), (&json!("completed"), &json!("agent:main:main")));
+    let id = task["taskId"].as_str().unwrap();
+    let shown = world.gateway.run(&world.home, &["tasks", "show", id]);
+    assert!(
+        shown.code == 0 && shown.out.contains("status: completed") && shown.out.contains("said: "),
+        "{}",
+        shown.out
+    );
+    let (code, refused) = world.envelope(&["tasks", "cancel", id]);
+    assert_eq!((code, &refused["error"]["message"]), (1, &json!("Task has ended.")), "{refused}");
+    let (code, none) = world.envelope(&["tasks", "list", "--status", "running"]);
+    assert_eq!((code, &none["tasks"]), (0, &json!([])));
+    let (code, events) = world.envelope(&["audit", "--run", id, "--kind", "tool_action"]);
+    assert_eq!(code, 0, "{events}");
+    let events = events["events"].as_array().unwrap();
+    assert!(
+        !events.is_empty() && events.iter().all(|e| e["toolName"] == "exec" && e["runId"] == id),
+        "{events:?}"
+    );
+    let page = world.gateway.run(&world.home, &["audit", "--limit", "1"]);
+    assert!(page.code == 0 && page.out.contains("--cursor "), "{}", page.out);
+}

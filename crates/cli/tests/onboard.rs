@@ -7,6 +7,8 @@
 mod keys;
 #[path = "support/live.rs"]
 mod live;
+#[path = "onboard/login.rs"]
+mod login;
 #[path = "onboard/seat.rs"]
 mod seat;
 mod support;

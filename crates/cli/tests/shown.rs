@@ -42,6 +42,7 @@ const WITHOUT_PAGE: &[(&str, &str)] = &[
     ("gateway stop", "a service; tests/services"),
     ("gateway uninstall", "a service; tests/services"),
     ("models auth add", "asks at a terminal; tests/onboard/keys.rs"),
+    ("models auth login", "waits for somebody at a page; tests/onboard/login.rs"),
     ("node install", "a service; tests/services"),
     ("node restart", "a service; tests/services"),
     ("node run", "stays up; tests/node_output.rs"),

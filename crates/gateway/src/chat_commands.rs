@@ -2,6 +2,7 @@
 //! stops a turn or decides what it waits for must not wait behind it.
 
 mod approve;
+mod choose;
 mod show;
 
 use crate::connection::outbound::ConnHandle;
@@ -60,7 +61,18 @@ pub(crate) const COMMANDS: &[ChatCommand] = &[
     plain("help", "Show the commands.", "status", Act::Help),
     plain("commands", "Show the commands.", "status", Act::Help),
     plain("status", "Show how this session stands.", "status", Act::Status),
-    plain("model", "Show the model in use and those that are configured.", "options", Act::Model),
+    ChatCommand {
+        name: "model",
+        description: "Show the model in use and those that are configured, or choose one for this conversation.",
+        category: "options",
+        args: &[ChatArg {
+            name: "model",
+            description: "provider/model, a short name, or default",
+            required: false,
+            choices: &[],
+        }],
+        act: Act::Model,
+    },
     plain("new", "Begin a new conversation; the old one is kept.", "session", Act::Reset),
     plain("reset", "Begin a new conversation; the old one is kept.", "session", Act::Reset),
     plain("stop", "Stop the answer that is under way.", "session", Act::Stop),
@@ -139,7 +151,9 @@ pub(crate) async fn run(
     match parsed.command.act {
         Act::Help => Ok(show::help()),
         Act::Status => show::status(shared, &speaker.key).await,
-        Act::Model => Ok(show::model(shared, speaker.key.agent_id())),
+        Act::Model if parsed.rest.is_empty() => show::model(shared, &speaker.key).await,
+        Act::Model if speaker.may_reset => choose::model(shared, speaker, parsed.rest).await,
+        Act::Model => Ok("Choosing a model is for operators with operator.admin.".into()),
         Act::Reset if speaker.may_reset => reset(shared, speaker).await,
         Act::Reset => Ok("A new conversation is for operators with operator.admin.".into()),
         Act::Stop => stop(shared, &speaker.key).await,
@@ -183,6 +197,7 @@ mod tests {
             ("/status@other_bot", None),
             ("/stop@", None),
             ("/status please", None),
+            ("/model fast", Some("model")),
             ("/approve", Some("approve")),
             ("/approve abc deny", Some("approve")),
             ("/new hello", None),

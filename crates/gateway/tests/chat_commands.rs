@@ -205,3 +205,25 @@ async fn what_waits_is_not_the_first_of_a_new_conversation() {
     assert_eq!(operator.history().await.len(), 2);
     bench.gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_chat_chooses_its_model_and_goes_back() {
+    let world = World::start("").await;
+    let operator = Operator::connect(&world.gateway).await;
+    let mut sent = 0;
+    let mut say = async |text: &str| {
+        world.fake.push_text(FRIEND, FRIEND, text);
+        sent += 1;
+        world.sent(sent).await.remove(sent - 1)
+    };
+    assert!(say("/model nobody/nothing").await.contains("nobody"));
+    assert!(say("/model fake/other").await.contains("there are: fake/test-model"));
+    let chosen = say("/model test-model").await;
+    assert!(chosen.starts_with("fake/test-model answers in this conversation"), "{chosen}");
+    let session = operator.session().await;
+    assert_eq!((&session["modelOverrideSource"], &session["model"]), (&json!("user"), &json!("test-model")));
+    assert!(say("/model").await.contains("Model: fake/test-model"));
+    assert!(say("/model default").await.contains("again"));
+    assert!(operator.session().await.get("modelOverrideSource").is_none_or(Value::is_null));
+    world.gateway.stop().await;
+}

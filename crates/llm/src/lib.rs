@@ -13,6 +13,7 @@ mod history;
 mod http;
 mod openai;
 mod provider;
+mod sign_in;
 mod stream;
 mod types;
 
@@ -23,6 +24,7 @@ pub use openai::OpenAiModel;
 pub use provider::{
     Api, ProviderConfig, Setup, WELL_KNOWN, WellKnown, build, build_with, detect_ollama, well_known,
 };
+pub use sign_in::exchange_code;
 pub use types::{
     Completion, ErrorKind, EventSink, Model, ModelError, ModelFuture, ModelInfo, Price, Request, StreamEvent,
     ToolSpec,

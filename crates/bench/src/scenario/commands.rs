@@ -38,6 +38,7 @@ const FORMS: &[(&str, &str)] = &[
     ("health", "health"),
     ("logs", "logs --limit 1"),
     ("man", "man --dir pages"),
+    ("models auth login", "models auth login --help"),
     ("node install", "node install --help"),
     ("node restart", "node restart --help"),
     ("node run", "node run --help"),

@@ -10,7 +10,7 @@ use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::link::one_call;
-use crate::output::Table;
+use crate::output::{Table, printable};
 use crate::view::{cell, joined, list};
 use clap::{Args, Subcommand};
 use config::{Change, Editor, Loaded};
@@ -63,10 +63,16 @@ struct SetArgs {
     model: String,
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 struct ListArgs {
     #[command(flatten)]
     connect: ConnectArgs,
+    /// Only those of this provider
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// One name a line and nothing else
+    #[arg(long)]
+    plain: bool,
 }
 
 /// Asks and prints.
@@ -81,7 +87,7 @@ pub(crate) async fn run(args: ModelsArgs, ctx: &Context) -> Result<(), Failure> 
         Some(ModelsCommand::Set(args)) => set(&args.model, ctx),
         Some(ModelsCommand::Aliases(args)) => aliases::run(args, ctx),
         Some(ModelsCommand::Fallbacks(args)) => fallbacks::run(args, ctx),
-        Some(ModelsCommand::Auth(args)) => auth::run(args, ctx),
+        Some(ModelsCommand::Auth(args)) => auth::run(args, ctx).await,
         Some(ModelsCommand::SetImage(_) | ModelsCommand::ImageFallbacks(_)) => Err(Failure::usage(
             "there is no model for pictures alone: the model that answers gets them, if it can take them",
         )
@@ -132,8 +138,15 @@ fn provider_known(provider: &str, loaded: &Loaded) -> Result<(), Failure> {
 }
 
 async fn models(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
-    let payload = one_call(ctx, &args.connect, "models.list", json!({})).await?;
+    let mut payload = one_call(ctx, &args.connect, "models.list", json!({})).await?;
+    if let (Some(provider), Some(models)) = (&args.provider, payload["models"].as_array_mut()) {
+        models.retain(|model| model["provider"] == **provider);
+    }
     ctx.out.show(&payload, || {
+        if args.plain {
+            let name = |model| printable(&format!("{}/{}", cell(model, "/provider"), cell(model, "/id")));
+            return list(&payload, "/models").iter().map(name).collect::<Vec<_>>().join("\n");
+        }
         let mut table = Table::new(&["MODEL", "NAME", "CONTEXT", "TAGS"]);
         for model in list(&payload, "/models") {
             table.row([

@@ -42,6 +42,7 @@ walks! {
     every_command_about_pairing_runs: "docs/pairing.md", letting_in::pairing;
     every_command_about_the_browser_runs: "docs/browser.md", letting_in::browser;
     every_command_about_configuration_runs: "docs/configuration.md", looking::configuration;
+    every_command_about_models_runs: "docs/models.md", looking::models;
     every_command_of_the_page_about_the_command_line_runs: "docs/cli.md", looking::cli;
     every_command_of_the_doctor_runs: "docs/doctor.md", looking::doctor;
     every_example_of_the_command_reference_runs: "docs/commands.md", reference::commands;

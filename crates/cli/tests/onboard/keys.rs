@@ -80,7 +80,10 @@ fn what_is_no_key_and_what_is_not_supported_is_refused_by_name() {
         (&["paste-api-key", "--provider", "openai", "--agent", "other"], "k", "all agents use those of main"),
         (&["setup-token"], "sk-ant-api03-key", "sk-ant-oat01-"),
         (&["setup-token", "--provider", "openai"], "t", "paste-token --provider openai"),
-        (&["login", "--provider", "openai"], "", "signing in"),
+        (&["login", "--provider", "openai", "--method", "oauth"], "", "only programs sign in that it knows"),
+        (&["login", "--provider", "openai"], "", "no key was given"),
+        (&["login-github-copilot"], "", "GitHub Copilot"),
+        (&["activate", "openai:manual"], "", "order set"),
         (&["add"], "", "no terminal"),
     ] {
         let ran = fed(&home, &[&["models", "auth"], args].concat(), text);

@@ -256,6 +256,10 @@ fn looks(scene: &Scene) {
         &["channels", "status"],
         &["models", "list"],
         &["models", "status"],
+        &["tasks", "list", "--status", "queued"],
+        &["tasks", "show", "no-such"],
+        &["tasks", "cancel", "no-such"],
+        &["audit", "--run", "no-such"],
         &["plugins", "list"],
         &["update", "status"],
     ] {

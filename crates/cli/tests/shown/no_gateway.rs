@@ -40,6 +40,7 @@ const ASK_NONE: &[&str] = &[
     "models auth paste-api-key",
     "models auth paste-token",
     "models auth setup-token",
+    "models auth login",
     "models auth logout",
     "models auth order get",
     "models auth order set",

@@ -43,8 +43,10 @@ pub(super) async fn status(shared: &Shared, key: &SessionKey) -> Result<String, 
     Ok(lines.join("\n"))
 }
 
-pub(super) fn model(shared: &Shared, agent_id: &str) -> String {
-    let used = shared.models().name_for(agent_id);
+pub(super) async fn model(shared: &Shared, key: &SessionKey) -> Result<String, ErrorShape> {
+    let session = shared.store.session(key).await.map_err(store_error)?;
+    let choice = session.and_then(|session| session.model_choice);
+    let used = choice.or_else(|| shared.models().name_for(key.agent_id()));
     let mut lines = vec![format!("Model: {}", used.as_deref().unwrap_or("none is configured"))];
     let all: Vec<String> =
         shared.models().list().iter().map(|m| format!("- {}/{}", m.provider, m.id)).collect();
@@ -52,6 +54,6 @@ pub(super) fn model(shared: &Shared, agent_id: &str) -> String {
         lines.push("Configured:".into());
         lines.extend(all);
     }
-    lines.push("agents.defaults.model in the configuration says which is used.".into());
-    lines.join("\n")
+    lines.push("/model NAME chooses one for this conversation, /model default goes back.".into());
+    Ok(lines.join("\n"))
 }

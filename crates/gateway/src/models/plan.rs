@@ -36,7 +36,7 @@ pub(super) struct Plan {
     pub(super) candidates: VecDeque<Candidate>,
     /// Models before the first candidate, and why they are passed over.
     pub(super) passed: Vec<Attempt>,
-    /// A key could not be had that may be there by now.
+    /// A key that would be tried before the first candidate's could not be had, and may be there by now.
     pub(super) is_short: bool,
 }
 
@@ -53,12 +53,13 @@ impl Models {
         let now_ms = self.setup.clock.now_ms();
         let mut ready = VecDeque::new();
         let mut resting: Vec<(i64, Candidate)> = Vec::new();
-        let (mut passed, mut problem) = (Vec::new(), None);
+        let (mut passed, mut problem, mut is_short) = (Vec::new(), None, false);
         for name in self.names_for_run(agent_id, wanted)? {
             let candidates = match self.candidates(&name, session_id) {
                 Ok(candidates) => candidates,
                 Err(detail) => {
                     if ready.is_empty() {
+                        is_short = true;
                         passed.push(Attempt { name, reason: "auth".into(), detail: detail.clone() });
                     }
                     problem.get_or_insert(detail);
@@ -77,7 +78,6 @@ impl Models {
                 }
             }
         }
-        let is_short = problem.is_some();
         if ready.is_empty() {
             // Somebody waits for an answer: the one that may be asked again soonest is asked now.
             resting.sort_by_key(|(until_ms, _)| *until_ms);

@@ -2,6 +2,7 @@
 //! are typed unseen or come by standard input, never by a flag, and are never printed.
 
 mod add;
+mod login;
 mod order;
 
 use crate::context::Context;
@@ -32,12 +33,12 @@ enum AuthCommand {
     PasteToken(add::TokenArgs),
     /// Keep the token of a Claude subscription that `claude setup-token` gave
     SetupToken(add::SetupArgs),
+    /// Sign in at OpenRouter's page, or keep another provider's key
+    Login(login::LoginArgs),
     /// Take a profile out
     Logout(LogoutArgs),
     /// In which order a provider's profiles are taken
     Order(order::OrderArgs),
-    #[command(hide = true)]
-    Login(NotHere),
     #[command(hide = true)]
     Activate(NotHere),
     #[command(hide = true)]
@@ -84,7 +85,7 @@ struct AgentArgs {
 ///
 /// # Errors
 /// The file cannot be read or changed, or there is no such profile.
-pub(super) fn run(args: AuthArgs, ctx: &Context) -> Result<(), Failure> {
+pub(super) async fn run(args: AuthArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
         AuthCommand::List(args) => list(&args, ctx),
         AuthCommand::Add => add::ask(ctx),
@@ -93,15 +94,16 @@ pub(super) fn run(args: AuthArgs, ctx: &Context) -> Result<(), Failure> {
         AuthCommand::SetupToken(args) => add::setup_token(args, ctx),
         AuthCommand::Logout(args) => logout(&args, ctx),
         AuthCommand::Order(args) => order::run(args, ctx),
-        AuthCommand::Login(_) | AuthCommand::Activate(_) | AuthCommand::LoginGithubCopilot(_) => {
-            Err(not_here("signing in at a provider"))
+        AuthCommand::Login(args) => login::run(args, ctx).await,
+        AuthCommand::Activate(_) => {
+            Err(Failure::usage("no profile is activated: the one that is first in the order is taken")
+                .hint("say the order: openclaw models auth order set --provider NAME PROFILE …"))
         }
+        AuthCommand::LoginGithubCopilot(_) => Err(Failure::usage(
+            "GitHub Copilot lets only programs sign in that it knows, and this one is none of them",
+        )
+        .hint("keep another provider's key: openclaw models auth add")),
     }
-}
-
-fn not_here(what: &str) -> Failure {
-    Failure::usage(format!("{what} is not supported; providers are used by their API's key"))
-        .hint("keep a key: openclaw models auth paste-api-key --provider NAME")
 }
 
 /// The file that is meant, and the configuration that says so.

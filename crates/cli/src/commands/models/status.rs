@@ -3,7 +3,7 @@
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::link::one_call;
+use crate::link::Link;
 use crate::output::{Table, printable, span};
 use crate::view::{cell, list, number, text};
 use clap::Args;
@@ -24,8 +24,10 @@ pub(super) struct StatusArgs {
 /// # Errors
 /// The gateway cannot be reached or refuses.
 pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> {
-    let listed = one_call(ctx, &args.connect, "models.list", json!({})).await?;
-    let mut payload = one_call(ctx, &args.connect, "models.authStatus", json!({})).await?;
+    let link = Link::dial_for(ctx, &args.connect, "models.authStatus").await?;
+    let listed = link.call("models.list", json!({})).await?;
+    let mut payload = link.call("models.authStatus", json!({})).await?;
+    link.leave().await;
     let chain = chain(&listed);
     let (first, fallbacks) = chain.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
     payload["defaultModel"] = json!(first);

@@ -51,15 +51,33 @@ const ALL: &[Section] = &[
     Section::Health,
 ];
 
+/// Parts that OpenClaw asks about and that have nothing to ask about here: why, and what there is instead.
+const NOT_HERE: &[(Section, &str, &str)] = &[
+    (
+        Section::Web,
+        "--section web is not supported: there is no search of the web here that would need a provider",
+        "pages are read without a key, by the tool web_fetch; who may: openclaw config get tools",
+    ),
+    (
+        Section::Plugins,
+        "--section plugins is not supported: there are no plugins; what they do is part of this program or not there",
+        "see which: openclaw plugins list",
+    ),
+    (
+        Section::Skills,
+        "--section skills is not supported: skills are those of nodes, and each node says itself which it has",
+        "on the node: openclaw config set nodeHost.skills.enabled true",
+    ),
+];
+
 /// Asks, shows what would change, writes.
 ///
 /// # Errors
 /// Nobody is there to be asked, or they do not want to; a part is not there; the configuration cannot be changed.
 pub(crate) async fn run(args: ConfigureArgs, ctx: &Context) -> Result<(), Failure> {
     let parts = if args.sections.is_empty() { ALL } else { &args.sections };
-    if let Some(part) = parts.iter().find(|part| !ALL.contains(part)) {
-        let name = part.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        return Err(Failure::usage(format!("--section {name} is not supported: there is none of that here")));
+    if let Some((_, why, instead)) = NOT_HERE.iter().find(|(part, ..)| parts.contains(part)) {
+        return Err(Failure::usage(*why).hint(*instead));
     }
     let Some(mut terminal) = Terminal::open() else {
         return Err(Failure::usage("there is no terminal to ask questions at")

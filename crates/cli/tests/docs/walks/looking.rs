@@ -16,6 +16,16 @@ pub(super) fn configuration(page: &'static str) {
     walk.go();
 }
 
+pub(super) fn models(page: &'static str) {
+    let town = Town::with_gateway("", "");
+    let mut walk = Walk::through(page, &town.server);
+    walk.line("openclaw models set anthropic/");
+    walk.line("openclaw models auth paste-api-key --provider openai").reads("sk-of-a-test\n");
+    walk.line("openclaw models fallbacks list").says("openai/gpt-4.1-mini");
+    walk.names(&["openclaw models set", "openclaw models auth"]);
+    walk.go();
+}
+
 pub(super) fn cli(page: &'static str) {
     let town = Town::with_gateway(&format!("{OPEN}, tls: {{ enabled: true }}"), "");
     let server = &town.server;

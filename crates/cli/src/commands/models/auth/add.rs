@@ -19,33 +19,33 @@ const MAX_SECRET: u64 = 16 * 1024;
 pub(super) struct KeyArgs {
     /// The provider, such as anthropic
     #[arg(long, value_name = "NAME")]
-    provider: String,
+    pub(super) provider: String,
     /// The profile's name [default: PROVIDER:manual]
     #[arg(long, value_name = "PROFILE")]
-    profile_id: Option<String>,
+    pub(super) profile_id: Option<String>,
     #[command(flatten)]
-    agent: AgentArgs,
+    pub(super) agent: AgentArgs,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct TokenArgs {
     #[command(flatten)]
-    key: KeyArgs,
+    pub(super) key: KeyArgs,
     /// It is over after this long: 12h, 365d
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
-    expires_in: Option<i64>,
+    pub(super) expires_in: Option<i64>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SetupArgs {
     /// The provider: anthropic is the one that gives such tokens
     #[arg(long, value_name = "NAME", default_value = "anthropic")]
-    provider: String,
+    pub(super) provider: String,
     /// The profile's name [default: PROVIDER:manual]
     #[arg(long, value_name = "PROFILE")]
-    profile_id: Option<String>,
+    pub(super) profile_id: Option<String>,
     #[command(flatten)]
-    agent: AgentArgs,
+    pub(super) agent: AgentArgs,
 }
 
 pub(super) fn key(args: KeyArgs, ctx: &Context) -> Result<(), Failure> {
@@ -128,7 +128,7 @@ fn secret(what: &str, ctx: &Context) -> Result<SecretString, Failure> {
     }
 }
 
-fn keep(store: &Store, args: &KeyArgs, profile: Value, ctx: &Context) -> Result<(), Failure> {
+pub(super) fn keep(store: &Store, args: &KeyArgs, profile: Value, ctx: &Context) -> Result<(), Failure> {
     let provider = &args.provider;
     let id = args.profile_id.clone().unwrap_or_else(|| format!("{provider}:manual"));
     if id.trim().is_empty() || id.contains(char::is_whitespace) {
