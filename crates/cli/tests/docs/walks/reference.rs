@@ -144,12 +144,17 @@ fn of_what_is_said<'a>(walk: &mut Walk<'a>, place: &'a Place) {
     walk.line("openclaw pairing approve").after(|| {
         place.town.hears(8, "hello");
     });
+    let task = || text(&place.town.server.json("openclaw tasks list")["tasks"][0]["taskId"]);
+    walk.line("openclaw tasks show").finds("TASK", task).says("status: ");
+    walk.line("openclaw tasks cancel").finds("TASK", task).ends(1).says("Task has ended.");
 }
 
 fn of_models<'a>(walk: &mut Walk<'a>, place: &'a Place) {
     // The one that there is goes on answering.
     walk.line("openclaw models set").then(|| place.run("openclaw models set local/some-model"));
     walk.line("openclaw models auth add").cannot(AT_A_TERMINAL);
+    walk.line("openclaw models auth login").cannot("waits for somebody at a page; tests/onboard/login.rs");
+    walk.line("openclaw models auth setup-token").reads("sk-ant-oat01-of-a-test\n");
     for line in ["openclaw models auth paste-api-key", "openclaw models auth paste-token"] {
         walk.line(line).reads("sk-of-a-test\n");
     }
