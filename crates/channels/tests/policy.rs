@@ -17,6 +17,8 @@ fn message(kind: ChatKind, chat: &str, sender: &str, addressed: bool) -> Inbound
         context: None,
         event: None,
         album: None,
+        said: None,
+        sticker: None,
         text: "hi".into(),
         images: Vec::new(),
         addressed,

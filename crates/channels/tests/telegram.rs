@@ -121,8 +121,8 @@ fn out(to: &str, text: &str) -> Outbound {
         account: "default".into(),
         to: to.into(),
         text: text.into(),
-        reply_to: None,
         act: None,
+        ..Outbound::default()
     }
 }
 
@@ -452,7 +452,7 @@ async fn what_is_done_to_messages_that_are_gone_says_so_or_is_done() {
     let settle = Act::Settle { message_id: "99".into() };
     let id = telegram.send(&Outbound { act: Some(settle), ..out("7", "") }).await;
     assert_eq!(id.as_deref(), Ok("99"), "its buttons went with it");
-    let edit = Act::Edit { message_id: "99".into() };
+    let edit = Act::Edit { message_id: "99".into(), rows: None };
     let error = telegram.send(&Outbound { act: Some(edit), ..out("7", "new") }).await.unwrap_err();
     assert_eq!(error.kind, SendErrorKind::Permanent);
     assert!(error.message.contains("message to edit not found"), "{}", error.message);

@@ -6,6 +6,8 @@
 
 #[path = "kill9/files.rs"]
 mod files;
+#[path = "kill9/files_in.rs"]
+mod files_in;
 #[path = "support/live.rs"]
 mod live;
 mod support;

@@ -60,9 +60,10 @@ pub use security::{SecurityConfig, Suppression};
 pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
-    ApprovalTarget, ChatTools, CommandText, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, ExecApprovals,
-    GroupConfig, GroupPolicy, InlineButtons, ReactionLevel, ReactionNotifications, ReplyToMode,
-    StreamingConfig, StreamingMode, TelegramConfig, ToolBounds, WebhookConfig, bot_id,
+    Actions, ApprovalTarget, BreakPreference, ChatTools, ChunkMode, CommandText, CustomCommand,
+    DEFAULT_ACCOUNT, DmPolicy, ExecApprovals, GroupConfig, GroupPolicy, InlineButtons, ReactionLevel,
+    ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode, TelegramConfig, ToolBounds,
+    WebhookConfig, bot_id,
 };
 pub use tls::TlsConfig;
 pub use tool_list::{lists_tool, names_tool};

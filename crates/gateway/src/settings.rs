@@ -77,6 +77,8 @@ pub(crate) struct Settings {
     bindings: Vec<config::Binding>,
     /// The account of Telegram that is meant where none is named.
     telegram_default: String,
+    /// Whether that reaction then says how far the turn is.
+    pub(crate) status_reactions: bool,
     /// Which messages get a reaction when they are taken up.
     pub(crate) ack_scope: config::AckScope,
     /// Changes of the file wait for the next start.
@@ -103,6 +105,7 @@ pub(crate) struct AccountSettings {
     /// What is put on a message that was taken up; `None`: the agent's own emoji.
     pub(crate) ack_reaction: Option<String>,
     pub(crate) reaction_level: config::ReactionLevel,
+    pub(crate) actions: config::Actions,
     direct: BTreeMap<String, config::ChatTools>,
     /// By chat id, topic and all, or `*`.
     groups: BTreeMap<String, config::GroupConfig>,
@@ -211,6 +214,7 @@ impl Settings {
                 .as_ref()
                 .map_or(config::DEFAULT_ACCOUNT, |telegram| telegram.default_account())
                 .to_owned(),
+            status_reactions: config.messages.status_reactions,
             ack_scope: config.messages.ack_scope.unwrap_or(config::AckScope::GroupMentions),
             reload_off: config.gateway.reload == config::ReloadMode::Off,
             queue_mode: queue_mode(config.messages.queue.mode),
@@ -330,6 +334,7 @@ fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
             },
             ack_reaction: of.ack_reaction.clone().or_else(|| config.messages.ack_reaction.clone()),
             reaction_level: of.reaction_level,
+            actions: of.actions.clone(),
             direct: of.direct.clone(),
             groups: access::groups(of).into_iter().collect(),
         };

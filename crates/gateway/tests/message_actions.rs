@@ -106,7 +106,18 @@ async fn what_the_platform_would_refuse_is_refused_before_it_is_asked() {
             json!({"to": "777", "messageId": "1", "message": "x".repeat(4097)}),
             "longer than one message",
         ),
-        ("topic-create", json!({"to": "777"}), "\"topic-create\" here; there are: send, poll, react"),
+        ("topic-create", json!({"to": "777"}), "needs a name"),
+        ("topic-edit", json!({"to": "777", "threadId": "5"}), "nothing to change"),
+        ("sticker", json!({"to": "777", "fileId": "x"}), "actions.sticker"),
+        ("send", json!({"to": "777", "location": {"latitude": 91, "longitude": 0}}), "-90 to 90"),
+        (
+            "send",
+            json!({"to": "777", "message": "here", "location": {"latitude": 1, "longitude": 0}}),
+            "goes alone",
+        ),
+        ("send", json!({"to": "777", "presentation": {"blocks": [{"type": "dance"}]}}), "dance"),
+        ("send", json!({"to": "777", "message": "x", "delivery": {"fax": true}}), "delivery.fax"),
+        ("fly", json!({"to": "777"}), "\"fly\" here; there are: send, poll, react"),
     ] {
         let refused = operator.refused("message.action", action(name, "k", params.clone())).await;
         assert!(refused.message.contains(says), "{name} {params}: {}", refused.message);

@@ -243,6 +243,9 @@ async fn a_changed_message_is_read_with_the_next_one_and_is_neither_a_turn_nor_a
     world.answers(2).await;
     let heard = world.fake.sent()[0].message_id - 1;
     let command = world.fake.sent()[1].message_id - 1;
+    // A preview of a link, say: nothing of what it says.
+    change(FRIEND, heard, "remember the tea");
+    change(FRIEND, heard, "/new");
     change(FRIEND, heard, "/new");
     change(FRIEND, heard, "remember the\ncoffee");
     change(FRIEND, command, "/reset");
@@ -262,6 +265,7 @@ async fn a_changed_message_is_read_with_the_next_one_and_is_neither_a_turn_nor_a
     ] {
         assert_eq!(told.contains(part), is_told, "{part}: {told}");
     }
+    assert_eq!(told.matches("was changed by Ada").count(), 2, "{told}");
     assert_eq!(world.fake.sent().len(), 3);
     world.gateway.stop().await;
 }

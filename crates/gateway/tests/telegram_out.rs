@@ -14,6 +14,8 @@ mod files;
 mod flow;
 #[path = "telegram_out/routing.rs"]
 mod routing;
+#[path = "telegram_out/sending.rs"]
+mod sending;
 
 use flow::{BOT_TOKEN, Bench, PATIENCE};
 use serde_json::{Value, json};

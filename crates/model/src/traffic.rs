@@ -20,6 +20,9 @@ pub struct Inbound {
     pub sender: Sender,
     /// Its text (a caption, where it came with an image).
     pub text: String,
+    /// What was said itself, where there are remarks beside it in the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
     /// What stands beside the text, in lines of its own: what it answers, what it quotes, whose words it passes on. For the
     /// agent to read; a command is still a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,6 +36,9 @@ pub struct Inbound {
     /// Images that came with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Part>,
+    /// The sticker that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sticker: Option<Sticker>,
     /// Whether the bot was named or replied to. Always true in direct chats.
     pub addressed: bool,
     /// When the platform says it was sent, in ms since the epoch.
@@ -54,6 +60,22 @@ impl Inbound {
             Some(ChatEvent::Moved { .. }) | None => &self.message_id,
         }
     }
+}
+
+/// A sticker, as the platform has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sticker {
+    /// With which it can be sent, by the account that got it.
+    pub file_id: String,
+    /// The same for the same sticker, whoever asks and whenever.
+    pub unique_id: String,
+    /// The emoji that it stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emoji: Option<String>,
+    /// The set that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_name: Option<String>,
 }
 
 /// What happens in a chat beside somebody saying something new.
@@ -174,6 +196,15 @@ pub struct Sender {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Act {
+    /// Sends a sticker that the platform has.
+    Sticker {
+        /// The platform's id of it.
+        file_id: String,
+    },
+    /// Sends a place.
+    Place(Place),
+    /// Makes a topic in a forum, or changes one.
+    Topic(Topic),
     /// Lets people choose.
     Poll {
         /// What is asked.
@@ -224,6 +255,9 @@ pub enum Act {
     Edit {
         /// The platform's id of the message.
         message_id: String,
+        /// Rows of buttons in the place of those that are under it; without a text, these alone are changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<Vec<Vec<Button>>>,
     },
     /// Puts [`Outbound::text`] in the place of a message that goes out before it, whatever the platform calls that.
     Replace {
@@ -258,6 +292,9 @@ impl Act {
     /// Its name.
     pub fn name(&self) -> &'static str {
         match self {
+            Act::Sticker { .. } => "sticker",
+            Act::Place(_) => "place",
+            Act::Topic(_) => "topic",
             Act::Poll { .. } => "poll",
             Act::File { .. } => "file",
             Act::Album { .. } => "album",
@@ -285,14 +322,17 @@ impl Act {
     /// The message that it is about, where there is one already.
     pub fn message_id(&self) -> Option<&str> {
         match self {
-            Act::Poll { .. }
+            Act::Sticker { .. }
+            | Act::Place(_)
+            | Act::Topic(_)
+            | Act::Poll { .. }
             | Act::File { .. }
             | Act::Album { .. }
             | Act::Ask { .. }
             | Act::Replace { .. } => None,
             Act::Settle { message_id }
             | Act::React { message_id, .. }
-            | Act::Edit { message_id }
+            | Act::Edit { message_id, .. }
             | Act::EndDraft { message_id }
             | Act::Delete { message_id }
             | Act::Pin { message_id, .. }
@@ -330,12 +370,62 @@ pub enum FileAs {
 pub struct Button {
     /// What stands on it.
     pub label: String,
-    /// What it says when it is pressed, as if the person had written it; platforms take 64 bytes.
+    /// What it says when it is pressed, as if the person had written it; platforms take 64 bytes. Empty where it opens something.
     pub says: String,
+    /// What it opens instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Opens>,
+    /// `primary`, `success` or `danger`, where it is not to look like any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub style: Option<String>,
+}
+
+/// What a button opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "address", rename_all = "camelCase")]
+pub enum Opens {
+    /// A page.
+    Page(String),
+    /// A page as an app of the platform's; in direct chats.
+    App(String),
+}
+
+/// A place on earth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Place {
+    /// Degrees, as a decimal number.
+    pub latitude: String,
+    /// Degrees, as a decimal number.
+    pub longitude: String,
+    /// How exact that is, in metres.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<String>,
+    /// What is there, and its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub venue: Option<(String, String)>,
+}
+
+/// A topic of a forum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Topic {
+    /// The platform's id of the one that is changed; `None` makes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The colour of its icon, as the platform counts them; for a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icon_color: Option<u32>,
+    /// The platform's id of an emoji that is its icon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icon_emoji_id: Option<String>,
 }
 
 /// One message to a platform, or one act. It is one send there: long texts are split before they become outbounds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outbound {
     /// The channel's id.
@@ -349,6 +439,12 @@ pub struct Outbound {
     /// The platform's id of the message that it answers, where it should be shown as a reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// The part of that message that it answers, word for word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+    /// Whether it comes without a sound.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub silent: bool,
     /// What is done instead of saying the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Act>,

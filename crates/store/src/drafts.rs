@@ -8,20 +8,23 @@ use model::Outbound;
 use rusqlite::{Connection, params};
 
 /// What makes a message in a chat, beside a text.
-const SAYS: &str = "coalesce(body ->> '$.act.kind', 'text') IN ('text', 'poll', 'file', 'ask')";
+const SAYS: &str =
+    "coalesce(body ->> '$.act.kind', 'text') IN ('text', 'poll', 'file', 'album', 'ask', 'sticker', 'place')";
 
 impl Store {
     /// The draft of a run, where there is one.
     pub async fn draft(&self, run_id: &str) -> R<Option<Draft>> {
         let run_id = run_id.to_owned();
         self.read(move |c| {
-            let sql = "SELECT message_id, is_status, outbox_id, inbound_id FROM drafts WHERE run_id = ?1";
+            let sql =
+                "SELECT message_id, is_status, outbox_id, inbound_id, above FROM drafts WHERE run_id = ?1";
             sql::one(c, sql, [run_id], |row| {
                 Ok(Draft {
                     message_id: row.get(0)?,
                     is_status: row.get(1)?,
                     outbox_id: row.get(2)?,
                     inbound_id: row.get(3)?,
+                    above: row.get::<_, sql::Json<Vec<String>>>(4)?.0,
                 })
             })
         })
@@ -33,22 +36,23 @@ impl Store {
         let run_id = run_id.to_owned();
         // With the look at the run in one transaction: a draft of a run that ends meanwhile would stand for ever.
         self.write(move |c, _| {
-            let sql = "INSERT OR REPLACE INTO drafts (run_id, message_id, is_status, outbox_id, inbound_id)
-                       SELECT ?1, ?2, ?3, ?4, ?5 FROM runs WHERE run_id = ?1 AND status = 'running'";
-            let values =
-                params![run_id, draft.message_id, draft.is_status, draft.outbox_id, draft.inbound_id];
+            let sql =
+                "INSERT OR REPLACE INTO drafts (run_id, message_id, is_status, outbox_id, inbound_id, above)
+                       SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM runs WHERE run_id = ?1 AND status = 'running'";
+            let Draft { message_id, is_status, outbox_id, inbound_id, above } = &draft;
+            let values = params![run_id, message_id, is_status, outbox_id, inbound_id, sql::json(above)?];
             Ok(sql::run(c, sql, values)? == 1)
         })
         .await
     }
 
     /// A draft is none any more; what takes it away goes out.
-    pub async fn leave_draft(&self, run_id: &str, gone: Outbound) -> R<()> {
+    pub async fn leave_draft(&self, run_id: &str, gone: Vec<Outbound>) -> R<()> {
         let run_id = run_id.to_owned();
         // One transaction: a draft that nobody knows, or that goes while it counts, would be worse than either.
         self.write(move |c, now| {
             forget(c, &run_id)?;
-            outbox::put(c, vec![gone], None, None, now)?;
+            outbox::put(c, gone, None, None, now)?;
             Ok(())
         })
         .await

@@ -7,6 +7,7 @@ use crate::{Earlier, Fate, InboundRow, OutboxRow, R, Store, outbox, settings, sy
 use model::{Inbound, Outbound, SessionKey};
 use rusqlite::{Connection, params};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 impl Store {
     /// Takes in what a platform delivered up to `cursor`. Gives the new rows alone: a message that was delivered
@@ -156,7 +157,12 @@ impl Store {
         let (chat, message_id) = (chat.to_owned(), message_id.to_owned());
         self.read(move |c| {
             // `;` is what comes after `:`: the index finds a chat with all of its topics.
-            let sql = "SELECT o.chat_id, o.outcome FROM inbound m
+            let sql = "SELECT o.chat_id, o.outcome, m.said = coalesce(
+                         (SELECT e.said FROM inbound e
+                          WHERE e.channel = o.channel AND e.account = o.account AND e.chat_id = o.chat_id AND e.id < m.id
+                            AND e.message_id > ?3 || '/edited/' AND e.message_id < ?3 || '/edited0'
+                          ORDER BY e.id DESC LIMIT 1), o.said)
+                       FROM inbound m
                        JOIN inbound o ON o.channel = m.channel AND o.account = m.account
                        WHERE m.id = ?1 AND o.message_id = ?3
                          AND (o.chat_id = ?2 OR (o.chat_id > ?2 || ':topic:' AND o.chat_id < ?2 || ':topic;'))
@@ -169,7 +175,7 @@ impl Store {
                     Some("overheard") => Fate::Overheard,
                     Some(_) => Fate::Left,
                 };
-                Ok(Earlier { chat_id: row.get(0)?, fate })
+                Ok(Earlier { chat_id: row.get(0)?, fate, says_the_same: row.get(2)? })
             })
         })
         .await
@@ -241,10 +247,11 @@ fn insert(
     inbound: Inbound,
     now: i64,
 ) -> Sql<Option<InboundRow>> {
-    let sql = "INSERT INTO inbound (channel, account, chat_id, message_id, body, received_at_ms)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO inbound (channel, account, chat_id, message_id, body, received_at_ms, said)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING";
     let body = json(&inbound)?;
-    let values = params![channel, account, inbound.chat.id, inbound.message_id, body, now];
+    let said = hex::encode(Sha256::digest(inbound.said.as_ref().unwrap_or(&inbound.text)));
+    let values = params![channel, account, inbound.chat.id, inbound.message_id, body, now, said];
     let is_new = sql::run(c, sql, values)? > 0;
     Ok(is_new.then(|| InboundRow { id: c.last_insert_rowid(), inbound }))
 }

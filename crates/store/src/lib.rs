@@ -37,6 +37,7 @@ mod sessions;
 mod settings;
 mod setup;
 mod sql;
+mod stickers;
 mod system_events;
 mod tasks;
 mod tokens;

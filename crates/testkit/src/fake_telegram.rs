@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -280,6 +281,13 @@ impl FakeTelegram {
     /// The next call of `method` is not answered.
     pub fn hang_next(&self, method: &str) {
         self.inner.plan(method, Planned::Silence);
+    }
+
+    /// The next call of `method` takes effect and is answered once it is let go by what this gives.
+    pub fn hold_next(&self, method: &str) -> Arc<Notify> {
+        let go = Arc::new(Notify::new());
+        self.inner.plan(method, Planned::Held(go.clone()));
+        go
     }
 
     /// How often a method was called, failed calls included.

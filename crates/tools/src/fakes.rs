@@ -73,6 +73,22 @@ impl Host for FakeHost {
         })
     }
 
+    fn stickers<'a>(
+        &'a self,
+        _: SessionKey,
+        _: Option<String>,
+        query: String,
+        _: u64,
+    ) -> BoxFuture<'a, Result<Vec<model::Sticker>, HostError>> {
+        let sticker = |emoji: String| model::Sticker {
+            file_id: "CAAC".into(),
+            unique_id: "u".into(),
+            emoji: Some(emoji),
+            set_name: Some("Cats".into()),
+        };
+        Box::pin(async move { Ok(vec![sticker(query)]) })
+    }
+
     fn sessions<'a>(&'a self, _: usize) -> BoxFuture<'a, Result<Vec<SessionInfo>, HostError>> {
         let session = |key: &str, updated_at_ms, title: Option<&str>, total_tokens, active| SessionInfo {
             key: SessionKey::parse(key).unwrap(),

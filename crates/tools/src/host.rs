@@ -23,6 +23,15 @@ pub trait Host: Send + Sync + 'static {
     fn own_browser<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>>;
     /// Sends a message over a channel; the id of the message.
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>>;
+    /// The stickers that people have sent to an account (the one of the chat that the session answers, where none is named) and that have to
+    /// do with `query`, the best first.
+    fn stickers<'a>(
+        &'a self,
+        session: SessionKey,
+        account: Option<String>,
+        query: String,
+        limit: u64,
+    ) -> BoxFuture<'a, Result<Vec<model::Sticker>, HostError>>;
     /// The sessions that were used last, at most `limit`.
     fn sessions<'a>(&'a self, limit: usize) -> BoxFuture<'a, Result<Vec<SessionInfo>, HostError>>;
     /// The last `limit` entries of a transcript, oldest first.
@@ -170,8 +179,16 @@ pub struct OutgoingMessage {
     pub media: Vec<Media>,
     /// How people see them.
     pub seen_as: model::FileAs,
-    /// What is put on a message, instead of sending one.
-    pub reaction: Option<Reaction>,
+    /// What is done instead of sending a text; an empty id is that of the message that the session answers.
+    pub act: Option<model::Act>,
+    /// What is shown beside the text, as [`crate::present`] reads it.
+    pub presentation: Option<Value>,
+    /// The message that it is a reply to.
+    pub reply_to: Option<String>,
+    /// The part of that message that it answers, word for word.
+    pub quote: Option<String>,
+    /// Whether it comes without a sound.
+    pub silent: bool,
     /// The same message is sent once under the same key.
     pub idempotency_key: String,
 }
@@ -183,15 +200,6 @@ pub enum Media {
     File(PathBuf),
     /// What lies behind an address.
     Url(String),
-}
-
-/// A reaction on a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reaction {
-    /// The platform's id of the message; `None` is the one that the session answers.
-    pub message_id: Option<String>,
-    /// The emoji; `None` takes the bot's own away.
-    pub emoji: Option<String>,
 }
 
 /// A session, as a list shows it.

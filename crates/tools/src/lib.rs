@@ -19,6 +19,7 @@ mod node_choice;
 mod node_files;
 mod node_hosted;
 mod nodes;
+mod presentation;
 mod process;
 mod read;
 mod session_status;
@@ -34,11 +35,12 @@ pub use browser::chosen as browser_node;
 pub use egress::{Egress, EgressError, EgressPolicy, Fetched, FetchedFile, Resolver, SystemResolver};
 pub use host::{
     ASKED_WITHIN, AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, Media, NodeApproval,
-    NodeCall, NodeInfo, NodeQuestion, OutgoingMessage, Reaction, SessionInfo,
+    NodeCall, NodeInfo, NodeQuestion, OutgoingMessage, SessionInfo,
 };
 pub use message::{sendable, without_urls};
 pub use node_files::{ArchiveError, FILE_TOOLS, MAX_TREE_ENTRIES, read_archive};
 pub use node_hosted::{NodeHosted, node_hosted};
+pub use presentation::{Chat as PresentedIn, Presented, present};
 
 use agent::tool::{Tool, Tools};
 use model::SharedClock;

@@ -1,12 +1,14 @@
 //! `message`: to a chat.
 
-use crate::tool::{Outcome, SHORT, spec, within};
-use crate::{Host, Media, OutgoingMessage, Reaction, ToolEnv, args, files};
+mod args;
+
+use crate::tool::{Outcome, SHORT, within};
+use crate::{Host, Media, OutgoingMessage, ToolEnv, files};
 use agent::tool::{Tool, ToolContext, ToolFuture, ToolOutput};
+use args::{Action, Args, Id, described};
 use llm::ToolSpec;
-use model::{FileAs, SessionKey};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use model::{SessionKey, Sticker};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ use std::sync::Arc;
 const MAX_TEXT: usize = 100_000;
 /// Files of one message.
 const MAX_FILES: usize = 20;
+/// Stickers that are named at once.
+const MAX_STICKERS: u64 = 50;
 
 /// The tool.
 pub(crate) struct SendMessage {
@@ -22,88 +26,37 @@ pub(crate) struct SendMessage {
     host: Arc<dyn Host>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Args {
-    action: Action,
-    #[serde(default)]
-    channel: Option<String>,
-    #[serde(default)]
-    to: Option<String>,
-    #[serde(default)]
-    text: String,
-    #[serde(default)]
-    media: Option<String>,
-    #[serde(default)]
-    attachments: Vec<Attachment>,
-    #[serde(default, rename = "asVoice")]
-    as_voice: bool,
-    #[serde(default, rename = "asVideoNote")]
-    as_video_note: bool,
-    #[serde(default, rename = "forceDocument")]
-    as_document: bool,
-    #[serde(default, rename = "messageId")]
-    message_id: Option<String>,
-    #[serde(default)]
-    emoji: Option<String>,
-    #[serde(default)]
-    account: Option<String>,
-}
-
-/// One of several files.
-#[derive(Deserialize)]
-struct Attachment {
-    media: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Action {
-    Send,
-    React,
-}
-
 impl SendMessage {
     pub(crate) fn new(env: &ToolEnv) -> Self {
-        let text = json!({"type": "string"});
-        let spec = spec(
-            crate::MESSAGE,
-            "Send a message to another chat, or a file to this one; or react to a message with an emoji. Text that you answer in this chat arrives by itself.",
-            json!({"action": {"enum": ["send", "react"]}, "channel": {"type": "string", "description": "such as telegram"},
-                "to": {"type": "string", "description": "chat id; without channel and to, this chat"}, "text": text,
-                "media": {"type": "string", "description": "path of a file in the workspace, or an https address; at most 50 MB"},
-                "attachments": {"type": "array", "description": "several files; pictures in a row are one album", "items": {"type": "object",
-                    "properties": {"media": text}, "required": ["media"]}},
-                "asVoice": {"type": "boolean", "description": "sound as a voice message"},
-                "asVideoNote": {"type": "boolean", "description": "a square mp4 as a round video message"},
-                "forceDocument": {"type": "boolean", "description": "pictures and films as files"},
-                "messageId": {"type": "string", "description": "react: the message; without it, the one that you answer"},
-                "emoji": {"type": "string", "description": "react: one emoji; empty takes yours away"}, "account": text}),
-            &["action"],
-        );
-        Self { spec, workspace: env.workspace.clone(), host: env.host.clone() }
+        Self { spec: described(), workspace: env.workspace.clone(), host: env.host.clone() }
     }
 
     async fn run(&self, arguments: Value, session: SessionKey, key: String) -> Outcome {
-        let args: Args = args::parse("message", arguments)?;
-        if matches!(args.action, Action::React) {
-            return self.react(args, session, key).await;
+        let mut args: Args = crate::args::parse("message", arguments)?;
+        if args.channel.is_some() != args.to.is_some() {
+            return Err("say both channel and to, or neither for this chat. Nothing was done.".into());
         }
-        let seen_as = seen_as(&args)?;
-        let Args { channel, to, text, media, attachments, account, .. } = args;
+        if args.action == Action::StickerSearch {
+            return self.stickers(args, session).await;
+        }
+        let act = args.act()?;
+        let seen_as = args.seen_as()?;
+        let is_message = act.is_none();
+        let Args { action, channel, to, text, media, attachments, account, silent, presentation, .. } = args;
         let named: Vec<String> = media.into_iter().chain(attachments.into_iter().map(|a| a.media)).collect();
+        if !is_message && !named.is_empty() {
+            return Err("files go with messages alone. Nothing was done.".into());
+        }
         if named.len() > MAX_FILES {
             return Err(format!("at most {MAX_FILES} files go with a message. Nothing was sent."));
         }
-        if text.len() > MAX_TEXT || (text.trim().is_empty() && named.is_empty()) {
+        let is_plain = is_message && named.is_empty() && presentation.is_none();
+        if text.len() > MAX_TEXT || (is_plain && text.trim().is_empty()) {
             return Err(format!(
                 "text must be 1 to {MAX_TEXT} bytes, unless there is media. Nothing was sent."
             ));
         }
-        if channel.is_some() != to.is_some() {
-            return Err("say both channel and to, or neither for this chat. Nothing was sent.".into());
-        }
-        if to.is_none() && named.is_empty() {
+        if is_plain && to.is_none() {
             return Err("to say something in this chat, just answer. Nothing was sent.".into());
         }
         let workspace = self.workspace.clone();
@@ -113,7 +66,6 @@ impl SendMessage {
             (Some(channel), Some(to)) => format!("{channel} chat {to}"),
             _ => "this chat".to_owned(),
         };
-        let reaction = None;
         let message = OutgoingMessage {
             session,
             channel,
@@ -122,49 +74,50 @@ impl SendMessage {
             text,
             media,
             seen_as,
-            reaction,
+            act,
+            presentation,
+            reply_to: args.reply_to.map(Id::text),
+            quote: args.quote_text,
+            silent,
             idempotency_key: key,
         };
-        let id = self.host.send_message(message).await.map_err(|e| format!("Not sent to {target}: {e}"))?;
-        Ok(ToolOutput::text(format!("Sent to {target}, message {id}.")))
+        let sent = self.host.send_message(message).await;
+        Ok(ToolOutput::text(match action {
+            Action::React => {
+                let id = sent.map_err(|e| format!("No reaction: {e}"))?;
+                format!("Done, on message {id}.")
+            }
+            Action::Edit | Action::Delete | Action::TopicEdit => {
+                let id = sent.map_err(|e| format!("Not done: {e}"))?;
+                format!("Done, {id}.")
+            }
+            Action::TopicCreate => {
+                let id = sent.map_err(|e| format!("Not made: {e}"))?;
+                format!("Made in {target}, topic {id}.")
+            }
+            _ => {
+                let id = sent.map_err(|e| format!("Not sent to {target}: {e}"))?;
+                format!("Sent to {target}, message {id}.")
+            }
+        }))
     }
 
-    async fn react(&self, args: Args, session: SessionKey, key: String) -> Outcome {
-        let Args { channel, to, message_id, emoji, account, .. } = args;
-        let Some(emoji) = emoji else {
-            return Err("say which emoji, or an empty one to take yours away. Nothing was done.".into());
+    async fn stickers(&self, args: Args, session: SessionKey) -> Outcome {
+        let query = args.query.filter(|query| !query.trim().is_empty());
+        let query = query.ok_or("say query: an emoji, or words of a set's name.")?;
+        let limit = args.limit.unwrap_or(5).clamp(1, MAX_STICKERS);
+        let found = self.host.stickers(session, args.account, query, limit).await;
+        let found = found.map_err(|e| format!("Not searched: {e}"))?;
+        let line = |s: &Sticker| {
+            let (emoji, set) = (s.emoji.as_deref().unwrap_or("?"), s.set_name.as_deref().unwrap_or("no set"));
+            format!("{emoji} ({set}): fileId {}", s.file_id)
         };
-        if channel.is_some() != to.is_some() || (to.is_some() && message_id.is_none()) {
-            return Err(
-                "say channel, to and messageId, or none of channel and to for this chat. Nothing was done."
-                    .into(),
-            );
-        }
-        let emoji = Some(emoji.trim().to_owned()).filter(|emoji| !emoji.is_empty());
-        let message = OutgoingMessage {
-            session,
-            channel,
-            account,
-            to,
-            text: String::new(),
-            media: vec![],
-            seen_as: FileAs::Itself,
-            reaction: Some(Reaction { message_id, emoji }),
-            idempotency_key: key,
-        };
-        let id = self.host.send_message(message).await.map_err(|e| format!("No reaction: {e}"))?;
-        Ok(ToolOutput::text(format!("Done, on message {id}.")))
-    }
-}
-
-/// How the files are to be seen; one way alone.
-fn seen_as(args: &Args) -> Result<FileAs, String> {
-    match (args.as_voice, args.as_video_note, args.as_document) {
-        (false, false, false) => Ok(FileAs::Itself),
-        (true, false, false) => Ok(FileAs::Voice),
-        (false, true, false) => Ok(FileAs::VideoNote),
-        (false, false, true) => Ok(FileAs::Document),
-        _ => Err("say one of asVoice, asVideoNote and forceDocument. Nothing was sent.".into()),
+        let lines: Vec<String> = found.iter().map(line).collect();
+        Ok(ToolOutput::text(if lines.is_empty() {
+            "No such sticker was sent here.".into()
+        } else {
+            lines.join("\n")
+        }))
     }
 }
 
@@ -257,6 +210,13 @@ mod tests {
             json!({"action": "send", "media": "/dev/zero"}),
             json!({"action": "react"}),
             json!({"action": "react", "emoji": "x", "channel": "telegram", "to": "42"}),
+            json!({"action": "poll", "pollOption": ["a", "b"]}),
+            json!({"action": "edit", "text": "new"}),
+            json!({"action": "sticker"}),
+            json!({"action": "sticker-search"}),
+            json!({"action": "topic-edit", "name": "x"}),
+            json!({"action": "send", "location": {"latitude": 1, "longitude": 2, "name": "only"}}),
+            json!({"action": "poll", "pollQuestion": "?", "pollOption": ["a", "b"], "media": "x"}),
         ] {
             assert!(bench.call("message", bad).await.is_error);
         }

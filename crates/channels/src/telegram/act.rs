@@ -1,96 +1,32 @@
 //! What can be done on Telegram beside sending a text: polls, reactions, and changing what was sent.
 
-use super::send::permanent;
+use super::send::{about_quote, beside, permanent};
 use super::tries::{Form, Meaning, in_some_form};
-use super::{Inner, MAX_TEXT, format};
+use super::{Inner, bounds, format};
 use crate::SendError;
-use model::{Act, Button, Outbound};
+use model::{Act, Button, Opens, Outbound, Place, Topic};
 use serde_json::{Map, Value, json};
-use std::ops::RangeInclusive;
-
-/// Telegram's bounds for a poll: characters of the question and of an option, number of options, seconds.
-const QUESTION: usize = 300;
-const OPTION: usize = 100;
-const OPTIONS: RangeInclusive<usize> = 2..=12;
-const OPEN_SECONDS: RangeInclusive<u64> = 5..=604_800;
-
-/// Telegram's bounds for buttons: how many under a message, bytes of what one stands for.
-const BUTTONS: RangeInclusive<usize> = 1..=100;
-const SAYS: usize = 64;
-
-/// What is wrong with it, as far as that can be said before Telegram is asked.
-pub(super) fn problem(out: &Outbound, act: &Act) -> Option<String> {
-    match act {
-        Act::Poll { question, options, open_seconds, .. } => poll_problem(question, options, *open_seconds),
-        Act::Ask { rows } => ask_problem(out, rows),
-        Act::React { emoji: Some(emoji), .. } if emoji.trim().is_empty() => Some("the emoji is empty".into()),
-        Act::Edit { .. } if out.text.trim().is_empty() => Some("the new text is empty".into()),
-        Act::Edit { .. } if format::units(&format::render(&out.text).plain) > MAX_TEXT => {
-            Some(format!("the new text is longer than one message may be ({MAX_TEXT} characters)"))
-        }
-        _ => None,
-    }
-    .or_else(|| {
-        let id = act.message_id()?;
-        let is_one = id.parse::<i64>().is_ok_and(|id| id > 0);
-        (!is_one).then(|| format!("{id:?} is no id of a Telegram message, which is a number"))
-    })
-}
-
-fn ask_problem(out: &Outbound, rows: &[Vec<Button>]) -> Option<String> {
-    let buttons = || rows.iter().flatten();
-    let wrong = |b: &&Button| b.label.trim().is_empty() || !(1..=SAYS).contains(&b.says.len());
-    if out.text.trim().is_empty() {
-        return Some("there is nothing above the buttons: the text is empty".into());
-    }
-    if format::units(&format::render(&out.text).plain) > MAX_TEXT {
-        return Some(format!("the text is longer than one message may be ({MAX_TEXT} characters)"));
-    }
-    if !BUTTONS.contains(&buttons().count()) {
-        return Some(format!("a message has {} to {} buttons", BUTTONS.start(), BUTTONS.end()));
-    }
-    buttons()
-        .find(wrong)
-        .map(|b| format!("button {:?}: it needs a label, and says 1 to {SAYS} bytes", b.label))
-}
-
-fn poll_problem(question: &str, options: &[String], open_seconds: Option<u64>) -> Option<String> {
-    let length = |text: &str| text.trim().chars().count();
-    if !(1..=QUESTION).contains(&length(question)) {
-        return Some(format!("the question of a Telegram poll has 1 to {QUESTION} characters"));
-    }
-    if !OPTIONS.contains(&options.len()) {
-        let (least, most) = (OPTIONS.start(), OPTIONS.end());
-        return Some(format!("a Telegram poll has {least} to {most} options, not {}", options.len()));
-    }
-    if let Some(wrong) = options.iter().find(|option| !(1..=OPTION).contains(&length(option))) {
-        let shown: String = wrong.chars().take(40).collect();
-        return Some(format!("an option of a Telegram poll has 1 to {OPTION} characters: {shown:?}"));
-    }
-    if open_seconds.is_some_and(|seconds| !OPEN_SECONDS.contains(&seconds)) {
-        let (least, most) = (OPEN_SECONDS.start(), OPEN_SECONDS.end());
-        return Some(format!("a Telegram poll closes by itself after {least} to {most} seconds, or never"));
-    }
-    None
-}
 
 /// Does it and gives the id of the message that it made or is about.
 pub(super) async fn act(inner: &Inner, out: &Outbound, act: &Act) -> Result<String, SendError> {
-    if let Some(problem) = problem(out, act) {
+    if let Some(problem) = bounds::problem(out, act) {
         return Err(permanent(format!("Telegram chat {}: {problem}", out.to)));
     }
     let rendered = format::render(&out.text);
     let try_it = |form: Form| {
         let new_text = if form.html { &rendered.html } else { &rendered.plain };
         let (method, fields) = call(act, new_text, form.html);
-        let is_new = matches!(act, Act::Poll { .. } | Act::Ask { .. });
+        let is_new = matches!(act, Act::Poll { .. } | Act::Ask { .. } | Act::Sticker { .. } | Act::Place(_));
         let mut body = if is_new { form.target.for_message() } else { form.target.for_chat() };
+        if is_new {
+            body.extend(beside(out, !form.otherwise));
+        }
         body.extend(fields);
         async move { inner.api.call::<Value>(method, &Value::Object(body)).await }
     };
     let meaning = |description: &str| match is_done(act, description) {
         true => Meaning::Done,
-        false => Meaning::Unknown,
+        false => about_quote(out, description),
     };
     let answer = in_some_form(inner, &out.to, try_it, meaning).await?;
     Ok(id_of(act, &answer.unwrap_or_default()))
@@ -106,14 +42,59 @@ fn is_done(act: &Act, description: &str) -> bool {
 }
 
 fn id_of(act: &Act, answer: &Value) -> String {
-    let made = answer["message_id"].as_i64().map(|id| id.to_string());
+    let made = answer["message_id"].as_i64().or(answer["message_thread_id"].as_i64());
+    let made = made.map(|id| id.to_string());
+    if let Act::Topic(Topic { id: Some(id), .. }) = act {
+        return id.clone();
+    }
     act.message_id().map(str::to_owned).or(made).unwrap_or_default()
 }
 
-fn text(message_id: &str, text: &str, html: bool) -> Map<String, Value> {
-    let mut body = message(message_id);
-    body.extend(said(text, html));
-    body
+fn keyboard(rows: &[Vec<Button>]) -> Value {
+    let button = |b: &Button| {
+        let mut button = json!({"text": b.label});
+        match &b.opens {
+            Some(Opens::Page(address)) => button["url"] = json!(address),
+            Some(Opens::App(address)) => button["web_app"] = json!({"url": address}),
+            None => button["callback_data"] = json!(b.says),
+        }
+        if let Some(style) = &b.style {
+            button["style"] = json!(style);
+        }
+        button
+    };
+    let rows: Vec<Vec<Value>> = rows.iter().map(|row| row.iter().map(button).collect()).collect();
+    json!({ "inline_keyboard": rows })
+}
+
+fn position(place: &Place) -> (&'static str, Map<String, Value>) {
+    let number = |text: &String| text.parse::<f64>().map_or(Value::Null, Value::from);
+    let mut body = Map::new();
+    body.insert("latitude".to_owned(), number(&place.latitude));
+    body.insert("longitude".to_owned(), number(&place.longitude));
+    if let Some((name, address)) = &place.venue {
+        body.insert("title".to_owned(), json!(name));
+        body.insert("address".to_owned(), json!(address));
+        return ("sendVenue", body);
+    }
+    if let Some(accuracy) = &place.accuracy {
+        body.insert("horizontal_accuracy".to_owned(), number(accuracy));
+    }
+    ("sendLocation", body)
+}
+
+fn of_topic(topic: &Topic) -> (&'static str, Map<String, Value>) {
+    let mut body = Map::new();
+    let fields = [("name", json!(topic.name)), ("icon_custom_emoji_id", json!(topic.icon_emoji_id))];
+    body.extend(
+        fields.map(|(name, value)| (name.to_owned(), value)).into_iter().filter(|(_, v)| !v.is_null()),
+    );
+    let Some(id) = topic.id.as_ref().and_then(|id| id.parse::<i64>().ok()) else {
+        body.extend(topic.icon_color.map(|color| ("icon_color".to_owned(), json!(color))));
+        return ("createForumTopic", body);
+    };
+    body.insert("message_thread_id".to_owned(), json!(id));
+    ("editForumTopic", body)
 }
 
 fn said(text: &str, html: bool) -> Map<String, Value> {
@@ -154,14 +135,25 @@ fn call(act: &Act, new_text: &str, html: bool) -> (&'static str, Map<String, Val
         Act::File { .. } | Act::Album { .. } => ("sendDocument", Map::new()),
         Act::EndDraft { message_id } => ("deleteMessage", message(message_id)),
         Act::Ask { rows } => {
-            let button = |b: &Button| json!({"text": b.label, "callback_data": b.says});
-            let keyboard: Vec<Vec<Value>> = rows.iter().map(|row| row.iter().map(button).collect()).collect();
             let mut body = said(new_text, html);
-            body.insert("reply_markup".to_owned(), json!({ "inline_keyboard": keyboard }));
+            body.insert("reply_markup".to_owned(), keyboard(rows));
             ("sendMessage", body)
         }
+        Act::Sticker { file_id } => ("sendSticker", Map::from_iter([("sticker".to_owned(), json!(file_id))])),
+        Act::Place(place) => position(place),
+        Act::Topic(topic) => of_topic(topic),
         Act::Settle { message_id } => ("editMessageReplyMarkup", message(message_id)),
-        Act::Edit { message_id } => ("editMessageText", text(message_id, new_text, html)),
+        Act::Edit { message_id, rows } => {
+            let mut body = message(message_id);
+            if let Some(rows) = rows {
+                body.insert("reply_markup".to_owned(), keyboard(rows));
+            }
+            if new_text.is_empty() {
+                return ("editMessageReplyMarkup", body);
+            }
+            body.extend(said(new_text, html));
+            ("editMessageText", body)
+        }
         Act::Delete { message_id } => ("deleteMessage", message(message_id)),
         Act::Pin { message_id, silent } => {
             let mut body = message(message_id);

@@ -3,7 +3,7 @@
 use super::file::{MAX_FILE, is_about_picture, transient};
 use super::media::mime_type;
 use super::multipart::Part;
-use super::send::{answered, permanent};
+use super::send::{beside, permanent};
 use super::tries::{Form, Meaning, in_some_form};
 use super::types::Sent;
 use super::{Inner, format};
@@ -47,7 +47,7 @@ pub(super) async fn send(inner: &Inner, out: &Outbound, files: &[SentFile]) -> R
             .collect();
         let mut body = form.target.for_message();
         body.insert("media".to_owned(), json!(media));
-        body.extend(answered(out.reply_to.as_deref()));
+        body.extend(beside(out, false));
         let parts = parts.as_slice();
         async move { inner.api.upload::<Vec<Sent>>("sendMediaGroup", &body, parts).await }
     };

@@ -10,10 +10,11 @@ use unicode_segmentation::UnicodeSegmentation;
 /// limits too.
 const MAX_SOURCE: usize = 16 * 1024;
 
-/// Splits; texts without anything to see give no pieces.
-pub(crate) fn split(text: &str) -> Vec<String> {
+/// Splits; texts without anything to see give no pieces. `limit` bounds what is seen of a piece, in UTF-16 units.
+pub(crate) fn split(text: &str, limit: usize) -> Vec<String> {
     let text = text.replace("\r\n", "\n");
-    let splitter = Splitter { outline: Outline::read(&text), text: &text };
+    let limit = limit.clamp(1, MAX_TEXT);
+    let splitter = Splitter { outline: Outline::read(&text), text: &text, limit };
     let mut pieces = Vec::new();
     let mut at = splitter.skip(0);
     while at < text.len() {
@@ -40,6 +41,7 @@ enum Quality {
 struct Splitter<'a> {
     text: &'a str,
     outline: Outline,
+    limit: usize,
 }
 
 impl Splitter<'_> {
@@ -65,13 +67,13 @@ impl Splitter<'_> {
     /// Where the piece that begins at `at` ends; always behind `at`.
     fn next_cut(&self, at: usize) -> usize {
         let end = self.text.len();
-        if end - at <= MAX_SOURCE && fits(&self.piece(at, end)) {
+        if end - at <= MAX_SOURCE && self.fits(&self.piece(at, end)) {
             return end;
         }
-        let mut budget = MAX_TEXT;
+        let mut budget = self.limit;
         loop {
             let cut = self.best_cut(at, self.window(at, budget));
-            if budget == 1 || fits(&self.piece(at, cut)) {
+            if budget == 1 || self.fits(&self.piece(at, cut)) {
                 return cut;
             }
             budget = (budget * 3 / 4).max(1);
@@ -163,6 +165,10 @@ impl Splitter<'_> {
         piece
     }
 
+    fn fits(&self, piece: &str) -> bool {
+        piece.len() <= MAX_SOURCE && units(&render(piece).plain) <= self.limit
+    }
+
     /// How far the line that `at` begins is indented; 0 where `at` is not the first visible thing in it.
     fn indent(&self, at: usize) -> usize {
         let before = self.slice(0, at);
@@ -185,10 +191,6 @@ fn dedent(body: &str, by: usize) -> String {
         lines.push(if inside && index > 0 { moved.unwrap_or(line) } else { line });
     }
     lines.join("\n")
-}
-
-fn fits(piece: &str) -> bool {
-    piece.len() <= MAX_SOURCE && units(&render(piece).plain) <= MAX_TEXT
 }
 
 /// Where the last of `parts` that is still within `budget` UTF-16 units ends.

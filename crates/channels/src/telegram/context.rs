@@ -3,7 +3,6 @@
 
 use super::content::clean;
 use super::types::{Chat, Message, Origin, RepliedTo, User};
-use super::update::full_name;
 
 /// Characters of another message that are worth repeating: it is in the transcript, mostly.
 const MAX_QUOTED: usize = 1_000;
@@ -59,7 +58,7 @@ fn whose(origin: &Origin) -> String {
 
 fn who(user: Option<&User>, chat: Option<&Chat>) -> String {
     let title = chat.and_then(|chat| chat.title.as_deref());
-    let name = title.map(clean).or_else(|| user.and_then(full_name).map(|name| clean(&name)));
+    let name = title.map(clean).or_else(|| user.and_then(User::full_name).map(|name| clean(&name)));
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned())
 }
 

@@ -11,7 +11,7 @@ pub(super) async fn end(inner: &Inner, out: &Outbound, message_id: &str) -> Resu
     if out.text.trim().is_empty() {
         return remove(inner, out, message_id).await;
     }
-    let edit = Act::Edit { message_id: message_id.to_owned() };
+    let edit = Act::Edit { message_id: message_id.to_owned(), rows: None };
     match act::act(inner, out, &edit).await {
         Err(error) if error.kind == SendErrorKind::Permanent => {
             tracing::info!(account = inner.account, error = %error.message, "a draft cannot be changed; the answer is sent anew");

@@ -2,7 +2,7 @@
 
 use super::media::mime_type;
 use super::multipart::Part;
-use super::send::{answered, permanent};
+use super::send::{beside, permanent};
 use super::tries::{Form, Meaning, in_some_form};
 use super::types::Sent;
 use super::{Inner, format};
@@ -94,7 +94,7 @@ pub(super) async fn send(
                 fields.insert("parse_mode".to_owned(), json!("HTML"));
             }
         }
-        fields.extend(answered(out.reply_to.as_deref()));
+        fields.extend(beside(out, false));
         let (method, field) = if form.otherwise { Shown::Document } else { first }.call();
         let bytes = bytes.as_slice();
         async move { inner.api.upload::<Sent>(method, &fields, &[Part { field, name, bytes }]).await }

@@ -4,6 +4,7 @@ mod act;
 mod album;
 mod api;
 mod backoff;
+mod bounds;
 mod chunk;
 mod content;
 mod context;
@@ -11,6 +12,7 @@ mod draft;
 mod file;
 mod format;
 mod html;
+mod late;
 mod media;
 mod menu;
 mod multipart;
@@ -130,6 +132,7 @@ struct Inner {
     webhook: Option<Webhook>,
     /// What Telegram has delivered.
     deliveries: AtomicU64,
+    late: late::Late,
 }
 
 impl Telegram {
@@ -166,6 +169,7 @@ impl Telegram {
                 bot: OnceLock::new(),
                 webhook,
                 deliveries: AtomicU64::new(0),
+                late: late::Late::default(),
             }),
         })
     }
@@ -179,10 +183,10 @@ impl Telegram {
     }
 
     /// Has Telegram deliver to its webhook until `cancel`; without one it ends at once. Trouble ends in the status and in another
-    /// try. What is delivered goes to [`Telegram::take`].
-    pub async fn await_deliveries(&self, cancel: &CancellationToken) {
+    /// try. What is delivered goes to [`Telegram::take`]; the files that come with it are fetched here.
+    pub async fn await_deliveries(&self, inbox: &dyn Inbox, cancel: &CancellationToken) {
         if let Some(hook) = &self.inner.webhook {
-            webhook::run(&self.inner, hook, cancel).await;
+            webhook::run(&self.inner, hook, inbox, cancel).await;
         }
     }
 
@@ -191,11 +195,11 @@ impl Telegram {
         self.inner.status.listens_on(port);
     }
 
-    /// Takes one update that Telegram delivered, as it stands. Ends within 15 s; a file that is not here after 10 s is named in
-    /// the message.
+    /// Takes one update that Telegram delivered, as it stands. Ends within 15 s.
     ///
     /// # Errors
-    /// It is not stored, and Telegram is to deliver it again.
+    /// It is not stored, and Telegram is to deliver it again. So it is where a file is not here after 10 s: it goes on coming, and
+    /// after 60 s it is named in the message, which comes without it.
     pub async fn take(&self, inbox: &dyn Inbox, update: &str) -> Result<(), String> {
         webhook::take(&self.inner, inbox, update).await
     }
@@ -219,7 +223,7 @@ impl Telegram {
 
     /// What is wrong with an act, as far as that can be said before Telegram is asked: its bounds, and ids that are none.
     pub fn problem(out: &Outbound, act: &Act) -> Option<String> {
-        act::problem(out, act)
+        bounds::problem(out, act)
     }
 
     /// Shows "typing…" in a chat for about 5 s.
@@ -245,7 +249,12 @@ impl Telegram {
     /// cuts between paragraphs where it can, else between lines, sentences, words; never within a character.
     /// Code that is cut is closed and opened again, a table's head is repeated. Nothing but white space is lost.
     pub fn split(text: &str) -> Vec<String> {
-        chunk::split(text)
+        chunk::split(text, MAX_TEXT)
+    }
+
+    /// As [`Telegram::split`], into messages of at most `limit` such units.
+    pub fn split_within(text: &str, limit: usize) -> Vec<String> {
+        chunk::split(text, limit)
     }
 
     /// Whether a text fits under a file.

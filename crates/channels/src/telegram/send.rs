@@ -10,6 +10,9 @@ use model::Outbound;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
+/// Telegram's bound for a quote, in UTF-16 units.
+const MAX_QUOTE: usize = 1024;
+
 /// Where Telegram limits the rate and does not say for how long.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -23,10 +26,10 @@ pub(crate) async fn send(inner: &Inner, out: &Outbound) -> Result<String, SendEr
     let rendered = format::render(&out.text);
     let call = |form: Form| {
         let text = if form.html { rendered.html.as_str() } else { plain(out, &rendered) };
-        let body = Value::Object(body(&form, text, out.reply_to.as_deref()));
+        let body = Value::Object(body(&form, text, out));
         async move { inner.api.call::<Sent>("sendMessage", &body).await }
     };
-    let sent = in_some_form(inner, &out.to, call, |_| Meaning::Unknown).await?;
+    let sent = in_some_form(inner, &out.to, call, |why| about_quote(out, why)).await?;
     Ok(sent.map(|sent| sent.message_id.to_string()).unwrap_or_default())
 }
 
@@ -48,21 +51,46 @@ fn plain<'a>(out: &'a Outbound, rendered: &'a format::Rendered) -> &'a str {
     if format::units(&out.text) <= MAX_TEXT { &out.text } else { &rendered.plain }
 }
 
-fn body(form: &Form, text: &str, reply_to: Option<&str>) -> Map<String, Value> {
+fn body(form: &Form, text: &str, out: &Outbound) -> Map<String, Value> {
     let mut body = form.target.for_message();
     body.insert("text".to_owned(), json!(text));
     if form.html {
         body.insert("parse_mode".to_owned(), json!("HTML"));
     }
-    body.extend(answered(reply_to));
+    body.extend(beside(out, !form.otherwise));
     body
 }
 
-/// The fields that make a message a reply.
-pub(super) fn answered(reply_to: Option<&str>) -> Map<String, Value> {
-    let id = reply_to.and_then(|id| id.parse::<i64>().ok());
-    let reply = |id| json!({ "message_id": id, "allow_sending_without_reply": true });
-    id.map(|id| ("reply_parameters".to_owned(), reply(id))).into_iter().collect()
+/// The fields that make a message a reply, with what it quotes, and that keep it quiet.
+pub(super) fn beside(out: &Outbound, is_quoted: bool) -> Map<String, Value> {
+    let mut fields = Map::new();
+    if let Some(id) = out.reply_to.as_ref().and_then(|id| id.parse::<i64>().ok()) {
+        let mut reply = json!({ "message_id": id, "allow_sending_without_reply": true });
+        if let Some(quote) = out.quote.as_ref().filter(|quote| is_quoted && !quote.trim().is_empty()) {
+            reply["quote"] = json!(quote_of(quote));
+        }
+        fields.insert("reply_parameters".to_owned(), reply);
+    }
+    if out.silent {
+        fields.insert("disable_notification".to_owned(), json!(true));
+    }
+    fields
+}
+
+/// As much of a text as Telegram takes for a quote.
+fn quote_of(text: &str) -> &str {
+    let mut units = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        units += c.len_utf16();
+        units > MAX_QUOTE
+    });
+    end.and_then(|(at, _)| text.get(..at)).unwrap_or(text)
+}
+
+/// A quote that is not in the message is left out.
+pub(super) fn about_quote(out: &Outbound, description: &str) -> Meaning {
+    let is_about = out.quote.is_some() && description.to_lowercase().contains("quote");
+    if is_about { Meaning::Otherwise } else { Meaning::Unknown }
 }
 
 pub(super) fn permanent(message: String) -> SendError {

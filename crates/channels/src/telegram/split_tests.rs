@@ -1,11 +1,15 @@
 //! How long texts become messages.
 
 use super::MAX_TEXT;
-use super::chunk::split;
+use super::chunk;
 use super::format::{render, units};
 use proptest::prelude::*;
 use testkit::fake_telegram::visible_text;
 use unicode_segmentation::UnicodeSegmentation;
+
+fn split(text: &str) -> Vec<String> {
+    chunk::split(text, MAX_TEXT)
+}
 
 fn without_space(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()

@@ -69,6 +69,14 @@ pub(crate) struct User {
     pub(crate) username: Option<String>,
 }
 
+impl User {
+    /// First and last name, where there is one.
+    pub(crate) fn full_name(&self) -> Option<String> {
+        let name = format!("{} {}", self.first_name, self.last_name.as_deref().unwrap_or_default());
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Chat {
     pub(crate) id: i64,
@@ -197,6 +205,9 @@ pub(crate) struct FileInfo {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Sticker {
     pub(crate) file_id: Option<String>,
+    #[serde(default)]
+    pub(crate) file_unique_id: String,
+    pub(crate) set_name: Option<String>,
     pub(crate) file_size: Option<u64>,
     #[serde(default)]
     pub(crate) is_animated: bool,

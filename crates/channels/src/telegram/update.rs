@@ -37,6 +37,7 @@ impl Draft {
     /// Adds a line to the text.
     pub(crate) fn remark(&mut self, remark: &str) {
         let text = &mut self.inbound.text;
+        self.inbound.said.get_or_insert_with(|| text.clone());
         if !text.is_empty() {
             text.push('\n');
         }
@@ -74,6 +75,7 @@ impl Reader<'_> {
             text: self.without_own_name(text, entities),
             context: context::read(&message),
             album: message.media_group_id.clone(),
+            sticker: message.media.sticker.as_ref().and_then(sticker),
             addressed,
             sent_at_ms: message.date.saturating_mul(1000),
             ..self.bare(&message.chat, topic, kind, sender)
@@ -174,6 +176,8 @@ impl Reader<'_> {
             context: None,
             event: None,
             album: None,
+            said: None,
+            sticker: None,
             images: Vec::new(),
             addressed: false,
             sent_at_ms: self.now_ms,
@@ -214,6 +218,14 @@ impl Reader<'_> {
     }
 }
 
+/// A sticker that can be sent again.
+fn sticker(sticker: &types::Sticker) -> Option<model::Sticker> {
+    let file_id = sticker.file_id.clone()?;
+    let unique_id = if sticker.file_unique_id.is_empty() { &file_id } else { &sticker.file_unique_id };
+    let (emoji, set_name) = (sticker.emoji.clone(), sticker.set_name.clone());
+    Some(model::Sticker { unique_id: unique_id.clone(), file_id, emoji, set_name })
+}
+
 /// Who said it. Who speaks as a group or channel is that group or channel: nobody is let in as "some administrator".
 fn sender(message: &Message) -> Option<Sender> {
     if let Some(chat) = &message.sender_chat {
@@ -225,13 +237,8 @@ fn sender(message: &Message) -> Option<Sender> {
 
 fn person(user: &User) -> Option<Sender> {
     let sender =
-        || Sender { id: user.id.to_string(), name: full_name(user), username: user.username.clone() };
+        || Sender { id: user.id.to_string(), name: user.full_name(), username: user.username.clone() };
     (!user.is_bot).then(sender)
-}
-
-pub(super) fn full_name(user: &User) -> Option<String> {
-    let name = format!("{} {}", user.first_name, user.last_name.as_deref().unwrap_or_default());
-    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 fn kind(chat: &types::Chat) -> Option<ChatKind> {

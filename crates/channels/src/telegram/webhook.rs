@@ -6,7 +6,7 @@ use super::backoff::Backoff;
 use super::poll::{OnDrop, UPDATES, acknowledge, press_id};
 use super::types::User;
 use super::update::{Bot, Draft, Reader};
-use super::{Inbox, Inner, media, menu};
+use super::{Inbox, Inner, late, menu};
 use model::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 /// Telegram waits about a minute for an answer, and every later update waits behind this one: a delivery is taken within this
 /// time, or comes again.
 const TAKE_WITHIN: Duration = Duration::from_secs(15);
-/// A file that is not here within this time is named in the message, which is never lost for it.
+/// A message whose files are not here within this time is to be delivered again.
 const FILES_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where Telegram delivers, and what it proves itself with.
@@ -70,13 +70,14 @@ struct Known {
     trouble: Option<String>,
 }
 
-/// Has Telegram deliver until `cancel`.
-pub(super) async fn run(inner: &Inner, hook: &Webhook, cancel: &CancellationToken) {
+/// Has Telegram deliver until `cancel`, and fetches what comes with messages.
+pub(super) async fn run(inner: &Inner, hook: &Webhook, inbox: &dyn Inbox, cancel: &CancellationToken) {
     inner.status.started();
     // Whoever drops this future stops it as well.
     let _stopped = OnDrop(inner);
     // `None` is the only end: the token was cancelled.
-    let None = cancel.run_until_cancelled(work(inner, hook)).await;
+    let both = async { tokio::join!(work(inner, hook), inner.late.work(inner, inbox)).0 };
+    let None = cancel.run_until_cancelled(both).await;
 }
 
 async fn work(inner: &Inner, hook: &Webhook) -> std::convert::Infallible {
@@ -179,10 +180,18 @@ pub(super) async fn take(inner: &Inner, inbox: &dyn Inbox, update: &str) -> Resu
     let draft = read(inner, bot, update);
     let is_message = draft.is_some();
     if let Some(draft) = draft {
-        let batch = media::complete(inner, inbox, vec![draft], begun + FILES_WITHIN).await;
+        let key = late::key(&draft);
+        let inbound = match draft.image.is_some() || draft.file.is_some() {
+            true => {
+                inner.late.complete(draft, begun + FILES_WITHIN).await.ok_or("its file is still coming")?
+            }
+            false => draft.inbound,
+        };
+        let batch = vec![inbound];
         let presses: Vec<String> = batch.iter().filter_map(press_id).collect();
         let accepted = timeout_at(begun + TAKE_WITHIN, inbox.accept(batch, None)).await;
         accepted.unwrap_or_else(|_| Err(format!("no answer within {TAKE_WITHIN:?}")))?;
+        inner.late.forget(&key);
         if timeout_at(begun + TAKE_WITHIN, acknowledge(inner, presses)).await.is_err() {
             tracing::debug!(account = inner.account, "a press is not acknowledged: its time is over");
         }

@@ -43,6 +43,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("message delete", "--channel telegram --target 1001 --message-id 42"),
     ("message pin", "--channel telegram --target 1001 --message-id 42"),
     ("message unpin", "--channel telegram --target 1001 --message-id 42"),
+    ("message sticker send", "--channel telegram --target 1001 --sticker-id CAACAgIAAxkBAAI"),
     ("channels status", "--probe"),
     ("channels list", ""),
     ("channels add", "--channel telegram --token-file /etc/bot.token --allow-from 1001"),

@@ -62,29 +62,52 @@ pub(crate) fn describe(out: &Output, health: &Value, now_ms: i64) -> String {
     page.trim_end().to_owned()
 }
 
-/// One line for each channel, in the gateway's order.
+/// One line for each account of each channel, in the gateway's order.
 pub(crate) fn channels(out: &Output, payload: &Value, now_ms: i64) -> String {
     let Some(channels) = payload.get("channels").and_then(Value::as_object) else { return String::new() };
     let mut lines = String::new();
     for (id, channel) in channels {
         let label = payload.pointer(&format!("/channelLabels/{id}")).and_then(Value::as_str).unwrap_or(id);
-        let (tone, state) = channel_state(channel);
-        let mode = text(channel, "/mode").map_or(String::new(), |m| format!(", {m}"));
-        let heard = match number(channel, "/lastInboundAt") {
-            Some(at) if at > 0 => format!(", last message {}", ago(now_ms, Some(at))),
-            _ => String::new(),
-        };
-        let error = text(channel, "/lastError").map_or(String::new(), |e| format!(": {e}"));
-        let probed = probe(channel);
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            lines,
-            "channel   {label}: {}{}",
-            out.paint(tone, state),
-            crate::output::printable(&format!("{mode}{heard}{probed}{error}"))
-        );
+        let accounts = accounts(payload, id, channel);
+        for account in &accounts {
+            let name = text(account, "/accountId").filter(|_| accounts.len() > 1);
+            let name = name.map_or(String::new(), |name| format!(" ({name})"));
+            lines.push_str(&line(out, &format!("{label}{name}"), account, now_ms));
+        }
     }
     lines
+}
+
+/// How each account of a channel is doing: `channels.status` lists them beside it, those that do not work among the issues; `health`
+/// has them in it.
+fn accounts(payload: &Value, id: &str, channel: &Value) -> Vec<Value> {
+    let listed = list(payload, &format!("/channelAccounts/{id}")).to_vec();
+    let within = channel.get("accounts").and_then(Value::as_object);
+    let within = within.into_iter().flat_map(|all| all.values().cloned());
+    let mut accounts: Vec<Value> = listed.into_iter().chain(within).collect();
+    let issues = list(payload, "/statusIssues").iter().filter(|issue| text(issue, "/channel") == Some(id));
+    for issue in issues {
+        let account = text(issue, "/accountId");
+        if !accounts.iter().any(|known| text(known, "/accountId") == account) {
+            accounts.push(
+                json!({"accountId": account, "configured": false, "lastError": text(issue, "/message")}),
+            );
+        }
+    }
+    if accounts.is_empty() { vec![channel.clone()] } else { accounts }
+}
+
+fn line(out: &Output, label: &str, channel: &Value, now_ms: i64) -> String {
+    let (tone, state) = channel_state(channel);
+    let mode = text(channel, "/mode").map_or(String::new(), |m| format!(", {m}"));
+    let heard = match number(channel, "/lastInboundAt") {
+        Some(at) if at > 0 => format!(", last message {}", ago(now_ms, Some(at))),
+        _ => String::new(),
+    };
+    let error = text(channel, "/lastError").map_or(String::new(), |e| format!(": {e}"));
+    let probed = probe(channel);
+    let rest = crate::output::printable(&format!("{mode}{heard}{probed}{error}"));
+    format!("channel   {label}: {}{rest}\n", out.paint(tone, state))
 }
 
 /// What the platform said when it was asked just now; nothing where nobody asked.
@@ -125,6 +148,22 @@ mod tests {
             "gateway   ok (3ms)\nchannel   Telegram: connected, polling, last message 1m ago\n\
              agent     main: 2 sessions, last active 1m ago"
         );
+    }
+
+    #[test]
+    fn each_account_has_its_line() {
+        let ready = json!({"accountId": "alerts", "configured": true, "running": true, "connected": true, "mode": "polling"});
+        let behind = json!({"accountId": "family", "configured": true, "running": true, "lastError": "502"});
+        let status = json!({"channelLabels": {"telegram": "Telegram"}, "channels": {"telegram": {"configured": true, "running": true}},
+            "channelAccounts": {"telegram": [ready, behind]},
+            "statusIssues": [{"channel": "telegram", "accountId": "old", "message": "it has no token"}]});
+        assert_eq!(
+            channels(&Output::plain(), &status, 0),
+            "channel   Telegram (alerts): connected, polling\nchannel   Telegram (family): in trouble: 502\n\
+             channel   Telegram (old): not configured: it has no token\n"
+        );
+        let health = json!({"channels": {"telegram": {"configured": true, "accounts": {"alerts": ready}}}});
+        assert_eq!(channels(&Output::plain(), &health, 0), "channel   telegram: connected, polling\n");
     }
 
     #[test]

@@ -2,15 +2,12 @@
 
 mod act;
 mod media;
+mod send;
 
-use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::link::one_call;
-use crate::output::printable;
-use crate::view::cell;
 use clap::{Args, Subcommand};
-use serde_json::json;
+pub(crate) use send::{SendArgs, send};
 
 /// `message` and its subcommands.
 #[derive(Debug, Args)]
@@ -35,37 +32,15 @@ enum MessageCommand {
     Pin(act::OneArgs),
     /// Take it from there
     Unpin(act::OneArgs),
+    /// Stickers
+    #[command(subcommand)]
+    Sticker(StickerCommand),
 }
 
-/// What goes where.
-#[derive(Debug, Args)]
-pub(crate) struct SendArgs {
-    #[command(flatten)]
-    connect: ConnectArgs,
-    /// The channel; may be left out where one alone is configured
-    #[arg(long, value_name = "CHANNEL")]
-    channel: Option<String>,
-    /// The chat's id on that channel
-    #[arg(short, long, value_name = "ID", allow_hyphen_values = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    target: String,
-    /// The text, in Markdown
-    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "media", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    message: Option<String>,
-    /// A file of this computer, or an https address; several are sent in order
-    #[arg(long, value_name = "PATH_OR_URL", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    media: Vec<String>,
-    /// Send pictures and films as files
-    #[arg(long, requires = "media")]
-    force_document: bool,
-    /// The channel's account
-    #[arg(long, value_name = "ID")]
-    account: Option<String>,
-    /// Show it as a reply to this message
-    #[arg(long, value_name = "ID")]
-    reply_to: Option<String>,
-    /// The thread or topic
-    #[arg(long, value_name = "ID")]
-    thread_id: Option<String>,
+#[derive(Debug, Subcommand)]
+enum StickerCommand {
+    /// Send a sticker that the platform has
+    Send(act::StickerArgs),
 }
 
 /// Sends it, or does it.
@@ -81,35 +56,6 @@ pub(crate) async fn run(args: MessageArgs, ctx: &Context) -> Result<(), Failure>
         MessageCommand::Delete(args) => act::one("delete", args, ctx).await,
         MessageCommand::Pin(args) => act::one("pin", args, ctx).await,
         MessageCommand::Unpin(args) => act::one("unpin", args, ctx).await,
+        MessageCommand::Sticker(StickerCommand::Send(args)) => act::sticker(args, ctx).await,
     }
-}
-
-/// Sends it.
-///
-/// # Errors
-/// As [`run`].
-pub(crate) async fn send(args: SendArgs, ctx: &Context) -> Result<(), Failure> {
-    let message = args.message.unwrap_or_default();
-    let mut params = json!({"to": args.target, "message": message, "idempotencyKey": model::new_id()});
-    let media = media::read(&args.media)?;
-    if !media.is_empty() {
-        params["mediaUrls"] = media.into();
-        params["forceDocument"] = args.force_document.into();
-    }
-    let optional = [
-        ("channel", args.channel),
-        ("accountId", args.account),
-        ("replyToId", args.reply_to),
-        ("threadId", args.thread_id),
-    ];
-    for (name, value) in optional {
-        if let Some(value) = value {
-            params[name] = value.into();
-        }
-    }
-    let payload = one_call(ctx, &args.connect, "send", params).await?;
-    ctx.out.show(&payload, || {
-        let (channel, id) = (cell(&payload, "/channel"), cell(&payload, "/messageId"));
-        printable(&format!("sent over {channel} as message {id}"))
-    })
 }

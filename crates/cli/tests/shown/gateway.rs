@@ -87,6 +87,7 @@ async fn people(scene: &Scene<'_>, telegram: &FakeTelegram) {
     scene.shows(&[&["message", "delete"], &about[..]].concat());
     let poll = ["--poll-question", "Lunch?", "--poll-option", "yes", "--poll-option", "no"];
     scene.shows(&[&["message", "poll"], &to[..], &poll].concat());
+    scene.shows(&[&["message", "sticker", "send"], &to[..], &["--sticker-id", "CAACAgIAAxkBAAI"]].concat());
     scene.shows(&["message", "send", "--channel", "irc", "--target", "x", "--message", "hello"]);
 }
 

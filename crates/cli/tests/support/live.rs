@@ -173,6 +173,6 @@ pub(crate) fn config(places: &Places<'_>) -> String {
   models: {{ providers: {{ local: {{ baseUrl: "{model}", apiKey: "none", api: "{api}",
     models: [ {{ id: "some-model", name: "Some", contextWindow: 128000, maxTokens: 8192 }} ] }} }} }},
   agents: {{ defaults: {{ model: {{ primary: "local/some-model" }} }} }}, {more}
-  channels: {{ telegram: {{ enabled: true, botToken: "123:abc", apiRoot: "{telegram}", {dm} }} }} }}"#
+  channels: {{ telegram: {{ enabled: true, botToken: "123:abc", apiRoot: "{telegram}", streaming: {{ mode: "off" }}, {dm} }} }} }}"#
     )
 }

@@ -51,6 +51,8 @@ pub struct MessagesConfig {
     pub ack_reaction: Option<String>,
     /// `ackReactionScope`; `None` is group-mentions.
     pub ack_scope: Option<AckScope>,
+    /// `statusReactions.enabled`: whether the reaction then says how far the turn is; false by default.
+    pub status_reactions: bool,
 }
 
 /// `messages.queue`.
@@ -102,6 +104,7 @@ impl MessagesConfig {
             group_history_limit,
             ack_reaction: s.text("ackReaction"),
             ack_scope: s.choice("ackReactionScope"),
+            status_reactions: s.section("statusReactions", |s| s.boolean("enabled")).unwrap_or(false),
         }
     }
 }

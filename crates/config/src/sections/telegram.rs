@@ -1,5 +1,6 @@
 //! `channels.telegram`.
 
+mod actions;
 mod approvals;
 mod bot;
 mod groups;
@@ -15,11 +16,12 @@ use crate::choice::choice;
 use crate::doc::Section;
 use crate::{Env, SecretError, SecretInput};
 
+pub use actions::Actions;
 pub use approvals::{ApprovalTarget, ExecApprovals};
 pub use bot::bot_id;
 pub use groups::{ChatTools, GroupConfig, ToolBounds};
 pub use reactions::ReactionLevel;
-pub use streaming::{CommandText, StreamingConfig, StreamingMode};
+pub use streaming::{BreakPreference, ChunkMode, CommandText, StreamingConfig, StreamingMode};
 pub use webhook::WebhookConfig;
 use webhook::WebhookKeys;
 
@@ -154,6 +156,8 @@ pub struct TelegramConfig {
     pub ack_reaction: Option<String>,
     /// `reactionLevel`, minimal by default.
     pub reaction_level: ReactionLevel,
+    /// `actions`: what agents and operators may do there beside answering. An account's go before the section's one by one.
+    pub actions: Actions,
     /// `streaming`: what people see of an answer while it is being written.
     pub streaming: StreamingConfig,
     /// `configWrites`: whether what happens on Telegram may change the configuration file, true by default. A group that has
@@ -278,6 +282,9 @@ impl TelegramConfig {
                 |root| root.reaction_level,
                 || ReactionLevel::Minimal,
             ),
+            actions: root
+                .iter()
+                .fold(s.section("actions", Actions::read), |own, root| own.over(&root.actions)),
             streaming: inherit.or(
                 s.section("streaming", StreamingConfig::read),
                 |root| root.streaming.clone(),

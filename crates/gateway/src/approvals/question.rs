@@ -193,7 +193,7 @@ pub(crate) fn show(
 /// A message to where a question was asked.
 fn to_route(route: &(String, String, String), text: String) -> Outbound {
     let (channel, account, to) = route.clone();
-    Outbound { channel, account, to, text, reply_to: None, act: None }
+    Outbound { channel, account, to, text, act: None, ..Outbound::default() }
 }
 
 /// What a chat reads that is asked: all of it, in as many messages as that takes, with buttons under the last where the chat may
@@ -243,7 +243,7 @@ fn button(id: &str, decision: &str) -> Button {
         ALLOW_ALWAYS => "♾️ Allow always",
         _ => "❌ Deny",
     };
-    Button { label: label.to_owned(), says: format!("/approve {id} {decision}") }
+    Button { label: label.to_owned(), says: format!("/approve {id} {decision}"), opens: None, style: None }
 }
 
 /// Within a fence that the text cannot close.

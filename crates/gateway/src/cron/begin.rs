@@ -169,6 +169,8 @@ pub(crate) fn message_of(
         context: None,
         event: None,
         album: None,
+        said: None,
+        sticker: None,
         text,
         images: vec![],
         addressed: true,

@@ -311,7 +311,7 @@ async fn alerts(
     };
     Ok(match target {
         Some(Ok((channel, account, to))) => {
-            vec![Outbound { channel, account, to, text, reply_to: None, act: None }]
+            vec![Outbound { channel, account, to, text, act: None, ..Outbound::default() }]
         }
         Some(Err(why)) => {
             tracing::warn!(job = %job.id, agent = agent_of(shared, job), %why, "failures of a job are told to nobody");

@@ -3,5 +3,6 @@
 pub(crate) mod albums;
 pub(crate) mod channels;
 pub(crate) mod files;
+pub(crate) mod gates;
 pub(crate) mod inbox;
 pub(crate) mod outbox;

@@ -33,6 +33,9 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// give a call, whose end would look like a failure, and be tried again under another key.
 const SEND_WAIT: Duration = Duration::from_secs(7);
 
+/// An id that begins so is none of the platform's yet: the message waits, and this is its row.
+pub(crate) const QUEUED: &str = "queued:";
+
 /// Wakes the sender, and tells those who wait for a message that something was sent.
 #[derive(Debug)]
 pub(crate) struct OutboxSignal {
@@ -302,14 +305,14 @@ pub(crate) async fn send_all(
                 Some(OutboxState::Pending) | None => {}
             }
             if done.changed().await.is_err() {
-                return Ok(format!("queued:{last}"));
+                return Ok(format!("{QUEUED}{last}"));
             }
         }
     };
     match tokio::time::timeout(SEND_WAIT, sent).await {
         Ok(result) => result,
         // It is durable and will be sent; the platform is only slow.
-        Err(_) => Ok(format!("queued:{last}")),
+        Err(_) => Ok(format!("{QUEUED}{last}")),
     }
 }
 
@@ -321,8 +324,10 @@ fn pieces(out: &Outbound, acts: Vec<Act>) -> Vec<Outbound> {
         Act::File { .. } | Act::Album { .. } => Telegram::fits_under_file(&out.text),
         _ => true,
     };
-    let below = acts.first().is_none_or(|act| !has_caption(act));
-    let with = |n: usize| if n == 0 && !below { out.text.clone() } else { String::new() };
+    // Buttons stand under the text, wherever files are.
+    let at = acts.iter().position(|act| matches!(act, Act::Ask { .. })).unwrap_or(0);
+    let below = acts.get(at).is_none_or(|act| !has_caption(act));
+    let with = |n: usize| if n == at && !below { out.text.clone() } else { String::new() };
     let mut pieces: Vec<Outbound> = acts
         .into_iter()
         .enumerate()
@@ -346,7 +351,7 @@ mod tests {
             seen_as: FileAs::default(),
         });
         let (channel, account, to) = ("telegram".to_owned(), account.to_owned(), to.to_owned());
-        let outbound = Outbound { channel, account, to, text: "t".into(), reply_to: None, act };
+        let outbound = Outbound { channel, account, to, text: "t".into(), act, ..Outbound::default() };
         OutboxRow { id, outbound, attempts: 0, not_before_ms, created_at_ms: 0 }
     }
 

@@ -68,6 +68,8 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
         context: None,
         event: None,
         album: None,
+        said: None,
+        sticker: None,
         text: submit.message,
         images,
         addressed: true,

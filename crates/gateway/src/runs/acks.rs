@@ -21,11 +21,13 @@ pub(super) fn show(shared: &Shared, key: &SessionKey, inbound: &Inbound) {
         text: String::new(),
         reply_to: None,
         act: Some(Act::React { message_id: inbound.message_id.clone(), emoji: Some(emoji) }),
+        ..Outbound::default()
     };
     shared.channels.hint(&shared.lifecycle, out);
 }
 
-fn emoji(settings: &Settings, key: &SessionKey, inbound: &Inbound) -> Option<String> {
+/// What is put on a message that was taken up, where something is.
+pub(super) fn emoji(settings: &Settings, key: &SessionKey, inbound: &Inbound) -> Option<String> {
     let is_group = inbound.chat.kind == ChatKind::Group;
     let is_wanted = match settings.ack_scope {
         AckScope::Off | AckScope::Nowhere => false,

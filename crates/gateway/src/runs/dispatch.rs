@@ -117,6 +117,9 @@ async fn from_channel(
         Some(Access::Allow) => match command_of(&row.inbound) {
             Some(command) => answer_command(shared, &row, &command).await?,
             None => {
+                if let Some(sticker) = row.inbound.sticker.clone() {
+                    shared.store.note_sticker(&row.inbound.account, sticker).await?;
+                }
                 let row = history::with(shared, row).await?;
                 let taken = row.inbound.clone();
                 let submitted = submit(shared, row, claim);
@@ -245,8 +248,8 @@ async fn answer_command(
         account: account.clone(),
         to: inbound.chat.id.clone(),
         text,
-        reply_to: None,
         act,
+        ..Outbound::default()
     };
     let mut pieces: Vec<Outbound> =
         channels::Telegram::split(&text).into_iter().map(|text| reply(text, None)).collect();
@@ -276,8 +279,8 @@ async fn offer_pairing(shared: &Shared, row: &InboundRow) -> Result<(), store::S
         account: account.clone(),
         to: chat.id.clone(),
         text: pairing_reply(&code, &sender.id, channel),
-        reply_to: None,
         act: None,
+        ..Outbound::default()
     };
     let offer = ChannelOffer {
         row_id: row.id,

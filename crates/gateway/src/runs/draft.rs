@@ -5,6 +5,7 @@
 //! crash the run goes on with its draft. Only where the gateway dies between the platform's acceptance of a draft and that note, what it
 //! says stays in the chat.
 
+mod end;
 mod pace;
 mod seen;
 
@@ -15,6 +16,7 @@ use super::turn::Begin;
 use crate::shared::Shared;
 use channels::{SendError, SendErrorKind, Telegram};
 use config::{StreamingConfig, StreamingMode};
+pub(crate) use end::ended;
 use model::{Act, Outbound};
 pub(crate) use pace::Pace;
 use seen::Seen;
@@ -27,14 +29,14 @@ use tokio::time::Instant;
 
 /// Answers that are there sooner need no draft.
 const FIRST: Duration = Duration::from_secs(1);
+/// Nor is anything said of work that is done so soon.
+const WORK: Duration = Duration::from_millis(1500);
 /// A platform that takes longer is not waited for: the end of the turn waits for what is on its way.
 const CALL: Duration = Duration::from_secs(10);
 /// After trouble of the platform or the store.
 const TROUBLE: Duration = Duration::from_secs(5);
 /// Bytes of a text of which a draft is made: more than a message holds, however it is marked up.
 const MAX_SOURCE: usize = 20 * 1024;
-/// When the store does not answer at the end of a run, it is asked again after this time.
-const STORE_RETRY: Duration = Duration::from_secs(2);
 
 /// The draft of a turn that runs, if its chat has drafts.
 pub(crate) struct Drafting<'a> {
@@ -51,6 +53,8 @@ pub(crate) struct Drafting<'a> {
     shows: String,
     /// How much of which answer's text that is, in bytes.
     at: (u32, usize),
+    /// The answer that the draft shows, once this process has shown something of it.
+    of: Option<u32>,
     /// What it should show is not there yet, for want of time.
     is_behind: bool,
 }
@@ -72,9 +76,9 @@ pub(crate) fn of<'a>(
     let route = run.route.as_ref().filter(|_| run.directives.is_none());
     let how = route.and_then(|r| Some(&begun.current.settings.account(&r.channel, &r.account)?.streaming));
     let (Some(route), Some(how)) = (route, how.filter(|how| how.mode != StreamingMode::Off)) else {
-        return (Watched { events, feed: None }, None);
+        return (Watched { events, feed: None, marks: None }, None);
     };
-    let (feed, seen) = watch::channel(Seen::default());
+    let (feed, seen) = watch::channel(Seen::new(how.clone(), &run.run_id));
     let drafting = Drafting {
         shared,
         run_id: &run.run_id,
@@ -86,9 +90,10 @@ pub(crate) fn of<'a>(
         draft: None,
         shows: String::new(),
         at: (0, 0),
+        of: None,
         is_behind: false,
     };
-    (Watched { events, feed: Some((feed, how.command_text)) }, Some(drafting))
+    (Watched { events, feed: Some(feed), marks: None }, Some(drafting))
 }
 
 /// Shows what is to be seen until the turn ends, and ends then with nothing on its way.
@@ -99,6 +104,14 @@ pub(crate) async fn keep(drafting: Option<Drafting<'_>>) {
         Err(error) => return tracing::warn!(run = drafting.run_id, %error, "no draft of an answer"),
     }
     let mut first = drafting.draft.is_none().then_some(FIRST);
+    if drafting.how.mode == StreamingMode::Progress {
+        // An answer without work needs nothing said before it.
+        if drafting.seen.wait_for(Seen::has_worked).await.is_err() {
+            return;
+        }
+        drafting.is_behind = true;
+        first = first.map(|_| WORK);
+    }
     while drafting.is_due(first.take().unwrap_or_default()).await {
         match drafting.step().await {
             Ok(Next::Go) => {}
@@ -130,65 +143,84 @@ impl Drafting<'_> {
     }
 
     async fn step(&mut self) -> Result<Next, StoreError> {
-        let Some(text) = self.wanted() else { return Ok(Next::Go) };
+        let pages = self.wanted();
+        let Some(last) = pages.len().checked_sub(1) else { return Ok(Next::Go) };
         let is_status = self.how.mode == StreamingMode::Progress;
-        match &self.draft {
-            Some(draft) => {
-                let other = draft.is_status != is_status;
-                if other || self.shared.store.is_draft_passed(self.run_id, self.route, draft).await? {
-                    let gone = self.outbound(String::new(), Some(end_of(draft)));
-                    self.shared.store.leave_draft(self.run_id, gone).await?;
-                    self.shared.outbox.wake();
-                    (self.draft, self.is_behind) = (None, true);
-                    self.shows.clear();
-                    return Ok(Next::Go);
-                }
-                Ok(self.change(text).await)
-            }
-            None => {
-                let chat = self.shared.store.chat_state(self.route).await?;
-                if chat.waits {
-                    // Nothing overtakes what is to be said there.
-                    self.is_behind = true;
-                    return Ok(Next::Go);
-                }
-                let (outbox_id, inbound_id) = (chat.outbox_id, chat.inbound_id);
-                let draft = Draft { message_id: String::new(), is_status, outbox_id, inbound_id };
-                Ok(self.begin(text, draft).await)
-            }
+        let Some(draft) = self.draft.clone() else { return self.below(&pages, 0, is_status).await };
+        let at = draft.above.len();
+        // What stands above is done with, unless it is of another answer of the turn.
+        let is_other = draft.is_status != is_status || (at > 0 && self.of.is_some_and(|of| of != self.at.0));
+        let shows_all = at == last && pages.get(at) == Some(&self.shows);
+        if !is_other && (shows_all || last < at) {
+            return Ok(Next::Go);
+        }
+        if is_other || self.shared.store.is_draft_passed(self.run_id, self.route, &draft).await? {
+            let gone = draft.messages().map(|message| end::gone(self.route, message)).collect();
+            self.shared.store.leave_draft(self.run_id, gone).await?;
+            self.shared.outbox.wake();
+            (self.draft, self.is_behind) = (None, true);
+            self.shows.clear();
+            return Ok(Next::Go);
+        }
+        (self.is_behind, self.of) = (at < last, Some(self.at.0));
+        match pages.get(at).filter(|page| **page != self.shows) {
+            Some(page) => Ok(self.change(page.clone(), &draft).await),
+            None => self.below(&pages, at + 1, is_status).await,
         }
     }
 
-    /// What is to be shown, where it is not.
-    fn wanted(&mut self) -> Option<String> {
+    /// Begins a message for a page, below those that stand there.
+    async fn below(&mut self, pages: &[String], page: usize, is_status: bool) -> Result<Next, StoreError> {
+        let Some(text) = pages.get(page) else { return Ok(Next::Go) };
+        let chat = self.shared.store.chat_state(self.route).await?;
+        if chat.waits {
+            // Nothing overtakes what is to be said there.
+            self.is_behind = true;
+            return Ok(Next::Go);
+        }
+        let above = self.draft.as_ref().map(|draft| draft.messages().cloned().collect()).unwrap_or_default();
+        let (outbox_id, inbound_id) = (chat.outbox_id, chat.inbound_id);
+        let draft = Draft { message_id: String::new(), is_status, outbox_id, inbound_id, above };
+        (self.is_behind, self.of) = (page + 1 < pages.len(), Some(self.at.0));
+        Ok(self.begin(text.clone(), draft).await)
+    }
+
+    /// What is to be shown, in as many messages as it takes; empty where there is nothing.
+    fn wanted(&mut self) -> Vec<String> {
         let text = {
             let seen = self.seen.borrow_and_update();
             let (item, _) = seen.at();
             let so_far = if self.at.0 == item { self.at.1 } else { 0 };
-            self.at = (item, seen.step(so_far, self.how));
+            self.at = (item, seen.step(so_far));
             self.answers = seen.answers();
-            seen.show(self.how, self.at.1)
+            seen.show(self.at.1)
         };
         let part = text.get(..text.floor_char_boundary(MAX_SOURCE)).unwrap_or_default();
-        let first = Telegram::split(part).into_iter().next()?;
-        (first != self.shows).then_some(first)
+        let mut pages = Telegram::split_within(part, outgoing::limit(self.begun, self.route));
+        if self.how.mode != StreamingMode::Block {
+            pages.truncate(1);
+        }
+        pages
     }
 
-    fn outbound(&self, text: String, act: Option<Act>) -> Outbound {
+    /// Message `page` of the answer.
+    fn outbound(&self, text: String, page: usize, act: Option<Act>) -> Outbound {
+        let reply_to = outgoing::reply_to(self.begun, self.route, self.answers.as_ref(), page);
         Outbound {
             channel: self.route.channel.clone(),
             account: self.route.account.clone(),
             to: self.route.to.clone(),
             text,
-            reply_to: outgoing::reply_to(self.begun, self.route, self.answers.as_ref(), 0),
+            quote: outgoing::quote(self.begun, self.route, reply_to.as_deref()),
+            reply_to,
             act,
+            ..Outbound::default()
         }
     }
 
-    async fn change(&mut self, text: String) -> Next {
-        let Some(draft) = &self.draft else { return Next::Go };
-        let edit = Act::Edit { message_id: draft.message_id.clone() };
-        let out = self.outbound(text.clone(), Some(edit));
+    async fn change(&mut self, text: String, draft: &Draft) -> Next {
+        let edit = Act::Edit { message_id: draft.message_id.clone(), rows: None };
+        let out = self.outbound(text.clone(), draft.above.len(), Some(edit));
         match send(self.shared, &out).await {
             Ok(_) => self.shows = text,
             Err(error) => match error.kind {
@@ -204,7 +236,7 @@ impl Drafting<'_> {
     }
 
     async fn begin(&mut self, text: String, draft: Draft) -> Next {
-        let out = self.outbound(text.clone(), None);
+        let out = self.outbound(text.clone(), draft.above.len(), None);
         let (told, begun) = oneshot::channel();
         let (shared, run_id) = (self.shared.clone(), self.run_id.to_owned());
         // Once it is on its way it is noted, even if the turn is dropped meanwhile.
@@ -241,7 +273,7 @@ async fn begin(shared: &Shared, out: Outbound, run_id: &str, draft: Draft) -> Re
         Err(error) => error.to_string(),
     };
     let message = format!("the draft of run {run_id} is not kept: {problem}");
-    let gone = Outbound { text: String::new(), act: Some(end_of(&draft)), ..out };
+    let gone = Outbound { text: String::new(), act: Some(end_of(&draft.message_id)), ..out };
     if let Err(error) = send(shared, &gone).await {
         tracing::warn!(run = run_id, error = %error.message, "a draft is left over in a chat");
     }
@@ -256,45 +288,6 @@ async fn send(shared: &Shared, out: &Outbound) -> Result<String, SendError> {
     })
 }
 
-fn end_of(draft: &Draft) -> Act {
-    Act::EndDraft { message_id: draft.message_id.clone() }
-}
-
-/// The answer's messages, the first in the place of the run's draft where there is one that still stands last; one that does not
-/// goes, as does one that an answer without a word leaves over.
-pub(crate) async fn ended(shared: &Shared, begun: &Begin, mut pieces: Vec<Outbound>) -> Vec<Outbound> {
-    let Some(route) = &begun.run.route else { return pieces };
-    let Some((draft, is_passed)) = standing(shared, &begun.run.run_id, route).await else { return pieces };
-    match pieces.first_mut() {
-        Some(first) if first.act.is_none() && !draft.is_status && !is_passed => {
-            first.act = Some(end_of(&draft))
-        }
-        _ => pieces.push(Outbound {
-            channel: route.channel.clone(),
-            account: route.account.clone(),
-            to: route.to.clone(),
-            text: String::new(),
-            reply_to: None,
-            act: Some(end_of(&draft)),
-        }),
-    }
-    pieces
-}
-
-/// The draft of a run, and whether its chat has gone on below it; asked until the store answers.
-async fn standing(shared: &Shared, run_id: &str, route: &Route) -> Option<(Draft, bool)> {
-    loop {
-        let asked = async {
-            let Some(draft) = shared.store.draft(run_id).await? else { return Ok(None) };
-            let is_passed = shared.store.is_draft_passed(run_id, route, &draft).await?;
-            Ok::<_, StoreError>(Some((draft, is_passed)))
-        };
-        match asked.await {
-            Ok(standing) => return standing,
-            // Nothing is committed any more either: the run goes on at the next start, with its draft.
-            Err(StoreError::Closed { .. }) => return None,
-            Err(error) => tracing::error!(run = run_id, %error, "the end of a run waits for the store"),
-        }
-        tokio::time::sleep(STORE_RETRY).await;
-    }
+fn end_of(message_id: &str) -> Act {
+    Act::EndDraft { message_id: message_id.to_owned() }
 }

@@ -13,6 +13,14 @@ pub(super) async fn note(shared: &Shared, row: &InboundRow) -> Result<(), StoreE
     let inbound = &row.inbound;
     let Some(ChatEvent::Edited { message_id }) = &inbound.event else { return Ok(()) };
     let earlier = shared.store.earlier(row.id, &inbound.chat.id, message_id).await?;
+    if earlier.as_ref().is_some_and(|message| message.says_the_same == Some(true)) {
+        // A preview of a link came, or the like.
+        return shared
+            .store
+            .close_inbound(vec![row.id], "edited: nothing of its text", vec![])
+            .await
+            .map(|_| ());
+    }
     match earlier.map(|message| message.fate) {
         Some(Fate::Heard) => {
             let text: Vec<String> = inbound.text.lines().map(|line| format!("> {line}")).collect();

@@ -1,6 +1,7 @@
 //! From what happens in a turn to what clients see: `agent` and `chat` events, in the recorded order
 //! (`samples/flow-agent-turn.jsonl`), with text deltas coalesced to about one per 70 ms.
 
+use super::reply;
 use crate::hub::Audience;
 use crate::shared::Shared;
 use agent::tool::ToolOutput;
@@ -23,8 +24,8 @@ struct State {
     seq: u64,
     /// All text of the current answer.
     text: String,
-    /// How much of it was sent, in bytes.
-    sent: usize,
+    /// What of it was sent: it is without the answer's tags.
+    sent: String,
     item: u32,
     last_flush: Option<Instant>,
     /// Tools that run: their first `item` event, which the last one repeats.
@@ -43,8 +44,14 @@ pub(crate) struct RunEvents {
 
 impl RunEvents {
     pub(crate) fn new(shared: Arc<Shared>, key: SessionKey, session_id: String, run_id: String) -> Self {
-        let state =
-            State { seq: 0, text: String::new(), sent: 0, item: 0, last_flush: None, tools: HashMap::new() };
+        let state = State {
+            seq: 0,
+            text: String::new(),
+            sent: String::new(),
+            item: 0,
+            last_flush: None,
+            tools: HashMap::new(),
+        };
         let item_prefix = model::new_id();
         Self { shared, key, session_id, run_id, item_prefix, state: Mutex::new(state) }
     }
@@ -82,7 +89,7 @@ impl RunEvents {
     /// A `lifecycle` event.
     pub(crate) fn lifecycle(&self, data: Value) {
         let mut state = self.state();
-        self.flush_locked(&mut state);
+        self.flush_locked(&mut state, true);
         self.agent(&mut state, "lifecycle", data);
     }
 
@@ -94,37 +101,46 @@ impl RunEvents {
 
     /// Sends text that was held back; called by the clock too, so that a stream that pauses is seen in full.
     pub(crate) fn flush(&self) {
-        self.flush_locked(&mut self.state());
+        self.flush_locked(&mut self.state(), false);
     }
 
-    fn flush_locked(&self, state: &mut State) {
-        if state.sent >= state.text.len() {
+    /// `is_over`: nothing comes any more that could make a tag of its end.
+    fn flush_locked(&self, state: &mut State, is_over: bool) {
+        let text = if is_over { reply::visible(&state.text) } else { reply::visible_so_far(&state.text) };
+        if text == state.sent {
             return;
         }
-        let delta = state.text.get(state.sent..).unwrap_or_default().to_owned();
-        state.sent = state.text.len();
+        // A tag in the middle takes blanks away that were sent.
+        let is_more = text.starts_with(&state.sent);
+        let delta = text.get(if is_more { state.sent.len() } else { 0 }..).unwrap_or_default().to_owned();
+        state.sent.clone_from(&text);
         state.last_flush = Some(Instant::now());
         if !self.shared.hub.has_audience(Self::audience()) {
             state.seq += 1;
             return;
         }
-        let text = state.text.clone();
         let item = format!("{}:{}", self.item_prefix, state.item);
-        self.agent(state, "assistant", json!({"text": text, "delta": delta, "itemId": item}));
         let message = assistant_text(&text, self.shared.clock.now_ms());
-        self.chat(state, "delta", json!({"deltaText": delta, "message": message}));
+        let mut of_agent = json!({"text": text, "delta": delta, "itemId": item});
+        let mut of_chat = json!({"deltaText": delta, "message": message});
+        if !is_more {
+            (of_agent["replace"], of_chat["replace"]) = (json!(true), json!(true));
+        }
+        self.agent(state, "assistant", of_agent);
+        self.chat(state, "delta", of_chat);
     }
 
     fn text(&self, item: u32, delta: &str) {
         let mut state = self.state();
         if state.item != item {
-            self.flush_locked(&mut state);
-            (state.item, state.sent) = (item, 0);
+            self.flush_locked(&mut state, true);
+            state.item = item;
+            state.sent.clear();
             state.text.clear();
         }
         state.text.push_str(delta);
         if state.last_flush.is_none_or(|at| at.elapsed() >= COALESCE) {
-            self.flush_locked(&mut state);
+            self.flush_locked(&mut state, false);
         }
     }
 
@@ -132,7 +148,7 @@ impl RunEvents {
         let mut state = self.state();
         if state.item == item && !state.text.is_empty() {
             state.text.clear();
-            state.sent = 0;
+            state.sent.clear();
             let id = format!("{}:{item}", self.item_prefix);
             self.agent(
                 &mut state,
@@ -170,7 +186,7 @@ impl RunEvents {
     /// An event that ends the text before it.
     fn stream(&self, stream: &str, data: Value) {
         let mut state = self.state();
-        self.flush_locked(&mut state);
+        self.flush_locked(&mut state, true);
         self.agent(&mut state, stream, data);
     }
 }
@@ -247,6 +263,7 @@ pub(crate) fn entry_json(entry: &Entry) -> Value {
     let mut value = serde_json::to_value(&entry.message).unwrap_or_default();
     if let Value::Object(message) = &mut value {
         shape_usage(message);
+        without_tags(message);
         let mut meta = Map::new();
         if let Some(run) = &entry.run_id {
             meta.insert("runId".into(), json!(run));
@@ -257,6 +274,18 @@ pub(crate) fn entry_json(entry: &Entry) -> Value {
         message.insert("__openclaw".into(), Value::Object(meta));
     }
     value
+}
+
+/// What an answer says of its own delivery is for nobody to read.
+fn without_tags(message: &mut Map<String, Value>) {
+    if message.get("role") != Some(&json!("assistant")) {
+        return;
+    }
+    for part in message.get_mut("content").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(Value::String(text)) = part.get_mut("text") {
+            *text = reply::visible(text);
+        }
+    }
 }
 
 /// On the wire the cost is an object and the total is there.

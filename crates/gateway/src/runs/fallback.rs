@@ -79,6 +79,7 @@ pub(super) fn notice(begun: &Begin, change: Option<&Option<Fallback>>) -> Option
         text,
         reply_to: None,
         act: None,
+        ..Outbound::default()
     })
 }
 

@@ -1,6 +1,7 @@
 //! The end of a run: transcript, ledger, run status and outbox in one commit, and then the news of it.
 
 use super::events::RunEvents;
+use super::reply::visible;
 use super::transcript::ledger_call;
 use super::turn::Begin;
 use super::{RunResult, Work, dispatch, fallback};
@@ -150,7 +151,7 @@ async fn announce(
         RunStatus::Failed => events.chat_end("error", json!({"errorMessage": error})),
         RunStatus::Aborted => events.chat_end("aborted", json!({"stopReason": "rpc"})),
         _ => {
-            let message = super::events::assistant_text(reply, ended_at_ms);
+            let message = super::events::assistant_text(&visible(reply), ended_at_ms);
             events.chat_end("final", json!({"stopReason": stop, "message": message}));
         }
     }
@@ -167,8 +168,11 @@ fn payload(
     ended_at_ms: i64,
 ) -> Value {
     let (run, usage) = (&begun.run, &outcome.usage);
-    let payloads =
-        if outcome.reply.is_empty() { json!([]) } else { json!([{"text": outcome.reply, "mediaUrl": null}]) };
+    let payloads = if outcome.reply.is_empty() {
+        json!([])
+    } else {
+        json!([{"text": visible(&outcome.reply), "mediaUrl": null}])
+    };
     // The one that answered, which need not be the one that was chosen.
     let answered = outcome.messages.iter().rev().find_map(|message| match message {
         Message::Assistant(answer) => Some(format!("{}/{}", answer.provider, answer.model)),
@@ -249,7 +253,7 @@ pub(crate) fn stored(run: &Run) -> Option<RunResult> {
         RunStatus::Aborted => ("aborted", "aborted"),
     };
     let payloads = match &run.reply {
-        Some(reply) => json!([{"text": reply, "mediaUrl": null}]),
+        Some(reply) => json!([{"text": visible(reply), "mediaUrl": null}]),
         None => json!([]),
     };
     let payload = json!({

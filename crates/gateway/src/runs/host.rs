@@ -1,17 +1,16 @@
 //! The gateway, as the agent's tools see it.
 
 use crate::approvals;
-use crate::delivery::{files, outbox};
 use crate::hub::nodes::{By, Invoke, foreground};
 use crate::shared::Shared;
 use exec::policy::{Ask, Request, Security};
-use model::{Act, Message, Outbound, SessionKey};
+use model::{Message, SessionKey};
 use protocol::ErrorShape;
 use serde_json::{Value, json};
 use std::sync::{Arc, Weak};
 use tools::{
     AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, NodeApproval, NodeCall, NodeInfo,
-    NodeQuestion, OutgoingMessage, Reaction, SessionInfo,
+    NodeQuestion, OutgoingMessage, SessionInfo,
 };
 
 /// A way back to the gateway that does not keep it alive.
@@ -27,7 +26,7 @@ impl GatewayHost {
 }
 
 /// A command that was sent may have run, whatever became of its answer: the model must not simply try again.
-fn host_error(error: ErrorShape) -> HostError {
+pub(super) fn host_error(error: ErrorShape) -> HostError {
     let dispatched = error.details.as_ref().is_some_and(|d| d["nodeCommandDispatched"] == true);
     let silent = dispatched && matches!(error.detail_code(), Some("DISCONNECTED" | "TIMEOUT"));
     let warning = "; the command was sent and may have run: find out before repeating it";
@@ -38,7 +37,7 @@ fn host_error(error: ErrorShape) -> HostError {
     HostError { code: error.code.as_str().to_owned(), message }
 }
 
-fn store_error(error: store::StoreError) -> HostError {
+pub(super) fn store_error(error: store::StoreError) -> HostError {
     HostError { code: "UNAVAILABLE".into(), message: error.to_string() }
 }
 
@@ -142,7 +141,19 @@ impl Host for GatewayHost {
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>> {
         Box::pin(async move {
             let shared = self.shared()?;
-            outgoing(&shared, message).await
+            super::said::send(&shared, message).await
+        })
+    }
+
+    fn stickers<'a>(
+        &'a self,
+        session: SessionKey,
+        account: Option<String>,
+        query: String,
+        limit: u64,
+    ) -> BoxFuture<'a, Result<Vec<model::Sticker>, HostError>> {
+        Box::pin(async move {
+            super::said::stickers(self.shared()?.as_ref(), &session, account, &query, limit).await
         })
     }
 
@@ -227,60 +238,4 @@ impl Host for GatewayHost {
             }))
         })
     }
-}
-
-/// Puts an agent's message into the outbox; without a chat, it goes to the one that its session answers.
-async fn outgoing(shared: &Shared, message: OutgoingMessage) -> Result<String, HostError> {
-    let OutgoingMessage { session, channel, account, to, text, media, seen_as, reaction, idempotency_key } =
-        message;
-    let (channel, account, to, answers) = match (channel, to) {
-        (Some(channel), Some(to)) => {
-            (channel, account.unwrap_or_else(|| shared.channels.default_account()), to, None)
-        }
-        _ => {
-            let route = shared.store.session(&session).await.map_err(store_error)?.and_then(|s| s.route);
-            let route = route.ok_or_else(|| HostError {
-                code: "INVALID_REQUEST".into(),
-                message: "this session answers no chat; say channel and to".into(),
-            })?;
-            (route.channel, route.account, route.to, route.reply_to)
-        }
-    };
-    let acts = match reaction {
-        Some(reaction) => vec![react(shared, (&channel, &account), reaction, answers)?],
-        None => {
-            let sources = media.into_iter().map(files::Source::Media).collect();
-            let kept = files::keep(shared, sources, &idempotency_key).await.map_err(not_sent)?;
-            files::acts(kept, seen_as).await
-        }
-    };
-    let outbound = Outbound { channel, account, to, text, reply_to: None, act: None };
-    let id = outbox::send_all(shared, outbound, acts, &idempotency_key, None).await;
-    id.map_err(host_error)
-}
-
-/// A reaction, where the account lets agents react.
-fn react(
-    shared: &Shared,
-    (channel, account): (&str, &str),
-    reaction: Reaction,
-    answers: Option<String>,
-) -> Result<Act, HostError> {
-    let settings = shared.settings();
-    let level = settings.account(channel, account).map(|account| account.reaction_level);
-    let refused = |message: String| HostError { code: "INVALID_REQUEST".into(), message };
-    if let Some(level) = level.filter(|level| !level.lets_agents_react()) {
-        let message = format!(
-            "agents put no reactions on messages of {channel} (reactionLevel {level}); do not try again"
-        );
-        return Err(refused(message));
-    }
-    let message_id = reaction.message_id.or(answers);
-    let message_id =
-        message_id.ok_or_else(|| refused("say messageId: this turn answers no message".into()))?;
-    Ok(Act::React { message_id, emoji: reaction.emoji })
-}
-
-fn not_sent(message: String) -> HostError {
-    HostError { code: "INVALID_REQUEST".into(), message }
 }

@@ -16,10 +16,12 @@ pub(crate) mod finish;
 mod history;
 pub(crate) mod hold;
 pub(crate) mod host;
+mod marks;
 mod outgoing;
 mod reactions;
 mod reply;
 pub(crate) mod resume;
+mod said;
 pub(crate) mod transcript;
 pub(crate) mod turn;
 

@@ -6,7 +6,7 @@ use super::turn::{self, Begin};
 use crate::delivery::files;
 use crate::shared::Shared;
 use channels::Telegram;
-use config::ReplyToMode;
+use config::{ReplyToMode, StreamingMode};
 use model::{Act, FileAs, Outbound, SessionKey};
 use std::sync::Arc;
 use store::{Route, RunStatus};
@@ -21,18 +21,32 @@ pub(super) async fn of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, en
     let reply = answer(shared, key, begun, end);
     let (files, problems) = files(shared, key, begun, &reply).await;
     let text = [reply.text.as_str(), &problems].map(str::trim_end).join("\n\n");
-    let texts = Telegram::split(text.trim_end()).into_iter().map(|text| (text, None));
+    let texts =
+        Telegram::split_within(text.trim_end(), limit(begun, route)).into_iter().map(|text| (text, None));
     let pieces = texts.filter(|(text, _)| !text.trim().is_empty());
     let all = pieces.chain(files.into_iter().map(|file| (String::new(), Some(file))));
-    let out = all.enumerate().map(|(i, (text, act))| Outbound {
-        channel: route.channel.clone(),
-        account: route.account.clone(),
-        to: route.to.clone(),
-        text,
-        reply_to: reply_to(begun, route, reply.reply_to.as_ref(), i),
-        act,
+    let out = all.enumerate().map(|(i, (text, act))| {
+        let reply_to = reply_to(begun, route, reply.reply_to.as_ref(), i);
+        Outbound {
+            channel: route.channel.clone(),
+            account: route.account.clone(),
+            to: route.to.clone(),
+            text,
+            quote: quote(begun, route, reply_to.as_deref()),
+            reply_to,
+            silent: false,
+            act,
+        }
     });
     super::draft::ended(shared, begun, out.collect()).await
+}
+
+/// How much of an answer a message holds, in UTF-16 units of visible text: as much as the platform takes, where the account does not say
+/// less.
+pub(super) fn limit(begun: &Begin, route: &Route) -> usize {
+    let how =
+        begun.current.settings.account(&route.channel, &route.account).map(|account| &account.streaming);
+    how.filter(|how| how.mode == StreamingMode::Block).map_or(usize::MAX, |how| how.max_chars)
 }
 
 /// What is to be said.
@@ -97,4 +111,14 @@ pub(super) fn reply_to(begun: &Begin, route: &Route, said: Option<&ReplyTo>, i: 
         None => i == 0 && route.to.starts_with('-'),
     };
     route.reply_to.clone().filter(|_| shows)
+}
+
+/// What a reply quotes of the message that it is shown to answer, where the account wants replies: its words.
+pub(super) fn quote(begun: &Begin, route: &Route, reply_to: Option<&str>) -> Option<String> {
+    let account = begun.current.settings.account(&route.channel, &route.account)?;
+    let wants =
+        matches!(account.reply_to, Some(ReplyToMode::First | ReplyToMode::All | ReplyToMode::Batched));
+    let first = begun.first.as_ref().filter(|first| wants && first.event.is_none())?;
+    let said = first.said.as_ref().unwrap_or(&first.text);
+    (reply_to? == first.message_id).then(|| said.clone()).filter(|said| !said.trim().is_empty())
 }

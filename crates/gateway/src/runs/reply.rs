@@ -24,6 +24,8 @@ pub(super) enum ReplyTo {
 
 /// A line that names a file.
 const MEDIA: &str = "MEDIA:";
+/// No tag is longer.
+const MAX_TAG: usize = 80;
 /// Files of one answer; further lines stay text.
 const MAX_MEDIA: usize = 20;
 
@@ -125,18 +127,32 @@ fn note(tag: &str, reply: &mut Reply) -> bool {
     true
 }
 
+/// What clients are shown of an answer: without its tags. Lines that name files stay, since nobody else shows those.
+pub(super) fn visible(raw: &str) -> String {
+    read(raw, false).text
+}
+
+/// As [`visible`], of an unfinished one.
+pub(super) fn visible_so_far(raw: &str) -> String {
+    visible(raw.get(..whole(raw)).unwrap_or_default())
+}
+
+/// Where what may be the beginning of a tag begins, if not at the end.
+fn whole(raw: &str) -> usize {
+    let open = raw.rfind("[[").filter(|at| !raw.get(*at..).unwrap_or_default().contains("]]"));
+    match open {
+        Some(open) if raw.len() - open < MAX_TAG => open,
+        _ if raw.ends_with('[') => raw.len() - 1,
+        _ => raw.len(),
+    }
+}
+
 /// As much of an unfinished answer as can be shown: the beginning of a tag may be one.
 pub(super) fn so_far(raw: &str) -> Reply {
-    let open = raw.rfind("[[").filter(|at| !raw.get(*at..).unwrap_or_default().contains("]]"));
     let line = raw.rfind('\n').map_or(0, |at| at + 1);
     let last = raw.get(line..).unwrap_or_default().trim_start();
     let is_file = !last.is_empty() && (MEDIA.starts_with(last) || last.starts_with(MEDIA));
-    let end = match (open, raw.ends_with('[')) {
-        _ if is_file => line,
-        (Some(open), _) if raw.len() - open < 80 => open,
-        (_, true) => raw.len() - 1,
-        _ => raw.len(),
-    };
+    let end = if is_file { line } else { whole(raw) };
     read(raw.get(..end).unwrap_or_default(), true)
 }
 
@@ -180,6 +196,19 @@ mod tests {
         assert_eq!((kept.text.as_str(), kept.media.len()), ("MEDIA:a.png", 0));
         let many = "MEDIA:a\n".repeat(30);
         assert_eq!(read(&many, true).media.len(), MAX_MEDIA);
+    }
+
+    #[test]
+    fn clients_see_no_tags_and_all_else() {
+        assert_eq!(visible("[[reply_to_current]] Hi\nMEDIA:a.png"), "Hi\nMEDIA:a.png");
+        for (raw, shown) in [
+            ("[[reply", ""),
+            ("Hi [", "Hi "),
+            ("Hi [[reply_to:4]] you", "Hi you"),
+            ("a [[b]] c", "a [[b]] c"),
+        ] {
+            assert_eq!(visible_so_far(raw), shown, "{raw}");
+        }
     }
 
     #[test]

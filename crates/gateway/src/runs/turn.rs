@@ -2,7 +2,7 @@
 
 use super::events::{COALESCE, RunEvents};
 use super::transcript::{RunTranscript, speaker, system_message, user_message};
-use super::{Turn, Work, dispatch, draft, fallback, finish};
+use super::{Turn, Work, dispatch, draft, fallback, finish, marks};
 use crate::current::Current;
 use crate::methods::over_funnel;
 use crate::models::failover::Chain;
@@ -194,7 +194,9 @@ async fn answer(
     let messages: Vec<Message> = begun.entries.iter().map(|e| e.message.clone()).collect();
     let transcript =
         RunTranscript::new(shared.clone(), key.clone(), begun.run.run_id.clone(), &begun.entries);
-    let (watched, drafting) = draft::of(shared, begun, events);
+    let (mut watched, drafting) = draft::of(shared, begun, events);
+    let (feed, mut marked) = marks::of(shared, key, begun).unzip();
+    watched.marks = feed;
     let turn = async move {
         let turn = run_turn(&setup, messages, &transcript, &watched, cancel);
         let outcome = tended(shared, begun.run.route.as_ref(), events, turn).await;
@@ -202,7 +204,9 @@ async fn answer(
         drop(watched);
         outcome
     };
-    tokio::join!(turn, draft::keep(drafting)).0
+    let outcome = tokio::join!(turn, draft::keep(drafting), marks::keep(&mut marked)).0;
+    marks::end(marked, &outcome);
+    outcome
 }
 
 /// A turn, and what is done beside it: text that was held back is told, and the chat sees that somebody writes.

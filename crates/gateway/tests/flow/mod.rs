@@ -50,10 +50,12 @@ pub(crate) async fn gateway_at(dir: &Path, config: String) -> TestGateway {
     TestGateway::with(TestOptions { config, state_dir: Some(dir.to_owned()), ..TestOptions::default() }).await
 }
 
-/// The `channels` property for a fake platform, with further properties of the account.
+/// The `channels` property for a fake platform, with further properties of the account. Nothing is said while a turn is at work unless
+/// they say so: what is sent then depends on how long it takes.
 pub(crate) fn telegram(fake: &FakeTelegram, more: &str) -> String {
+    let quiet = if more.contains("streaming:") { "" } else { r#"streaming: { mode: "off" },"# };
     format!(
-        r#"channels: {{ telegram: {{ enabled: true, botToken: "{BOT_TOKEN}", apiRoot: "{}", {more} }} }},"#,
+        r#"channels: {{ telegram: {{ enabled: true, botToken: "{BOT_TOKEN}", apiRoot: "{}", {quiet} {more} }} }},"#,
         fake.url()
     )
 }

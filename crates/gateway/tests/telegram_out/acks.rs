@@ -1,8 +1,9 @@
 //! Reactions of the bot: that a message was taken up, and what the agent puts there.
 
 use crate::flow::{Bench, PATIENCE, text_of};
-use crate::{FRIEND, bench, chat};
+use crate::{FRIEND, Gate, bench, chat};
 use serde_json::{Value, json};
+use testkit::fake_model::Step;
 use testkit::fake_telegram::{BOT_USERNAME, FakeTelegram};
 
 const GROUP: i64 = -100_123;
@@ -99,4 +100,31 @@ async fn the_agent_reacts_to_what_it_answers_unless_that_is_switched_off() {
         assert_eq!(reactions(&fake), []);
         bench.gateway.stop().await;
     }
+}
+
+#[tokio::test]
+async fn where_that_is_wanted_the_reaction_says_how_far_the_turn_is() {
+    let wanted = r#"messages: { ackReactionScope: "all", statusReactions: { enabled: true } },"#;
+    let (bench, fake) = bench("", wanted).await;
+    let gate = Gate::new(&bench);
+    let bad_key = Step::Status(401, vec![], r#"{"error":{"message":"bad key"}}"#.into());
+    bench.model.script(vec![
+        Step::ToolCalls(vec![("exec".into(), gate.command())]),
+        Step::Text("Done.".into()),
+        bad_key,
+    ]);
+    fake.push_text(FRIEND, FRIEND, "work");
+    let shows = async |message: i64, emoji: &str| {
+        let is_so = || fake.shown(FRIEND, message).and_then(|shown| shown.reaction).as_deref() == Some(emoji);
+        assert!(fake.wait_until(is_so, PATIENCE).await, "{emoji}: {:?}", reactions(&fake));
+    };
+    shows(1, "👨‍💻").await;
+    gate.open();
+    shows(1, "👍").await;
+    shows(1, "👀").await;
+    fake.push_text(FRIEND, FRIEND, "again");
+    let second = fake.sent()[0].message_id + 1;
+    shows(second, "😱").await;
+    shows(second, "👀").await;
+    bench.gateway.stop().await;
 }

@@ -24,6 +24,8 @@ async fn an_answer_is_seen_while_it_is_written_and_is_one_message() {
     chat(&fake, &["Once upon a time, and that was it."]).await;
     let sent = fake.sent();
     assert_eq!((sent.len(), sent[0].reply_to), (1, Some(1)));
+    let begun = fake.requests().into_iter().find(|(name, _)| name == "sendmessage").unwrap().1;
+    assert_eq!(begun["reply_parameters"]["quote"], "tell me a story");
     // What is said next is a message of its own, and needs no draft where it is quick.
     fake.push_text(FRIEND, FRIEND, "thanks");
     chat(&fake, &["Once upon a time, and that was it.", "echo: thanks"]).await;
@@ -202,9 +204,25 @@ async fn after_a_crash_the_draft_becomes_the_answer_and_nothing_is_said_twice() 
 }
 
 #[tokio::test]
-async fn progress_says_what_the_agent_is_at_and_goes_when_the_answer_comes() {
-    let streaming =
-        r#"streaming: { mode: "progress", progress: { toolProgress: true, commandText: "raw" } },"#;
+async fn unless_said_otherwise_a_line_says_what_the_agent_is_at_and_goes_when_the_answer_comes() {
+    let (bench, fake) = bench("streaming: {},", "").await;
+    let gate = Gate::new(&bench);
+    bench.model.script(vec![
+        Step::ToolCalls(vec![("exec".into(), gate.command())]),
+        Step::Text("All is done.".into()),
+    ]);
+    fake.push_text(FRIEND, FRIEND, "work");
+    chat(&fake, &["Working"]).await;
+    gate.open();
+    chat(&fake, &["All is done."]).await;
+    assert_eq!(fake.sent().len(), 2, "the answer is a message of its own");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn progress_shows_the_tools_under_a_label_of_ones_own() {
+    let streaming = r#"streaming: { mode: "progress",
+        progress: { label: "Busy", toolProgress: true, commandText: "raw", maxLineChars: 30 } },"#;
     let (bench, fake) = bench(streaming, "").await;
     let gate = Gate::new(&bench);
     bench.model.script(vec![
@@ -214,11 +232,52 @@ async fn progress_says_what_the_agent_is_at_and_goes_when_the_answer_comes() {
     fake.push_text(FRIEND, FRIEND, "work");
     fake.wait_for_sent(1, PATIENCE).await.unwrap();
     let status = fake.chat(FRIEND).remove(0);
-    assert!(status.starts_with("Working…\n\n🔧 exec: while [ ! -e "), "{status}");
+    assert!(status.starts_with("Busy\n\n🔧 exec: while") && status.ends_with("; done"), "{status}");
     gate.open();
     chat(&fake, &["All is done."]).await;
-    assert_eq!(fake.sent().len(), 2, "the answer is a message of its own");
     bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn by_blocks_another_message_begins_where_one_gets_long() {
+    let block = r#"streaming: { mode: "block", preview: { chunk: { minChars: 10, maxChars: 40 } } },"#;
+    let (bench, fake) = bench(block, "").await;
+    let (first, second) = ("The first paragraph is this one.", "The second is about as long.");
+    let pen = Pen::default();
+    bench.model.script(vec![Step::Written(pen.clone())]);
+    fake.push_text(FRIEND, FRIEND, "hi");
+    pen.write(&format!("{first}\n\nThe second"));
+    chat(&fake, &[first]).await;
+    pen.write(" is about as long.\n\nThe third");
+    chat(&fake, &[first, second]).await;
+    pen.end();
+    chat(&fake, &[first, &format!("{second}\n\nThe third")]).await;
+    assert_eq!(fake.sent().len(), 2);
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_crash_all_the_messages_of_a_draft_become_the_answer() {
+    let (dir, model) = (tempfile::tempdir().unwrap(), FakeModel::start().await);
+    let fake = FakeTelegram::start(BOT_TOKEN).await;
+    let config = || {
+        let block = r#"streaming: { mode: "block", preview: { chunk: { minChars: 10, maxChars: 40 } } },"#;
+        let channels = flow::telegram(&fake, &format!("allowFrom: [{FRIEND}], {block}"));
+        config_with_model(&model.url(), &channels)
+    };
+    let first = gateway_at(dir.path(), config()).await;
+    let (one, two) = ("The first paragraph is this one.", "The second is about as long.");
+    let pen = Pen::default();
+    model.script(vec![Step::Written(pen.clone()), Step::Text("A short answer.".into())]);
+    fake.push_text(FRIEND, FRIEND, "hi");
+    pen.write(&format!("{one}\n\n{two}\n\nThe"));
+    chat(&fake, &[one, two]).await;
+    first.stop().await;
+    chat(&fake, &[one, two]).await;
+    let second = gateway_at(dir.path(), config()).await;
+    chat(&fake, &["A short answer."]).await;
+    assert_eq!(fake.sent().len(), 2);
+    second.stop().await;
 }
 
 #[tokio::test]

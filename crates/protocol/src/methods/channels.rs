@@ -19,7 +19,10 @@ pub(super) const METHODS: &[MethodSpec] = &[
     write("message.action", &MESSAGE_ACTION).gives(&[
         "ok",
         "messageId?",
-        "chatId",
+        "topicId?",
+        "count?",
+        "stickers?",
+        "chatId?",
         "channel",
         "added?",
         "removed?",
@@ -71,7 +74,7 @@ const SEND: Shape = Shape {
         opt("filename", Kind::Text),
         opt("asVoice", Kind::Bool),
         opt("forceDocument", Kind::Bool),
-        opt("silent", Kind::Unset),
+        opt("silent", Kind::Bool),
     ],
     ignored: &["gifPlayback", "contentType"],
 };

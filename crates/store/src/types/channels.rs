@@ -18,6 +18,8 @@ pub struct Earlier {
     pub chat_id: String,
     /// What became of it.
     pub fate: Fate,
+    /// Whether it says what the message says that was asked with; `None` where nobody knows any more.
+    pub says_the_same: Option<bool>,
 }
 
 /// What became of a message from a platform.

@@ -97,6 +97,15 @@ pub struct Draft {
     pub outbox_id: i64,
     /// The last incoming message before it.
     pub inbound_id: i64,
+    /// The messages of a long answer that stand above it, from the top.
+    pub above: Vec<String>,
+}
+
+impl Draft {
+    /// All its messages, from the top.
+    pub fn messages(&self) -> impl Iterator<Item = &String> {
+        self.above.iter().chain(std::iter::once(&self.message_id))
+    }
 }
 
 /// How a chat stands.

@@ -31,8 +31,8 @@ fn message(text: &str) -> Outbound {
         account: "default".into(),
         to: "1".into(),
         text: text.into(),
-        reply_to: None,
         act: None,
+        ..Outbound::default()
     }
 }
 

@@ -120,8 +120,8 @@ pub(crate) fn outbound(to: &str, text: &str) -> Outbound {
         account: "default".into(),
         to: to.into(),
         text: text.into(),
-        reply_to: None,
         act: None,
+        ..Outbound::default()
     }
 }
 
@@ -135,6 +135,8 @@ pub(crate) fn inbound(chat: &str, message: &str) -> Inbound {
         context: None,
         event: None,
         album: None,
+        said: None,
+        sticker: None,
         text: format!("text of {message}"),
         images: vec![],
         addressed: true,

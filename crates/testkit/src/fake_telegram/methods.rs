@@ -49,9 +49,10 @@ pub(super) async fn call_via(
         Err(why) => return reply(Err((400, format!("Bad Request: {why}")))),
     };
     let planned = inner.enter(&method, &params);
-    match planned {
-        Some(Planned::Instead { status, body }) => return raw(status, body),
+    match &planned {
+        Some(Planned::Instead { status, body }) => return raw(*status, body.clone()),
         // Until the caller goes, or the platform does.
+        Some(Planned::Held(go)) => go.notified().await,
         Some(Planned::Silence) => {
             cancel.cancelled().await;
             return raw(503, json!({}));
@@ -77,6 +78,12 @@ pub(super) async fn call_via(
         "sendvideonote" => send_file(&inner, &params, "video_note", via, at),
         "sendmediagroup" => send_album(&inner, &params, &via, at),
         "sendpoll" => send_poll(&inner, &params),
+        "sendsticker" => send_sticker(&inner, &params),
+        "sendlocation" | "sendvenue" => send_place(&inner, &params),
+        "createforumtopic" => known_chat(&inner, &params).map(|chat| {
+            json!({"message_thread_id": inner.show(chat, ""), "name": params["name"], "icon_color": 7_322_096})
+        }),
+        "editforumtopic" => known_chat(&inner, &params).map(|_| json!(true)),
         "setmessagereaction" => react(&inner, &params),
         "editmessagetext" => edit(&inner, &params),
         "editmessagereplymarkup" => edit_buttons(&inner, &params),
@@ -296,6 +303,7 @@ fn buttons(params: &Value) -> Result<Vec<Vec<String>>, &'static str> {
         let mut says = Vec::new();
         for button in row {
             let data = button["callback_data"].as_str().filter(|data| (1..=64).contains(&data.len()));
+            let data = data.or(button["url"].as_str()).or(button["web_app"]["url"].as_str());
             if button["text"].as_str().is_none_or(|text| text.trim().is_empty()) {
                 return Err("inline keyboard button text is empty");
             }
@@ -322,7 +330,7 @@ fn edit_buttons(inner: &Inner, params: &Value) -> Answer {
 }
 
 /// The reactions that a bot may use here; the original knows some seventy.
-const REACTIONS: [&str; 5] = ["👍", "👎", "❤", "🔥", "👀"];
+const REACTIONS: [&str; 10] = ["👍", "👎", "❤", "🔥", "👀", "🤔", "👨‍💻", "⚡", "✍", "😱"];
 
 fn bad(why: &str) -> (u16, String) {
     (400, format!("Bad Request: {why}"))
@@ -349,6 +357,27 @@ fn send_poll(inner: &Inner, params: &Value) -> Answer {
     let message_id = inner.show(chat_id, question);
     Ok(json!({"message_id": message_id, "date": 1, "chat": {"id": chat_id, "type": "private"},
         "poll": {"id": format!("poll-{message_id}"), "question": question, "options": options}}))
+}
+
+fn made(chat_id: i64, message_id: i64) -> Value {
+    json!({"message_id": message_id, "date": 1, "chat": {"id": chat_id, "type": "private"}})
+}
+
+/// A sticker that it knows: one of its files.
+fn send_sticker(inner: &Inner, params: &Value) -> Answer {
+    let chat_id = known_chat(inner, params)?;
+    let file = params["sticker"].as_str().filter(|id| inner.file(id).is_some());
+    let file = file.ok_or_else(|| bad("wrong file identifier/HTTP URL specified"))?;
+    Ok(made(chat_id, inner.show(chat_id, &format!("sticker {file}"))))
+}
+
+fn send_place(inner: &Inner, params: &Value) -> Answer {
+    let chat_id = known_chat(inner, params)?;
+    let within = |name: &str, most: f64| params[name].as_f64().filter(|n| n.abs() <= most);
+    let (latitude, longitude) = (within("latitude", 90.0), within("longitude", 180.0));
+    let (Some(latitude), Some(longitude)) = (latitude, longitude) else { return Err(bad("wrong location")) };
+    let title = params["title"].as_str().unwrap_or("place");
+    Ok(made(chat_id, inner.show(chat_id, &format!("{title} at {latitude}, {longitude}"))))
 }
 
 fn react(inner: &Inner, params: &Value) -> Answer {

@@ -4,8 +4,8 @@ use crate::fake_telegram::{BOT_ID, BOT_USERNAME};
 use model::Clock;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// More requests than this are counted and not kept.
@@ -62,6 +62,8 @@ pub(super) enum Planned {
     Cut,
     /// No effect, and no answer.
     Silence,
+    /// As without it, once it is let go.
+    Held(Arc<Notify>),
 }
 
 /// What `getWebhookInfo` says of deliveries that failed.

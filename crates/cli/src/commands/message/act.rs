@@ -87,6 +87,30 @@ pub(super) struct PollArgs {
     thread_id: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct StickerArgs {
+    #[command(flatten)]
+    place: Place,
+    /// The platform's id of the sticker
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    sticker_id: String,
+}
+
+pub(super) async fn sticker(args: StickerArgs, ctx: &Context) -> Result<(), Failure> {
+    let mut call = json!({
+        "channel": args.place.channel, "action": "sticker", "idempotencyKey": model::new_id(),
+        "params": {"to": args.place.target, "stickerId": [args.sticker_id]},
+    });
+    if let Some(account) = args.place.account {
+        call["accountId"] = account.into();
+    }
+    let sent = one_call(ctx, &args.place.connect, "message.action", call).await?;
+    ctx.out.show(&sent, || {
+        let (channel, id) = (cell(&sent, "/channel"), cell(&sent, "/messageId"));
+        printable(&format!("sent over {channel} as message {id}"))
+    })
+}
+
 pub(super) async fn poll(args: PollArgs, ctx: &Context) -> Result<(), Failure> {
     let most = if args.poll_multi { args.poll_option.len() } else { 1 };
     let mut params = json!({

@@ -10,7 +10,7 @@ choice! {
         Off => "off",
         /// A message that grows with the answer, and is the answer in the end.
         Partial => "partial",
-        /// As `partial`, by whole paragraphs.
+        /// As `partial`, by whole paragraphs, and another message begins where one gets long.
         Block => "block",
         /// A message that says what the agent is at; it goes when the answer comes.
         Progress => "progress",
@@ -27,90 +27,179 @@ choice! {
     }
 }
 
+choice! {
+    /// Where an answer is cut as it grows.
+    BreakPreference {
+        /// Between paragraphs.
+        Paragraph => "paragraph",
+        /// Between lines.
+        Newline => "newline",
+        /// Between sentences.
+        Sentence => "sentence",
+    }
+}
+
+choice! {
+    /// Where a long text is split. Here it is between paragraphs wherever that is possible, whatever stands there.
+    ChunkMode {
+        /// By length.
+        Length => "length",
+        /// Between paragraphs first.
+        Newline => "newline",
+    }
+}
+
 /// `channels.telegram.streaming`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamingConfig {
-    /// `mode`, off by default.
+    /// `mode`, progress by default.
     pub mode: StreamingMode,
-    /// `preview.toolProgress` (true), with `mode: "progress"` `progress.toolProgress` (false): whether a line is there for each tool.
+    /// `preview.toolProgress` (true), with `mode: "progress"` `progress.toolProgress` (else the former where it is there, else false):
+    /// whether a line is there for each tool.
     pub tool_progress: bool,
-    /// `preview.commandText` or `progress.commandText`, status by default.
+    /// `progress.commandText`, else `preview.commandText`, status by default.
     pub command_text: CommandText,
     /// `preview.chunk.minChars`: with `mode: "block"` it grows by no less, 200 by default.
     pub min_chars: usize,
-    /// `preview.chunk.maxChars`: and not by paragraphs alone where there is so much, 800 by default.
+    /// `preview.chunk.maxChars`: and a message has no more, 800 by default.
     pub max_chars: usize,
-    /// `progress.label`: what stands there before the agent has said what it is at; empty where it is false.
-    pub label: String,
-    /// `progress.maxLines`: so many lines about tools, the latest, 8 by default.
+    /// `preview.chunk.breakPreference`, paragraph by default.
+    pub break_at: BreakPreference,
+    /// `progress.label`, or one of `progress.labels`: what stands there before the agent has said what it is at; none where `label`
+    /// is false.
+    pub labels: Vec<String>,
+    /// Whether one was configured: then it stands above what the agent says too.
+    pub label_stays: bool,
+    /// `progress.maxLines`: so many lines, the latest, 8 by default.
     pub max_lines: usize,
+    /// `progress.maxLineChars`: characters of a line, 120 by default.
+    pub max_line_chars: usize,
+    /// `progress.commentary`: whether what the agent says before it uses a tool is a line among the others, and not at their head;
+    /// false by default.
+    pub commentary: bool,
 }
 
 /// What stands in a message that says what the agent is at, before it has said so itself.
-const LABEL: &str = "Working…";
+const LABEL: &str = "Working";
 
 impl Default for StreamingConfig {
     fn default() -> Self {
         Self {
-            mode: StreamingMode::Off,
-            tool_progress: true,
+            mode: StreamingMode::Progress,
+            tool_progress: false,
             command_text: CommandText::Status,
             min_chars: 200,
             max_chars: 800,
-            label: LABEL.to_owned(),
+            break_at: BreakPreference::Paragraph,
+            labels: vec![LABEL.to_owned()],
+            label_stays: false,
             max_lines: 8,
+            max_line_chars: 120,
+            commentary: false,
         }
     }
+}
+
+/// What stands under `preview`.
+#[derive(Default)]
+struct Preview {
+    tool_progress: Option<bool>,
+    command_text: Option<CommandText>,
+    min_chars: Option<usize>,
+    max_chars: Option<usize>,
+    break_at: Option<BreakPreference>,
+}
+
+impl Preview {
+    fn read(s: &Section<'_>) -> Self {
+        let chunk = s.section("chunk", |chunk| {
+            let size = |key| size(chunk, key, 4096);
+            (size("minChars"), size("maxChars"), chunk.choice("breakPreference"))
+        });
+        Self {
+            tool_progress: s.boolean("toolProgress"),
+            command_text: s.choice("commandText"),
+            min_chars: chunk.0,
+            max_chars: chunk.1,
+            break_at: chunk.2,
+        }
+    }
+}
+
+/// What stands under `progress`.
+#[derive(Default)]
+struct Progress {
+    tool_progress: Option<bool>,
+    command_text: Option<CommandText>,
+    labels: Option<Vec<String>>,
+    max_lines: Option<usize>,
+    max_line_chars: Option<usize>,
+    commentary: Option<bool>,
+}
+
+impl Progress {
+    fn read(s: &Section<'_>) -> Self {
+        // On Telegram what stands at the head is the agent's own words, whatever this says.
+        s.boolean("narration");
+        let labels: Vec<String> = s.texts("labels").unwrap_or_default();
+        let labels: Vec<String> =
+            labels.iter().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
+        Self {
+            tool_progress: s.boolean("toolProgress"),
+            command_text: s.choice("commandText"),
+            labels: label(s, labels),
+            max_lines: size(s, "maxLines", 100),
+            max_line_chars: size(s, "maxLineChars", 1000),
+            commentary: s.boolean("commentary"),
+        }
+    }
+}
+
+fn size(s: &Section<'_>, key: &'static str, most: u64) -> Option<usize> {
+    s.integer(key, 1..=most).and_then(|n| usize::try_from(n).ok())
 }
 
 impl StreamingConfig {
     /// `None` where there is no such section.
     pub(super) fn read(s: &Section<'_>) -> Option<Self> {
         let default = Self::default();
-        s.unsupported("chunkMode", "long answers are split between paragraphs where that is possible");
-        s.unsupported("block", "answers come whole, or as one message that grows (mode)");
+        s.choice::<ChunkMode>("chunkMode");
+        s.unsupported("block", "answers come whole, or as messages that grow (mode)");
         let mode = s.choice("mode").unwrap_or(default.mode);
-        let (preview, chunk) = s.section("preview", |preview| {
-            let chunk = preview.section("chunk", |chunk| {
-                chunk.unsupported("breakPreference", "it grows by paragraphs");
-                let size = |key| chunk.integer(key, 1..=4096).and_then(|n| usize::try_from(n).ok());
-                (size("minChars"), size("maxChars"))
-            });
-            ((preview.boolean("toolProgress"), preview.choice("commandText")), chunk)
-        });
-        let (progress, label, max_lines) = s.section("progress", |progress| {
-            for (key, why) in [
-                ("labels", "the label is always the same"),
-                ("maxLineChars", "a line has 120 characters"),
-                ("commentary", "what the agent says before it uses a tool takes the label's place"),
-                ("narration", "there is none"),
-            ] {
-                progress.unsupported(key, why);
-            }
-            let lines = progress.integer("maxLines", 1..=100).and_then(|n| usize::try_from(n).ok());
-            ((progress.boolean("toolProgress"), progress.choice("commandText")), label(progress), lines)
-        });
-        let own =
-            if mode == StreamingMode::Progress { (progress.0.or(Some(false)), progress.1) } else { preview };
+        let preview = s.section("preview", Preview::read);
+        let progress = s.section("progress", Progress::read);
+        let tool_progress = match mode {
+            StreamingMode::Progress => progress.tool_progress.or(preview.tool_progress).unwrap_or(false),
+            _ => preview.tool_progress.unwrap_or(true),
+        };
         s.exists().then(|| Self {
             mode,
-            tool_progress: own.0.unwrap_or(default.tool_progress),
-            command_text: own.1.unwrap_or(default.command_text),
-            min_chars: chunk.0.unwrap_or(default.min_chars),
-            max_chars: chunk.1.unwrap_or(default.max_chars),
-            label: label.unwrap_or(default.label),
-            max_lines: max_lines.unwrap_or(default.max_lines),
+            tool_progress,
+            command_text: progress.command_text.or(preview.command_text).unwrap_or(default.command_text),
+            min_chars: preview.min_chars.unwrap_or(default.min_chars),
+            max_chars: preview.max_chars.unwrap_or(default.max_chars),
+            break_at: preview.break_at.unwrap_or(default.break_at),
+            label_stays: progress.labels.is_some(),
+            labels: progress.labels.unwrap_or(default.labels),
+            max_lines: progress.max_lines.unwrap_or(default.max_lines),
+            max_line_chars: progress.max_line_chars.unwrap_or(default.max_line_chars),
+            commentary: progress.commentary.unwrap_or(default.commentary),
         })
     }
 }
 
-/// A text, `"auto"` for the usual one, or false for none.
-fn label(s: &Section<'_>) -> Option<String> {
-    match s.raw("label")? {
-        serde_json::Value::String(text) if text == "auto" => None,
-        serde_json::Value::String(text) => Some(text.clone()),
-        serde_json::Value::Bool(false) => Some(String::new()),
-        _ => {
+/// What to choose from: `label`, `"auto"` for one of `labels`, or false for none. `None` where nothing is said.
+fn label(s: &Section<'_>, labels: Vec<String>) -> Option<Vec<String>> {
+    let pool = |labels: Vec<String>| if labels.is_empty() { vec![LABEL.to_owned()] } else { labels };
+    match s.raw("label") {
+        None => (!labels.is_empty()).then_some(labels),
+        Some(serde_json::Value::String(text)) => match text.trim() {
+            "" => Some(pool(labels)),
+            auto if auto.eq_ignore_ascii_case("auto") => Some(pool(labels)),
+            text => Some(vec![text.to_owned()]),
+        },
+        Some(serde_json::Value::Bool(false)) => Some(Vec::new()),
+        Some(_) => {
             s.error("label", "use a text or false");
             None
         }

@@ -54,8 +54,8 @@ pub(super) async fn run(
     let router = Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route(&listens.path, post(take))
-        .with_state(door);
-    tokio::join!(serve(socket, router, cancel), account.bot.await_deliveries(cancel));
+        .with_state(door.clone());
+    tokio::join!(serve(socket, router, cancel), account.bot.await_deliveries(&*door.inbox, cancel));
 }
 
 async fn bound(

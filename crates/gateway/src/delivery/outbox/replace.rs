@@ -16,7 +16,7 @@ pub(super) async fn send(shared: &Shared, out: &Outbound) -> Result<String, Send
         Ok(Some(OutboxState::Pending)) => return Err(wait(format!("message {row} is to be sent first"))),
         Err(error) => return Err(wait(error.to_string())),
     };
-    let edit = Act::Edit { message_id: message_id.clone() };
+    let edit = Act::Edit { message_id: message_id.clone(), rows: None };
     match shared.channels.send(&Outbound { act: Some(edit), ..out.clone() }).await {
         Err(error) if error.kind == SendErrorKind::Permanent => {
             tracing::info!(row, error = %error.message, "a message of before stays as it was");

@@ -3,8 +3,9 @@
 
 use super::acts::{self, Action};
 use super::media::Attached;
-use super::send;
+use super::send::{self, Pinned};
 use crate::methods::{Answer, Call};
+use model::{Act, Place};
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -27,12 +28,15 @@ struct Reply {
 }
 
 /// What changes what the reader sees. Where it is asked for, sending without it would not be what was asked for.
-const NOT_HERE: &[&str] = &["presentation", "delivery", "interactive", "pin", "silent", "dryRun"];
+const NOT_HERE: &[&str] =
+    &["presentation", "delivery", "interactive", "pin", "silent", "location", "quoteText", "dryRun"];
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let can = |name: &str| match p.action.as_str() {
+        "send" => !["interactive", "dryRun"].contains(&name),
         "poll" | "pin" => name == "silent",
+        "edit" => name == "presentation",
         _ => false,
     };
     let lacking = |name: &&&str| p.params.get(**name).is_some_and(is_asked_for) && !can(name);
@@ -55,8 +59,13 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         return Err(invalid("must have required property 'to'"));
     };
     let attached = attached(&p.params)?;
+    let given = |name: &str| p.params.get(name).filter(|value| is_asked_for(value));
+    let presentation = given("presentation").map(read).transpose()?;
+    let place = given("location").map(place).transpose()?;
+    let pinned = pinned(given("pin"), given("delivery").map(read).transpose()?.as_ref())?;
     let message = text(&["message", "text", "content"]);
-    let Some(message) = message.or_else(|| (!attached.is_empty()).then(String::new)) else {
+    let is_alone = !attached.is_empty() || presentation.is_some() || place.is_some();
+    let Some(message) = message.or_else(|| is_alone.then(String::new)) else {
         return Err(invalid("must have required property 'message'"));
     };
     let message = send::Message {
@@ -67,12 +76,59 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         thread_id: text(&["threadId"]),
         idempotency_key: p.idempotency_key,
         channel: p.channel,
-        act: None,
+        act: place.map(Act::Place),
         attached,
         told: None,
+        quote: text(&["quoteText"]),
+        silent: p.params.get("silent") == Some(&Value::Bool(true)),
+        presentation,
+        pinned,
     };
+    if message.act.is_some() && (!message.attached.is_empty() || message.presentation.is_some()) {
+        return Err(invalid("location goes alone, without media and presentation"));
+    }
     let sent = send::send(&call, message).await?;
     Ok(json!({"ok": true, "messageId": sent.message_id, "chatId": sent.chat, "channel": sent.channel}).into())
+}
+
+/// An object, or the JSON of one.
+fn read(value: &Value) -> Result<Value, ErrorShape> {
+    let Value::String(text) = value else { return Ok(value.clone()) };
+    serde_json::from_str(text).map_err(|error| invalid(&format!("it is no JSON: {error}")))
+}
+
+/// A place; numbers may come as text.
+pub(super) fn place(value: &Value) -> Result<Place, ErrorShape> {
+    let value = read(value)?;
+    let text = |name: &str| value.get(name).and_then(plain);
+    let need = |name: &str| text(name).ok_or_else(|| invalid(&format!("location needs a {name}")));
+    let venue = match (text("name"), text("address")) {
+        (Some(name), Some(address)) => Some((name, address)),
+        (None, None) => None,
+        _ => return Err(invalid("a venue has both location.name and location.address")),
+    };
+    Ok(Place {
+        latitude: need("latitude")?,
+        longitude: need("longitude")?,
+        accuracy: text("accuracy"),
+        venue,
+    })
+}
+
+/// `pin`, or what `delivery.pin` says.
+fn pinned(pin: Option<&Value>, delivery: Option<&Value>) -> Result<Option<Pinned>, ErrorShape> {
+    let unknown = delivery.and_then(Value::as_object).and_then(|all| all.keys().find(|key| *key != "pin"));
+    if let Some(key) = unknown {
+        return Err(invalid(&format!("delivery.{key} is not supported here")));
+    }
+    let flag = |value: &Value, name: &str| value.get(name) == Some(&Value::Bool(true));
+    Ok(match delivery.and_then(|delivery| delivery.get("pin")).or(pin) {
+        Some(Value::Bool(true)) => Some(Pinned::default()),
+        Some(how) if flag(how, "enabled") => {
+            Some(Pinned { notify: flag(how, "notify"), required: flag(how, "required") })
+        }
+        _ => None,
+    })
 }
 
 /// Files, under all the names that clients have for them.

@@ -1,20 +1,18 @@
 //! `poll`, and what `message.action` does beside sending a text: each is put on disk as a message is, goes out in its
 //! chat's order, and is done once for each key.
 
-use super::media::Attached;
 use super::only_channel;
-use super::send::{self, Message, Sent};
-use crate::methods::{Answer, Call};
-use channels::Telegram;
-use model::{Act, Outbound};
+use super::send::{self, Message};
+use crate::delivery::{gates, outbox};
+use crate::methods::{Answer, Call, store_error};
+use model::{Act, Topic};
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// What there is beside `send`, as the refusal of everything else says it.
-pub(super) const ACTIONS: &str = "send, poll, react, edit, delete, pin, unpin";
-/// A message id that begins so is none yet: the platform has not answered.
-const QUEUED: &str = "queued:";
+pub(super) const ACTIONS: &str =
+    "send, poll, react, edit, delete, pin, unpin, sticker, sticker-search, topic-create, topic-edit";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,18 +52,12 @@ pub(super) async fn poll(mut call: Call) -> Answer {
         silent: p.silent,
     };
     let message = Message {
-        channel,
-        to: p.to,
-        message: String::new(),
         account_id: p.account_id,
-        reply_to_id: None,
         thread_id: p.thread_id,
-        idempotency_key: p.idempotency_key,
         act: Some(act),
-        attached: Attached::default(),
-        told: None,
+        ..Message::to(channel, p.to, p.idempotency_key)
     };
-    let sent = perform(&call, message).await?;
+    let sent = send::send(&call, message).await?;
     Ok(json!({"runId": run_id, "messageId": sent.message_id, "channel": sent.channel}).into())
 }
 
@@ -80,24 +72,6 @@ fn several(most: Option<usize>, options: usize) -> Result<bool, ErrorShape> {
     }
 }
 
-/// Does it.
-async fn perform(call: &Call, message: Message) -> Result<Sent, ErrorShape> {
-    if let Some(act) = &message.act {
-        let out = Outbound {
-            channel: message.channel.clone(),
-            account: String::new(),
-            to: message.to.clone(),
-            text: message.message.clone(),
-            reply_to: None,
-            act: None,
-        };
-        if let Some(problem) = Telegram::problem(&out, act) {
-            return Err(ErrorShape::invalid(format!("{problem}; nothing was done")));
-        }
-    }
-    send::send(call, message).await
-}
-
 /// An action by its name and parameters.
 pub(super) struct Action {
     pub(super) name: String,
@@ -110,16 +84,34 @@ pub(super) struct Action {
 /// Does an action other than `send`.
 pub(super) async fn handle(call: &Call, action: Action) -> Answer {
     let params = Given(&action.params);
-    let text = params.text(&["message", "text", "content"]).unwrap_or_default();
+    if action.name == "sticker-search" {
+        return stickers(call, &action, &params).await;
+    }
+    let text = params.text(&["message", "text", "content", "caption"]).unwrap_or_default();
     let message_id = || params.need(&["messageId", "message_id"], "messageId");
-    let is_poll = action.name == "poll";
+    let to = params.need(&["to", "target", "chatId"], "to")?;
+    let account_id = action.account_id.clone().or_else(|| params.text(&["accountId"]));
+    let (mut says, mut rows) = (text, None);
+    if let Some(presentation) = action.params.get("presentation").filter(|value| !value.is_null()) {
+        let account = account_id.clone().unwrap_or_else(|| call.shared.channels.default_account());
+        let chat = gates::presented_in(&call.shared.settings(), &action.channel, &account, &to);
+        let presented = tools::present(presentation, &says, chat);
+        let presented = presented.map_err(|e| ErrorShape::invalid(format!("{e}; nothing was done")))?;
+        (says, rows) = (presented.text, Some(presented.rows));
+    }
     let act = match action.name.as_str() {
         "poll" => params.poll()?,
         "react" => Act::React { message_id: message_id()?, emoji: params.reaction()? },
-        "edit" => Act::Edit { message_id: message_id()? },
-        "delete" => Act::Delete { message_id: message_id()? },
+        "edit" | "editMessage" => Act::Edit { message_id: message_id()?, rows },
+        "delete" | "deleteMessage" => Act::Delete { message_id: message_id()? },
         "pin" => Act::Pin { message_id: message_id()?, silent: params.flag("silent") },
         "unpin" => Act::Unpin { message_id: message_id()? },
+        "sticker" | "sendSticker" => Act::Sticker { file_id: params.sticker()? },
+        "topic-create" | "createForumTopic" => Act::Topic(params.topic(None)?),
+        "topic-edit" | "editForumTopic" => {
+            let id = params.need(&["messageThreadId", "threadId"], "threadId")?;
+            Act::Topic(params.topic(Some(id))?)
+        }
         other => {
             let message =
                 format!("channel {:?} has no action {other:?} here; there are: {ACTIONS}", action.channel);
@@ -127,30 +119,47 @@ pub(super) async fn handle(call: &Call, action: Action) -> Answer {
         }
     };
     let done = outcome(&act);
+    let has_text = matches!(act, Act::Edit { .. });
+    let is_topic = matches!(act, Act::Topic(_));
     let message = Message {
-        channel: action.channel,
-        to: params.need(&["to", "target", "chatId"], "to")?,
-        message: if is_poll { String::new() } else { text },
-        account_id: action.account_id.or_else(|| params.text(&["accountId"])),
-        reply_to_id: None,
-        thread_id: params.text(&["threadId"]),
-        idempotency_key: action.idempotency_key,
+        message: if has_text { says } else { String::new() },
+        account_id,
+        reply_to_id: params.text(&["replyTo", "replyToId", "replyToMessageId"]),
+        thread_id: params.text(&["threadId", "messageThreadId"]).filter(|_| !is_topic),
+        silent: params.flag("silent"),
         act: Some(act),
-        attached: Attached::default(),
-        told: None,
+        ..Message::to(action.channel, to, action.idempotency_key)
     };
-    let sent = perform(call, message).await?;
+    let sent = send::send(call, message).await?;
     let mut answer = json!({"ok": true, "chatId": sent.chat, "channel": sent.channel});
-    if sent.message_id.starts_with(QUEUED) {
+    if sent.message_id.starts_with(outbox::QUEUED) {
         // It is on disk and will be done; what will come of it nobody knows yet.
         answer["queued"] = json!(true);
         return Ok(answer.into());
     }
-    answer["messageId"] = json!(sent.message_id);
+    answer[if is_topic { "topicId" } else { "messageId" }] = json!(sent.message_id);
     if let Some((name, value)) = done {
         answer[name] = value;
     }
     Ok(answer.into())
+}
+
+/// The stickers that people have sent here, by emoji and by the name of their set.
+async fn stickers(call: &Call, action: &Action, params: &Given<'_>) -> Answer {
+    let account = action.account_id.clone().unwrap_or_else(|| call.shared.channels.default_account());
+    let sticker = Act::Sticker { file_id: String::new() };
+    if let Some(refusal) = gates::refusal(&call.shared.settings(), &action.channel, &account, Some(&sticker))
+    {
+        return Err(ErrorShape::invalid(refusal));
+    }
+    let query = params.need(&["query"], "query")?;
+    let limit = params.number("limit")?.unwrap_or(5).clamp(1, 100);
+    let found = call.shared.store.stickers(&account, &query, limit).await.map_err(store_error)?;
+    let found: Vec<Value> = found
+        .into_iter()
+        .map(|s| json!({"fileId": s.file_id, "emoji": s.emoji, "setName": s.set_name}))
+        .collect();
+    Ok(json!({"ok": true, "channel": action.channel, "count": found.len(), "stickers": found}).into())
 }
 
 /// How the answer names what was done.
@@ -161,7 +170,10 @@ fn outcome(act: &Act) -> Option<(&'static str, Value)> {
         Act::Delete { .. } => Some(("deleted", json!(true))),
         Act::Pin { .. } => Some(("pinned", json!(true))),
         Act::Unpin { .. } => Some(("unpinned", json!(true))),
-        Act::Poll { .. }
+        Act::Sticker { .. }
+        | Act::Place(_)
+        | Act::Topic(_)
+        | Act::Poll { .. }
         | Act::File { .. }
         | Act::Album { .. }
         | Act::Ask { .. }
@@ -200,6 +212,21 @@ impl Given<'_> {
             return Ok(None);
         }
         self.need(&["emoji", "reaction"], "emoji").map(Some)
+    }
+
+    /// `fileId`, or the first of `stickerId`.
+    fn sticker(&self) -> Result<String, ErrorShape> {
+        let first = self.0.get("stickerId").and_then(|ids| ids.get(0)).and_then(super::action::plain);
+        first.map_or_else(|| self.need(&["fileId", "stickerId"], "fileId"), Ok)
+    }
+
+    fn topic(&self, id: Option<String>) -> Result<Topic, ErrorShape> {
+        Ok(Topic {
+            name: self.text(&["name", "threadName"]),
+            icon_color: self.number("iconColor")?.and_then(|color| u32::try_from(color).ok()),
+            icon_emoji_id: self.text(&["iconCustomEmojiId"]),
+            id,
+        })
     }
 
     fn poll(&self) -> Result<Act, ErrorShape> {

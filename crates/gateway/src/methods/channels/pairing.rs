@@ -93,8 +93,8 @@ async fn notify(call: &Call, request: &ChannelRequest) -> &'static str {
         account: request.account.clone(),
         to: request.sender_id.clone(),
         text: WELCOME.into(),
-        reply_to: None,
         act: None,
+        ..Outbound::default()
     };
     let key = format!("welcome:{}:{}:{}", request.channel, request.account, request.code);
     match outbox::send(&call.shared, out, &key, None).await {

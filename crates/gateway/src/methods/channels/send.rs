@@ -2,12 +2,13 @@
 
 use super::media::Attached;
 use super::only_channel;
-use crate::delivery::{files, outbox};
+use crate::delivery::{files, gates, outbox};
 use crate::methods::{Answer, Call, submit};
+use channels::Telegram;
 use model::{Act, FileAs, Outbound, SessionKey};
 use protocol::ErrorShape;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Characters of a message that the agent reads again: it is to know of it, and not to be filled with it.
 const MAX_NOTE: usize = 2000;
@@ -32,6 +33,8 @@ struct Params {
     as_voice: bool,
     #[serde(default)]
     force_document: bool,
+    #[serde(default)]
+    silent: bool,
     /// For whom it is sent: the session whose agent is to know of it, or the agent, whose main session that is.
     session_key: Option<String>,
     agent_id: Option<String>,
@@ -53,6 +56,45 @@ pub(super) struct Message {
     pub(super) attached: Attached,
     /// The session that reads of it in its next turn.
     pub(super) told: Option<SessionKey>,
+    /// The part of the message that it answers.
+    pub(super) quote: Option<String>,
+    /// Whether it comes without a sound.
+    pub(super) silent: bool,
+    /// What is shown beside the text.
+    pub(super) presentation: Option<Value>,
+    /// Whether it stands at the head of its chat afterwards.
+    pub(super) pinned: Option<Pinned>,
+}
+
+/// How a message is put at the head of its chat.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Pinned {
+    /// Whether people are told.
+    pub(super) notify: bool,
+    /// Whether it is an error where that cannot be done.
+    pub(super) required: bool,
+}
+
+impl Message {
+    /// A message with nothing but a place to go to.
+    pub(super) fn to(channel: String, to: String, idempotency_key: String) -> Self {
+        Self {
+            channel,
+            to,
+            message: String::new(),
+            account_id: None,
+            reply_to_id: None,
+            thread_id: None,
+            idempotency_key,
+            act: None,
+            attached: Attached::default(),
+            told: None,
+            quote: None,
+            silent: false,
+            presentation: None,
+            pinned: None,
+        }
+    }
 }
 
 /// Where it went, and what it is there.
@@ -78,16 +120,14 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     };
     let run_id = p.idempotency_key.clone();
     let message = Message {
-        channel,
-        to: p.to,
         message: p.message,
         account_id: p.account_id,
         reply_to_id: p.reply_to_id,
         thread_id: p.thread_id,
-        idempotency_key: p.idempotency_key,
-        act: None,
         attached,
         told,
+        silent: p.silent,
+        ..Message::to(channel, p.to, p.idempotency_key)
     };
     let sent = send(&call, message).await?;
     Ok(json!({"runId": run_id, "messageId": sent.message_id, "channel": sent.channel}).into())
@@ -96,7 +136,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
 /// Sends it or does what its act says, once for each key of the same caller.
 ///
 /// # Errors
-/// The channel is unknown, the platform refused for good, or the store failed.
+/// The channel is unknown, the configuration does not let that be done, the platform refused for good, or the store failed.
 pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
     let chat = outbox::chat_id(&m.channel, &m.to);
     let to = match m.thread_id.filter(|t| !t.is_empty()) {
@@ -105,23 +145,76 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
     };
     let account =
         m.account_id.filter(|a| !a.is_empty()).unwrap_or_else(|| call.shared.channels.default_account());
+    let settings = call.shared.settings();
+    let refused = |problem: String| ErrorShape::invalid(format!("{problem}; nothing was sent"));
+    if let Some(refusal) = gates::refusal(&settings, &m.channel, &account, m.act.as_ref()) {
+        return Err(ErrorShape::invalid(refusal));
+    }
     let what = m.act.as_ref().map_or("send", Act::name);
     let key = format!("{what}:{}:{}", call.conn.principal().key_owner(), m.idempotency_key);
-    let (text, reply_to) = (m.message, m.reply_to_id);
-    let out = Outbound { channel: m.channel.clone(), account, to, text, reply_to, act: m.act };
+    let (text, rows) = match &m.presentation {
+        Some(presentation) => {
+            let chat = gates::presented_in(&settings, &m.channel, &account, &to);
+            let presented = tools::present(presentation, &m.message, chat).map_err(refused)?;
+            (presented.text, presented.rows)
+        }
+        None => (m.message, vec![]),
+    };
+    let out = Outbound {
+        channel: m.channel.clone(),
+        account,
+        to,
+        text,
+        reply_to: m.reply_to_id,
+        quote: m.quote,
+        silent: m.silent,
+        act: m.act,
+    };
     let note = m.told.map(|session| (session, note(&out)));
     let acts = match out.act.clone() {
         Some(act) => vec![act],
         None => {
             let seen_as = m.attached.seen_as;
             let sources = m.attached.sources(call).await?;
-            let kept = files::keep(&call.shared, sources, &key).await;
-            let kept = kept.map_err(|e| ErrorShape::invalid(format!("{e}; nothing was sent")))?;
-            files::acts(kept, seen_as).await
+            let kept = files::keep(&call.shared, sources, &key).await.map_err(refused)?;
+            let mut acts = files::acts(kept, seen_as).await;
+            acts.extend((!rows.is_empty()).then_some(Act::Ask { rows }));
+            acts
         }
     };
-    let message_id = outbox::send_all(&call.shared, out, acts, &key, note).await?;
+    if let Some(problem) = acts.iter().find_map(|act| Telegram::problem(&out, act)) {
+        return Err(refused(problem));
+    }
+    let message_id = outbox::send_all(&call.shared, out.clone(), acts, &key, note).await?;
+    if let Some(pinned) = m.pinned {
+        pin(call, out, &message_id, pinned, &key).await?;
+    }
     Ok(Sent { channel: m.channel, chat, message_id })
+}
+
+/// Puts a message that was sent at the head of its chat.
+async fn pin(call: &Call, out: Outbound, id: &str, pinned: Pinned, key: &str) -> Result<(), ErrorShape> {
+    let done = match id.strip_prefix(outbox::QUEUED) {
+        Some(_) => Err("it waits for the platform".to_owned()),
+        None => {
+            let act = Act::Pin { message_id: id.to_owned(), silent: !pinned.notify };
+            let pin = Outbound { text: String::new(), act: Some(act), ..out };
+            outbox::send(&call.shared, pin, &format!("pin:{key}"), None)
+                .await
+                .map(|_| ())
+                .map_err(|e| e.message)
+        }
+    };
+    match done {
+        Ok(()) => Ok(()),
+        Err(why) if pinned.required => {
+            Err(ErrorShape::unavailable(format!("message {id} is sent and not pinned: {why}")))
+        }
+        Err(why) => {
+            tracing::warn!(message = id, why, "a message is not pinned");
+            Ok(())
+        }
+    }
 }
 
 /// How files are to be seen.
