@@ -1,6 +1,7 @@
 //! The one place where HTTP clients for chat platforms are built: deadlines on everything, no redirects (an API that
 //! redirects would be handed the token again), HTTPS with the roots that come with the program.
 
+use model::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,12 @@ use std::time::Duration;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Builds a client for the API at `root`, whose calls end after `timeout` unless a call asks for another. A proxy that
-/// the environment names is used, but not to reach this machine itself.
-pub(crate) fn client(root: &str, timeout: Duration) -> Result<reqwest::Client, String> {
+/// the environment names is used, but not to reach this machine itself; `proxy` takes its place.
+pub(crate) fn client(
+    root: &str,
+    timeout: Duration,
+    proxy: Option<&SecretString>,
+) -> Result<reqwest::Client, String> {
     let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     // The provider is named here, so that it does not matter whether the program has installed a default.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -19,7 +24,15 @@ pub(crate) fn client(root: &str, timeout: Duration) -> Result<reqwest::Client, S
         .with_root_certificates(roots)
         .with_no_client_auth();
     let builder = reqwest::Client::builder();
-    let builder = if is_local(root) { builder.no_proxy() } else { builder };
+    let builder = match proxy {
+        // What is wrong with it is not told with it: it may hold a password.
+        Some(proxy) => builder.proxy(
+            reqwest::Proxy::all(proxy.expose_secret())
+                .map_err(|_| "channels.telegram.proxy is no address")?,
+        ),
+        None if is_local(root) => builder.no_proxy(),
+        None => builder,
+    };
     builder
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)

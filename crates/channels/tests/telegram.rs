@@ -98,6 +98,8 @@ fn config_in(dir: &Path, api_root: String) -> TelegramConfig {
         media_dir: dir.join("media"),
         commands: Some(vec![("status".into(), "Show how it stands.".into())]),
         webhook: None,
+        link_preview: true,
+        proxy: None,
     }
 }
 

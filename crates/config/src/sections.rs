@@ -61,9 +61,9 @@ pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
     Actions, ApprovalTarget, BreakPreference, ChatTools, ChunkMode, CommandText, CustomCommand,
-    DEFAULT_ACCOUNT, DmPolicy, ExecApprovals, GroupConfig, GroupPolicy, InlineButtons, ReactionLevel,
-    ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode, TelegramConfig, ToolBounds,
-    WebhookConfig, bot_id,
+    DEFAULT_ACCOUNT, DmPolicy, ErrorPolicy, ExecApprovals, GroupConfig, GroupPolicy, InlineButtons,
+    ReactionLevel, ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode, TelegramConfig,
+    ToolBounds, WebhookConfig, bot_id,
 };
 pub use tls::TlsConfig;
 pub use tool_list::{lists_tool, names_tool};

@@ -106,6 +106,13 @@ pub(crate) struct AccountSettings {
     pub(crate) ack_reaction: Option<String>,
     pub(crate) reaction_level: config::ReactionLevel,
     pub(crate) actions: config::Actions,
+    /// Whether the agent says hello in a group that it is added to.
+    pub(crate) join_intro: bool,
+    pub(crate) error_policy: config::ErrorPolicy,
+    /// Whether errors come without a sound.
+    pub(crate) silent_errors: bool,
+    /// Characters of a message at most.
+    pub(crate) text_limit: usize,
     direct: BTreeMap<String, config::ChatTools>,
     /// By chat id, topic and all, or `*`.
     groups: BTreeMap<String, config::GroupConfig>,
@@ -335,6 +342,10 @@ fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
             ack_reaction: of.ack_reaction.clone().or_else(|| config.messages.ack_reaction.clone()),
             reaction_level: of.reaction_level,
             actions: of.actions.clone(),
+            join_intro: of.join_intro,
+            error_policy: of.error_policy,
+            silent_errors: of.silent_errors,
+            text_limit: of.text_limit,
             direct: of.direct.clone(),
             groups: access::groups(of).into_iter().collect(),
         };

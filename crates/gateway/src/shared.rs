@@ -22,6 +22,7 @@ use crate::pairing::Decisions;
 use crate::reload::Reload;
 use crate::runs::Runs;
 use crate::runs::draft::Pace;
+use crate::runs::errors::Told;
 use crate::runs::host::GatewayHost;
 use crate::settings::Settings;
 use crate::tailscale::Tailscale;
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) albums: Albums,
     pub(crate) outbox: OutboxSignal,
     pub(crate) drafts: Pace,
+    /// Errors that were told in chats.
+    pub(crate) told_errors: Told,
     pub(crate) cron: Cron,
     pub(crate) idempotency: Idempotency,
     pub(crate) decisions: Decisions,

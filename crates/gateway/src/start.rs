@@ -398,6 +398,7 @@ impl Parts {
             albums: crate::delivery::albums::Albums::default(),
             outbox: outbox::OutboxSignal::default(),
             drafts: crate::runs::draft::Pace::default(),
+            told_errors: crate::runs::errors::Told::default(),
             cron: crate::cron::Cron::default(),
             idempotency: crate::idempotency::Idempotency::default(),
             addr,

@@ -303,3 +303,38 @@ async fn a_direct_chat_has_its_own_tools_and_answers_are_replies_where_that_is_w
     assert_eq!(replies, [Some(1), Some(1)]);
     world.gateway.stop().await;
 }
+
+#[tokio::test]
+async fn the_agent_says_hello_once_in_a_group_that_it_is_added_to_by_somebody_who_is_heard() {
+    let change = |chat: i64, from: i64, old: &str, new: &str| {
+        json!({"my_chat_member": {"chat": {"id": chat, "type": "supergroup", "title": "Tea"}, "date": 1,
+            "from": {"id": from, "is_bot": false, "first_name": "Ada"},
+            "old_chat_member": {"status": old}, "new_chat_member": {"status": new}}})
+    };
+    for (account, is_said) in
+        [(r#"groups: { "*": {} },"#, true), (r#"groups: { "*": {} }, joinIntro: false,"#, false)]
+    {
+        let world = World::start(account).await;
+        world.fake.know_chat(GROUP);
+        world.fake.push_update(change(GROUP - 1, STRANGER, "left", "member"));
+        world.fake.push_update(change(GROUP, FRIEND, "left", "member"));
+        world.fake.push_update(change(GROUP, FRIEND, "member", "administrator"));
+        world.fake.push_update(change(GROUP, FRIEND, "kicked", "member"));
+        if is_said {
+            world.answers(1).await;
+            assert!(
+                asked(&world.last()).contains("just added to this group, \"Tea\""),
+                "{}",
+                asked(&world.last())
+            );
+        }
+        world.mention("hello?", &json!({}));
+        world.answers(1 + usize::from(is_said)).await;
+        let sent = world.fake.sent();
+        assert!(
+            sent.len() == 1 + usize::from(is_said) && sent.iter().all(|sent| sent.chat_id == GROUP),
+            "{sent:?}"
+        );
+        world.gateway.stop().await;
+    }
+}

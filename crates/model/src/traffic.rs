@@ -57,7 +57,7 @@ impl Inbound {
                 | ChatEvent::Pressed { message_id, .. }
                 | ChatEvent::Reacted { message_id, .. },
             ) => message_id,
-            Some(ChatEvent::Moved { .. }) | None => &self.message_id,
+            Some(ChatEvent::Moved { .. } | ChatEvent::Joined) | None => &self.message_id,
         }
     }
 }
@@ -103,6 +103,8 @@ pub enum ChatEvent {
         /// What was there and is not now.
         removed: Vec<String>,
     },
+    /// The bot was added to the group; the text is empty.
+    Joined,
     /// The chat goes on under another id. The platform itself says so; the text is empty.
     Moved {
         /// [`Chat::id`] from now on.

@@ -1,6 +1,6 @@
 //! What can be done on Telegram beside sending a text: polls, reactions, and changing what was sent.
 
-use super::send::{about_quote, beside, permanent};
+use super::send::{about_quote, beside, permanent, without_preview};
 use super::tries::{Form, Meaning, in_some_form};
 use super::{Inner, bounds, format};
 use crate::SendError;
@@ -22,6 +22,9 @@ pub(super) async fn act(inner: &Inner, out: &Outbound, act: &Act) -> Result<Stri
             body.extend(beside(out, !form.otherwise));
         }
         body.extend(fields);
+        if body.contains_key("text") {
+            body.extend(without_preview(inner));
+        }
         async move { inner.api.call::<Value>(method, &Value::Object(body)).await }
     };
     let meaning = |description: &str| match is_done(act, description) {

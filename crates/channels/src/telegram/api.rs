@@ -68,8 +68,13 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(root: String, token: SecretString, poll_timeout: Duration) -> Result<Self, String> {
-        Ok(Self { client: http::client(&root, CALL_TIMEOUT)?, root, token, poll_timeout })
+    pub(crate) fn new(
+        root: String,
+        token: SecretString,
+        poll_timeout: Duration,
+        proxy: Option<&SecretString>,
+    ) -> Result<Self, String> {
+        Ok(Self { client: http::client(&root, CALL_TIMEOUT, proxy)?, root, token, poll_timeout })
     }
 
     /// How long a call for updates may wait on the server's side.

@@ -75,6 +75,10 @@ pub struct TelegramConfig {
     pub commands: Option<Vec<(String, String)>>,
     /// Where Telegram delivers; `None`: messages are fetched.
     pub webhook: Option<Webhook>,
+    /// Whether links in messages have a preview.
+    pub link_preview: bool,
+    /// The way to Telegram; `None`: what the environment says.
+    pub proxy: Option<SecretString>,
 }
 
 /// Why an account cannot be used at all.
@@ -130,6 +134,7 @@ struct Inner {
     /// Who the bot is, once Telegram has said it to whoever has it deliver.
     bot: OnceLock<update::Bot>,
     webhook: Option<Webhook>,
+    link_preview: bool,
     /// What Telegram has delivered.
     deliveries: AtomicU64,
     late: late::Late,
@@ -149,13 +154,22 @@ impl Telegram {
             Ok(root) => root,
             Err(why) => return Err(TelegramError::ApiRoot { account, api_root, why }),
         };
-        let api = match api::Api::new(root, token, poll_timeout.clamp(MIN_POLL, MAX_POLL)) {
+        let way = config.proxy.as_ref();
+        let api = match api::Api::new(root, token, poll_timeout.clamp(MIN_POLL, MAX_POLL), way) {
             Ok(api) => api,
             Err(why) => return Err(TelegramError::Client { account, why }),
         };
         let mode = if config.webhook.is_some() { "webhook" } else { "polling" };
         let status = StatusBoard::new(account.clone(), mode, clock);
-        let TelegramConfig { media_max_bytes, image_max_bytes, media_dir, commands, webhook, .. } = config;
+        let TelegramConfig {
+            media_max_bytes,
+            image_max_bytes,
+            media_dir,
+            commands,
+            webhook,
+            link_preview,
+            ..
+        } = config;
         let bounds = content::Bounds { image: image_max_bytes.min(media_max_bytes), file: media_max_bytes };
         Ok(Self {
             inner: Arc::new(Inner {
@@ -168,6 +182,7 @@ impl Telegram {
                 uploads: Semaphore::new(1),
                 bot: OnceLock::new(),
                 webhook,
+                link_preview,
                 deliveries: AtomicU64::new(0),
                 late: late::Late::default(),
             }),
@@ -307,6 +322,8 @@ mod tests {
             media_dir: PathBuf::new(),
             commands: None,
             webhook: None,
+            link_preview: true,
+            proxy: None,
         };
         Telegram::new(config, Arc::new(ManualClock::at(0)))
     }

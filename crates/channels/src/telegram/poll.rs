@@ -20,7 +20,8 @@ const ACCEPT_TIMEOUT: Duration = Duration::from_secs(30);
 const FILES_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is asked for.
-pub(super) const UPDATES: [&str; 4] = ["message", "edited_message", "callback_query", "message_reaction"];
+pub(super) const UPDATES: [&str; 5] =
+    ["message", "edited_message", "callback_query", "message_reaction", "my_chat_member"];
 /// Telling people that their presses have arrived is a courtesy: the next poll waits no longer for it.
 const ACKNOWLEDGE: Duration = Duration::from_secs(5);
 

@@ -26,7 +26,9 @@ pub(crate) async fn send(inner: &Inner, out: &Outbound) -> Result<String, SendEr
     let rendered = format::render(&out.text);
     let call = |form: Form| {
         let text = if form.html { rendered.html.as_str() } else { plain(out, &rendered) };
-        let body = Value::Object(body(&form, text, out));
+        let mut body = body(&form, text, out);
+        body.extend(without_preview(inner));
+        let body = Value::Object(body);
         async move { inner.api.call::<Sent>("sendMessage", &body).await }
     };
     let sent = in_some_form(inner, &out.to, call, |why| about_quote(out, why)).await?;
@@ -59,6 +61,11 @@ fn body(form: &Form, text: &str, out: &Outbound) -> Map<String, Value> {
     }
     body.extend(beside(out, !form.otherwise));
     body
+}
+
+/// The field that leaves previews of links out, where the account wants none.
+pub(super) fn without_preview(inner: &Inner) -> Option<(String, Value)> {
+    (!inner.link_preview).then(|| ("link_preview_options".to_owned(), json!({ "is_disabled": true })))
 }
 
 /// The fields that make a message a reply, with what it quotes, and that keep it quiet.

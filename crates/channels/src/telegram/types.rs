@@ -16,6 +16,22 @@ pub(crate) struct Update {
     pub(crate) edited_message: Option<Message>,
     pub(crate) callback_query: Option<Callback>,
     pub(crate) message_reaction: Option<Reaction>,
+    pub(crate) my_chat_member: Option<Membership>,
+}
+
+/// What the bot is in a chat has changed.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Membership {
+    pub(crate) chat: Chat,
+    pub(crate) from: User,
+    pub(crate) date: i64,
+    pub(crate) old_chat_member: Member,
+    pub(crate) new_chat_member: Member,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) status: String,
 }
 
 /// Somebody changed their reactions on a message.

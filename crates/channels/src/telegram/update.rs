@@ -3,7 +3,7 @@
 use super::content::{self, Bounds, FileRef, ImageRef};
 use super::context;
 use super::target::{GENERAL_TOPIC, with_topic};
-use super::types::{self, Callback, Entity, Message, Reaction, ReactionKind, Update, User};
+use super::types::{self, Callback, Entity, Membership, Message, Reaction, ReactionKind, Update, User};
 use model::{Chat, ChatEvent, ChatKind, Inbound, Sender};
 
 /// The channel's id.
@@ -54,6 +54,7 @@ impl Reader<'_> {
             Update { edited_message: Some(message), update_id, .. } => self.edited(message, update_id),
             Update { callback_query: Some(callback), .. } => self.pressed(callback),
             Update { message_reaction: Some(reaction), update_id, .. } => self.reacted(reaction, update_id),
+            Update { my_chat_member: Some(change), .. } => self.joined(&change),
             _ => None,
         })
     }
@@ -135,6 +136,21 @@ impl Reader<'_> {
             message_id: format!("moved/{to}"),
             event: Some(ChatEvent::Moved { to }),
             ..self.bare(&message.chat, None, kind(&message.chat)?, sender)
+        };
+        Some(Draft { inbound, image: None, file: None })
+    }
+
+    /// The bot was added to a group. It is told once, however often that happens.
+    fn joined(&self, change: &Membership) -> Option<Draft> {
+        let was_in = !matches!(change.old_chat_member.status.as_str(), "left" | "kicked");
+        let is_in = matches!(change.new_chat_member.status.as_str(), "member" | "administrator");
+        let kind = kind(&change.chat).filter(|kind| *kind == ChatKind::Group && is_in && !was_in)?;
+        let inbound = Inbound {
+            message_id: "joined".to_owned(),
+            addressed: true,
+            sent_at_ms: change.date.saturating_mul(1000),
+            event: Some(ChatEvent::Joined),
+            ..self.bare(&change.chat, topic(&change.chat, None, false), kind, person(&change.from)?)
         };
         Some(Draft { inbound, image: None, file: None })
     }

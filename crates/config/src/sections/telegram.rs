@@ -6,6 +6,7 @@ mod bot;
 mod groups;
 mod reactions;
 mod streaming;
+mod way;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use bot::bot_id;
 pub use groups::{ChatTools, GroupConfig, ToolBounds};
 pub use reactions::ReactionLevel;
 pub use streaming::{BreakPreference, ChunkMode, CommandText, StreamingConfig, StreamingMode};
+use way::{API_ROOT, MAX_TEXT, api_root, proxy, text_limit};
 pub use webhook::WebhookConfig;
 use webhook::WebhookKeys;
 
@@ -78,6 +80,18 @@ choice! {
         All => "all",
         /// The first, as every answer here is one to all that it answers.
         Batched => "batched",
+    }
+}
+
+choice! {
+    /// Which errors are told in a chat.
+    ErrorPolicy {
+        /// All.
+        Always => "always",
+        /// Each once in four hours.
+        Once => "once",
+        /// None.
+        Silent => "silent",
     }
 }
 
@@ -156,6 +170,18 @@ pub struct TelegramConfig {
     pub ack_reaction: Option<String>,
     /// `reactionLevel`, minimal by default.
     pub reaction_level: ReactionLevel,
+    /// `errorPolicy`, always by default; a group and a topic may have their own.
+    pub error_policy: ErrorPolicy,
+    /// `silentErrorReplies`: whether errors come without a sound, false by default.
+    pub silent_errors: bool,
+    /// `linkPreview`: whether links have a preview, true by default.
+    pub link_preview: bool,
+    /// `textChunkLimit`: characters of a message at most, 4096 by default, which is the most.
+    pub text_limit: usize,
+    /// `proxy`: the way to Telegram, an `http://`, `https://`, `socks5://` or `socks5h://` address. Else that of the environment.
+    pub proxy: Option<SecretString>,
+    /// `joinIntro`: whether the agent says hello in a group that it is added to, true by default.
+    pub join_intro: bool,
     /// `actions`: what agents and operators may do there beside answering. An account's go before the section's one by one.
     pub actions: Actions,
     /// `streaming`: what people see of an answer while it is being written.
@@ -282,6 +308,16 @@ impl TelegramConfig {
                 |root| root.reaction_level,
                 || ReactionLevel::Minimal,
             ),
+            join_intro: inherit.or(s.boolean("joinIntro"), |root| root.join_intro, || true),
+            error_policy: inherit.or(
+                s.choice("errorPolicy"),
+                |root| root.error_policy,
+                || ErrorPolicy::Always,
+            ),
+            silent_errors: inherit.or(s.boolean("silentErrorReplies"), |root| root.silent_errors, || false),
+            link_preview: inherit.or(s.boolean("linkPreview"), |root| root.link_preview, || true),
+            text_limit: inherit.or(text_limit(s), |root| root.text_limit, || MAX_TEXT),
+            proxy: inherit.or(proxy(s).map(Some), |root| root.proxy.clone(), || None),
             actions: root
                 .iter()
                 .fold(s.section("actions", Actions::read), |own, root| own.over(&root.actions)),
@@ -299,9 +335,15 @@ impl TelegramConfig {
             accounts: BTreeMap::new(),
             default_account: None,
         };
-        let says_so = config.allow_from.iter().any(|sender| sender == "*");
+        config.judge_openness(s, own_policy, root.is_some());
+        config
+    }
+
+    /// Everybody is let in only where `allowFrom` says so, too.
+    fn judge_openness(&self, s: &Section<'_>, own_policy: Option<DmPolicy>, is_account: bool) {
+        let says_so = self.allow_from.iter().any(|sender| sender == "*");
         if own_policy == Some(DmPolicy::Open) && !says_so {
-            let whose = if root.is_some() { ", in channels.telegram too where it has a list" } else { "" };
+            let whose = if is_account { ", in channels.telegram too where it has a list" } else { "" };
             s.error(
                 "dmPolicy",
                 format!(
@@ -309,7 +351,6 @@ impl TelegramConfig {
                 ),
             );
         }
-        config
     }
 
     /// All accounts, by name: those under `accounts`, and the one of the section itself where it has a token or is alone.
@@ -427,19 +468,6 @@ fn custom_commands(s: &Section<'_>) -> Option<Vec<CustomCommand>> {
     };
     let commands = s.items("customCommands", read);
     (!commands.is_empty()).then_some(commands)
-}
-
-const API_ROOT: &str = "https://api.telegram.org";
-
-fn api_root(s: &Section<'_>) -> Option<String> {
-    let root = s.text("apiRoot")?;
-    if !root.starts_with("https://") && !root.starts_with("http://") {
-        s.error(
-            "apiRoot",
-            format!("{root:?} is not allowed; use an http:// or https:// URL without /bot<token>"),
-        );
-    }
-    Some(root.trim_end_matches('/').to_owned())
 }
 
 /// Ids and names as Telegram has them: without our prefix and blanks.

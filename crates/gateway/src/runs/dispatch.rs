@@ -1,6 +1,6 @@
 //! From an inbound row to a session: who may speak, which session hears it, and in which way it queues.
 
-use super::{Claim, Work, acks, edits, history, reactions};
+use super::{Claim, Work, acks, edits, history, joined, reactions};
 use crate::chat_commands::{self, Decider, Parsed, Speaker};
 use crate::delivery::albums;
 use crate::delivery::channels::{MovedGroups, TELEGRAM, renamed};
@@ -154,6 +154,9 @@ async fn beside(shared: &Arc<Shared>, row: &InboundRow, claim: &Arc<Claim>) -> R
             shared.channels.moved(&shared.store, row.id, &inbound.chat.id, to).await?;
             renamed::rename(shared, &inbound.account, &inbound.chat.id, to);
         }
+        Some(ChatEvent::Joined) if may_speak(shared, row, inbound, claim).await? => {
+            joined::introduce(shared, row, claim).await?;
+        }
         Some(ChatEvent::Edited { .. }) if may_speak(shared, row, inbound, claim).await? => {
             edits::note(shared, row).await?;
         }
@@ -165,7 +168,7 @@ async fn beside(shared: &Arc<Shared>, row: &InboundRow, claim: &Arc<Claim>) -> R
             Some(_) => {}
             None => ignore(shared, row, "nobody knows the topic of the message that was reacted to").await?,
         },
-        Some(ChatEvent::Edited { .. } | ChatEvent::Pressed { .. }) | None => {}
+        Some(ChatEvent::Edited { .. } | ChatEvent::Pressed { .. } | ChatEvent::Joined) | None => {}
     }
     Ok(())
 }
@@ -297,7 +300,7 @@ async fn offer_pairing(shared: &Shared, row: &InboundRow) -> Result<(), store::S
     Ok(())
 }
 
-fn submit(shared: &Arc<Shared>, row: InboundRow, claim: Arc<Claim>) -> Submitted {
+pub(super) fn submit(shared: &Arc<Shared>, row: InboundRow, claim: Arc<Claim>) -> Submitted {
     let (key, mode) = (session_of(shared, &row.inbound), queue_mode(shared, &row.inbound));
     let route = (row.inbound.channel != RPC)
         .then(|| format!("{}:{}:{}", row.inbound.channel, row.inbound.account, row.inbound.chat.id));

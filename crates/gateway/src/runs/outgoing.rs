@@ -1,6 +1,7 @@
 //! What goes out to the chat at the end of a run: the answer in pieces and the files that it names, or one line about what went wrong,
 //! where somebody waits for it. An aborted run says nothing.
 
+use super::errors;
 use super::reply::{self, Reply, ReplyTo};
 use super::turn::{self, Begin};
 use crate::delivery::files;
@@ -18,7 +19,12 @@ pub(super) type End<'a> = (RunStatus, &'a str, Option<&'a str>);
 /// What goes out, a draft of the run's included.
 pub(super) async fn of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, end: End<'_>) -> Vec<Outbound> {
     let Some(route) = begun.run.route.as_ref() else { return vec![] };
-    let reply = answer(shared, key, begun, end);
+    let is_error = end.2.is_some() && end.0 != RunStatus::Aborted;
+    let mut reply = answer(shared, key, begun, end);
+    if is_error && !errors::is_told(shared, begun, route, &reply.text) {
+        reply = Reply::default();
+    }
+    let is_quiet = is_error && errors::are_quiet(begun, route);
     let (files, problems) = files(shared, key, begun, &reply).await;
     let text = [reply.text.as_str(), &problems].map(str::trim_end).join("\n\n");
     let texts =
@@ -34,7 +40,7 @@ pub(super) async fn of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, en
             text,
             quote: quote(begun, route, reply_to.as_deref()),
             reply_to,
-            silent: false,
+            silent: is_quiet,
             act,
         }
     });
@@ -44,9 +50,11 @@ pub(super) async fn of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, en
 /// How much of an answer a message holds, in UTF-16 units of visible text: as much as the platform takes, where the account does not say
 /// less.
 pub(super) fn limit(begun: &Begin, route: &Route) -> usize {
-    let how =
-        begun.current.settings.account(&route.channel, &route.account).map(|account| &account.streaming);
-    how.filter(|how| how.mode == StreamingMode::Block).map_or(usize::MAX, |how| how.max_chars)
+    let Some(account) = begun.current.settings.account(&route.channel, &route.account) else {
+        return usize::MAX;
+    };
+    let of_block = Some(&account.streaming).filter(|how| how.mode == StreamingMode::Block);
+    account.text_limit.min(of_block.map_or(usize::MAX, |how| how.max_chars))
 }
 
 /// What is to be said.

@@ -210,3 +210,53 @@ async fn what_an_answer_says_of_its_own_delivery_is_shown_to_nobody() {
     assert!(bench.model.requests().last().unwrap().to_string().contains("[[reply_to_current]]"));
     bench.gateway.stop().await;
 }
+
+#[tokio::test]
+async fn answers_are_as_long_as_the_account_wants_and_links_have_no_preview_where_it_wants_none() {
+    let (bench, fake) = bench("textChunkLimit: 30, linkPreview: false,", "").await;
+    bench.model.script(vec![Step::Text("See https://x.org for more.\n\nAnd this is another part.".into())]);
+    fake.push_text(FRIEND, FRIEND, "hi");
+    chat(&fake, &["See https://x.org for more.", "And this is another part."]).await;
+    let sent = fake.requests().into_iter().filter(|(name, _)| name == "sendmessage");
+    assert!(sent.into_iter().all(|(_, params)| params["link_preview_options"]["is_disabled"] == true));
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn errors_are_told_as_the_account_wants() {
+    let bad_key = || Step::Status(401, vec![], r#"{"error":{"message":"bad key"}}"#.into());
+    for (policy, told, is_quiet) in [
+        (r#"errorPolicy: "once", silentErrorReplies: true,"#, 1, true),
+        (r#"errorPolicy: "silent","#, 0, false),
+        ("", 2, false),
+    ] {
+        let (bench, fake) = bench(policy, "").await;
+        bench.model.script(vec![bad_key(), bad_key(), Step::Text("Now it works.".into())]);
+        for text in ["one", "two", "three"] {
+            let requests = bench.model.requests().len();
+            fake.push_text(FRIEND, FRIEND, text);
+            bench.model.wait_for_requests(requests + 1).await;
+        }
+        fake.wait_for_sent(told + 1, flow::PATIENCE).await.unwrap();
+        let all = fake.chat(FRIEND);
+        assert_eq!(all.iter().filter(|text| text.starts_with("⚠️")).count(), told, "{policy}: {all:?}");
+        assert_eq!(all.last().map(String::as_str), Some("Now it works."));
+        let quiet = fake.requests().iter().any(|(_, params)| params["disable_notification"] == true);
+        assert_eq!(quiet, is_quiet, "{policy}");
+        bench.gateway.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn telegram_is_reached_by_the_proxy_that_is_configured() {
+    let fake = FakeTelegram::start(flow::BOT_TOKEN).await;
+    let proxied = format!(
+        r#"channels: {{ telegram: {{ botToken: "{}", apiRoot: "http://telegram.invalid", proxy: "{}", allowFrom: [{FRIEND}] }} }},"#,
+        flow::BOT_TOKEN,
+        fake.url()
+    );
+    let bench = flow::Bench::start(&proxied).await;
+    fake.push_text(FRIEND, FRIEND, "hi");
+    chat(&fake, &["echo: hi"]).await;
+    bench.gateway.stop().await;
+}

@@ -1,6 +1,6 @@
 //! `channels.telegram.groups`, their topics, and which tools there are in a chat.
 
-use super::{GroupPolicy, senders};
+use super::{ErrorPolicy, GroupPolicy, senders};
 use crate::doc::Section;
 use crate::sections::{lists_tool, names_tool};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub struct GroupConfig {
     pub topics: BTreeMap<String, GroupConfig>,
     /// `topics.<id>.agentId`: the agent that hears this topic.
     pub agent_id: Option<String>,
+    /// `errorPolicy`; `None`: the account's.
+    pub error_policy: Option<ErrorPolicy>,
 }
 
 /// `tools` of a group.
@@ -54,6 +56,7 @@ impl GroupConfig {
             tools: ChatTools::read(s),
             topics: BTreeMap::new(),
             agent_id: None,
+            error_policy: s.choice("errorPolicy"),
         }
     }
 
@@ -68,6 +71,7 @@ impl GroupConfig {
             tools: self.tools.over(&other.tools),
             topics: topics_over(&self.topics, &other.topics),
             agent_id: self.agent_id.clone(),
+            error_policy: self.error_policy.or(other.error_policy),
         }
     }
 

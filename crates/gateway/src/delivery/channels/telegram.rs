@@ -50,6 +50,8 @@ impl TelegramAccount {
             && a.poll_timeout == b.poll_timeout
             && a.media_max_bytes == b.media_max_bytes
             && a.commands == b.commands
+            && a.link_preview == b.link_preview
+            && a.proxy.as_ref().map(|p| p.expose_secret()) == b.proxy.as_ref().map(|p| p.expose_secret())
             && self.token_source == other.token_source
             && self.listens == other.listens
             && a.webhook.as_ref().map(|w| (&w.url, w.secret.expose_secret()))
@@ -92,6 +94,8 @@ pub(super) fn account(
         media_dir: media_dir(state_dir),
         commands: Some(menu(config)),
         webhook: hook.as_ref().map(|(_, webhook)| webhook.clone()),
+        link_preview: config.link_preview,
+        proxy: config.proxy.clone(),
     };
     let bot = Telegram::new(made_from.clone(), clock.clone()).map_err(|e| e.to_string())?;
     let token_source = if from_config { "config" } else { "env" };
