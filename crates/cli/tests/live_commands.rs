@@ -219,6 +219,18 @@ async fn people_are_let_in_by_their_code_and_written_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_waits_for_the_platform_is_neither_sent_nor_failed() {
+    let world = World::start().await;
+    let busy = json!({"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 600}});
+    world.telegram.know_chat(7);
+    world.telegram.fail_next("sendMessage", 429, busy);
+    let send = ["message", "send", "--target", "7", "--message", "are you there?"];
+    let kept = world.gateway.run(&world.home, &send);
+    assert_eq!(kept.code, 0, "{}{}", kept.out, kept.err);
+    assert!(kept.out.contains("not sent yet") && !kept.out.contains("sent over"), "{}", kept.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_is_shown_to_people_and_to_programs() {
     let world = World::start().await;
     world.telegram.push_text(7, 7, "let me in");

@@ -97,7 +97,12 @@ impl SendMessage {
             }
             _ => {
                 let id = sent.map_err(|e| format!("Not sent to {target}: {e}"))?;
-                format!("Sent to {target}, message {id}.")
+                match id.starts_with("queued:") {
+                    true => format!(
+                        "Accepted for {target}; it goes out by itself once the platform takes it. Do not send it again."
+                    ),
+                    false => format!("Sent to {target}, message {id}."),
+                }
             }
         }))
     }

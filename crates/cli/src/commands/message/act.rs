@@ -1,5 +1,6 @@
 //! `openclaw message poll`, `react`, `edit`, `delete`, `pin` and `unpin`.
 
+use super::send;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -105,10 +106,7 @@ pub(super) async fn sticker(args: StickerArgs, ctx: &Context) -> Result<(), Fail
         call["accountId"] = account.into();
     }
     let sent = one_call(ctx, &args.place.connect, "message.action", call).await?;
-    ctx.out.show(&sent, || {
-        let (channel, id) = (cell(&sent, "/channel"), cell(&sent, "/messageId"));
-        printable(&format!("sent over {channel} as message {id}"))
-    })
+    ctx.out.show(&sent, || send::outcome(&sent))
 }
 
 pub(super) async fn poll(args: PollArgs, ctx: &Context) -> Result<(), Failure> {
@@ -128,10 +126,7 @@ pub(super) async fn poll(args: PollArgs, ctx: &Context) -> Result<(), Failure> {
         params["durationSeconds"] = seconds.into();
     }
     let sent = one_call(ctx, &args.place.connect, "poll", params).await?;
-    ctx.out.show(&sent, || {
-        let (channel, id) = (cell(&sent, "/channel"), cell(&sent, "/messageId"));
-        printable(&format!("sent over {channel} as message {id}"))
-    })
+    ctx.out.show(&sent, || send::outcome(&sent))
 }
 
 pub(super) async fn react(args: ReactArgs, ctx: &Context) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::link::one_call;
 use crate::output::printable;
-use crate::view::cell;
+use crate::view::{cell, flag};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -69,9 +69,16 @@ pub(crate) async fn send(args: SendArgs, ctx: &Context) -> Result<(), Failure> {
         });
     }
     let payload = one_call(ctx, &args.connect, method, params).await?;
-    ctx.out.show(&payload, || {
-        let (channel, id) = (cell(&payload, "/channel"), cell(&payload, "/messageId"));
-        printable(&format!("sent over {channel} as message {id}"))
+    ctx.out.show(&payload, || outcome(&payload))
+}
+
+/// What became of a message, in a line.
+pub(super) fn outcome(payload: &Value) -> String {
+    let (channel, id) = (cell(payload, "/channel"), cell(payload, "/messageId"));
+    printable(&if flag(payload, "/queued") {
+        format!("not sent yet: {channel} does not take it now; it is kept, and goes out by itself")
+    } else {
+        format!("sent over {channel} as message {id}")
     })
 }
 

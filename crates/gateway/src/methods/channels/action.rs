@@ -88,7 +88,9 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         return Err(invalid("location goes alone, without media and presentation"));
     }
     let sent = send::send(&call, message).await?;
-    Ok(json!({"ok": true, "messageId": sent.message_id, "chatId": sent.chat, "channel": sent.channel}).into())
+    let answer =
+        json!({"ok": true, "messageId": sent.message_id, "chatId": sent.chat, "channel": sent.channel});
+    Ok(sent.answer(answer).into())
 }
 
 /// An object, or the JSON of one.

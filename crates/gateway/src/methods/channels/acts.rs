@@ -3,7 +3,7 @@
 
 use super::only_channel;
 use super::send::{self, Message};
-use crate::delivery::{gates, outbox};
+use crate::delivery::gates;
 use crate::methods::{Answer, Call, store_error};
 use model::{Act, Topic};
 use protocol::ErrorShape;
@@ -58,7 +58,7 @@ pub(super) async fn poll(mut call: Call) -> Answer {
         ..Message::to(channel, p.to, p.idempotency_key)
     };
     let sent = send::send(&call, message).await?;
-    Ok(json!({"runId": run_id, "messageId": sent.message_id, "channel": sent.channel}).into())
+    Ok(sent.answer(json!({"runId": run_id, "messageId": sent.message_id, "channel": sent.channel})).into())
 }
 
 /// Telegram lets people choose one option, or as many as they like.
@@ -132,10 +132,8 @@ pub(super) async fn handle(call: &Call, action: Action) -> Answer {
     };
     let sent = send::send(call, message).await?;
     let mut answer = json!({"ok": true, "chatId": sent.chat, "channel": sent.channel});
-    if sent.message_id.starts_with(outbox::QUEUED) {
-        // It is on disk and will be done; what will come of it nobody knows yet.
-        answer["queued"] = json!(true);
-        return Ok(answer.into());
+    if sent.is_queued() {
+        return Ok(sent.answer(answer).into());
     }
     answer[if is_topic { "topicId" } else { "messageId" }] = json!(sent.message_id);
     if let Some((name, value)) = done {

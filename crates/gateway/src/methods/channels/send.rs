@@ -104,6 +104,21 @@ pub(super) struct Sent {
     pub(super) message_id: String,
 }
 
+impl Sent {
+    /// Whether it is on disk and waits for the platform; what will come of it nobody knows yet, and its id is none of the platform's.
+    pub(super) fn is_queued(&self) -> bool {
+        self.message_id.starts_with(outbox::QUEUED)
+    }
+
+    /// An answer that says so.
+    pub(super) fn answer(&self, mut answer: Value) -> Value {
+        if self.is_queued() {
+            answer["queued"] = json!(true);
+        }
+        answer
+    }
+}
+
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let channel = only_channel(&call, p.channel, "send")?;
@@ -130,7 +145,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         ..Message::to(channel, p.to, p.idempotency_key)
     };
     let sent = send(&call, message).await?;
-    Ok(json!({"runId": run_id, "messageId": sent.message_id, "channel": sent.channel}).into())
+    Ok(sent.answer(json!({"runId": run_id, "messageId": sent.message_id, "channel": sent.channel})).into())
 }
 
 /// Sends it or does what its act says, once for each key of the same caller.
