@@ -188,7 +188,10 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         // Of several notes the closest one is meant.
-        let notes = self.notes.iter_mut().filter(|note| line.text.starts_with(note.begins));
+        let notes = self.notes.iter_mut().filter(|note| match note.names {
+            true => line.text == note.begins,
+            false => line.text.starts_with(note.begins),
+        });
         let mut none = Note::default();
         let note = notes.max_by_key(|note| note.begins.len()).unwrap_or(&mut none);
         note.used = true;

@@ -4,6 +4,7 @@ use crate::machine::Machine;
 use crate::town::{OPEN, TOKEN, Town};
 use crate::walk::Walk;
 use serde_json::Value;
+use std::cell::RefCell;
 
 /// The request of the node with this name for its commands.
 fn request_of(gateway: &Machine, node: &str) -> String {
@@ -24,7 +25,8 @@ pub(super) fn nodes(page: &'static str) {
     let town = Town::with_gateway(&format!("{OPEN}, {allow}"), files);
     let (server, laptop) = (&town.server, &town.laptop);
     server.runs("ip address add 192.168.1.10/24 dev eth0");
-    laptop.runs("ip address add 192.168.1.20/24 dev eth0; mkdir -p /home/me/notes");
+    laptop
+        .runs("ip address add 192.168.1.20/24 dev eth0; mkdir -p /home/me/notes; touch /home/me/notes/today");
     laptop.has("OPENCLAW_GATEWAY_TOKEN", TOKEN);
     let mut walk = Walk::through(page, server);
     walk.line("openclaw node run --display-name laptop").stays("connected to");
@@ -40,6 +42,7 @@ pub(super) fn nodes(page: &'static str) {
     });
     walk.line("openclaw devices approve REQUEST").after(|| town.a_stranger_knocks());
     walk.line("openclaw nodes approve REQUEST").finds("REQUEST", || request_of(server, "laptop"));
+    walk.line("openclaw nodes invoke --node laptop --command dir.list").says("today");
     walk.names(&["openclaw nodes remove", "openclaw devices remove"]);
     walk.line("openclaw node run").instead().stays("connected to");
     walk.go();
@@ -53,11 +56,14 @@ pub(super) fn pairing(page: &'static str) {
         let is_node = |device: &&Value| device["role"] == "node";
         text(&list["paired"].as_array().unwrap().iter().find(is_node).unwrap()["deviceId"])
     };
-    let _node = server.stays("openclaw node run", "connected to");
+    let node = RefCell::new(Some(server.stays("openclaw node run", "connected to")));
     let mut walk = Walk::through(page, server);
-    for line in ["openclaw devices rotate", "openclaw devices revoke"] {
-        walk.line(line).finds("ID", device).means("ROLE", "node");
-    }
+    walk.line("openclaw devices rotate").finds("ID", device).means("ROLE", "node");
+    // A revoked node that runs asks to be let in at once, and would be among those who wait.
+    walk.line("openclaw devices revoke")
+        .finds("ID", device)
+        .means("ROLE", "node")
+        .after(|| drop(node.take()));
     for line in ["openclaw devices approve REQUEST", "openclaw devices approve --local REQUEST"] {
         walk.line(line).after(|| town.a_stranger_knocks());
     }
@@ -75,7 +81,7 @@ pub(super) fn pairing(page: &'static str) {
             laptop.runs("rm -r .openclaw");
         })
         .finds("URL", || text(&server.json("openclaw devices join-code")["joinUrl"]));
-    walk.line("openclaw node run").stays("connected to");
+    walk.line("openclaw node run").stays("openclaw devices approve");
     walk.go();
 }
 

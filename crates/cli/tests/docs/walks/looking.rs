@@ -12,7 +12,8 @@ pub(super) fn configuration(page: &'static str) {
     }
     walk.line("openclaw config set KEY").means("KEY", "gateway.port").means("VALUE", "18789");
     walk.line("openclaw node run").stays("connected to");
-    walk.names(&["openclaw models auth", "openclaw models aliases add", "openclaw agents add"]);
+    walk.names(&["openclaw models auth", "openclaw models auth order set"]);
+    walk.names(&["openclaw models aliases add", "openclaw agents add"]);
     walk.go();
 }
 
@@ -22,7 +23,8 @@ pub(super) fn models(page: &'static str) {
     walk.line("openclaw models set anthropic/");
     walk.line("openclaw models auth paste-api-key --provider openai").reads("sk-of-a-test\n");
     walk.line("openclaw models fallbacks list").says("openai/gpt-4.1-mini");
-    walk.names(&["openclaw models set", "openclaw models auth"]);
+    walk.names(&["openclaw models set", "openclaw models auth", "openclaw models auth order set"]);
+    walk.line("openclaw models auth setup-token").is_a_name();
     walk.go();
 }
 

@@ -8,6 +8,8 @@ use std::cell::RefCell;
 
 const AT_A_TERMINAL: &str = "asks one thing after the other; tests/onboard answers it at a terminal";
 
+const ON_A_PAGE: &str = "acts on what a page has; tests/shown/browser.rs drives one that has all of it";
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value}")).to_owned()
 }
@@ -85,6 +87,7 @@ impl Place {
 pub(super) fn commands(page: &'static str) {
     let place = Place::new();
     let mut walk = Walk::through(page, &place.town.server);
+    walk.line("openclaw browser ").cannot(ON_A_PAGE);
     of_the_gateway(&mut walk, &place);
     of_what_is_said(&mut walk, &place);
     of_models(&mut walk, &place);

@@ -21,10 +21,18 @@ struct Told<'a> {
     ok: bool,
     path: Option<String>,
     binding: Option<Value>,
-    entries: Option<Vec<String>>,
+    /// Names of what is to be packed; of `dir.list`, whatever is said of each.
+    entries: Option<Vec<Value>>,
     #[serde(borrow)]
     tar_base64: Option<Cow<'a, str>>,
     sha256: Option<String>,
+}
+
+impl Told<'_> {
+    /// The entries, where they are names.
+    fn names(&self) -> Option<Vec<String>> {
+        self.entries.as_ref()?.iter().map(|entry| entry.as_str().map(str::to_owned)).collect()
+    }
 }
 
 pub(super) struct Gate<'a> {
@@ -74,7 +82,7 @@ impl Gate<'_> {
             ));
         };
         let leave = self.leave(&allowed, said, place, &params).await?;
-        self.check_tree(leave, place, told.entries.as_deref(), false)?;
+        self.check_tree(leave, place, told.names().as_deref(), false)?;
         params.insert("expectedCanonicalPath".into(), json!(place));
         params.insert("expectedBinding".into(), binding.clone());
         let answer = self.send("", params, left).await?;
