@@ -30,12 +30,23 @@ const TELEGRAM = '--channel telegram --target {person}';
 /** What the fake model takes as the order to call a tool. */
 const onNode = (text) => `TOOL:exec {"command":"echo ${text}","host":"node","node":"matrix-node"}`;
 
+const base64 = (text) => Buffer.from(text).toString('base64');
+const invoke = (command, params) => `nodes invoke --node matrix-node --command ${command} --params '${params}' --json`;
+const agent = (call) => `agent --session-key agent:main:main --message 'TOOL:${call}' --json`;
+
 const HOURLY = "--name matrix-job --every 1h --message 'hello job' --session isolated";
 const swapped = ['theirs-to-ours'];
 const ownDatabase = {
   'theirs-to-ours': {
     fails: /Session store: |^\/sessions\/0\/key: nothing/,
     because: 'their command line opens the database of its own gateway and asks no gateway; `gateway call sessions.list` asks',
+  },
+};
+
+const noAdmin = {
+  'ours-to-theirs': {
+    fails: /tool said: [^]*status[^]*error/,
+    because: 'our command line asks for operator.write when it begins a turn, and their gateway lets a turn drive a browser only where whoever began it has operator.admin',
   },
 };
 
@@ -97,6 +108,17 @@ export const CELLS = [
   { name: 'the agent runs a command on it', run: `agent --session-key agent:main:main --message '${onNode('hello-from-node')}' --json`, json: { '/result/payloads/0/text': /tool said: [^]*hello-from-node/ } },
   { name: 'Telegram → agent → node → Telegram', act: (world) => world.write(onNode('from-afar'), /tool said: [^]*from-afar/) },
   { name: 'approvals get --node', run: 'approvals get --node matrix-node --json', json: { '/file/version': 1 } },
+  { name: 'nodes invoke, a file', run: invoke('file.fetch', '{"path":"{files}/note.txt"}'), json: { '/payload/ok': true, '/payload/base64': base64('of the node\n') } },
+  { name: 'nodes invoke, what a file is', run: invoke('file.stat', '{"path":"{files}/note.txt"}'), json: { '/payload/ok': true, '/payload/size': 12 } },
+  { name: 'nodes invoke, a folder', run: invoke('dir.list', '{"path":"{files}"}'), json: { '/payload/ok': true, '': has('note.txt') } },
+  { name: 'nodes invoke, writing a file', run: invoke('file.write', `{"path":"{files}/new.txt","contentBase64":"${base64('new\n')}"}`), json: { '/payload/ok': true }, then: (world) => world.expectFile('new.txt', 'new\n') },
+  { name: 'nodes invoke, a file that the policy does not name', run: invoke('file.fetch', '{"path":"/etc/hostname"}'), fails: /polic|not allowed|denied/i },
+  { name: 'nodes invoke, a file that the policy denies', run: invoke('file.fetch', '{"path":"{files}/secret.txt"}'), fails: /polic|not allowed|denied/i },
+  { name: 'the agent fetches a file of it', run: agent('file_fetch {"node":"matrix-node","path":"{files}/note.txt"}'), json: { '/result/payloads/0/text': /tool said: [^]*of the node/ } },
+  { name: 'the agent lists a folder of it', run: agent('dir_list {"node":"matrix-node","path":"{files}"}'), json: { '/result/payloads/0/text': /tool said: [^]*note\.txt/ } },
+  { name: 'the agent uses a tool that it lends', run: agent('matrix_say {"text":"hello tools"}'), json: { '/result/payloads/0/text': /tool said: [^]*said hello tools/ } },
+  { name: 'the agent opens a page in its browser', run: agent('browser {"action":"open","target":"node","node":"matrix-node","url":"{page}"}'), json: { '/result/payloads/0/text': /tool said: [^]*127\.0\.0\.1/ }, why: noAdmin },
+  { name: 'the agent reads that page', run: agent('browser {"action":"snapshot","target":"node","node":"matrix-node"}'), json: { '/result/payloads/0/text': /tool said: [^]*A page for the matrix/ }, why: noAdmin },
   { name: 'nodes rename', run: 'nodes rename --node matrix-node --name kitchen --json', json: { '': has('kitchen') } },
   { name: 'nodes describe, new name', run: 'nodes describe --node kitchen --json', json: { '/displayName': 'kitchen' } },
   { name: 'devices list', run: 'devices list --json', json: { '/paired': filled } },

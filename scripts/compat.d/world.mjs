@@ -1,7 +1,7 @@
 // A pairing of programs: a command line and a node of one make, a gateway of the same or the other, and fakes of a model
 // and of Telegram, all in directories of their own.
 import { once } from 'node:events';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { join, resolve } from 'node:path';
@@ -22,25 +22,40 @@ const TOKEN = 'a-token-for-these-tests-and-no-others';
 const PERSON = 7001;
 /** On a machine that has other things to do, everything takes a multiple of its time. */
 export const PATIENCE = Number(process.env.COMPAT_PATIENCE ?? 1);
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 /** Their first start takes 13 s on a quiet machine, and they start twice. */
 const START_SECONDS = 240 * PATIENCE;
 const COMMAND_SECONDS = 90 * PATIENCE;
 /** What a gateway says while it starts anew; the same call is good a little later. */
 const NOT_YET = /unavailable during gateway (restart|startup)|gateway (is )?(starting|restarting)/i;
 
+/** What the gateway may do with files of a node. */
+const FILES = ['file.fetch', 'file.stat', 'file.write', 'dir.list'];
+
 /** A configuration that both gateways read. */
-function configuration({ model, telegram, botToken }, port, log) {
+function configuration({ model, telegram, botToken }, port, log, files) {
+  const policy = { allowReadPaths: [files, `${files}/**`], allowWritePaths: [`${files}/**`], denyPaths: [`${files}/secret.txt`] };
   return {
     gateway: { mode: 'local', port, bind: 'loopback', auth: { mode: 'token', token: TOKEN },
-      nodes: { pairing: { autoApproveLocal: false } } },
+      nodes: { pairing: { autoApproveLocal: false }, commands: { allow: FILES } } },
+    plugins: { entries: { 'file-transfer': { config: { policyVersion: 2, nodes: { 'matrix-node': policy } } } } },
     models: { providers: { local: { baseUrl: model, apiKey: 'none', api: 'openai-completions',
       models: [{ id: 'test-model', name: 'Test', contextWindow: 128000, maxTokens: 8192 }] } } },
     agents: { defaults: { model: { primary: 'local/test-model' } } },
     channels: { telegram: { enabled: true, botToken, apiRoot: telegram, dmPolicy: 'allowlist', allowFrom: [String(PERSON)] } },
-    tools: { exec: { security: 'full', ask: 'off' } },
+    tools: { profile: 'full', toolSearch: false, exec: { security: 'full', ask: 'off' } },
     update: { checkOnStart: false },
     discovery: { mdns: { mode: 'off' } },
     logging: { file: log },
+  };
+}
+
+/** What the node goes by: a server of tools, and a browser that may see this machine's pages. */
+function nodeConfiguration() {
+  const say = { command: process.execPath, args: [join(import.meta.dirname, 'tool-server.mjs')] };
+  return {
+    nodeHost: { mcp: { servers: { matrix: say } } },
+    browser: { headless: true, noSandbox: true, executablePath: CHROMIUM, ssrfPolicy: { dangerouslyAllowPrivateNetwork: true } },
   };
 }
 
@@ -88,10 +103,37 @@ export class World {
     const fakes = await this.startFakes();
     this.saved.port = String(await freePort());
     this.saved.url = `ws://127.0.0.1:${this.saved.port}`;
-    this.configure('host', configuration(fakes, Number(this.saved.port), join(this.dir, 'gateway-file.log')));
+    this.saved.files = this.files();
+    this.saved.page = await this.serve('<title>A page for the matrix</title><h1>A page for the matrix</h1>');
+    this.configure('node', nodeConfiguration());
+    this.configure('host', configuration(fakes, Number(this.saved.port), join(this.dir, 'gateway-file.log'), this.saved.files));
     // Elsewhere there is only the address, as on somebody's laptop.
     this.configure('laptop', { gateway: { mode: 'remote', remote: { url: this.saved.url, token: TOKEN } } });
     await this.startGateway(this.make.gateway);
+  }
+
+  /** A folder of the node with a file that may be had, and one that may not. */
+  files() {
+    const files = join(this.home('node'), 'files');
+    mkdirSync(files);
+    // No policy follows a link, and target/compat may be one.
+    const whole = realpathSync(files);
+    writeFileSync(join(files, 'note.txt'), 'of the node\n');
+    writeFileSync(join(files, 'secret.txt'), 'nobody\'s business\n');
+    return whole;
+  }
+
+  /** The address of a page on this machine. */
+  async serve(page) {
+    this.pages = http.createServer((_, answer) => answer.setHeader('content-type', 'text/html').end(page)).listen(0, '127.0.0.1');
+    await once(this.pages, 'listening');
+    return `http://127.0.0.1:${this.pages.address().port}/`;
+  }
+
+  /** A file of the node has this in it. */
+  async expectFile(name, text) {
+    const found = readFileSync(join(this.saved.files, name), 'utf8');
+    if (found !== text) throw new Error(`${name} has ${JSON.stringify(found)} in it`);
   }
 
   async startFakes() {
@@ -185,5 +227,7 @@ export class World {
 
   async end() {
     for (const service of this.services.reverse()) await service.stop();
+    this.pages?.closeAllConnections();
+    this.pages?.close();
   }
 }
