@@ -25,6 +25,7 @@ pub(super) fn models(page: &'static str) {
     walk.line("openclaw models fallbacks list").says("openai/gpt-4.1-mini");
     walk.names(&["openclaw models set", "openclaw models auth", "openclaw models auth order set"]);
     walk.line("openclaw models auth setup-token").is_a_name();
+    walk.line("openclaw models auth login").cannot("waits for somebody at a page; tests/onboard/login.rs");
     walk.go();
 }
 
