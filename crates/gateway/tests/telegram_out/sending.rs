@@ -13,8 +13,8 @@ fn send(key: &str, params: Value) -> Value {
 
 /// The parameters of the last call of one of the platform's methods.
 fn last(fake: &FakeTelegram, method: &str) -> Value {
-    let all = fake.requests().into_iter().filter(|(name, _)| name == method);
-    all.last().map(|(_, params)| params).unwrap_or_default()
+    let mut all = fake.requests().into_iter().filter(|(name, _)| name == method);
+    all.next_back().map(|(_, params)| params).unwrap_or_default()
 }
 
 #[tokio::test]
