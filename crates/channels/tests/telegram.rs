@@ -2,6 +2,8 @@
 // Helpers of tests may end a test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "telegram/bounds.rs"]
+mod bounds;
 #[path = "telegram/webhook.rs"]
 mod webhook;
 
@@ -416,9 +418,11 @@ async fn failures_say_what_may_be_done() {
     ] {
         let body = json!({ "ok": false, "error_code": code, "description": why, "parameters": parameters });
         fake.fail_next("sendMessage", code, body);
-        let SendError { kind: found, message } = telegram.send(&out("7", "hi")).await.unwrap_err();
+        fake.know_chat(code.into());
+        let chat = code.to_string();
+        let SendError { kind: found, message } = telegram.send(&out(&chat, "hi")).await.unwrap_err();
         assert_eq!(found, kind, "{message}");
-        assert!(message.contains(why) && message.contains("chat 7"), "{message}");
+        assert!(message.contains(why) && message.contains(&format!("chat {chat}")), "{message}");
     }
     fake.fail_next("sendMessage", 502, json!("<html>not the Bot API</html>"));
     assert_eq!(telegram.send(&out("7", "hi")).await.unwrap_err().kind, Transient);

@@ -36,8 +36,12 @@ fn world() -> World {
 
 impl World {
     fn invoke(&self, timeout: &str) -> Vec<String> {
-        let script =
-            format!("exec 3>{}; echo begun >&3; echo 'so far'; sleep 600 & wait", self.pipe.display());
+        self.runs("echo 'so far'; sleep 600 & wait", timeout)
+    }
+
+    /// The call that runs a script, which holds the pipe.
+    fn runs(&self, script: &str, timeout: &str) -> Vec<String> {
+        let script = format!("exec 3>{}; echo begun >&3; {script}", self.pipe.display());
         let params = json!({"command": ["/bin/sh", "-c", script]}).to_string();
         let flags =
             ["--node", "box", "--command", "system.run", "--params", &params, "--invoke-timeout", timeout];
@@ -73,10 +77,36 @@ fn a_command_that_takes_too_long_is_ended_and_its_output_until_then_is_not_lost(
     let output = world.program(&world.invoke("8000")).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let failure: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}"));
-    assert!(said.contains("TIMEOUT"), "{said}");
+    assert!(said.contains("TIMEOUT") && output.status.code() == Some(5), "{:?} {said}", output.status);
     assert_eq!(failure.pointer("/error/details/partialOutput"), Some(&json!("so far\n")), "{failure}");
     assert_eq!(lines.recv_timeout(PATIENCE), Ok("begun".to_owned()));
     assert_eq!(lines.recv_timeout(PATIENCE), GONE, "its whole group is gone");
+}
+
+#[test]
+fn a_command_that_ignores_the_polite_signal_is_killed_with_all_that_it_started() {
+    let world = world();
+    let lines = world.lines();
+    let stubborn = world.runs("trap '' TERM; sleep 600 & sleep 600; wait", "8000");
+    let output = world.program(&stubborn).output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(lines.recv_timeout(PATIENCE), Ok("begun".to_owned()));
+    assert_eq!(lines.recv_timeout(PATIENCE), GONE, "its whole group is gone");
+}
+
+#[test]
+fn what_a_command_floods_is_bounded_on_its_way_through_node_and_gateway() {
+    let world = world();
+    let lines = world.lines();
+    let flood = world.runs("yes flood | head -c 50000000; echo the end", "120000");
+    let output = world.program(&flood).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.len() < 2 * 1024 * 1024, "{} bytes", said.len());
+    let told: Value = serde_json::from_str(&said).unwrap();
+    let stdout = told.pointer("/payload/stdout").and_then(Value::as_str).unwrap();
+    assert!(stdout.starts_with("flood\n") && stdout.ends_with("the end\n"), "both ends are kept");
+    assert_eq!(lines.recv_timeout(PATIENCE), Ok("begun".to_owned()));
+    assert_eq!(lines.recv_timeout(PATIENCE), GONE);
 }
 
 #[test]

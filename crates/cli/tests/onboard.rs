@@ -215,6 +215,9 @@ fn accounts_are_added_listed_switched_off_and_deleted() {
     assert_eq!(listed["accounts"][1]["allowFrom"], json!(["5"]));
     let other =
         ["channels", "add", "--channel", "telegram", "--account", "other", "--token-file", "bot.token"];
+    let missing = home.run(&other);
+    assert!(missing.code == 2 && missing.err.contains("--token-file bot.token"), "{}", missing.err);
+    std::fs::write(home.path().join("bot.token"), "3:c\n").unwrap();
     assert_eq!(home.run(&other).code, 0);
     let from_here = json!(home.path().join("bot.token"));
     assert_eq!(config(&home)["channels"]["telegram"]["accounts"]["other"]["tokenFile"], from_here);
@@ -227,6 +230,75 @@ fn accounts_are_added_listed_switched_off_and_deleted() {
     assert!(text(&home).contains("/* mine */") && !text(&home).contains("alerts: {"), "{}", text(&home));
     let gone = home.run(&alerts);
     assert!(gone.code == 1 && gone.err.contains("not configured"), "{}", gone.err);
+}
+
+#[test]
+fn what_can_be_no_token_no_secret_and_no_name_is_refused_where_it_is_entered() {
+    let before = "{ channels: { telegram: { botToken: '1:hunter2' } } }";
+    let home = Home::with_config(before);
+    std::fs::write(home.path().join("no.token"), "hunter3 hunter4\n").unwrap();
+    let add = |more: &[&'static str]| [&["channels", "add", "--channel", "telegram"], more].concat();
+    let set = |key: &'static str, value: &'static str| vec!["config", "set", key, value];
+    let unread = "channels.telegram.webhookSecret";
+    for (args, said) in [
+        (add(&["--token", "hunter3 token"]), "no bot token"),
+        (add(&["--token-file", "no.token"]), "no bot token"),
+        (add(&["--token-file", "/nonexistent"]), "/nonexistent"),
+        (add(&["--token", "2:b", "--account", "Bad Name"]), "no name of an account"),
+        (add(&["--token", "2:b", "--account", "Work/../x"]), "no name of an account"),
+        (add(&["--token", "2:b", "--account", "__proto__"]), "no name of an account"),
+        (add(&["--token", "2:b", "--account", "Prototype"]), "no name of an account"),
+        ([QUIET, &["--telegram-token", "hunter3 token"]].concat(), "no bot token"),
+        (set("channels.telegram.botToken", ""), "no bot token"),
+        (set("channels.telegram.botToken", "hunter3"), "no bot token"),
+        (set("channels.telegram.accounts.a.botToken", ":hunter3"), "accounts.a.botToken"),
+        (set(unread, "hunter3 five!"), unread),
+    ] {
+        let ran = home.run(&args);
+        assert!(ran.code != 0 && ran.err.contains(said), "{args:?}: {} {}{}", ran.code, ran.out, ran.err);
+        assert!(
+            !ran.err.contains("hunter") && !ran.out.contains("hunter"),
+            "{args:?}: {}{}",
+            ran.out,
+            ran.err
+        );
+        assert_eq!(text(&home), before, "{args:?}");
+    }
+    for args in [
+        add(&["--token", "2:b_-9", "--account", "Work_2"]),
+        set("channels.telegram.botToken", "${BOT}"),
+        set(unread, "sekrit_5-"),
+    ] {
+        let ran = home.run(&args);
+        assert_eq!(ran.code, 0, "{args:?}: {}{}", ran.out, ran.err);
+    }
+    // What stands there already is no reason to refuse something else.
+    let home =
+        Home::with_config("{ channels: { telegram: { accounts: { 'Old Name': { botToken: '' } } } } }");
+    let ran = home.run(&set("channels.telegram.botToken", "1:a"));
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn by_reference_a_key_that_is_written_out_gives_way_to_its_variable() {
+    let before = "{ models: { providers: { openai: { apiKey: 'sk-hunter2' } } } }";
+    let flags = ["--auth-choice", "openai-api-key", "--secret-input-mode", "ref"];
+    let home = Home::with_config(before);
+    let without = home.run(&[QUIET, &flags].concat());
+    assert!(without.code == 2 && without.err.contains("OPENAI_API_KEY is not set"), "{}", without.err);
+    assert!(without.err.contains("models.providers.openai.apiKey is written out"), "{}", without.err);
+    assert_eq!(text(&home), before);
+    let kept = home.run(&[QUIET, &flags[..2]].concat());
+    assert_eq!(kept.code, 0, "{}{}", kept.out, kept.err);
+    assert!(text(&home).contains("sk-hunter2"), "nobody asked for a reference");
+    let ran = home.run_with(&[QUIET, &flags].concat(), &[("OPENAI_API_KEY", "sk-hunter2")]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(!text(&home).contains("hunter") && text(&home).contains("OPENAI_API_KEY"), "{}", text(&home));
+    // A reference, to whatever, stays.
+    let reference = "{ models: { providers: { openai: { apiKey: '${MY_KEY}' } } } }";
+    let home = Home::with_config(reference);
+    let ran = home.run_with(&[QUIET, &flags].concat(), &[("MY_KEY", "k"), ("OPENAI_API_KEY", "other")]);
+    assert!(ran.code == 0 && text(&home).contains("${MY_KEY}"), "{}{}{}", ran.out, ran.err, text(&home));
 }
 
 #[test]

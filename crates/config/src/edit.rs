@@ -5,6 +5,7 @@
 mod agents;
 mod change;
 mod diff;
+mod entered;
 mod file;
 mod grants;
 mod lock;

@@ -63,7 +63,7 @@ pub use telegram::{
     Actions, ApprovalTarget, BreakPreference, ChatTools, ChunkMode, CommandText, CustomCommand,
     DEFAULT_ACCOUNT, DmPolicy, ErrorPolicy, ExecApprovals, GroupConfig, GroupPolicy, InlineButtons,
     ReactionLevel, ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode, TelegramConfig,
-    ToolBounds, WebhookConfig, bot_id,
+    ToolBounds, WebhookConfig, bot_id, is_account_name, is_bot_token, is_webhook_secret,
 };
 pub use tls::TlsConfig;
 pub use tool_list::{lists_tool, names_tool};

@@ -373,6 +373,20 @@ fn a_webhook_of_the_section_is_that_of_its_own_account_and_lends_the_others_its_
 }
 
 #[test]
+fn what_stands_in_the_place_of_a_section_is_not_told() {
+    for text in [
+        r#"{ gateway: { auth: "hunter2" } }"#,
+        r#"{ models: { providers: "hunter2" } }"#,
+        r#"{ models: { providers: { openai: "hunter2" } } }"#,
+        r#"{ channels: { telegram: { accounts: { work: "hunter2" } } } }"#,
+    ] {
+        let said = errors(text).join("\n");
+        assert!(said.contains("a string is not allowed; use an object"), "{text}: {said}");
+        assert!(!said.contains("hunter"), "{said}");
+    }
+}
+
+#[test]
 fn accounts_with_one_bot_are_warned_of_where_both_tokens_are_written_out() {
     let warned = |accounts: &str| -> Vec<String> {
         let text = format!(

@@ -94,6 +94,7 @@ async fn what_cannot_be_is_refused_and_nothing_is_written() {
         ("agents.create", json!({"name": "OPS"}), "agent \"ops\" already exists"),
         ("agents.create", json!({"name": "Main"}), "\"main\" is reserved"),
         ("agents.create", json!({"name": "🦞"}), "makes no id"),
+        ("agents.create", json!({"name": "ünïcode"}), "makes no id"),
         ("agents.create", json!({"name": "a", "workspace": "here"}), "write it from / or ~ on"),
         ("agents.create", json!({"name": "a", "workspace": file}), "nothing was written"),
         ("agents.create", json!({"name": "a", "model": "fake/nothing"}), "not available"),

@@ -276,6 +276,20 @@ async fn send_delivers_once_for_each_key() {
     let unknown = json!({"channel": "pigeon", "to": "1", "message": "coo", "idempotencyKey": "d"});
     let unknown = operator.refused("send", unknown).await;
     assert!(unknown.message.contains("telegram"), "it says which there are: {unknown}");
+    let mut reply = send("e", "777");
+    reply["replyToId"] = json!("abc");
+    let reply = operator.refused("send", reply).await;
+    assert!(reply.message.contains("\"abc\" is no message"), "{reply}");
+    assert_eq!(fake.sent().len(), 2);
+
+    // Who sent it was told; an answer that nobody waits for is counted.
+    let given_up = async || operator.call("status", json!({})).await["outbox"]["givenUp"].clone();
+    assert_eq!(given_up().await, 0);
+    let params = json!({"message": "tell them", "deliver": true, "channel": "telegram", "to": "555", "idempotencyKey": "f"});
+    operator.agent_with(params).await.expect("an answer");
+    // It goes out behind the answer.
+    operator.refused("send", send("g", "555")).await;
+    assert_eq!(given_up().await, 1);
     bench.gateway.stop().await;
 }
 

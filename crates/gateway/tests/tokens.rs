@@ -7,8 +7,10 @@ mod support;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use std::time::Duration;
 use support::ask::{Ask, Device};
-use support::{Raw, gateway_with};
+use support::logged::Logged;
+use support::{Raw, gateway_of, gateway_with, pass};
 use testkit::gateway::{TestGateway, TestOptions};
 
 /// No silent approval, so that what is approved is what was approved.
@@ -305,6 +307,33 @@ fn decoded(code: &Value) -> Value {
 
 fn phone(device: u8, token: &Value) -> Ask {
     Ask::node(Device::new(device), &["system.which"]).auth(json!({"bootstrapToken": token}))
+}
+
+#[tokio::test]
+async fn a_setup_code_that_is_guessed_at_a_thousand_times_is_locked_out_and_logged_once() {
+    let (logged, _listening) = Logged::listen();
+    let token = testkit::gateway::TOKEN;
+    let auth =
+        format!(r#"auth: {{ mode: "token", token: "{token}", rateLimit: {{ exemptLoopback: false }} }}"#);
+    let gateway = gateway_of(format!("{{ gateway: {{ {auth} }} }}")).await;
+    let port = gateway.port();
+    let mut owner = Raw::connected(port, &Ask::operator()).await;
+    let near = json!({"publicUrl": "ws://192.168.1.9:18789"});
+    let made = owner.call("device.pair.setupCode", near).await;
+    let good = decoded(&made["setupCode"])["bootstrapToken"].clone();
+    for n in 0..1000 {
+        let (error, _) = Raw::refused(port, &phone(1, &json!(format!("guess-{n}")))).await;
+        let expected = if n < 10 { "AUTH_BOOTSTRAP_TOKEN_INVALID" } else { "AUTH_RATE_LIMITED" };
+        assert_eq!(error["details"]["code"], expected, "{n}: {error}");
+    }
+    let (error, _) = Raw::refused(port, &phone(1, &good)).await;
+    assert_eq!(error["details"]["code"], "AUTH_RATE_LIMITED", "the right one is no other now");
+    let lines = logged.lines();
+    let told = lines.iter().filter(|line| line.contains("the address is locked out")).count();
+    assert_eq!(told, 1, "{lines:?}");
+    assert!(lines.iter().all(|line| !line.contains("guess-")), "{lines:?}");
+    pass(Duration::from_secs(301)).await;
+    Raw::connected(port, &phone(1, &good)).await.leave().await;
 }
 
 #[tokio::test]

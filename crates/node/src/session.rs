@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 /// Jobs of all kinds at once: those that run, those that wait for an earlier run of the same key, and refusals under
 /// way. A gateway that asks for more is not answered any more.
 const MAX_JOBS: usize = 256;
+/// Requests that are refused at the same time: each waits for the gateway to note its answer.
+const MAX_REFUSALS: usize = 64;
 /// How long the gateway may take to note an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long commands may take to end when the connection has: SIGTERM, and 2 s later SIGKILL.
@@ -35,6 +37,8 @@ pub(crate) struct Session<'a> {
     /// Whether the gateway wants to hear what a command has written so far.
     takes_progress: bool,
     jobs: JoinSet<()>,
+    /// Answers to requests that could not be taken up.
+    refusals: JoinSet<()>,
     /// By invoke id; a token is cancelled once its job is over.
     running: HashMap<String, Running>,
 }
@@ -55,7 +59,16 @@ impl<'a> Session<'a> {
         decided: &'a watch::Sender<()>,
         takes_progress: bool,
     ) -> Self {
-        Self { host, caller, notices, decided, takes_progress, jobs: JoinSet::new(), running: HashMap::new() }
+        Self {
+            host,
+            caller,
+            notices,
+            decided,
+            takes_progress,
+            jobs: JoinSet::new(),
+            refusals: JoinSet::new(),
+            running: HashMap::new(),
+        }
     }
 
     /// Serves until the events end, and ends all commands then. Dropping the future kills them.
@@ -66,6 +79,7 @@ impl<'a> Session<'a> {
                     Some(event) => self.on_event(&event),
                     None => break,
                 },
+                Some(_) = self.refusals.join_next() => {}
                 Some(ended) = self.jobs.join_next() => {
                     if let Err(error) = ended {
                         tracing::error!(%error, "a command's task failed");
@@ -103,7 +117,7 @@ impl<'a> Session<'a> {
             return;
         }
         if self.is_flooded() {
-            return;
+            return self.refuse_flood(&request.id);
         }
         let token = CancellationToken::new();
         let (sender, pieces) = mpsc::channel(WAITING);
@@ -125,7 +139,7 @@ impl<'a> Session<'a> {
             return;
         };
         if self.is_flooded() {
-            return;
+            return self.refuse_flood(id);
         }
         let outcome = Err(Failure::invalid(format!("invalid node.invoke.request: {problem}")));
         let (caller, params) = (self.caller.clone(), result_params(id, &self.host.node_id, &outcome));
@@ -133,11 +147,20 @@ impl<'a> Session<'a> {
     }
 
     fn is_flooded(&self) -> bool {
-        let flooded = self.jobs.len() >= MAX_JOBS;
-        if flooded {
+        self.jobs.len() >= MAX_JOBS
+    }
+
+    /// One more than can be under way is told so. Where the gateway does not even take that, the caller's own time is what tells it.
+    fn refuse_flood(&mut self, id: &str) {
+        if self.refusals.len() >= MAX_REFUSALS {
             tracing::warn!("{MAX_JOBS} requests are under way; one more was left aside");
+            return;
         }
-        flooded
+        tracing::warn!("{MAX_JOBS} requests are under way; one more is refused");
+        let why = format!("{MAX_JOBS} requests are under way on this node; try again when some have ended");
+        let outcome = Err(Failure::unavailable(why));
+        let (caller, params) = (self.caller.clone(), result_params(id, &self.host.node_id, &outcome));
+        self.refusals.spawn(async move { answer(&caller, params).await });
     }
 
     fn on_cancel(&self, payload: &Value) {

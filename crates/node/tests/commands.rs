@@ -59,6 +59,29 @@ async fn preparing_and_running_is_as_recorded() {
 }
 
 #[tokio::test]
+async fn a_request_more_than_can_be_under_way_is_told_so() {
+    let bench = Bench::new().await;
+    bench
+        .during(async {
+            let (mut peer, _) = bench.gateway.welcome().await;
+            for n in 0..=256 {
+                invoke(&mut peer, &format!("call {n}"), "system.run", shell("exec sleep 600")).await;
+            }
+            // No answer is noted by the gateway here: until then all of them are under way, those without a place to run, too.
+            let refused = loop {
+                let (_, method, params) = peer.request().await;
+                if method == "node.invoke.result" && params["id"] == "call 256" {
+                    break params;
+                }
+            };
+            assert_eq!(refused["ok"], false);
+            assert_eq!(refused["error"]["code"], "UNAVAILABLE");
+            assert!(refused["error"]["message"].as_str().unwrap().contains("256 requests"), "{refused}");
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn commands_say_how_they_ended() {
     let bench = Bench::new().await;
     bench

@@ -36,13 +36,15 @@ impl Store {
         .await
     }
 
-    /// How many messages wait, and how many were given up.
-    pub async fn outbox_counts(&self) -> R<(i64, i64)> {
-        self.read(|c| {
+    /// How many messages wait, and how many were given up. One that came with a key and was given up within `told_within_ms` is
+    /// not among them: who gave it was waiting, and was told.
+    pub async fn outbox_counts(&self, told_within_ms: i64) -> R<(i64, i64)> {
+        self.read(move |c| {
             let sql = "SELECT (SELECT count(*) FROM outbox WHERE state = 'pending'),
-                              (SELECT count(*) FROM outbox WHERE state = 'dead')";
+                              (SELECT count(*) FROM outbox WHERE state = 'dead'
+                               AND (enqueue_key IS NULL OR settled_at_ms - created_at_ms > ?1))";
             let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-            Ok(sql::one(c, sql, [], row)?.unwrap_or_default())
+            Ok(sql::one(c, sql, [told_within_ms], row)?.unwrap_or_default())
         })
         .await
     }

@@ -133,6 +133,17 @@ impl FakeTelegram {
         self.inner.put_file(file_id, bytes);
     }
 
+    /// From now on it is a server of one's own, which takes and gives files of any size; the original's takes 50 MB and gives 20.
+    pub fn be_local(&self) {
+        self.inner.be_local();
+    }
+
+    /// The next call of `method` (for its chat, where it is about one) is refused for `seconds`: one that comes sooner is refused, too,
+    /// and fails the test when this ends. So does every pause that [`FakeTelegram::fail_next`] asks for.
+    pub fn busy_next(&self, method: &str, seconds: u64) {
+        self.inner.plan(method, Planned::Instead { status: 429, body: state::too_many(seconds) });
+    }
+
     /// From now on `getFile` says that a file has this many bytes, whatever it has.
     pub fn announce_size(&self, file_id: &str, bytes: u64) {
         self.inner.announce_size(file_id, bytes);
@@ -305,5 +316,7 @@ impl Drop for FakeTelegram {
     fn drop(&mut self) {
         // Waiting polls and idle connections end; the JoinSet then aborts the listener itself.
         self.cancel.cancel();
+        let early = self.inner.early();
+        assert!(early.is_empty() || std::thread::panicking(), "calls that came too soon: {early:#?}");
     }
 }

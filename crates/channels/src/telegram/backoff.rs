@@ -22,6 +22,11 @@ impl Backoff {
         wait
     }
 
+    /// The wait before the next try, where the platform may have asked for one: it is never asked sooner.
+    pub(crate) fn next_after(&mut self, asked: Option<Duration>) -> Duration {
+        self.next().max(asked.unwrap_or_default())
+    }
+
     /// It worked.
     pub(crate) fn reset(&mut self) {
         self.tries = 0;
@@ -38,6 +43,15 @@ fn delay(tries: u32, random: u32) -> Duration {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_the_platform_asks_for_is_waited_and_no_less_than_without_it() {
+        let minutes = Duration::from_secs(600);
+        assert_eq!(Backoff::default().next_after(Some(minutes)), minutes);
+        let mut late = Backoff { tries: 10 };
+        assert!(late.next_after(Some(Duration::from_secs(1))) >= Duration::from_secs(30));
+        assert!(late.next_after(None) >= Duration::from_secs(30));
+    }
 
     proptest! {
         #[test]

@@ -91,7 +91,7 @@ impl Poller<'_> {
                 }
                 Err(trouble) => {
                     self.settled = false;
-                    let wait = backoff.next().max(trouble.wait.unwrap_or_default());
+                    let wait = backoff.next_after(trouble.wait);
                     if trouble.message != last_error {
                         tracing::warn!(
                             account = self.inner.account,

@@ -109,7 +109,7 @@ async fn work(inner: &Inner, hook: &Webhook) -> std::convert::Infallible {
                 }
                 inner.status.backing_off(&text, answered);
                 last_error = text;
-                backoff.next().max(wait.unwrap_or_default())
+                backoff.next_after(wait)
             }
         };
         tokio::time::sleep(wait).await;

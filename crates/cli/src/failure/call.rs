@@ -65,6 +65,8 @@ fn refused(shape: &ErrorShape, method: &str) -> Failure {
     let exit = match shape.code {
         ErrorCode::Forbidden | ErrorCode::NotPaired => Exit::Refused,
         ErrorCode::AgentTimeout => Exit::Timeout,
+        // Of a node: the call was given up, here or there.
+        ErrorCode::Unavailable if shape.detail_code() == Some("TIMEOUT") => Exit::Timeout,
         _ => Exit::Failed,
     };
     let mut failure = Failure::new(exit, code, shape.message.clone());
@@ -85,6 +87,9 @@ fn hint(shape: &ErrorShape, method: &str) -> Option<String> {
     Some(match detail("code") {
         Some("NOT_CONNECTED") => {
             "on that computer: openclaw node run; see which nodes are there: openclaw nodes status".into()
+        }
+        Some("TIMEOUT") => {
+            "give it longer (nodes invoke: --invoke-timeout MS); what was asked for may still happen".into()
         }
         Some("MISSING_SCOPE") => format!(
             "this device was not granted {}: approve its new request on the gateway's host, openclaw devices list",
@@ -159,6 +164,12 @@ mod tests {
                 "--params",
             ),
             (server(ErrorCode::AgentTimeout, "late", json!({})), "agent", Exit::Timeout, "--timeout"),
+            (
+                server(ErrorCode::Unavailable, "node did not answer", json!({"code":"TIMEOUT"})),
+                "node.invoke",
+                Exit::Timeout,
+                "--invoke-timeout",
+            ),
         ];
         for (error, method, exit, hint) in cases {
             let text = error.to_string();

@@ -100,7 +100,8 @@ fn channels(scene: &Scene) {
     let add = ["channels", "add", "--channel", "telegram"];
     scene.shows(&add);
     scene.shows(&[&add[..], &["--token", "1:hunter4", "--allow-from", "1001"]].concat());
-    scene.shows(&[&add[..], &["--account", "alerts", "--token-file", "/etc/bot.token"]].concat());
+    std::fs::write(scene.home.path().join("bot.token"), "2:hunter4\n").unwrap();
+    scene.shows(&[&add[..], &["--account", "alerts", "--token-file", "bot.token"]].concat());
     scene.shows(&["channels", "list"]);
     scene.shows(&["channels", "remove", "--channel", "telegram", "--account", "alerts"]);
     let delete = ["channels", "remove", "--channel", "telegram", "--account", "alerts", "--delete"];

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::describe::{Description, Fact};
 use super::positions::{item, join};
-use super::values::shown;
+use super::values::{kind_of, shown};
 use crate::include::Places;
 use crate::secret::SecretSources;
 use crate::{Diagnostic, Env, Level};
@@ -76,6 +76,9 @@ impl<'a> Doc<'a> {
     }
 }
 
+/// What is allowed where a section stands.
+const AN_OBJECT: &str = "an object";
+
 /// One object; an absent one reads as empty, so that defaults need no second path.
 pub(crate) struct Section<'a> {
     pub(super) doc: &'a Doc<'a>,
@@ -107,7 +110,7 @@ impl<'a> Section<'a> {
                     Level::Error,
                     &path,
                     false,
-                    format!("{} is not allowed; use an object", shown(other)),
+                    format!("{} is not allowed; use an object", kind_of(other)),
                 );
                 None
             }
@@ -189,7 +192,9 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn wrong(&self, key: &str, value: &Value, allowed: &str) {
-        self.error(key, format!("{} is not allowed; use {allowed}", shown(value)));
+        // What stands in the place of a section may be the secret that belongs into it.
+        let said = if allowed == AN_OBJECT { kind_of(value).to_owned() } else { shown(value) };
+        self.error(key, format!("{said} is not allowed; use {allowed}"));
     }
 
     /// The object at `key` by name, path and value.
@@ -200,7 +205,7 @@ impl<'a> Section<'a> {
         let map = match self.get(key) {
             Some(Value::Object(map)) => Some(map),
             Some(other) => {
-                self.wrong(key, other, "an object");
+                self.wrong(key, other, AN_OBJECT);
                 None
             }
             None => None,

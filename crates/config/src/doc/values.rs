@@ -274,6 +274,18 @@ fn word_list<T: Choice>() -> Vec<&'static str> {
     T::WORDS.iter().map(|(word, _)| *word).collect()
 }
 
+/// What kind of value it is, for a message that must not tell the value.
+pub(crate) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
 /// A value in a message: short, and without what is inside.
 pub(crate) fn shown(value: &Value) -> String {
     const LONGEST: usize = 40;

@@ -47,8 +47,12 @@ pub struct AgentValues {
     pub avatar: Option<String>,
 }
 
-/// The id that a name makes: small letters, digits, `-` and `_`, 64 at most. `None` where nothing of it is left.
+/// The id that a name makes: small letters, digits, `-` and `_`, 64 at most. `None` where nothing of it is left, or where letters of
+/// it would be: what is left of those is another word.
 pub fn agent_id(name: &str) -> Option<String> {
+    if name.chars().any(|c| c.is_alphanumeric() && !c.is_ascii()) {
+        return None;
+    }
     let mut id = String::new();
     for c in name.trim().chars() {
         match c.to_ascii_lowercase() {
@@ -267,6 +271,9 @@ mod tests {
             ("a_b-c", Some("a_b-c")),
             ("../x", Some("x")),
             ("🦞 !", None),
+            ("🦞 ops", Some("ops")),
+            ("ünïcode", None),
+            ("Büro 2", None),
             ("", None),
         ] {
             assert_eq!(agent_id(name).as_deref(), id, "{name}");

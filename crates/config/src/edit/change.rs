@@ -3,6 +3,7 @@
 
 use super::agents::{self, AgentChange};
 use super::diff::{Op, changed_paths, diff};
+use super::entered;
 use super::grants::{self, GrantChange};
 use super::lock::lock;
 use super::{EditError, document_of, file, in_file, patch, restore, tree, written_path};
@@ -237,6 +238,7 @@ impl Editor<'_> {
         }
         let loaded = parse(&after, file, self.env)?;
         let source = before.loaded.as_ref().map(|now| now.source.clone()).unwrap_or_default();
+        entered::check(&source, &loaded.source)?;
         let changed = changed_paths(&source, &loaded.source);
         if !self.dry_run {
             self.write(&before, &after)?;

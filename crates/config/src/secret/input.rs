@@ -145,6 +145,11 @@ impl SecretInput {
         }
     }
 
+    /// Whether the secret itself stands in the configuration.
+    pub fn is_written_out(&self) -> bool {
+        self.written_out().is_some()
+    }
+
     /// Where the secret comes from, without asking files and programs for it.
     pub fn origin(&self, env: &Env) -> SecretOrigin<'_> {
         match &self.kind {

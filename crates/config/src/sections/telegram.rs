@@ -19,7 +19,7 @@ use crate::{Env, SecretError, SecretInput};
 
 pub use actions::Actions;
 pub use approvals::{ApprovalTarget, ExecApprovals};
-pub use bot::bot_id;
+pub use bot::{bot_id, is_account_name, is_bot_token, is_webhook_secret};
 pub use groups::{ChatTools, GroupConfig, ToolBounds};
 pub use reactions::ReactionLevel;
 pub use streaming::{BreakPreference, ChunkMode, CommandText, StreamingConfig, StreamingMode};

@@ -18,7 +18,7 @@ const RETRIES: i64 = 3;
 pub(super) const LONGEST_PAUSE_MS: i64 = 3_600_000;
 /// From one beginning to the next it is never less, however close the times of a job are: what a schedule asks for is no
 /// reason to do nothing else.
-const MIN_GAP_MS: i64 = 1000;
+const MIN_GAP_MS: i64 = 2000;
 /// Failures in a row that are told, where the job does not say otherwise, and for how long they are not told again.
 const ALERT_AFTER: i64 = 2;
 const ALERT_COOLDOWN_MS: i64 = 60 * 60 * 1000;

@@ -175,7 +175,7 @@ async fn deliver(shared: &Shared, row: OutboxRow) -> Outbound {
     let sent = AssertUnwindSafe(replace::send(shared, &row.outbound)).catch_unwind().await;
     let outcome = match sent {
         Ok(Ok(platform_id)) => Outcome::Sent(platform_id),
-        Ok(Err(error)) => failed(shared, &row, error),
+        Ok(Err(error)) => failed(shared.clock.now_ms(), &row, error),
         Err(_) => {
             tracing::error!(row = row.id, "sending a message panicked; it is given up");
             Outcome::Dead("sending it failed inside the gateway; the log says more".into())
@@ -212,8 +212,7 @@ async fn record(shared: &Shared, row: i64, outcome: &Outcome) -> Result<(), Stor
     }
 }
 
-fn failed(shared: &Shared, row: &OutboxRow, error: SendError) -> Outcome {
-    let now = shared.clock.now_ms();
+fn failed(now: i64, row: &OutboxRow, error: SendError) -> Outcome {
     let too_old =
         now.saturating_sub(row.created_at_ms) > GIVE_UP_AFTER_MS && row.attempts >= GIVE_UP_ATTEMPTS;
     let wait = match error.kind {
@@ -237,6 +236,15 @@ fn failed(shared: &Shared, row: &OutboxRow, error: SendError) -> Outcome {
 fn backoff(attempts: i64) -> Duration {
     let doublings = u32::try_from(attempts.clamp(0, 16)).unwrap_or(16);
     Duration::from_secs(1).saturating_mul(1 << doublings).min(MAX_BACKOFF)
+}
+
+/// How many messages wait, and how many were given up without anybody being told.
+///
+/// # Errors
+/// The store cannot say.
+pub(crate) async fn counts(shared: &Shared) -> Result<(i64, i64), StoreError> {
+    let told = i64::try_from(SEND_WAIT.as_millis()).unwrap_or(i64::MAX);
+    shared.store.outbox_counts(told).await
 }
 
 /// The chat that people mean: `telegram:123` and `123` are the same.
@@ -377,6 +385,23 @@ mod tests {
         assert!(pick(rows.clone(), busy.clone(), 0).0.is_empty(), "while they are on their way");
         busy.over(&rows[0].outbound);
         assert_eq!(ids(&pick(rows[1..].to_vec(), busy, 0).0), [2]);
+    }
+
+    #[test]
+    fn a_message_is_not_tried_again_before_the_platform_wants_it() {
+        let again = |kind, attempts, now| {
+            let row = OutboxRow { attempts, ..row(1, "a", "1", false, 0) };
+            match failed(now, &row, SendError { kind, message: "no".into() }) {
+                Outcome::Again { not_before_ms, .. } => Some(not_before_ms - now),
+                Outcome::Dead(_) | Outcome::Sent(_) => None,
+            }
+        };
+        let minutes = SendErrorKind::RetryAfter(Duration::from_secs(600));
+        assert_eq!(again(minutes.clone(), 0, 5), Some(600_000));
+        assert_eq!(again(minutes.clone(), 30, 5), Some(600_000), "however often");
+        assert_eq!(again(SendErrorKind::Transient, 3, 5), Some(8_000));
+        assert_eq!(again(SendErrorKind::Permanent, 0, 5), None);
+        assert_eq!(again(minutes, GIVE_UP_ATTEMPTS, GIVE_UP_AFTER_MS + 1), None);
     }
 
     #[test]

@@ -23,6 +23,10 @@ type Answer = Result<Value, (u16, String)>;
 
 /// Telegram's own bound, in UTF-16 units of visible text.
 const MAX_TEXT: usize = 4096;
+/// Bytes of the files in one request.
+const MAX_UPLOAD: usize = 50 * 1024 * 1024;
+/// Bytes of a file that a bot may fetch.
+const MAX_DOWNLOAD: u64 = 20 * 1024 * 1024;
 
 pub(super) async fn call(
     app: State<App>,
@@ -66,6 +70,9 @@ pub(super) async fn call_via(
             400,
             json!({ "ok": false, "error_code": 400, "description": why, "parameters": parameters }),
         );
+    }
+    if uploaded(&params) > MAX_UPLOAD && !inner.is_local() {
+        return reply(Err((413, "Request Entity Too Large".to_owned())));
     }
     let answer = match method.as_str() {
         "getme" => Ok(json!({ "id": BOT_ID, "is_bot": true, "first_name": "Fake", "username": BOT_USERNAME,
@@ -159,6 +166,12 @@ fn form(body: &[u8]) -> Option<Value> {
         rest = &content[end + mark.len()..];
     }
     Some(Value::Object(fields))
+}
+
+/// Bytes of all files of a form.
+fn uploaded(params: &Value) -> usize {
+    let fields = params.as_object().into_iter().flat_map(Map::values);
+    fields.filter_map(|field| Some(field.get("bytes")?.as_str()?.len() / 4 * 3)).sum()
 }
 
 /// A file, with a caption of at most 1,024 UTF-16 units under it.
@@ -453,5 +466,8 @@ fn webhook_info(inner: &Inner) -> Value {
 fn get_file(inner: &Inner, params: &Value) -> Answer {
     let id = params.get("file_id").and_then(Value::as_str).unwrap_or_default();
     let size = inner.announced(id).ok_or_else(|| (400, "Bad Request: invalid file_id".to_owned()))?;
+    if size > MAX_DOWNLOAD && !inner.is_local() {
+        return Err(bad("file is too big"));
+    }
     Ok(json!({ "file_id": id, "file_unique_id": id, "file_size": size, "file_path": format!("files/{id}") }))
 }

@@ -5,6 +5,7 @@ use model::Clock;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -74,6 +75,20 @@ pub(super) struct Undelivered {
     pub(super) why: Option<String>,
 }
 
+/// Clocks that count in milliseconds may be early by so much.
+const TOLERANCE: Duration = Duration::from_millis(20);
+
+/// The chat that a call is about; empty where it is about none.
+fn chat_of(params: &Value) -> String {
+    params.get("chat_id").map(|chat| chat.to_string().replace('"', "")).unwrap_or_default()
+}
+
+/// The answer to too many calls.
+pub(super) fn too_many(retry_after: u64) -> Value {
+    json!({ "ok": false, "error_code": 429, "description": format!("Too Many Requests: retry after {retry_after}"),
+        "parameters": { "retry_after": retry_after } })
+}
+
 #[derive(Default)]
 struct State {
     updates: VecDeque<(i64, Value)>,
@@ -92,9 +107,38 @@ struct State {
     calls: BTreeMap<String, u64>,
     requests: Vec<(String, Value)>,
     poller: u64,
+    /// Until when a method is not to be called again (for a chat, where it is about one), as was asked for.
+    not_before: HashMap<(String, String), Instant>,
+    /// Calls that came all the same.
+    early: Vec<String>,
+    /// Whether files may be larger than the original takes and gives.
+    is_local: bool,
 }
 
 impl State {
+    /// A call that comes before it may is noted, and refused as the first was.
+    fn too_early(&mut self, method: &str, params: &Value) -> Option<Planned> {
+        let at = self.not_before.get(&(method.to_owned(), chat_of(params)))?;
+        let left = at.saturating_duration_since(Instant::now());
+        if left <= TOLERANCE {
+            return None;
+        }
+        self.early.push(format!("{method} came {left:?} before it was asked to: {params}"));
+        Some(Planned::Instead { status: 429, body: too_many(left.as_secs() + 1) })
+    }
+
+    /// Notes until when nothing is to come, where an answer asks for that.
+    fn note_pause(&mut self, method: &str, params: &Value, planned: Option<&Planned>) {
+        let Some(Planned::Instead { status: 429, body } | Planned::After { status: 429, body }) = planned
+        else {
+            return;
+        };
+        if let Some(seconds) = body.pointer("/parameters/retry_after").and_then(Value::as_u64) {
+            let until = Instant::now() + Duration::from_secs(seconds);
+            self.not_before.insert((method.to_owned(), chat_of(params)), until);
+        }
+    }
+
     fn message_id(&mut self, chat_id: i64) -> i64 {
         let next = self.next_message.entry(chat_id).or_insert(1);
         let id = *next;
@@ -296,6 +340,18 @@ impl Inner {
         self.lock().files.insert(file_id.to_owned(), bytes);
     }
 
+    pub(super) fn be_local(&self) {
+        self.lock().is_local = true;
+    }
+
+    pub(super) fn is_local(&self) -> bool {
+        self.lock().is_local
+    }
+
+    pub(super) fn early(&self) -> Vec<String> {
+        self.lock().early.clone()
+    }
+
     pub(super) fn announce_size(&self, file_id: &str, bytes: u64) {
         self.lock().announced.insert(file_id.to_owned(), bytes);
     }
@@ -343,7 +399,10 @@ impl Inner {
             if method != "getupdates" && state.requests.len() < KEPT_REQUESTS {
                 state.requests.push((method.to_owned(), params.clone()));
             }
-            state.planned.get_mut(method).and_then(VecDeque::pop_front)
+            let early = state.too_early(method, params);
+            let planned = early.or_else(|| state.planned.get_mut(method).and_then(VecDeque::pop_front));
+            state.note_pause(method, params, planned.as_ref());
+            planned
         };
         self.changed();
         planned

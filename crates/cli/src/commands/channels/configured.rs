@@ -131,10 +131,22 @@ pub(super) fn add(args: AddArgs, ctx: &Context) -> Result<(), Failure> {
     config_cmd::told(ctx, &edited, false, "channels")
 }
 
-/// A path from here on is one from the root: the gateway does not know where this is.
+/// More than any token has, with room for blanks around it.
+const MAX_TOKEN_FILE: u64 = 4096;
+
+/// A path from here on is one from the root: the gateway does not know where this is. There has to be a token in it.
 fn whole(file: PathBuf) -> Result<PathBuf, Failure> {
-    std::path::absolute(&file)
-        .map_err(|error| Failure::usage(format!("--token-file {}: {error}", file.display())))
+    let wrong =
+        |what: &dyn std::fmt::Display| Failure::usage(format!("--token-file {}: {what}", file.display()));
+    let data = std::fs::metadata(&file).map_err(|error| wrong(&error))?;
+    if !data.is_file() || data.len() > MAX_TOKEN_FILE {
+        return Err(wrong(&"a file with the bot's token alone in it is meant"));
+    }
+    let text = std::fs::read_to_string(&file).map_err(|error| wrong(&error))?;
+    if !config::is_bot_token(text.trim()) {
+        return Err(wrong(&"what stands in it is no bot token; @BotFather gives it"));
+    }
+    std::path::absolute(&file).map_err(|error| wrong(&error))
 }
 
 /// Says that an account which had the section's people gets a list of its own.

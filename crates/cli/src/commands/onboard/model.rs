@@ -174,9 +174,15 @@ fn key(
     if given.is_some() {
         return kept(ctx, mode, given, flag, variable);
     }
-    let has = before.config.models.providers.get(name).is_some_and(|entry| entry.api_key.is_some());
-    if has {
-        return Ok(None);
+    let there = before.config.models.providers.get(name).and_then(|entry| entry.api_key.as_ref());
+    match (there, mode) {
+        // What is written out there is not to be: its variable takes its place.
+        (Some(key), Some(SecretMode::Ref)) if key.is_written_out() => {
+            let missing = |failure: Failure| failure.hint(format!("now {} is written out", key.place()));
+            return Kept::variable(ctx, variable).map(Some).map_err(missing);
+        }
+        (Some(_), _) => return Ok(None),
+        (None, _) => {}
     }
     match Kept::variable(ctx, variable) {
         Ok(kept) => Ok(Some(kept)),

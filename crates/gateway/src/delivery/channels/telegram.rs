@@ -119,9 +119,7 @@ pub(super) struct Listens {
 fn webhook(hook: &config::WebhookConfig, secrets: &Secrets) -> Result<(Listens, Webhook), String> {
     let place = hook.secret.place();
     let secret = secrets.get(place)?.ok_or_else(|| format!("{place} is empty"))?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let text = secret.expose_secret();
-    if !(1..=256).contains(&text.len()) || !text.chars().all(fits) {
+    if !config::is_webhook_secret(secret.expose_secret()) {
         return Err(format!("{place} is not allowed: Telegram takes 1 to 256 letters, digits, _ and -"));
     }
     let listens = Listens { at: SocketAddr::new(hook.host, hook.port), path: hook.path.clone() };

@@ -38,7 +38,7 @@ pub(super) async fn create(mut call: Call) -> Answer {
     let name = one_line(p.name.as_deref().unwrap_or_default());
     let id = config::agent_id(&name).ok_or_else(|| {
         ErrorShape::invalid(format!(
-            "the name {name:?} makes no id; it needs a letter from a to z or a digit in it"
+            "the name {name:?} makes no id; its letters have to be from a to z, and one of them or a digit is needed"
         ))
     })?;
     let values = values(&call.shared, p)?;

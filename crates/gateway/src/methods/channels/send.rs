@@ -167,6 +167,12 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
     }
     let what = m.act.as_ref().map_or("send", Act::name);
     let key = format!("{what}:{}:{}", call.conn.principal().key_owner(), m.idempotency_key);
+    let reply_to = m.reply_to_id.filter(|id| !id.trim().is_empty());
+    if let Some(id) = reply_to.as_ref().filter(|id| id.parse::<i64>().is_err()) {
+        let problem =
+            format!("{id:?} is no message that can be replied to: Telegram's are numbers; nothing was sent");
+        return Err(ErrorShape::invalid(problem));
+    }
     let (text, rows) = match &m.presentation {
         Some(presentation) => {
             let chat = gates::presented_in(&settings, &m.channel, &account, &to);
@@ -180,7 +186,7 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
         account,
         to,
         text,
-        reply_to: m.reply_to_id,
+        reply_to,
         quote: m.quote,
         silent: m.silent,
         act: m.act,

@@ -1,5 +1,6 @@
 //! `status`: a summary for people and their tools.
 
+use crate::delivery::outbox;
 use crate::heartbeat;
 use crate::methods::sessions::list as sessions_list;
 use crate::methods::{Answer, Call, store_error};
@@ -32,7 +33,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         by_agent.push(json!({"agentId": agent.id, "path": path, "count": count, "recent": recent}));
     }
     let channels = if p.include_channel_summary == Some(false) { Vec::new() } else { channel_summary(&call) };
-    let (waiting, given_up) = shared.store.outbox_counts().await.map_err(store_error)?;
+    let (waiting, given_up) = outbox::counts(shared).await.map_err(store_error)?;
     let mut out = json!({
         "runtimeVersion": shared.version,
         "pid": std::process::id(),
