@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::link::one_call;
 use crate::output::printable;
-use crate::view::{cell, flag};
+use crate::view::flag;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
