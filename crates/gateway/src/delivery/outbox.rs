@@ -397,8 +397,8 @@ mod tests {
             }
         };
         let minutes = SendErrorKind::RetryAfter(Duration::from_secs(600));
-        assert_eq!(again(minutes.clone(), 0, 5), Some(600_000));
-        assert_eq!(again(minutes.clone(), 30, 5), Some(600_000), "however often");
+        assert_eq!(again(minutes, 0, 5), Some(600_000));
+        assert_eq!(again(minutes, 30, 5), Some(600_000), "however often");
         assert_eq!(again(SendErrorKind::Transient, 3, 5), Some(8_000));
         assert_eq!(again(SendErrorKind::Permanent, 0, 5), None);
         assert_eq!(again(minutes, GIVE_UP_ATTEMPTS, GIVE_UP_AFTER_MS + 1), None);
