@@ -5,39 +5,37 @@
 
 pub(crate) mod bind;
 mod command_line;
+mod tasks;
 
 use crate::approvals::{self, Approvals};
 use crate::auth::rate_limit::RateLimit;
 use crate::auth::secret::AuthMode;
 use crate::connection::hello::Fixed;
 use crate::current::{Base, Current, Holder};
-use crate::delivery::channels::{Channels, telegram};
+use crate::delivery::channels::Channels;
 use crate::delivery::{inbox, outbox};
 use crate::hub::presence::Presence;
 use crate::hub::{Audience, Hub};
 use crate::identity::GatewayIdentity;
 use crate::lifecycle::Lifecycle;
-use crate::listener::{self, Bound, ListenerKind};
-use crate::methods::agents::trash;
-use crate::reload::{self, ConfigHook, Reload};
+use crate::reload::{ConfigHook, Reload};
 use crate::runs::Runs;
 use crate::secrets::{LOOK_UP_WITHIN, Secrets};
 use crate::settings::Settings;
 use crate::shared::{Shared, Toolbox};
-use crate::tailscale::{self, Tailscale};
+use crate::tailscale::Tailscale;
 use crate::tap::Tap;
 use crate::terminals::Terminals;
-use crate::tls::{self, Certificate, Tls, TlsError, TlsFiles};
+use crate::tls::{Certificate, Tls, TlsError, TlsFiles};
 use crate::voice_wake::VoiceWake;
 use crate::{health, runs};
 use config::{Env, Loaded, Paths};
 use model::{SecretString, SharedClock};
-use protocol::limits::TICK_INTERVAL;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 use store::{LockInfo, Opened, StateLock, Store, StoreError};
 use tokio::time::Instant;
 
@@ -47,8 +45,6 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(4);
 /// The start waits this long for the workspaces' disk.
 const SEED_PATIENCE: Duration = Duration::from_secs(5);
-/// Old rows are removed this often; each time at most a few thousand, so that the writer is never held up.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// What a gateway is started with.
 pub struct GatewayOptions {
@@ -234,7 +230,7 @@ impl Gateway {
         crate::cron::prepare(&shared).await;
         // Before the task that keeps the zone begins: it would take one away that is wanted.
         shared.discovery.configure(&shared, &shared.current().loaded);
-        spawn_tasks(&shared, listeners.all);
+        tasks::spawn(&shared, listeners.all);
         let mut notices = opened.notices;
         notices.extend(shared.tls.as_ref().and_then(|tls| tls.notice()));
         Ok(Self { shared, addr, notices, _lock: lock })
@@ -492,101 +488,6 @@ fn own_presence(identity: &GatewayIdentity, now_ms: i64) -> Value {
         "instanceId": identity.device_id(), "text": format!("Gateway: {host} · app {VERSION} · mode gateway · reason self"),
         "ts": now_ms,
     })
-}
-
-/// The gateway's standing tasks. Each ends with the lifecycle; those that must not die are started again.
-fn spawn_tasks(shared: &Arc<Shared>, listeners: Vec<Bound>) {
-    let lifecycle = &shared.lifecycle;
-    let s = shared.clone();
-    lifecycle.supervise("inbox", move || inbox::run(s.clone()));
-    let s = shared.clone();
-    lifecycle.supervise("outbox", move || outbox::run(s.clone()));
-    let s = shared.clone();
-    lifecycle.supervise("cron", move || crate::cron::run(s.clone()));
-    let s = shared.clone();
-    lifecycle.supervise("health", move || health::run(s.clone()));
-    let s = shared.clone();
-    lifecycle.supervise("ticks", move || ticks(s.clone()));
-    let s = shared.clone();
-    lifecycle.supervise("upkeep", move || upkeep(s.clone()));
-    let s = shared.clone();
-    lifecycle.supervise("approvals", move || approvals::ending::run(s.clone()));
-    let s = shared.clone();
-    lifecycle.supervise("configuration", move || reload::watch(s.clone()));
-    let s = shared.clone();
-    lifecycle.supervise("zone", move || crate::discovery::keep_zone(s.clone()));
-    if let Some(tls) = &shared.tls {
-        let (s, tls) = (shared.clone(), tls.clone());
-        lifecycle.supervise("certificate", move || tls::run(s.clone(), tls.clone()));
-    }
-    shared.channels.start_all(shared);
-    if listeners.iter().any(|bound| matches!(bound.kind, ListenerKind::Serve | ListenerKind::Funnel)) {
-        let s = shared.clone();
-        lifecycle.supervise("tailscale", move || tailscale::run(s.clone()));
-    }
-    if let Some(browser) = shared.browser.clone() {
-        let s = shared.clone();
-        lifecycle.spawn(async move { browser.run(s.lifecycle.soft()).await });
-    }
-    let doors = listener::Doors::new(shared.clone());
-    for listener in listeners {
-        lifecycle.spawn(doors.clone().run(listener));
-    }
-}
-
-async fn ticks(shared: Arc<Shared>) {
-    let mut interval = tokio::time::interval_at(Instant::now() + TICK_INTERVAL, TICK_INTERVAL);
-    loop {
-        tokio::select! {
-            () = shared.lifecycle.soft().cancelled() => return,
-            _ = interval.tick() => {
-                shared.hub.broadcast(Audience::All, "tick", &json!({"ts": shared.clock.now_ms()}), true);
-            }
-        }
-    }
-}
-
-async fn upkeep(shared: Arc<Shared>) {
-    loop {
-        tokio::select! {
-            () = shared.lifecycle.soft().cancelled() => return,
-            () = tokio::time::sleep(PRUNE_INTERVAL) => {}
-        }
-        loop {
-            match shared.store.prune().await {
-                // Others get at the writer in between.
-                Ok(true) if !shared.lifecycle.soft().is_cancelled() => tokio::task::yield_now().await,
-                Ok(_) => break,
-                Err(error) => {
-                    tracing::warn!(%error, "old rows were not removed");
-                    break;
-                }
-            }
-        }
-        let (place, now) = (shared.paths.state_dir.join("trash"), shared.clock.now_ms());
-        let emptying = tokio::task::spawn_blocking(move || trash::empty(&place, now));
-        match tokio::time::timeout(reload::READ_WITHIN, emptying).await {
-            Ok(Ok(Ok(0))) => {}
-            Ok(Ok(Ok(destroyed))) => tracing::info!(destroyed, "what lay in the trash for long is gone"),
-            other => tracing::warn!(?other, "the trash was not emptied"),
-        }
-        tidy_media(&shared).await;
-    }
-}
-
-/// Files that came with messages go when the agent has had its time to read them.
-async fn tidy_media(shared: &Shared) {
-    let state_dir = &shared.paths.state_dir;
-    let (place, outgoing) = (telegram::media_dir(state_dir), telegram::outgoing_dir(state_dir));
-    let now = UNIX_EPOCH + Duration::from_millis(shared.clock.now_ms().unsigned_abs());
-    let tidying = tokio::task::spawn_blocking(move || {
-        Ok::<_, std::io::Error>(channels::tidy_files(&place, now)? + channels::tidy_files(&outgoing, now)?)
-    });
-    match tokio::time::timeout(reload::READ_WITHIN, tidying).await {
-        Ok(Ok(Ok(0))) => {}
-        Ok(Ok(Ok(gone))) => tracing::info!(gone, "files that came with messages long ago are gone"),
-        other => tracing::warn!(?other, "files that came with messages were not tidied up"),
-    }
 }
 
 /// First start: the files that make an agent its own, there before the first turn reads them. A workspace that cannot be
