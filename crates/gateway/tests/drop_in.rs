@@ -57,17 +57,18 @@ async fn what_cannot_be_sent_as_asked_is_refused_by_name() {
     for (more, named) in [
         (json!({"media": "/nowhere/cat.png"}), "/nowhere/cat.png"),
         (json!({"dryRun": true}), "dryRun"),
-        (json!({"silent": true}), "silent"),
         (json!({"message": ""}), "'message'"),
         (json!({"to": "", "target": ""}), "'to'"),
     ] {
         let error = operator.refused("message.action", send("k", more)).await;
         assert!(error.message.contains(named), "{error}");
     }
-    let mut sticker = send("k", json!({}));
-    sticker["action"] = json!("sticker");
-    let error = operator.refused("message.action", sticker).await;
-    assert!(error.message.contains("\"sticker\"") && error.message.contains("send, poll"), "{error}");
+    for (action, named) in [("broadcast", "there are: "), ("sticker", "channels.telegram.actions.sticker")] {
+        let mut call = send("k", json!({}));
+        call["action"] = json!(action);
+        let error = operator.refused("message.action", call).await;
+        assert!(error.message.contains(action) && error.message.contains(named), "{error}");
+    }
     assert!(fake.sent().is_empty());
 }
 

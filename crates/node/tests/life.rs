@@ -38,6 +38,7 @@ async fn it_introduces_itself_as_a_node_and_reports_the_hosts_state() {
                     "system.which",
                     "dir.fetch",
                     "dir.list",
+                    "file.create",
                     "file.fetch",
                     "file.stat",
                     "file.write",

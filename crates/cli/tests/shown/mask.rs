@@ -26,6 +26,8 @@ const RULES: &[(&str, &str)] = &[
     (r"load [0-9.]+/\d+ · .* free", "<stats>"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
     (r"\b[A-Za-z0-9_-]{60,}\b", "<code>"),
+    // How many requests a browser makes by itself before a page's is not known.
+    (r"^r\d+$", "<request>"),
 ];
 
 /// Numbers under these names are spans that somebody chose, and stay.

@@ -26,6 +26,7 @@ impl Place {
         let town = Town::with_gateway(&format!("{OPEN}, tls: {{ enabled: true }}"), more);
         // The examples start the gateway anew before one of them needs it.
         town.server.runs("echo sk-of-a-test | openclaw models auth paste-api-key --provider anthropic");
+        town.server.runs("openclaw config set channels.telegram.actions.sticker true");
         // A bot writes to nobody who has not written to it.
         town.telegram.know_chat(1001);
         town.hears(7, "hello");
