@@ -66,6 +66,7 @@ async fn what_cannot_be_sent_as_asked_is_refused_by_name() {
     for (action, named) in [("broadcast", "there are: "), ("sticker", "channels.telegram.actions.sticker")] {
         let mut call = send("k", json!({}));
         call["action"] = json!(action);
+        call["params"]["fileId"] = json!("CAAC");
         let error = operator.refused("message.action", call).await;
         assert!(error.message.contains(action) && error.message.contains(named), "{error}");
     }

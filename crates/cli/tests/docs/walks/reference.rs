@@ -29,6 +29,7 @@ impl Place {
         town.server.runs("openclaw config set channels.telegram.actions.sticker true");
         // A bot writes to nobody who has not written to it.
         town.telegram.know_chat(1001);
+        town.telegram.put_file("CAACAgIAAxkBAAI", b"a sticker".to_vec());
         town.hears(7, "hello");
         let code = &town.server.json("openclaw pairing list")["requests"][0]["requestId"];
         town.server.runs(&format!("openclaw pairing approve telegram {}", text(code)));
