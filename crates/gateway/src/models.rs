@@ -187,7 +187,7 @@ impl Models {
         Ok(info)
     }
 
-    /// What is known of the model that answers in a session; see [`Models::for_run`].
+    /// What is known of the model that answers in a session.
     pub(crate) fn info_for_run(&self, agent_id: &str, choice: Option<&str>) -> Option<ModelInfo> {
         let name = choice.map(str::to_owned).or_else(|| self.name_for(agent_id))?;
         self.info(&name).ok()
