@@ -1,7 +1,7 @@
 //! A computer for the walks: with a network, processes, a systemd of its user, a `/root` and names of other computers that are
 //! its own. Commands are typed there as they stand on the pages. Nothing of it touches the host or outlives the test.
 
-use crate::live::Program;
+use crate::live::{PATIENCE, Program};
 use crate::seat::Seat;
 use crate::support::Ran;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use testkit::netns::Host;
+use tokio::time::Instant;
 
 /// Run as the first process. systemd wants to see that the host was booted with it, and gets a `/run` where it looks so. In place
 /// of an editor, `nano` writes what the pages say that is to be written with it.
@@ -152,6 +153,23 @@ impl Machine {
     pub(crate) fn json(&self, line: &str) -> Value {
         let out = self.runs(&format!("{line} --json"));
         serde_json::from_str(&out).unwrap_or_else(|e| panic!("{line}: {e}: {out}"))
+    }
+
+    /// What a command shows, looked at again until what was begun elsewhere has arrived.
+    pub(crate) fn shows(
+        &self,
+        line: &str,
+        find: impl Fn(&Value) -> Option<String>,
+    ) -> Result<String, String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.json(line);
+            match find(&shown) {
+                Some(found) => return Ok(found),
+                None if Instant::now() < until => {}
+                None => return Err(format!("{line} shows none: {shown}")),
+            }
+        }
     }
 
     /// Types a line at a terminal there.

@@ -5,7 +5,6 @@ use crate::live::Program;
 use crate::machine::Machine;
 use crate::page::{Line, lines};
 use crate::support::Ran;
-use serde_json::Value;
 
 /// What cannot run here, and why: such lines are passed over on all pages.
 const NOT_HERE: &[(&str, &str)] = &[
@@ -265,9 +264,7 @@ fn written_out(line: &Line, note: &Note<'_>, gateway: &Machine) -> Result<String
     }
     for (part, word, command, pointer) in READ_OFF {
         if line.text.contains(part) && !note.means.iter().any(|(known, _)| known == word) {
-            let shown = gateway.json(command);
-            let found = shown.pointer(pointer).and_then(Value::as_str);
-            put(word, found.ok_or_else(|| format!("{command} shows none: {shown}"))?);
+            put(word, &gateway.shows(command, |shown| Some(shown.pointer(pointer)?.as_str()?.to_owned()))?);
         }
     }
     let is_open = |word: &&str| {

@@ -8,10 +8,12 @@ use std::cell::RefCell;
 
 /// The request of the node with this name for its commands.
 fn request_of(gateway: &Machine, node: &str) -> String {
-    let pending = gateway.json("openclaw nodes pending");
     let named = |request: &&Value| request["displayName"] == node;
-    let found = pending.as_array().unwrap().iter().find(named).unwrap_or_else(|| panic!("{pending}"));
-    found["requestId"].as_str().unwrap().to_owned()
+    let request = |pending: &Value| {
+        let found = pending.as_array()?.iter().find(named)?;
+        Some(found["requestId"].as_str()?.to_owned())
+    };
+    gateway.shows("openclaw nodes pending", request).unwrap()
 }
 
 fn text(value: &Value) -> String {

@@ -31,8 +31,10 @@ impl Place {
         town.telegram.know_chat(1001);
         town.telegram.put_file("CAACAgIAAxkBAAI", b"a sticker".to_vec());
         town.hears(7, "hello");
-        let code = &town.server.json("openclaw pairing list")["requests"][0]["requestId"];
-        town.server.runs(&format!("openclaw pairing approve telegram {}", text(code)));
+        let code = town.server.shows("openclaw pairing list", |shown| {
+            Some(shown["requests"][0]["requestId"].as_str()?.to_owned())
+        });
+        town.server.runs(&format!("openclaw pairing approve telegram {}", code.unwrap()));
         let place = Self { town, node: RefCell::default() };
         place.node_comes();
         place
@@ -50,7 +52,10 @@ impl Place {
     }
 
     fn request(&self) -> String {
-        text(&self.town.server.json("openclaw nodes pending")[0]["requestId"])
+        self.town
+            .server
+            .shows("openclaw nodes pending", |shown| Some(shown[0]["requestId"].as_str()?.to_owned()))
+            .unwrap()
     }
 
     /// It was turned away; it comes anew and is approved.
@@ -187,7 +192,8 @@ fn of_nodes<'a>(walk: &mut Walk<'a>, place: &'a Place) {
         .after(|| place.town.server.write("approvals.json", r#"{ "version": 1 }"#));
     walk.line("openclaw approvals resolve").finds("REQUEST", || {
         place.town.hears(7, r#"TOOL:exec {"command":"touch made","host":"gateway"}"#);
-        text(&place.town.server.json("openclaw approvals pending")["approvals"][0]["id"])
+        let first = |shown: &Value| shown["approvals"][0]["id"].as_str().map(str::to_owned);
+        place.town.server.shows("openclaw approvals pending", first).unwrap()
     });
 }
 
@@ -195,7 +201,8 @@ fn of_devices<'a>(walk: &mut Walk<'a>, place: &'a Place) {
     walk.line("openclaw devices approve").after(|| place.town.a_stranger_knocks());
     walk.line("openclaw devices reject").finds("REQUEST", || {
         place.town.a_stranger_knocks();
-        text(&place.town.server.json("openclaw devices list")["pending"][0]["requestId"])
+        let first = |shown: &Value| shown["pending"][0]["requestId"].as_str().map(str::to_owned);
+        place.town.server.shows("openclaw devices list", first).unwrap()
     });
     walk.line("openclaw devices remove").finds("DEVICE", || place.device("operator"));
     walk.line("openclaw devices rotate")
