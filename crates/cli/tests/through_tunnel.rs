@@ -116,7 +116,7 @@ impl Watch {
         let spec = TunnelSpec::new(SshTarget::parse(&far.sshd.destination()).unwrap());
         let place = Place::new(&far.near_state(), spec.key());
         // The tunnel is up: nothing is started.
-        let starter = Starter { program: "/nowhere".into(), lead: Vec::new(), state_dir: far.near_state() };
+        let starter = Starter { program: "/nowhere".into(), state_dir: far.near_state() };
         let hold = runtime.block_on(hold(&starter, &place, &spec, "a test")).unwrap();
         Self { runtime, hold }
     }

@@ -6,6 +6,8 @@
 //!
 //! - `machine`: what happens next, as a pure function; `driver` does it.
 //! - `argv`: the command line of ssh; `leash`: why no ssh outlives its supervisor.
+//! - `program`: the processes that this takes, and which file they run.
+//! - `keeping`: a supervisor in the foreground, beside others.
 //! - `refusal`, `verdict`: what an end of ssh means.
 //! - `control`, `finding`: the two sides of the socket.
 
@@ -14,12 +16,14 @@ mod control;
 mod driver;
 mod finding;
 mod holders;
+mod keeping;
 mod leash;
 mod machine;
 mod path_watch;
 mod place;
 mod ports;
 mod process;
+mod program;
 mod refusal;
 mod spec;
 mod stderr;
@@ -28,10 +32,11 @@ mod verdict;
 mod wire;
 
 pub use finding::{Hold, Starter, TunnelError, down, ended, hold, status, supervisor, try_now, up};
-pub use leash::{Leash, run_leash};
+pub use keeping::{Keep, KeepError, keep};
 pub use machine::Phase;
 pub use place::{Mark, Place};
+pub use program::run;
 pub use refusal::{Asked, IdentityProblem, Refusal};
 pub use spec::{TunnelSpec, WireSpec};
-pub use supervisor::{Supervise, SuperviseError, supervise};
+pub use supervisor::SuperviseError;
 pub use wire::{Holder, Parting, Status};

@@ -4,7 +4,7 @@ mod down;
 mod logs;
 mod service;
 mod status;
-pub(crate) mod supervise;
+mod supervise;
 mod trust;
 mod up;
 

@@ -4,10 +4,8 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, tunnel as explain};
 use crate::output::Output;
 use remote::Target;
-use remote::tunnel::{self, Hold, Leash, Phase, Place, Starter, Status, TunnelSpec};
+use remote::tunnel::{self, Hold, Phase, Place, Starter, Status, TunnelSpec};
 use std::convert::Infallible;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -18,10 +16,6 @@ const REMARK_AFTER: Duration = Duration::from_secs(1);
 const PORT_WITHIN: Duration = Duration::from_secs(10);
 /// Where no supervisor can be had, this long lies between two tries.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
-/// The first argument of this program where it is to become ssh, and the second.
-pub(crate) const LEASH: [&str; 2] = ["remote", "ssh-leash"];
-/// And where it is to look after a tunnel.
-pub(crate) const SUPERVISE: [&str; 2] = ["remote", "supervise"];
 
 /// How long a tunnel is waited for.
 #[derive(Debug, Clone, Copy)]
@@ -122,31 +116,12 @@ pub(crate) async fn wait(ctx: &Context, hold: &Hold, patience: Patience) -> Resu
     }
 }
 
-/// How this program starts a supervisor.
+/// How a supervisor is started.
 ///
 /// # Errors
 /// This program does not know where it is.
 pub(crate) fn starter(ctx: &Context) -> Result<Starter, Failure> {
-    Ok(Starter {
-        program: this_program()?,
-        lead: SUPERVISE.map(OsString::from).into(),
-        state_dir: ctx.paths.state_dir.clone(),
-    })
-}
-
-/// How this program starts ssh.
-///
-/// # Errors
-/// This program does not know where it is.
-pub(crate) fn leash() -> Result<Leash, Failure> {
-    // The same file, even where another version has been put in its place.
-    let same = Path::new("/proc/self/exe");
-    let program = if same.exists() { same.to_path_buf() } else { this_program()? };
-    Ok(Leash { program, lead: LEASH.map(OsString::from).into() })
-}
-
-fn this_program() -> Result<PathBuf, Failure> {
-    std::env::current_exe().map_err(|error| {
+    Starter::here(ctx.paths.state_dir.clone()).map_err(|error| {
         Failure::new(Exit::Failed, "PROGRAM", format!("this program cannot tell where it lies: {error}"))
     })
 }

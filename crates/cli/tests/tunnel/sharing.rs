@@ -4,6 +4,7 @@ use crate::far::{Far, process};
 use crate::live::PATIENCE;
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 
 #[test]
 fn with_an_ssh_target_and_a_token_commands_just_work_and_leave_nothing() {
@@ -192,4 +193,30 @@ fn a_tunnel_that_commands_do_not_go_through_says_what_is_missing() {
         assert!(ran.code == 0 && hint(&ran), "{command}: {}", ran.err);
     }
     assert!(far.json(&["remote", "status"])["hint"].as_str().unwrap().contains("gateway.mode"));
+}
+
+/// The file that a process runs.
+fn program_of(process: &Value) -> PathBuf {
+    std::fs::read_link(format!("/proc/{process}/exe")).unwrap()
+}
+
+#[test]
+fn the_small_program_looks_after_a_tunnel_where_it_lies_beside_and_the_same_program_does_where_it_does_not() {
+    let far = Far::new();
+    let up = far.json(&["remote", "up"]);
+    assert_eq!(program_of(&up["pid"]), Path::new(env!("CARGO_BIN_EXE_openclaw-tunnel")));
+    far.json(&["remote", "down"]);
+    let service = far.start("service", &["remote", "up", "--foreground"]);
+    service.wait_for("its turn", |line| line.contains("looking after the tunnel").then_some(()));
+    assert_eq!(program_of(&json!(service.pid())), Path::new(env!("CARGO_BIN_EXE_openclaw-tunnel")));
+    assert_eq!(service.stop("-TERM"), Some(0));
+    // A copy of the program, with nothing beside it.
+    let alone = far.near.path().join("openclaw");
+    std::fs::copy(env!("CARGO_BIN_EXE_openclaw"), &alone).unwrap();
+    let mut command = std::process::Command::new(&alone);
+    command.args(["remote", "up", "--json"]).env_clear().env("HOME", far.near.path());
+    let ran: crate::support::Ran = command.env("PATH", far.user.path()).output().unwrap().into();
+    let again = ran.json();
+    assert_eq!((program_of(&again["pid"]), &again["localPort"]), (alone, &up["localPort"]), "{}", ran.err);
+    assert_eq!(far.json(&["health"])["ok"], true);
 }

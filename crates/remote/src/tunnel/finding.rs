@@ -1,10 +1,10 @@
 //! The side of those who use a tunnel: finding its supervisor, starting one where there is none, holding it, asking it.
 
 use super::machine::Phase;
+use super::program::SUPERVISE;
 use super::wire::{self, Parting, Refused, Request, Status};
 use super::{Mark, Place, TunnelSpec};
 use serde::de::DeserializeOwned;
-use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -27,10 +27,8 @@ const LOOK: Duration = Duration::from_millis(25);
 /// How a supervisor is started.
 #[derive(Debug, Clone)]
 pub struct Starter {
-    /// This program.
+    /// The program that looks after tunnels ([`super::run`]).
     pub program: PathBuf,
-    /// What leads it to [`super::supervise`]; the tunnel's key and spec follow.
-    pub lead: Vec<OsString>,
     /// The state directory, absolute.
     pub state_dir: PathBuf,
 }
@@ -328,15 +326,7 @@ async fn next<T: DeserializeOwned>(read: &mut Answers) -> Result<T, TunnelError>
 async fn start(starter: &Starter, place: &Place, spec: &TunnelSpec) -> Result<(), TunnelError> {
     let failed = |error: io::Error| TunnelError::Start(error.to_string());
     place.prepare().map_err(failed)?;
-    let spec =
-        serde_json::to_string(&spec.to_wire()).map_err(|error| TunnelError::Start(error.to_string()))?;
-    let mut command = Command::new(&starter.program);
-    command.args(&starter.lead).arg(place.key()).arg(spec);
-    command.env("OPENCLAW_STATE_DIR", &starter.state_dir);
-    // What a supervisor has no use for, it does not get.
-    for secret in ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"] {
-        command.env_remove(secret);
-    }
+    let mut command = Command::from(starter.command(SUPERVISE, place, spec).map_err(failed)?);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(failed)?;
     let Some(out) = child.stdout.take() else {

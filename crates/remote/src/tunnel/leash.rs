@@ -19,8 +19,8 @@ pub(super) const STAYS: bool = !cfg!(target_os = "linux");
 
 /// How a supervisor starts ssh.
 #[derive(Debug, Clone)]
-pub struct Leash {
-    /// This program.
+pub(super) struct Leash {
+    /// This program, or the small one (`program`).
     pub program: PathBuf,
     /// What leads it to [`run_leash`].
     pub lead: Vec<OsString>,
@@ -44,7 +44,7 @@ impl Leash {
 ///
 /// # Errors
 /// The arguments are none of a leash, the parent is gone already, or ssh cannot be started.
-pub fn run_leash(arguments: impl IntoIterator<Item = OsString>) -> io::Result<i32> {
+pub(super) fn run_leash(arguments: impl IntoIterator<Item = OsString>) -> io::Result<i32> {
     let mut arguments = arguments.into_iter();
     let way = arguments.next().unwrap_or_default();
     let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<i32>().ok());

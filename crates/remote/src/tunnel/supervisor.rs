@@ -22,7 +22,7 @@ const WAITING: usize = 64;
 const FIRST_HOLDER_WITHIN: Duration = Duration::from_secs(15);
 
 /// What a supervisor needs.
-pub struct Supervise {
+pub(super) struct Supervise {
     /// Where its files are.
     pub place: Place,
     /// The tunnel.
@@ -45,6 +45,12 @@ pub enum SuperviseError {
     /// Another one has this tunnel.
     #[error("another process looks after this tunnel already")]
     Held,
+    /// The command line that it was started with is none of a supervisor.
+    #[error("this tunnel cannot be looked after: {0}")]
+    Line(String),
+    /// The system gives no threads, signals or file descriptors.
+    #[error("the system does not let a tunnel be looked after: {0}")]
+    System(#[source] io::Error),
     /// A file or the socket cannot be used.
     #[error("the tunnel's files at {path}: {source}")]
     Files {
@@ -59,7 +65,7 @@ pub enum SuperviseError {
 ///
 /// # Errors
 /// Somebody else does already, or the files cannot be used.
-pub async fn supervise(
+pub(super) async fn supervise(
     setup: Supervise,
     ready: impl FnOnce(),
     stop: impl Future<Output = ()>,
