@@ -4,7 +4,7 @@
 //! What nobody can know is whether an answer arrived that was on its way when the gateway died: it is sent once more
 //! (ARCHITECTURE.md), so that of each kill one message may be there twice. A command that was cut is not repeated; whether
 //! it had its effect, its run says that nobody knows. A time that came while no gateway was there is made up for once: a line
-//! at once, a turn two minutes after the start (`gateway/tests/cron.rs` sees it happen, under a clock that it moves).
+//! at once, a turn two minutes after the start (`gateway/tests/jobs/cron.rs` sees it happen, under a clock that it moves).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,0 +1,15 @@
+//! Chats, through a fake Telegram: in, out, and what people set there.
+
+// A helper that cannot do its part fails the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod accounts;
+mod channels;
+mod chat_commands;
+mod groups;
+mod message_actions;
+mod out;
+mod webhook;
+
+#[path = "../flow/mod.rs"]
+mod flow;
