@@ -8,7 +8,10 @@ pub(crate) const ROWS_LEFT_OUT: &[(&str, &str)] = &[
         "message.action",
         "the recorded reaction failed on its platform; crates/gateway/tests/telegram/message_actions.rs has one",
     ),
-    ("poll", "the recorded poll failed on its platform; crates/gateway/tests/telegram/message_actions.rs has some"),
+    (
+        "poll",
+        "the recorded poll failed on its platform; crates/gateway/tests/telegram/message_actions.rs has some",
+    ),
     (
         "agents.create",
         "the recorded workspace is a folder of the host; crates/gateway/tests/agent/agents.rs makes one of its own",
@@ -18,7 +21,7 @@ pub(crate) const ROWS_LEFT_OUT: &[(&str, &str)] = &[
     ("exec.approval.request", "its parameters were not recorded"),
     (
         "exec.approvals.node.get",
-        "the node of this test keeps no policy; that of crates/cli/tests/approvals.rs does",
+        "the node of this test keeps no policy; that of crates/cli/tests/commands/approvals.rs does",
     ),
 ];
 

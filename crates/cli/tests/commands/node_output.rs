@@ -1,20 +1,14 @@
 //! A command on a real node that does not end by itself: what it had written, and that it ends with its call.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "node_output/files.rs"]
 mod files;
-#[path = "support/live.rs"]
-mod live;
-mod support;
 
-use live::{Gateway, Node, PATIENCE, Program, TOKEN};
+use crate::live::{Gateway, Node, PATIENCE, Program, TOKEN};
+use crate::support::Home;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use support::Home;
 
 struct World {
     home: Home,

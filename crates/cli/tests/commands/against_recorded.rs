@@ -1,15 +1,9 @@
 //! The commands against what an OpenClaw gateway was recorded to answer.
 
 // Helpers outside of test functions may end the test too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/recorded.rs"]
-mod recorded;
-mod support;
-
-use recorded::{Recorded, TOKEN};
+use crate::recorded::{Recorded, TOKEN};
+use crate::support::{Home, Ran};
 use serde_json::{Value, json};
-use support::{Home, Ran};
 
 fn run(gateway: &Recorded, args: &[&str]) -> Ran {
     Home::new().run(&[args, &["--port", &gateway.port, "--token", TOKEN]].concat())

@@ -1,17 +1,9 @@
 //! What bad input gets from a running gateway: the thing, the place and the next step, and an exit code for scripts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-#[path = "support/world.rs"]
-mod world;
-
-use live::{Gateway, PATIENCE, TOKEN};
-use support::{Home, Ran};
+use crate::live::{Gateway, PATIENCE, TOKEN};
+use crate::support::{Home, Ran};
+use crate::world::World;
 use testkit::fake_model::Step;
-use world::World;
 
 fn plain_home() -> Home {
     Home::with_config(&format!(r#"{{ gateway: {{ auth: {{ mode: "token", token: "{TOKEN}" }} }} }}"#))

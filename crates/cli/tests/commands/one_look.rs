@@ -1,17 +1,10 @@
 //! The commands that ask one thing and show it: agents, models, channels, presence, and which gateway answers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-#[path = "support/world.rs"]
-mod world;
-
-use live::TOKEN;
+use crate::live;
+use crate::live::TOKEN;
+use crate::support::{Home, free_port};
+use crate::world::World;
 use serde_json::{Value, json};
-use support::{Home, free_port};
-use world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn agents_models_channels_and_presence_are_listed() {

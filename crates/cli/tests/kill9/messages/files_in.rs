@@ -1,6 +1,6 @@
 //! Files that come with messages: the gateway is killed while they come in. Every message is read with its file, and the file is whole.
 
-use crate::Random;
+use super::Random;
 use crate::live::{Gateway, PATIENCE, Places, config};
 use crate::support::Home;
 use crate::verdict::tag_in;

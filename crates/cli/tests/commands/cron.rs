@@ -1,15 +1,7 @@
 //! `openclaw cron` against a running gateway: a job from its making to its end.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-#[path = "support/world.rs"]
-mod world;
-
+use crate::world::World;
 use serde_json::json;
-use world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_is_added_run_looked_at_and_removed() {

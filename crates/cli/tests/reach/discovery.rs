@@ -2,20 +2,13 @@
 //! cleaned, and is never more than a hint. Root and iproute2 are needed.
 
 // Helpers outside of test functions may end the test too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/namespaces.rs"]
-mod namespaces;
-#[path = "support/stranger.rs"]
-mod stranger;
-mod support;
-
-use live::{PATIENCE, Program, TOKEN};
-use namespaces::Net;
+use crate::live;
+use crate::live::{PATIENCE, Program, TOKEN};
+use crate::namespaces::Net;
+use crate::stranger;
+use crate::support;
+use crate::support::Home;
 use serde_json::{Value, json};
-use support::Home;
 use tokio::time::Instant;
 
 const ON: &str = "plugins: { entries: { bonjour: { enabled: true } } },";
@@ -151,7 +144,7 @@ fn stranger() {
 
 fn start_stranger(namespace: &str, kind: &str) -> Program {
     let own = std::env::current_exe().unwrap();
-    let args = ["--exact", "stranger", "--ignored", "--nocapture", "--test-threads=1"];
+    let args = ["--exact", "discovery::stranger", "--ignored", "--nocapture", "--test-threads=1"];
     let mut command = Net::exec(namespace, own.to_str().unwrap(), &args);
     command.env("STRANGER", kind);
     let program = Program::start("stranger", command);

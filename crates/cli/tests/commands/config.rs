@@ -1,12 +1,8 @@
 //! `openclaw config`: changing the file from the command line.
 
 // Helpers outside of test functions may end the test too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
+use crate::support::Home;
 use serde_json::json;
-use support::Home;
 
 const CONFIG: &str = "{\n  // mine\n  gateway: { port: 5000, auth: { mode: 'token', token: 'hunter2' } },\n  tools: { deny: ['exec', 'read'] },\n}\n";
 

@@ -1,11 +1,7 @@
 //! The command line itself: help, what is refused, and what errors look like to people and to programs.
 
 // Helpers outside of test functions may end the test too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
-use support::{Home, free_port};
+use crate::support::{Home, free_port};
 
 #[test]
 fn help_names_every_command_and_every_exit_code() {

@@ -1,18 +1,11 @@
 //! Which credentials go where: every row of the order, as the far side sees it.
 
 // Helpers outside of test functions may end the test too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/far.rs"]
-mod far;
-#[path = "support/live.rs"]
-mod live;
-mod support;
-
-use far::Far;
+use crate::far::Far;
+use crate::live;
+use crate::support::{Home, Ran};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
-use support::{Home, Ran};
 
 const TOKEN: &str = "OPENCLAW_GATEWAY_TOKEN=env-t";
 const BOTH: &str = "OPENCLAW_GATEWAY_TOKEN=env-t OPENCLAW_GATEWAY_PASSWORD=env-p";

@@ -1,17 +1,13 @@
 //! Where a gateway can be reached, in network namespaces of their own.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-
-use live::{Gateway, PATH, Program, TOKEN};
+use crate::live;
+use crate::live::{Gateway, PATH, Program, TOKEN};
+use crate::support;
+use crate::support::Home;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
-use support::Home;
 use testkit::fake_tailscale::FakeTailscale;
 
 /// A network with loopback, a Tailscale address of each family and a private one.

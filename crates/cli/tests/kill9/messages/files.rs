@@ -1,10 +1,10 @@
 //! Two accounts, and files that go out: the gateway is killed at random points. Every message is answered, by the bot that it was
 //! said to; a file arrives whole or not at all, and not at all only where the turn that sent it was cut and says so.
 
+use super::{Random, cut_run};
 use crate::live::{Gateway, PATIENCE, Places, config};
 use crate::support::Home;
 use crate::verdict::tag_in;
-use crate::{Random, cut_run};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

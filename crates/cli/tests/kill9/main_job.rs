@@ -2,16 +2,8 @@
 //! command on a node of its own, and the answer comes back. Only the platform and the model's provider are stand-ins,
 //! and those speak the real thing on the wire.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-#[path = "support/world.rs"]
-mod world;
-
-use live::{Node, PATIENCE};
-use world::{PAIRING, World};
+use crate::live::{Node, PATIENCE};
+use crate::world::{PAIRING, World};
 
 const PERSON: i64 = 4711;
 

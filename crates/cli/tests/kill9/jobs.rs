@@ -6,20 +6,14 @@
 //! it had its effect, its run says that nobody knows. A time that came while no gateway was there is made up for once: a line
 //! at once, a turn two minutes after the start (`gateway/tests/jobs/cron.rs` sees it happen, under a clock that it moves).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-
+use crate::live::{Gateway, PATIENCE, Places, Program, TOKEN, config};
+use crate::support::Home;
 use client::{ClientDescription, ConnectOptions, Connection};
-use live::{Gateway, PATIENCE, Places, Program, TOKEN, config};
 use model::{Clock, SystemClock};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
-use support::Home;
 use testkit::fake_model::{FakeModel, Step};
 use testkit::fake_telegram::FakeTelegram;
 

@@ -1,16 +1,8 @@
 //! `openclaw agents add` and `delete`, against a running gateway of this build.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-#[path = "support/world.rs"]
-mod world;
-
+use crate::world::World;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn agents_are_made_and_deleted_where_somebody_is_sure() {

@@ -1,13 +1,9 @@
 //! `gateway run` itself: how it says where it is, who may start a second one, and how it ends.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
+use crate::support::{Home, Ran};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use support::{Home, Ran};
 
 /// A gateway that is ended with the test.
 struct Running {

@@ -1,16 +1,10 @@
 //! TLS and pins through the program itself: a gateway with a certificate of its own, and those who go to it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-
+use crate::live::{Program, TOKEN};
+use crate::support::{Home, Ran};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use live::{Program, TOKEN};
 use serde_json::{Value, json};
-use support::{Home, Ran};
 
 struct Host {
     home: Home,

@@ -1,15 +1,7 @@
 //! The commands about sessions and what they cost, against a running gateway of this build.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-#[path = "support/world.rs"]
-mod world;
-
+use crate::world::World;
 use serde_json::{Value, json};
-use world::World;
 
 impl World {
     fn call(&self, method: &str, params: Value) -> Value {

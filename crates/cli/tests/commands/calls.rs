@@ -1,17 +1,10 @@
 //! Every command that asks a gateway, against a running one of this build, with a node, a model and Telegram.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-#[path = "support/world.rs"]
-mod world;
-
-use live::{Gateway, Node, PATIENCE, Program, TOKEN};
+use crate::live;
+use crate::live::{Gateway, Node, PATIENCE, Program, TOKEN};
+use crate::support::Home;
+use crate::world::World;
 use serde_json::{Value, json};
-use support::Home;
-use world::World;
 
 impl World {
     /// What the command prints, which must succeed.

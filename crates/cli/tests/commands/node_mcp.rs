@@ -1,18 +1,12 @@
 //! What a node lends by its own configuration, used by the agent of a gateway: a server of tools, and a browser.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-#[path = "support/world.rs"]
-mod world;
-
-use live::{Node, Program, TOKEN};
+use crate::live;
+use crate::live::{Node, Program, TOKEN};
+use crate::support::Home;
+use crate::world;
+use crate::world::World;
 use serde_json::Value;
 use std::path::Path;
-use support::Home;
-use world::World;
 
 /// Answers each request at once; a child holds the pipe that `$HELD` names open, for as long as it lives.
 const SERVER: &str = r#"#!/bin/sh

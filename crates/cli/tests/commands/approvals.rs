@@ -1,18 +1,11 @@
 //! `openclaw approvals`: documents of this host, of the gateway's and of a node's, and the decision about a command on a node.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-#[path = "support/world.rs"]
-mod world;
-
+use crate::live;
+use crate::live::{Node, TOKEN};
+use crate::support::Home;
+use crate::world::World;
 use client::{ClientDescription, ConnectOptions, Connection};
-use live::{Node, TOKEN};
 use serde_json::{Value, json};
-use support::Home;
-use world::World;
 
 impl World {
     /// An operator who stays connected and may decide; without one nobody is asked.

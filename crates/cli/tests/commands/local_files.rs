@@ -1,11 +1,7 @@
 //! What works without a gateway: the configuration file and the node's key.
 
 // Helpers outside of test functions may end the test too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
-use support::Home;
+use crate::support::Home;
 
 const CONFIG: &str = "{ // what people have
   gateway: { port: 5000, auth: { mode: 'token', token: 'hunter2' } },

@@ -1,14 +1,9 @@
 //! `devices` on the host itself: with a gateway, without one, and for the tokens of those that are paired.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-mod support;
-
-use live::{Gateway, Program, TOKEN};
+use crate::live;
+use crate::live::{Gateway, Program, TOKEN};
+use crate::support::{Home, free_port};
 use serde_json::{Value, json};
-use support::{Home, free_port};
 
 /// A host whose devices all wait for an approval, and whose command line is meant for another gateway by default.
 fn host(port: &str) -> Home {

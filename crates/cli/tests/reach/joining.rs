@@ -1,20 +1,13 @@
 //! Joining a gateway with one pasted text: a join URL makes a node, a setup code an operator or a node, and each is good once.
 
 // Helpers outside of test functions may end the test too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "support/live.rs"]
-mod live;
-#[path = "support/namespaces.rs"]
-mod namespaces;
-mod support;
-
-use live::{Gateway, Program, TOKEN};
-use namespaces::Net;
+use crate::live::{Gateway, Program, TOKEN};
+use crate::namespaces::Net;
+use crate::support;
+use crate::support::{Home, Ran};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use support::{Home, Ran};
 
 fn gateway() -> (Home, Gateway) {
     let home =

@@ -2,32 +2,23 @@
 //! random points and started again each time. Every message is answered, in order; what is answered twice is shown to
 //! be what nobody can know; no effect of a tool happens twice; what was cut is marked in its transcript.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "kill9/files.rs"]
 mod files;
-#[path = "kill9/files_in.rs"]
 mod files_in;
-#[path = "support/live.rs"]
-mod live;
-mod support;
-#[path = "support/verdict.rs"]
-mod verdict;
-#[path = "kill9/webhook.rs"]
 mod webhook;
 
-use live::{Gateway, PATIENCE, Places, Program, config};
+use crate::live::{Gateway, PATIENCE, Places, Program, config};
+use crate::support::Home;
+use crate::verdict;
+use crate::verdict::tag_in;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use support::Home;
 use testkit::fake_model::{FakeModel, Step};
 use testkit::fake_telegram::{FakeTelegram, Sent};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use verdict::tag_in;
 
 const MESSAGES: usize = 200;
 const KILLS: usize = 14;
