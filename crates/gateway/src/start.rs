@@ -5,7 +5,11 @@
 
 pub(crate) mod bind;
 mod command_line;
+mod error;
+mod refused;
 mod tasks;
+
+pub use error::StartError;
 
 use crate::approvals::{self, Approvals};
 use crate::auth::rate_limit::RateLimit;
@@ -72,85 +76,6 @@ pub struct GatewayOptions {
     pub on_config: Option<ConfigHook>,
 }
 
-/// Why a gateway did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Another process holds the state directory, or it cannot be used.
-    #[error(transparent)]
-    Lock(#[from] store::LockError),
-    /// The state cannot be opened.
-    #[error(transparent)]
-    Store(#[from] store::StoreError),
-    /// The credential cannot be had.
-    #[error(transparent)]
-    Auth(#[from] config::AuthError),
-    /// Its own secret is not there.
-    #[error("the gateway's own secret {0}; see what gateway.auth refers to")]
-    OwnSecret(String),
-    /// Nobody would have to prove anything, and others could come.
-    #[error(
-        "gateway.auth.mode \"none\" (or --auth none) is allowed on loopback only, and gateway.bind \"{bind}\" (or --bind) opens the gateway to others; use token or password, or bind to loopback"
-    )]
-    Open {
-        /// `gateway.bind`.
-        bind: config::Bind,
-    },
-    /// Others could come, and nobody has chosen what they must prove.
-    #[error(
-        "gateway.bind \"{bind}\" (or --bind) opens the gateway to others, and neither a token nor a password is configured for them; set gateway.auth.token (or OPENCLAW_GATEWAY_TOKEN) or gateway.auth.password (or OPENCLAW_GATEWAY_PASSWORD), or bind to loopback"
-    )]
-    NoSecret {
-        /// `gateway.bind`.
-        bind: config::Bind,
-    },
-    /// What Tailscale is to publish does not go with the rest.
-    #[error("gateway.tailscale.mode (or --tailscale): {0}")]
-    Publishing(String),
-    /// The gateway's key cannot be had.
-    #[error("{0}")]
-    Identity(String),
-    /// There is no certificate to serve with.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The configuration says something that cannot be done.
-    #[error(transparent)]
-    Config(#[from] config::ConfigError),
-    /// The port is taken.
-    #[error("port {port} on {host} is taken{}; stop that program, or choose another port with --port, OPENCLAW_GATEWAY_PORT or gateway.port", holder.as_deref().map(|h| format!(" by {h}")).unwrap_or_default())]
-    PortTaken {
-        /// The address.
-        host: std::net::IpAddr,
-        /// The port.
-        port: u16,
-        /// Who has it, where that can be told.
-        holder: Option<String>,
-    },
-    /// The address cannot be listened on.
-    #[error("cannot listen on {addr}: {source}; check gateway.bind and gateway.port")]
-    Bind {
-        /// The address.
-        addr: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-}
-
-impl StartError {
-    /// The exit code: 1, but 6 for what the configuration is to blame for.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            StartError::Config(_)
-            | StartError::Auth(_)
-            | StartError::OwnSecret(_)
-            | StartError::Tls(_)
-            | StartError::Open { .. }
-            | StartError::Publishing(_)
-            | StartError::NoSecret { .. } => 6,
-            _ => 1,
-        }
-    }
-}
-
 /// A running gateway. Dropping it without [`Gateway::shutdown`] leaves its tasks to the runtime.
 pub struct Gateway {
     shared: Arc<Shared>,
@@ -192,8 +117,8 @@ impl Gateway {
         let settings = own_settings(&loaded, &env, &paths).await?;
         let tls = open_tls(&loaded, &paths, &identity, clock.now_ms())?;
         let wanted = config::gateway_port(port, &env, &loaded.config.gateway, &paths)?;
-        refuse_publishing(&loaded.config.gateway, &settings)?;
-        let may_open = || refuse_open(&loaded.config.gateway, &settings);
+        refused::publishing(&loaded.config.gateway, &settings)?;
+        let may_open = || refused::open(&loaded.config.gateway, &settings);
         let mut listeners = bind::listen(&loaded.config.gateway, wanted, port_fallback, may_open)?;
         let addr = listeners.addr;
         let (tailscale, own) = Tailscale::prepare(loaded.config.gateway.tailscale.mode, &env)
@@ -401,31 +326,6 @@ impl Parts {
             decisions: crate::pairing::Decisions::default(),
         })
     }
-}
-
-/// Refuses to be reached by others where nobody has said what they must prove (S6). A token that the gateway made for
-/// itself is for this host: whoever opens it to others does so on purpose.
-fn refuse_open(gateway: &config::GatewayConfig, settings: &Settings) -> Result<(), StartError> {
-    let bind = gateway.bind;
-    match (&settings.auth, &settings.auth_origin) {
-        (AuthMode::None, _) => Err(StartError::Open { bind }),
-        (_, Some(config::CredentialOrigin::Generated { .. })) => Err(StartError::NoSecret { bind }),
-        _ => Ok(()),
-    }
-}
-
-/// Refuses to publish what the rest of the configuration, or of the flags, leaves open.
-fn refuse_publishing(gateway: &config::GatewayConfig, settings: &Settings) -> Result<(), StartError> {
-    if let Some(problem) = gateway.tailscale_problem() {
-        return Err(StartError::Publishing(problem));
-    }
-    let is_funnel = gateway.tailscale.mode == config::TailscaleMode::Funnel;
-    if is_funnel && !matches!(settings.auth, AuthMode::Password(_)) {
-        return Err(StartError::Publishing(
-            "\"funnel\" opens the gateway to the whole internet and needs gateway.auth.mode \"password\" with gateway.auth.password or OPENCLAW_GATEWAY_PASSWORD".to_owned(),
-        ));
-    }
-    Ok(())
 }
 
 /// The settings with the gateway's own secret, for which a file or program may be asked.
