@@ -49,17 +49,20 @@ pub(crate) fn parse(line: impl IntoIterator<Item = OsString>, env: &Env) -> Resu
     let json = line.iter().take_while(|a| *a != "--").any(|a| a == "--json");
     let plain = env.get("NO_COLOR").is_some_and(|v| !v.is_empty()) || line.iter().any(|a| a == "--no-color");
     let colour = if plain { clap::ColorChoice::Never } else { clap::ColorChoice::Auto };
-    command()
-        .color(colour)
-        .try_get_matches_from(line)
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-        .map_err(|error| Stop { error, json })
+    let read = |command: clap::Command| {
+        let matches = command.color(colour).try_get_matches_from(line.clone())?;
+        Cli::from_arg_matches(&matches)
+    };
+    // What people are told instead comes from the whole of it.
+    read(Cli::command()).or_else(|_| read(command())).map_err(|error| Stop { error, json })
 }
 
-/// The whole command line as clap knows it, with the exit codes at its foot.
+/// The whole command line as clap knows it, with every command made, an example of each and the exit codes at its foot.
 pub(crate) fn command() -> clap::Command {
     let table = failure::table_text();
-    examples::with_examples(Cli::command()).after_help(format!("Exit codes:\n{table}")).mut_subcommand(
+    let mut whole = Cli::command();
+    whole.build();
+    examples::with_examples(whole).after_help(format!("Exit codes:\n{table}")).mut_subcommand(
         "exit-codes",
         move |c| {
             let before = c.get_after_help().map(|text| format!("{text}\n\n")).unwrap_or_default();

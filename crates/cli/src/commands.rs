@@ -41,7 +41,9 @@ use crate::failure::Failure;
 use clap::Subcommand;
 
 /// The commands.
+// Deferred: what a command takes is made once it is the one that is meant. There are some 200, and a start of any of them would make them all.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Set up this installation, by questions or by flags: model, gateway, Telegram, service
     #[command(visible_alias = "setup")]

@@ -218,7 +218,7 @@ fn below(command: Command, above: &str) -> Command {
         }
         None => command,
     };
-    command.mut_subcommands(|sub| below(sub, path))
+    command.mut_subcommands(|sub| if sub.get_name() == "help" { sub } else { below(sub, path) })
 }
 
 fn example(path: &str) -> Option<String> {
