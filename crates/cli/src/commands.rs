@@ -78,6 +78,7 @@ pub(crate) enum Command {
     /// What the models cost, day by day
     Usage(gateway::UsageCostArgs),
     /// What the agent does at set times
+    #[command(visible_alias = "automations")]
     Cron(cron::CronArgs),
     /// What is plugged into the gateway
     Plugins(plugins::PluginsArgs),

@@ -1,5 +1,7 @@
 //! `openclaw agents`: which agents the gateway has, making and deleting them.
 
+mod bindings;
+
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -26,6 +28,12 @@ enum AgentsCommand {
     Add(AddArgs),
     /// Delete one and its sessions; its folders go to the trash
     Delete(DeleteArgs),
+    /// Which agent hears what is said where
+    Bindings(bindings::BindingsArgs),
+    /// Have an agent hear a channel, or an account of it
+    Bind(bindings::BindArgs),
+    /// Have it not hear that any more
+    Unbind(bindings::UnbindArgs),
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +61,9 @@ struct AddArgs {
     /// Its picture: a path within the workspace, or an address
     #[arg(long, value_name = "PATH")]
     avatar: Option<String>,
+    /// What it hears: telegram:ACCOUNT, telegram:* for all accounts, or telegram; can be repeated. For an agent of this host
+    #[arg(long, value_name = "CHANNEL[:ACCOUNT]")]
+    bind: Vec<String>,
     /// Taken for the sake of scripts: nothing is asked anyway
     #[arg(long)]
     non_interactive: bool,
@@ -82,10 +93,15 @@ pub(crate) async fn run(args: AgentsArgs, ctx: &Context) -> Result<(), Failure> 
         AgentsCommand::List(args) => show(args, ctx).await,
         AgentsCommand::Add(args) => add(args, ctx).await,
         AgentsCommand::Delete(args) => delete(args, ctx).await,
+        AgentsCommand::Bindings(args) => bindings::show(&args, ctx),
+        AgentsCommand::Bind(args) => bindings::bind(&args, ctx),
+        AgentsCommand::Unbind(args) => bindings::unbind(&args, ctx),
     }
 }
 
 async fn add(args: AddArgs, ctx: &Context) -> Result<(), Failure> {
+    // Before anything is made: a slip of the pen leaves no half of it behind.
+    let places = if args.bind.is_empty() { Vec::new() } else { bindings::places(&args.bind, &ctx.load()?)? };
     let mut params = json!({"name": args.name});
     let optional = [
         ("workspace", args.workspace.as_deref().map(whole).transpose()?),
@@ -98,11 +114,23 @@ async fn add(args: AddArgs, ctx: &Context) -> Result<(), Failure> {
             params[name] = value.into();
         }
     }
-    let made = one_call(ctx, &args.connect, "agents.create", params).await?;
+    let mut made = one_call(ctx, &args.connect, "agents.create", params).await?;
+    let id = cell(&made, "/agentId");
+    let bound = if places.is_empty() { None } else { Some(bindings::bind_new(&id, &places, ctx)?) };
+    let is_whole = bound.as_ref().is_none_or(|bound| list(&bound.report, "/conflicts").is_empty());
+    if let Some(bound) = &bound {
+        made["bindings"] = bound.report.clone();
+    }
     ctx.out.show(&made, || {
-        let (id, place) = (cell(&made, "/agentId"), cell(&made, "/workspace"));
-        printable(&format!("agent {id} is made; its workspace is {place}"))
-    })
+        let place = cell(&made, "/workspace");
+        let mut said = format!("agent {id} is made; its workspace is {place}");
+        if let Some(bound) = &bound {
+            said = format!("{said}\n{}", bound.lines());
+        }
+        printable(&said)
+    })?;
+    // It has been printed what could not be done.
+    if is_whole { Ok(()) } else { Err(Failure::new(Exit::Failed, "", "")) }
 }
 
 /// A path from here on is one from the root: the gateway does not know where this is.

@@ -2,7 +2,7 @@
 
 mod set;
 
-pub(crate) use set::told;
+pub(crate) use set::{told, when};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};

@@ -1,6 +1,9 @@
 //! `openclaw cron`: what the agent does at set times.
 
 mod add;
+mod alert;
+mod edit;
+mod flags;
 mod run;
 
 use crate::args::ConnectArgs;
@@ -27,8 +30,12 @@ enum CronCommand {
     /// The jobs
     List(ListArgs),
     /// Add a job
+    #[command(visible_alias = "create")]
     Add(Box<add::AddArgs>),
+    /// Change parts of a job
+    Edit(Box<edit::EditArgs>),
     /// All about one job
+    #[command(visible_alias = "show")]
     Get(JobArgs),
     /// Let a job run at its times
     Enable(JobArgs),
@@ -39,6 +46,7 @@ enum CronCommand {
     /// What became of a job's runs, or of all jobs'
     Runs(RunsArgs),
     /// Remove a job
+    #[command(visible_aliases = ["remove", "delete"])]
     Rm(JobArgs),
 }
 
@@ -73,9 +81,30 @@ struct JobArgs {
 struct RunsArgs {
     #[command(flatten)]
     connect: ConnectArgs,
-    /// Only those of this job
-    #[arg(long, value_name = "JOB_ID", value_parser = NonEmptyStringValueParser::new())]
+    /// Only those of this job [default: of all jobs]
+    #[arg(value_name = "JOB_ID", value_parser = NonEmptyStringValueParser::new())]
+    job: Option<String>,
+    /// The same as a flag
+    #[arg(long, value_name = "JOB_ID", value_parser = NonEmptyStringValueParser::new(), conflicts_with = "job")]
     id: Option<String>,
+    /// Only this run
+    #[arg(long, value_name = "RUN_ID", value_parser = NonEmptyStringValueParser::new())]
+    run_id: Option<String>,
+    /// Only those that ended so
+    #[arg(long, value_name = "STATUS", value_parser = ["all", "ok", "error", "skipped"])]
+    status: Option<String>,
+    /// Only those whose answer came so far
+    #[arg(long, value_name = "STATUS", value_parser = ["delivered", "not-delivered", "unknown", "not-requested"])]
+    delivery_status: Option<String>,
+    /// Only those with this text in what they said, or in their error
+    #[arg(long, value_name = "TEXT")]
+    query: Option<String>,
+    /// The oldest first (asc) or the newest first (desc)
+    #[arg(long, value_name = "ORDER", value_parser = ["asc", "desc"], default_value = "desc")]
+    sort: String,
+    /// Leave out the first so many
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    offset: u32,
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
     limit: u32,
@@ -100,6 +129,7 @@ pub(crate) async fn run(args: CronArgs, ctx: &Context) -> Result<(), Failure> {
             ctx.out.show(&payload, || jobs(ctx, &payload))
         }
         CronCommand::Add(args) => add::run(*args, ctx).await,
+        CronCommand::Edit(args) => edit::run(*args, ctx).await,
         CronCommand::Get(args) => {
             let payload = one_call(ctx, &args.connect, "cron.get", json!({"id": args.id})).await?;
             ctx.out.show(&payload, || about(ctx, &payload))
@@ -108,15 +138,29 @@ pub(crate) async fn run(args: CronArgs, ctx: &Context) -> Result<(), Failure> {
         CronCommand::Disable(args) => enable(args, false, ctx).await,
         CronCommand::Run(args) => run::run(args, ctx).await,
         CronCommand::Runs(args) => {
-            let mut params = json!({"limit": args.limit});
-            match args.id {
-                Some(id) => params["id"] = id.into(),
-                None => params["scope"] = "all".into(),
-            }
-            let payload = one_call(ctx, &args.connect, "cron.runs", params).await?;
+            let payload = one_call(ctx, &args.connect, "cron.runs", args.params()).await?;
             ctx.out.show(&payload, || runs(ctx, &payload))
         }
         CronCommand::Rm(args) => remove(args, ctx).await,
+    }
+}
+
+impl RunsArgs {
+    fn params(&self) -> Value {
+        let mut params = flags::texts([
+            ("id", if self.job.is_some() { &self.job } else { &self.id }),
+            ("runId", &self.run_id),
+            ("status", &self.status),
+            ("deliveryStatus", &self.delivery_status),
+            ("query", &self.query),
+        ]);
+        if !params.contains_key("id") {
+            params.insert("scope".into(), "all".into());
+        }
+        params.insert("sortDir".into(), self.sort.as_str().into());
+        params.insert("offset".into(), self.offset.into());
+        params.insert("limit".into(), self.limit.into());
+        params.into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! `openclaw message`: a message through a channel, without the agent, and what else can be done with messages.
 
 mod act;
+mod broadcast;
 mod media;
 mod send;
 
@@ -20,6 +21,8 @@ pub(crate) struct MessageArgs {
 enum MessageCommand {
     /// Send a text or files
     Send(SendArgs),
+    /// Send a text or files to several chats
+    Broadcast(broadcast::BroadcastArgs),
     /// Let people choose
     Poll(act::PollArgs),
     /// Put a reaction on a message, or take it away
@@ -50,6 +53,7 @@ enum StickerCommand {
 pub(crate) async fn run(args: MessageArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
         MessageCommand::Send(args) => send(args, ctx).await,
+        MessageCommand::Broadcast(args) => broadcast::run(args, ctx).await,
         MessageCommand::Poll(args) => act::poll(args, ctx).await,
         MessageCommand::React(args) => act::react(args, ctx).await,
         MessageCommand::Edit(args) => act::edit(args, ctx).await,

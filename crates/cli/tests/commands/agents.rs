@@ -50,3 +50,40 @@ async fn agents_are_made_and_deleted_where_somebody_is_sure() {
     let again = gateway.run(&home, &["agents", "delete", "night-watch", "--force"]);
     assert!(again.code != 0 && again.err.contains("not found"), "{}{}", again.out, again.err);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bound_agent_hears_a_channel_from_then_on_and_several_chats_get_one_message() {
+    let dm = r#"dmPolicy: "allowlist", allowFrom: ["777"]"#;
+    let world = World::with("openai-completions", dm, "").await;
+    let bind = |args: &[&str]| world.home.run(&[&["agents"], args].concat());
+    world.json(&["agents", "add", "work", "--non-interactive"]);
+    let taken_up = world.gateway.program.mark();
+    let bound = bind(&["bind", "--agent", "work", "--bind", "telegram", "--json"]);
+    assert_eq!(bound.code, 0, "{}{}", bound.out, bound.err);
+    assert_eq!(bound.json()["added"], json!(["telegram"]));
+    world.gateway.program.wait_for_text("the configuration is taken up", taken_up);
+    world.telegram.push_text(777, 777, "hello");
+    world.telegram.wait_for_sent(1, live::PATIENCE).await.unwrap();
+    let listed = world.json(&["sessions", "list"]);
+    assert_eq!(listed["sessions"][0]["key"], "agent:work:main", "{listed}");
+
+    // The account is another agent's.
+    let taken = bind(&["bind", "--agent", "main", "--bind", "telegram:default"]);
+    assert!(taken.code == 1 && taken.out.contains("(agent=work)"), "{}{}", taken.out, taken.err);
+    let rest = bind(&["bindings", "--json"]).json();
+    assert_eq!(rest[0]["match"], json!({"channel": "telegram"}), "{rest}");
+    let wrong = world.run(&["agents", "add", "other", "--bind", "slack:x"]);
+    assert!(wrong.code == 2 && wrong.err.contains("no such channel"), "{}{}", wrong.out, wrong.err);
+    let gone = bind(&["unbind", "--agent", "work", "--all", "--json"]).json();
+    assert_eq!(gone["removed"], json!(["telegram"]));
+    assert_eq!(bind(&["bindings", "--json"]).json(), json!([]));
+
+    // A bot cannot write to a chat that it does not know.
+    let cast = ["message", "broadcast", "--targets", "777", "12345", "--message", "hi all", "--json"];
+    let cast = world.run(&cast);
+    let results = &cast.json()["payload"]["results"];
+    assert_eq!((cast.code, &results[0]["ok"], &results[1]["ok"]), (1, &json!(true), &json!(false)), "{results}");
+    assert!(results[0]["messageId"].is_string() && results[1]["error"].is_string(), "{results}");
+    let one = world.json(&["message", "broadcast", "--targets", "777", "--message", "hi", "--channel", "all"]);
+    assert_eq!(one["ok"], true, "{one}");
+}

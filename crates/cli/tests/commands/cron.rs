@@ -31,7 +31,17 @@ async fn a_job_is_added_run_looked_at_and_removed() {
     }
     let ran = gateway.json(&home, &["cron", "run", &id, "--wait", "--wait-timeout", "60s"]);
     assert_eq!((&ran["ok"], &ran["status"]), (&json!(true), &json!("ok")), "{ran}");
-    let runs = gateway.json(&home, &["cron", "runs", "--id", &id]);
+    let edited = gateway.json(&home, &["cron", "edit", &id, "--cron", "0 9 * * *", "--timeout-seconds", "60"]);
+    assert_eq!(edited["schedule"], json!({"kind": "cron", "expr": "0 9 * * *", "tz": "Europe/Rome"}));
+    let payload = &edited["payload"];
+    assert_eq!((&payload["message"], &payload["timeoutSeconds"]), (&json!("hello job"), &json!(60.0)));
+    let nothing = gateway.run(&home, &["cron", "edit", &id]);
+    assert!(nothing.code == 2 && nothing.err.contains("nothing is to be changed"), "{}", nothing.err);
+    let event = gateway.json(&home, &["cron", "edit", &id, "--system-event", "up", "--session", "main"]);
+    assert_eq!(event["payload"], json!({"kind": "systemEvent", "text": "up"}));
+    let turn = ["cron", "edit", &id, "--message", "hello job", "--session", "isolated", "--no-deliver"];
+    assert_eq!(gateway.json(&home, &turn)["delivery"]["mode"], "none");
+    let runs = gateway.json(&home, &["cron", "runs", &id, "--status", "ok"]);
     assert_eq!(
         (&runs["entries"][0]["jobId"], &runs["entries"][0]["status"]),
         (&json!(id), &json!("ok")),

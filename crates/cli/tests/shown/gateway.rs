@@ -85,6 +85,9 @@ async fn people(scene: &Scene<'_>, telegram: &FakeTelegram) {
     scene.shows(&[&["message", "pin"], &about[..]].concat());
     scene.shows(&[&["message", "unpin"], &about[..]].concat());
     scene.shows(&[&["message", "delete"], &about[..]].concat());
+    let both = ["--targets", PERSON, "-100", "--message", "back in an hour"];
+    scene.shows(&[&["message", "broadcast"], &both[..]].concat());
+    scene.shows(&[&["message", "broadcast"], &both[..], &["--dry-run"]].concat());
     let poll = ["--poll-question", "Lunch?", "--poll-option", "yes", "--poll-option", "no"];
     scene.shows(&[&["message", "poll"], &to[..], &poll].concat());
     scene.shows(&[&["message", "sticker", "send"], &to[..], &["--sticker-id", "CAACAgIAAxkBAAI"]].concat());
@@ -111,6 +114,12 @@ fn sessions(scene: &Scene) {
 fn agents(scene: &Scene) {
     scene.shows(&["agents", "add", "writer", "--emoji", "✏️"]);
     scene.shows(&["agents", "list"]);
+    scene.shows(&["agents", "bindings"]);
+    scene.shows(&["agents", "bind", "--agent", "writer", "--bind", "telegram:alerts", "--bind", "slack"]);
+    scene.shows(&["agents", "bind", "--agent", "writer", "--bind", "telegram:alerts"]);
+    scene.shows(&["agents", "bind", "--bind", "telegram:alerts"]);
+    scene.shows(&["agents", "bindings"]);
+    scene.shows(&["agents", "unbind", "--agent", "writer", "--all"]);
     scene.shows(&["agents", "delete", "writer"]);
     scene.shows(&["agents", "delete", "writer", "--force", "--keep-files"]);
 }
@@ -129,7 +138,10 @@ fn jobs(scene: &Scene) {
     let ids = [id("look"), id("morning")];
     scene.shows(&["cron", "list", "--all"]);
     scene.shows(&["cron", "run", &ids[0], "--wait"]);
-    scene.shows(&["cron", "runs", "--id", &ids[0]]);
+    scene.shows(&["cron", "runs", &ids[0]]);
+    scene.shows(&["cron", "edit", &ids[1], "--cron", "0 9 * * *", "--timeout-seconds", "60"]);
+    scene.shows(&["cron", "edit", &ids[1], "--webhook", "https://example.com"]);
+    scene.shows(&["cron", "edit", &ids[1]]);
     scene.shows(&["cron", "disable", &ids[0]]);
     scene.shows(&["cron", "enable", &ids[0]]);
     scene.shows(&["cron", "status"]);

@@ -6,6 +6,9 @@ use crate::support::{Home, free_port};
 /// Commands that ask no gateway, or that have nothing to say without one.
 const ASK_NONE: &[&str] = &[
     // Of this host alone.
+    "agents bind",
+    "agents bindings",
+    "agents unbind",
     "approvals set",
     "approvals allowlist add",
     "approvals allowlist remove",

@@ -18,6 +18,13 @@ pub(crate) enum Refusal {
     Wrong(String),
     /// It is the gateway's own job.
     Managed(String),
+    /// It is not any more what whoever asks has seen.
+    Changed {
+        /// The revision that they have seen.
+        expected: String,
+        /// The one that there is.
+        actual: String,
+    },
     /// The store cannot be used.
     Store(StoreError),
 }
@@ -33,6 +40,9 @@ impl std::fmt::Display for Refusal {
         match self {
             Refusal::NotFound(id) => write!(f, "there is no scheduled job {id}"),
             Refusal::Wrong(why) | Refusal::Managed(why) => f.write_str(why),
+            Refusal::Changed { .. } => {
+                f.write_str("the scheduled job was changed meanwhile; look at it (openclaw cron get ID) and try again")
+            }
             Refusal::Store(error) => write!(f, "{error}"),
         }
     }
@@ -108,9 +118,24 @@ pub(crate) async fn update(
     id: &str,
     patch: &Map<String, Value>,
 ) -> Result<Job, Refusal> {
+    update_seen(shared, by, id, patch, None).await
+}
+
+/// As [`update`], and only if the job is still the one of this revision.
+pub(crate) async fn update_seen(
+    shared: &Shared,
+    by: By<'_>,
+    id: &str,
+    patch: &Map<String, Value>,
+    expected: Option<&str>,
+) -> Result<Job, Refusal> {
     loop {
         let row = found(shared, by, id).await?;
         managed(&row.job)?;
+        let actual = wire::revision(&row.job);
+        if let Some(expected) = expected.filter(|expected| *expected != actual) {
+            return Err(Refusal::Changed { expected: expected.to_owned(), actual });
+        }
         let changed = input::patched(shared, &row.job, patch).map_err(Refusal::Wrong)?;
         // Changed or ended meanwhile: the patch goes over what there is now.
         if let Some(row) = shared.store.change_cron_job(changed, row.revision).await? {

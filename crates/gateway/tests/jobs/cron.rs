@@ -405,6 +405,16 @@ async fn jobs_are_changed_part_by_part_and_listed_as_asked() {
     assert_eq!(after["delivery"], json!({"mode": "announce", "channel": "telegram", "to": "778"}));
     assert_eq!(after["nextRunAtMs"], START + 90 * MINUTE);
     assert_ne!(before["configRevision"], after["configRevision"]);
+    // Whoever has seen the job as it was before does not write over what it is now.
+    let stale = json!({"id": id, "patch": {"name": "x"}, "expectedConfigRevision": before["configRevision"]});
+    let refused = operator.refused("cron.update", stale).await;
+    let details = refused.details.unwrap_or_default();
+    assert_eq!(
+        (&details["code"], &details["actualConfigRevision"]),
+        (&json!("CRON_JOB_CHANGED"), &after["configRevision"])
+    );
+    let seen = json!({"id": id, "patch": {"description": "by night"}, "expectedConfigRevision": after["configRevision"]});
+    assert_eq!(operator.call("cron.update", seen).await["description"], "by night");
     let off = operator.call("cron.update", json!({"id": id, "patch": {"enabled": false}})).await;
     assert_eq!(off["state"]["nextRunAtMs"], Value::Null);
     add(&operator, hourly("day rounds")).await;

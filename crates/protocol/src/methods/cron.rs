@@ -25,7 +25,9 @@ pub(super) const METHODS: &[MethodSpec] = &[
     ]),
     read("cron.get", &JOB).gives(JOB_PROPERTIES).fails(&["CRON_JOB_NOT_FOUND"]),
     admin("cron.add", &ADD).gives(ADDED),
-    admin("cron.update", &UPDATE).gives(JOB_PROPERTIES).fails(&["CRON_JOB_NOT_FOUND"]),
+    admin("cron.update", &UPDATE)
+        .gives(JOB_PROPERTIES)
+        .fails(&["CRON_JOB_NOT_FOUND", "CRON_JOB_CHANGED"]),
     admin("cron.remove", &JOB).gives(&["ok", "removed"]),
     admin("cron.run", &RUN)
         .gives(&["ok", "enqueued?", "ran?", "reason?", "runId?", "processInstanceId?"])
@@ -134,7 +136,12 @@ const ADD: Shape = Shape {
 };
 
 const UPDATE: Shape = Shape {
-    fields: &[opt("id", Kind::Name), opt("jobId", Kind::Name), req("patch", Kind::Object(&PATCH))],
+    fields: &[
+        opt("id", Kind::Name),
+        opt("jobId", Kind::Name),
+        req("patch", Kind::Object(&PATCH)),
+        opt("expectedConfigRevision", Kind::Text),
+    ],
     ignored: &[],
 };
 

@@ -122,18 +122,7 @@ fn edit(ctx: &Context, how: &How, change: Change) -> Result<Edited, Failure> {
 pub(crate) fn told(ctx: &Context, edited: &Edited, dry_run: bool, path: &str) -> Result<(), Failure> {
     let file = edited.loaded.file.display().to_string();
     let about: Vec<_> = edited.loaded.warnings.iter().filter(|w| w.path.starts_with(path)).cloned().collect();
-    let config = &edited.loaded.config;
-    let off = config.gateway.reload == config::ReloadMode::Off;
-    let (mut restart, mut live) = (Vec::new(), Vec::new());
-    for path in &edited.changed {
-        match config.reload_kind(path, &ctx.env) {
-            ReloadKind::Restart => restart.push(path.as_str()),
-            // Everything waits for the next start.
-            ReloadKind::Hot if off => restart.push(path.as_str()),
-            ReloadKind::Hot => live.push(path.as_str()),
-            ReloadKind::None => {}
-        }
-    }
+    let (live, restart) = kinds(ctx, edited);
     let report = json!({
         "ok": true, "path": file, "hash": edited.loaded.hash, "dryRun": dry_run, "changedPaths": edited.changed,
         "live": live, "restartNeeded": !restart.is_empty(), "restart": restart, "warnings": super::issues(&about),
@@ -154,6 +143,28 @@ pub(crate) fn told(ctx: &Context, edited: &Edited, dry_run: bool, path: &str) ->
 }
 
 /// When a running gateway goes by what changed.
+pub(crate) fn when(ctx: &Context, edited: &Edited) -> String {
+    let (live, restart) = kinds(ctx, edited);
+    taken_up(&live, &restart)
+}
+
+/// What a running gateway takes up by itself, and what with its next start.
+fn kinds<'a>(ctx: &Context, edited: &'a Edited) -> (Vec<&'a str>, Vec<&'a str>) {
+    let config = &edited.loaded.config;
+    let off = config.gateway.reload == config::ReloadMode::Off;
+    let (mut live, mut restart) = (Vec::new(), Vec::new());
+    for path in &edited.changed {
+        match config.reload_kind(path, &ctx.env) {
+            ReloadKind::Restart => restart.push(path.as_str()),
+            // Everything waits for the next start.
+            ReloadKind::Hot if off => restart.push(path.as_str()),
+            ReloadKind::Hot => live.push(path.as_str()),
+            ReloadKind::None => {}
+        }
+    }
+    (live, restart)
+}
+
 fn taken_up(live: &[&str], restart: &[&str]) -> String {
     // A secret that cannot be had, say, is for the gateway to find out.
     let itself = "by itself, unless its log says why not";

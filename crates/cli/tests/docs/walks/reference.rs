@@ -143,6 +143,7 @@ fn of_what_is_said<'a>(walk: &mut Walk<'a>, place: &'a Place) {
         .after(|| place.run("openclaw cron add --name one --every 1h --message hello --no-deliver"))
         .finds("JOB", job);
     for line in [
+        "openclaw cron edit",
         "openclaw cron run ",
         "openclaw cron runs",
         "openclaw cron enable",

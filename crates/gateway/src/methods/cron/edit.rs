@@ -27,16 +27,19 @@ pub(super) async fn add(mut call: Call) -> Answer {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Update {
     #[serde(flatten)]
     job: JobId,
     patch: Map<String, Value>,
+    expected_config_revision: Option<String>,
 }
 
 pub(super) async fn update(mut call: Call) -> Answer {
     let p: Update = call.params()?;
     let id = p.job.get("cron.update")?;
-    let updated = ops::update(&call.shared, By::Operator, &id, &p.patch).await;
+    let seen = p.expected_config_revision.as_deref();
+    let updated = ops::update_seen(&call.shared, By::Operator, &id, &p.patch, seen).await;
     let job = updated.map_err(|e| refused("cron.update", e))?;
     Ok(wire::job(&job).into())
 }

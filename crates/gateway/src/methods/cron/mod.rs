@@ -47,5 +47,10 @@ fn refused(method: &str, refusal: Refusal) -> ErrorShape {
             .with_details(json!({"code": "CRON_JOB_NOT_FOUND", "jobId": id})),
         Refusal::Wrong(why) => ErrorShape::invalid(format!("invalid {method} params: {why}")),
         Refusal::Managed(why) => ErrorShape::invalid(why),
+        Refusal::Changed { ref expected, ref actual } => {
+            ErrorShape::invalid(refusal.to_string()).with_details(json!({
+                "code": "CRON_JOB_CHANGED", "expectedConfigRevision": expected, "actualConfigRevision": actual,
+            }))
+        }
     }
 }
