@@ -3,6 +3,7 @@
 
 pub(crate) mod decision;
 mod device;
+pub(crate) mod here;
 pub(crate) mod join;
 pub(crate) mod tunnel;
 mod way;

@@ -105,6 +105,24 @@ fn a_server_that_nobody_knows_by_name_is_described() {
     );
     assert_eq!(second.code, 0, "{}", second.err);
     assert_eq!(config(&home)["models"]["providers"]["lab"]["models"].as_array().unwrap().len(), 2);
+    // Which provider it is of need not be said.
+    let home = Home::new();
+    let flags = ["--custom-base-url", "http://127.0.0.1:9/v1", "--custom-model-id", "foo"];
+    let ran = home.run(&[QUIET, &flags].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(config(&home)["agents"]["defaults"]["model"]["primary"], "custom/foo");
+}
+
+#[test]
+fn that_no_secret_is_kept_by_reference_is_said() {
+    let by_ref = ["--secret-input-mode", "ref"];
+    let said = "--secret-input-mode ref changed nothing";
+    let home = Home::new();
+    let ran = home.run(&[QUIET, &by_ref, &["--gateway-port", "18801"]].concat());
+    assert!(ran.code == 0 && ran.err.contains(said), "{}: {}{}", ran.code, ran.out, ran.err);
+    let token = ["--gateway-token-ref-env", "THE_TOKEN"];
+    let ran = home.run_with(&[QUIET, &by_ref, &token].concat(), &[("THE_TOKEN", "long-random-token")]);
+    assert!(ran.code == 0 && !ran.err.contains(said), "{}: {}{}", ran.code, ran.out, ran.err);
 }
 
 #[test]

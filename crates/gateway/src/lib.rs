@@ -23,6 +23,7 @@ mod methods;
 mod models;
 mod node_skills;
 mod node_tools;
+mod offline;
 mod own_browser;
 mod pairing;
 mod reload;
@@ -39,6 +40,7 @@ pub mod tls;
 mod voice_wake;
 
 pub use host_state::{Holder, HostState, HostStateError, Soundness};
+pub use offline::{Offline, OfflineError};
 pub use own_browser::OwnBrowser;
 pub use reload::ConfigHook;
 pub use start::bind::tailnet_addresses;

@@ -71,6 +71,11 @@ impl Secrets {
         Self { looks, found, again: tokio::sync::Mutex::default() }
     }
 
+    /// None: nothing was looked up.
+    pub(crate) fn none() -> Self {
+        Self { looks: BTreeMap::new(), found: Mutex::default(), again: tokio::sync::Mutex::default() }
+    }
+
     fn found(&self) -> MutexGuard<'_, BTreeMap<String, Answer>> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }

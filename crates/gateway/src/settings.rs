@@ -166,6 +166,11 @@ impl Settings {
         Ok(Self::new(loaded, env, paths, Fixed { auth, auth_origin }))
     }
 
+    /// For whoever only looks: nobody is let in by them, and no secret is asked for.
+    pub(crate) fn for_looking(loaded: &Loaded, env: &Env, paths: &Paths) -> Self {
+        Self::new(loaded, env, paths, Fixed { auth: AuthMode::None, auth_origin: None })
+    }
+
     /// Those of another reading of the configuration. What a running gateway cannot change stays as it is.
     pub(crate) fn reloaded(&self, loaded: &Loaded, env: &Env, paths: &Paths) -> Self {
         let (auth, auth_origin) = (self.auth.clone(), self.auth_origin.clone());

@@ -25,6 +25,16 @@ pub enum StoreError {
         /// The latest format that this program knows.
         ours: i64,
     },
+    /// The file was written by an earlier program, and is to be read alone.
+    #[error("the state file {} has format {found}, this program reads format {ours}; start the gateway once: it brings the file there", path.display())]
+    Older {
+        /// The state file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The format that this program reads.
+        ours: i64,
+    },
     /// The file turned out to be damaged while in use.
     #[error("the state file {} is damaged: {reason}; copy it away if you want to look at it, then restart the gateway: it sets the file aside and begins a new one", path.display())]
     Damaged {

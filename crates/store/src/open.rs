@@ -71,6 +71,43 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Opens the state file in `dir` for reading alone, where no gateway runs, and beside one that starts meanwhile: what writes is
+    /// [`StoreError::Closed`], and the file stays as it is. `None` where there is none.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is of another format than this program's.
+    pub fn open_for_reading(dir: &Path, clock: SharedClock) -> Result<Option<Store>, StoreError> {
+        let path = dir.join("state").join(adopt::NAME);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let readers = Readers::only(path.clone());
+        let found = readers.look(schema::version)?;
+        let ours = schema::latest();
+        if found > ours {
+            return Err(StoreError::Newer { path, found, ours });
+        }
+        if found < ours {
+            return Err(StoreError::Older { path, found, ours });
+        }
+        // Nobody takes jobs.
+        let (jobs, _) = tokio::sync::mpsc::channel(1);
+        Ok(Some(Store {
+            core: Arc::new(Core {
+                path,
+                jobs,
+                readers,
+                clock,
+                version: Arc::default(),
+                last_page: Default::default(),
+                approved: Default::default(),
+                stop_check: Arc::default(),
+            }),
+        }))
+    }
+}
+
 /// A store around the writer's connection.
 pub(crate) fn start(
     connection: Connection,
@@ -142,8 +179,16 @@ fn prepare(connection: &mut Connection) -> Sql<()> {
 
 /// A connection as all of ours are: durable, checked, small. The file must exist.
 pub(crate) fn connect(path: &Path) -> Sql<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    connect_to(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
+/// As [`connect`], and the file cannot be written through it. What SQLite needs beside it for sharing is made.
+pub(crate) fn connect_for_reading(path: &Path) -> Sql<Connection> {
+    connect_to(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+fn connect_to(path: &Path, access: OpenFlags) -> Sql<Connection> {
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     // Without it, whatever is bound to a column that a partial index speaks of has its statement compiled anew, cached or not:
     // some ten statements a turn.

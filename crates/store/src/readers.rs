@@ -17,13 +17,25 @@ const READERS: u32 = 2;
 #[derive(Clone)]
 pub(crate) struct Readers {
     path: PathBuf,
+    /// Nobody writes: the file itself is open for reading alone.
+    only: bool,
     free: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
 }
 
 impl Readers {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, free: Arc::new(Semaphore::new(READERS as usize)), idle: Arc::default() }
+        Self { path, only: false, free: Arc::new(Semaphore::new(READERS as usize)), idle: Arc::default() }
+    }
+
+    /// Readers of a file that nobody here writes to.
+    pub(crate) fn only(path: PathBuf) -> Self {
+        Self { only: true, ..Self::new(path) }
+    }
+
+    /// Looks, in the calling thread.
+    pub(crate) fn look<T>(&self, work: impl FnOnce(&Connection) -> Sql<T>) -> R<T> {
+        self.run_now(work).map_err(|fault| self.fail(fault))
     }
 
     /// Runs `work` in one read transaction on a thread that may block.
@@ -52,7 +64,7 @@ impl Readers {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => connect(&self.path)?,
+            None => connect(&self.path, self.only)?,
         };
         // Reading one snapshot only; there is nothing to commit, and dropping it ends it. Were `work` to panic, the
         // connection goes with it and the next caller opens a new one.
@@ -80,8 +92,9 @@ impl Readers {
     }
 }
 
-fn connect(path: &Path) -> Sql<Connection> {
-    let connection = crate::open::connect(path)?;
+fn connect(path: &Path, only: bool) -> Sql<Connection> {
+    let open = if only { crate::open::connect_for_reading } else { crate::open::connect };
+    let connection = open(path)?;
     connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -512;")?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)

@@ -6,6 +6,7 @@ use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::input::confirm;
+use crate::link::here::one_look;
 use crate::link::one_call;
 use crate::output::{Table, printable};
 use crate::view::{cell, flag, list, text};
@@ -177,7 +178,7 @@ fn deleted(gone: &Value) -> String {
 }
 
 async fn show(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
-    let payload = one_call(ctx, &args.connect, "agents.list", json!({})).await?;
+    let payload = one_look(ctx, &args.connect, "agents.list", json!({})).await?;
     let agents = marked(&payload);
     ctx.out.show(&agents, || {
         let mut table = Table::new(&["AGENT", "NAME", "DEFAULT", "MODEL", "WORKSPACE"]);

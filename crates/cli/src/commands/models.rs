@@ -9,7 +9,7 @@ use super::config_cmd;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::link::one_call;
+use crate::link::here::one_look;
 use crate::output::{Table, printable};
 use crate::view::{cell, joined, list};
 use clap::{Args, Subcommand};
@@ -138,7 +138,7 @@ fn provider_known(provider: &str, loaded: &Loaded) -> Result<(), Failure> {
 }
 
 async fn models(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
-    let mut payload = one_call(ctx, &args.connect, "models.list", json!({})).await?;
+    let mut payload = one_look(ctx, &args.connect, "models.list", json!({})).await?;
     if let (Some(provider), Some(models)) = (&args.provider, payload["models"].as_array_mut()) {
         models.retain(|model| model["provider"] == **provider);
     }

@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure};
 use crate::link::one_call;
 use crate::terminal::Terminal;
 use config::{CredentialOrigin, Loaded, ServerAuth, server_auth};
-use flags::Mode;
+use flags::{Mode, SecretMode};
 pub(crate) use flags::OnboardArgs;
 use plan::Plan;
 pub(crate) use secrets::Kept;
@@ -54,6 +54,11 @@ pub(crate) async fn run(mut args: OnboardArgs, ctx: &Context) -> Result<(), Fail
         "path": edited.loaded.file, "changedPaths": edited.changed,
     });
     if plan.mode == Mode::Local {
+        if args.secret_input_mode == Some(SecretMode::Ref) && !args.gives_secret() {
+            ctx.out.remark(
+                "--secret-input-mode ref changed nothing: it is about secrets that are given with it, and none was (--auth-choice, --gateway-token, --telegram-token); those that are there stay as they are, and a token that the gateway makes lies in a file of its own",
+            );
+        }
         here(&mut report, ctx, &edited.loaded)?;
     }
     if plan.mode == Mode::Local && args.service.install_daemon {

@@ -3,7 +3,8 @@
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::link::{Link, one_call};
+use crate::link::Link;
+use crate::link::here::one_look;
 use crate::output::{Table, ago, printable};
 use crate::view::{cell, list, text};
 use clap::{Args, Subcommand};
@@ -67,7 +68,7 @@ async fn waiting(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
         Some(channel) => json!({"channel": channel}),
         None => json!({}),
     };
-    let payload = one_call(ctx, &args.connect, "channels.pairing.list", params).await?;
+    let payload = one_look(ctx, &args.connect, "channels.pairing.list", params).await?;
     ctx.out.show(&payload, || table(ctx, &payload))
 }
 

@@ -6,7 +6,7 @@ mod lifecycle;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::link::Link;
+use crate::link::here::Source;
 use crate::output::{Table, ago};
 use crate::view::{cell, flag, list, number};
 use clap::{Args, Subcommand};
@@ -91,18 +91,18 @@ pub(crate) async fn run(args: SessionsArgs, ctx: &Context) -> Result<(), Failure
     if let Some(agent) = filter.agent {
         params["agentId"] = agent.into();
     }
-    let link = Link::dial_for(ctx, &filter.connect, "sessions.list").await?;
-    let payload = pages(&link, params, filter.limit.0).await?;
-    link.leave().await;
+    let source = Source::find(ctx, &filter.connect, "sessions.list").await?;
+    let payload = pages(&source, params, filter.limit.0).await?;
+    source.leave().await;
     ctx.out.show(&payload, || table(ctx, &payload))
 }
 
 /// Page after page until there are enough; the last answer, with the sessions of all.
-async fn pages(link: &Link, mut params: Value, wanted: usize) -> Result<Value, Failure> {
+async fn pages(source: &Source, mut params: Value, wanted: usize) -> Result<Value, Failure> {
     let mut sessions: Vec<Value> = Vec::new();
     loop {
         params["limit"] = wanted.saturating_sub(sessions.len()).min(PAGE).into();
-        let mut page = link.call("sessions.list", params.clone()).await?;
+        let mut page = source.call("sessions.list", params.clone()).await?;
         let next = page["nextOffset"].clone();
         let got = page["sessions"].as_array_mut().map(std::mem::take).unwrap_or_default();
         sessions.extend(got);

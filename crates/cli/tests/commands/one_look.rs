@@ -118,3 +118,46 @@ async fn the_platforms_are_asked_for_a_probe_and_their_answer_is_shown() {
         ill.err
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_there_is_can_be_seen_without_a_gateway_and_nothing_is_written() {
+    let World { telegram, model: _model, home, gateway } = World::start().await;
+    let port = free_port();
+    let path = home.state().join("openclaw.json");
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, config.replacen("port: 18789", &format!("port: {port}"), 1)).unwrap();
+    telegram.push_text(7, 7, "let me in");
+    telegram.wait_for_sent(1, live::PATIENCE).await.unwrap();
+    gateway.json(&home, &["agent", "--message", "hello"]);
+    let looks: [&[&str]; 5] =
+        [&["agents", "list"], &["models", "list"], &["models", "status"], &["sessions"], &["pairing", "list"]];
+    let known: Vec<Value> = looks.iter().map(|look| gateway.json(&home, look)).collect();
+
+    // One that runs is asked: it may know more than its files.
+    let unreachable = home.run(&["sessions"]);
+    assert_eq!(unreachable.code, 3, "{}{}", unreachable.out, unreachable.err);
+    gateway.program.kill();
+    let file = home.state().join("state").join("gateway.sqlite");
+    let (before, log) = (std::fs::read(&file).unwrap(), std::fs::read(file.with_extension("sqlite-wal")).unwrap());
+    let seen: Vec<Value> = looks
+        .iter()
+        .map(|look| {
+            let ran = home.run(&[look, &["--json"][..]].concat());
+            assert!(ran.code == 0 && ran.err.contains("no gateway runs"), "{look:?}: {}{}", ran.out, ran.err);
+            ran.json()
+        })
+        .collect();
+    assert_eq!((&seen[0], &seen[1]), (&known[0], &known[1]));
+    assert_eq!((&seen[2]["providers"], &seen[2]["defaultModel"]), (&known[2]["providers"], &known[2]["defaultModel"]));
+    let session = |all: &Value| {
+        let first = &all["sessions"][0];
+        (all["totalCount"].clone(), first["key"].clone(), first["totalTokens"].clone(), first["model"].clone())
+    };
+    assert_eq!(session(&seen[3]), session(&known[3]));
+    assert_eq!((&seen[4], seen[4]["requests"].as_array().map(Vec::len)), (&known[4], Some(1)));
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    assert_eq!(std::fs::read(file.with_extension("sqlite-wal")).unwrap(), log);
+    // Where a port or an address is named, that gateway is meant and no file.
+    let named = home.run(&["sessions", "--port", &port]);
+    assert_eq!(named.code, 3, "{}{}", named.out, named.err);
+}

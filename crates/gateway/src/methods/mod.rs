@@ -5,7 +5,7 @@ pub(crate) mod agents;
 mod approvals;
 mod audit;
 mod browser;
-mod channels;
+pub(crate) mod channels;
 mod chat;
 pub(crate) mod config;
 mod cron;

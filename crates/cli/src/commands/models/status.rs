@@ -2,8 +2,8 @@
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
-use crate::failure::Failure;
-use crate::link::Link;
+use crate::failure::{Exit, Failure};
+use crate::link::here::Source;
 use crate::output::{Table, printable, span};
 use crate::view::{cell, list, number, text};
 use clap::Args;
@@ -15,6 +15,11 @@ pub(super) struct StatusArgs {
     /// The model's name and nothing else
     #[arg(long)]
     plain: bool,
+    /// End with exit code 1 where a model that may answer has no key, 2 where its key runs out within a day
+    #[arg(long)]
+    check: bool,
+    #[arg(long, hide = true)]
+    probe: bool,
     #[command(flatten)]
     connect: ConnectArgs,
 }
@@ -24,10 +29,14 @@ pub(super) struct StatusArgs {
 /// # Errors
 /// The gateway cannot be reached or refuses.
 pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> {
-    let link = Link::dial_for(ctx, &args.connect, "models.authStatus").await?;
-    let listed = link.call("models.list", json!({})).await?;
-    let mut payload = link.call("models.authStatus", json!({})).await?;
-    link.leave().await;
+    if args.probe {
+        return Err(Failure::usage("--probe is not supported: no key is tried for the sake of trying it")
+            .hint("have the model answer: openclaw agent --message hello"));
+    }
+    let source = Source::find(ctx, &args.connect, "models.authStatus").await?;
+    let listed = source.call("models.list", json!({})).await?;
+    let mut payload = source.call("models.authStatus", json!({})).await?;
+    source.leave().await;
     let chain = chain(&listed);
     let (first, fallbacks) = chain.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
     payload["defaultModel"] = json!(first);
@@ -45,7 +54,53 @@ pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> 
         lines.push(String::new());
         lines.push(table(&payload, now_ms, ctx));
         lines.join("\n")
-    })
+    })?;
+    if args.check { verdict(&checked(&payload, &chain, now_ms), ctx) } else { Ok(()) }
+}
+
+/// A key that runs out sooner is told of.
+const SOON_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What is wrong with the keys of the models that may answer.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Checked {
+    /// Without a key that counts.
+    missing: Vec<String>,
+    /// With one that runs out soon.
+    expiring: Vec<String>,
+}
+
+fn checked(payload: &Value, chain: &[String], now_ms: i64) -> Checked {
+    let mut checked = Checked::default();
+    if chain.is_empty() {
+        checked.missing.push("no model is chosen".to_owned());
+    }
+    for name in chain {
+        let provider = name.split_once('/').map_or("", |(provider, _)| provider);
+        let of = |row: &&Value| text(row, "/provider") == Some(provider);
+        // One that is not there needs no key.
+        let Some(row) = list(payload, "/providers").iter().find(of) else { continue };
+        if text(row, "/status") == Some("missing") {
+            checked.missing.push(format!("{name} has no key that counts"));
+        } else if let Some(at) = number(row, "/profiles/0/expiry/at").filter(|at| at - now_ms < SOON_MS) {
+            checked.expiring.push(format!("the key of {name} runs out in {}", span(at - now_ms)));
+        }
+    }
+    checked
+}
+
+/// OpenClaw's exit codes for it, which scripts go by.
+fn verdict(checked: &Checked, ctx: &Context) -> Result<(), Failure> {
+    for problem in checked.missing.iter().chain(&checked.expiring) {
+        ctx.out.remark(&printable(problem));
+    }
+    // It has been said why.
+    let ends = |exit| Err(Failure::new(exit, "", ""));
+    match (checked.missing.is_empty(), checked.expiring.is_empty()) {
+        (false, _) => ends(Exit::Failed),
+        (true, false) => ends(Exit::Usage),
+        (true, true) => Ok(()),
+    }
 }
 
 /// The models that may answer, in the order in which they are asked.
@@ -98,4 +153,34 @@ fn state(key: &Value, now_ms: i64) -> String {
     let Some(until) = until.filter(|until| *until > now_ms) else { return "-".into() };
     let only = text(key, "/cooldownModel").map(|model| format!(" for {model}")).unwrap_or_default();
     format!("{}{only}: {}", span(until - now_ms), cell(key, "/reason").replace('_', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_keys_of_models_that_may_answer_are_checked() {
+        let now = 1_000_000_000;
+        let profile = |at: i64| json!([{"profileId": "p", "status": "ok", "expiry": {"at": at}}]);
+        let payload = json!({"providers": [
+            {"provider": "none", "status": "missing", "profiles": []},
+            {"provider": "soon", "status": "ok", "profiles": profile(now + SOON_MS - 1)},
+            {"provider": "late", "status": "ok", "profiles": profile(now + SOON_MS)},
+        ]});
+        let of = |names: &[&str]| {
+            let chain: Vec<String> = names.iter().map(|name| format!("{name}/m")).collect();
+            let Checked { missing, expiring } = checked(&payload, &chain, now);
+            (missing.len(), expiring.len())
+        };
+        for (chain, found) in [
+            (&["late"][..], (0, 0)),
+            (&["local"], (0, 0)),
+            (&["soon"], (0, 1)),
+            (&["late", "none", "soon"], (1, 1)),
+            (&[], (1, 0)),
+        ] {
+            assert_eq!(of(chain), found, "{chain:?}");
+        }
+    }
 }

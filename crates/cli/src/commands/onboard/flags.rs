@@ -44,6 +44,19 @@ pub(crate) struct OnboardArgs {
     pub(super) keeps_mode: bool,
 }
 
+impl OnboardArgs {
+    /// Whether a secret is given, or asked for by the choice of a provider that has one.
+    pub(super) fn gives_secret(&self) -> bool {
+        let (gateway, telegram) = (&self.gateway, &self.telegram);
+        self.model.provider().is_some_and(|provider| provider.variable.is_some())
+            || gateway.token.is_some()
+            || gateway.token_ref_env.is_some()
+            || gateway.password.is_some()
+            || telegram.token.is_some()
+            || telegram.token_ref_env.is_some()
+    }
+}
+
 /// The model.
 #[derive(Debug, Default, Args)]
 pub(super) struct ModelFlags {
@@ -139,7 +152,7 @@ pub(super) struct RemoteFlags {
 /// The bot.
 #[derive(Debug, Default, Args)]
 pub(super) struct TelegramFlags {
-    /// The bot's token, from @BotFather; or set TELEGRAM_BOT_TOKEN and give --secret-input-mode ref
+    /// The bot's token, from @BotFather; with --secret-input-mode ref the variable TELEGRAM_BOT_TOKEN has to hold it, too
     #[arg(long = "telegram-token", value_name = "TOKEN", value_parser = secret, id = "telegram_token", help_heading = "Telegram")]
     pub(super) token: Option<SecretString>,
     /// The variable that holds the bot's token

@@ -80,7 +80,10 @@ impl ModelFlags {
     pub(super) fn provider(&self) -> Option<&'static Provider> {
         let choice = self.auth_choice.or_else(|| {
             let given = PROVIDERS.iter().find(|provider| self.key(provider.choice).0.is_some());
-            given.map(|provider| provider.choice)
+            // A server is described, and none of those that are known by name is named.
+            let custom = [&self.custom_base_url, &self.custom_model_id, &self.custom_provider_id];
+            let described = custom.iter().any(|flag| flag.is_some());
+            given.map(|provider| provider.choice).or(described.then_some(AuthChoice::CustomApiKey))
         })?;
         PROVIDERS.iter().find(|provider| provider.choice == choice)
     }

@@ -1,10 +1,15 @@
 //! `agents.list`: the agents.
 
+use crate::current::Current;
 use crate::methods::{Answer, Call};
 use serde_json::{Map, Value, json};
 
 pub(super) async fn handle(call: Call) -> Answer {
-    let current = call.shared.current();
+    Ok(agents(&call.shared.current()).into())
+}
+
+/// Those that a reading of the configuration names.
+pub(crate) fn agents(current: &Current) -> Value {
     let settings = &current.settings;
     let agents: Vec<Value> = settings
         .agents
@@ -35,5 +40,5 @@ pub(super) async fn handle(call: Call) -> Answer {
     if settings.agents.len() == 1 {
         out["ownership"] = json!("sole");
     }
-    Ok(out.into())
+    out
 }

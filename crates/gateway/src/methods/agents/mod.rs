@@ -4,7 +4,7 @@ mod delete;
 mod edit;
 mod files;
 mod identity_get;
-mod list;
+pub(crate) mod list;
 mod run;
 pub(crate) mod trash;
 mod wait;

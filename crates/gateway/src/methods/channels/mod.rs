@@ -3,7 +3,7 @@
 mod action;
 mod acts;
 mod media;
-mod pairing;
+pub(crate) mod pairing;
 mod running;
 mod send;
 mod status;

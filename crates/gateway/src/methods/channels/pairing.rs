@@ -4,19 +4,20 @@
 use crate::delivery::channels::{TELEGRAM, label};
 use crate::delivery::outbox;
 use crate::methods::{Answer, Call, store_error};
+use crate::settings::Settings;
 use channels::policy::DmPolicy;
 use model::Outbound;
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::ChannelRequest;
+use store::{ChannelRequest, Store, StoreError};
 
 /// What somebody hears who was let in, where the owner wants it.
 const WELCOME: &str = "You may write to me now.";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct List {
+pub(crate) struct List {
     channel: Option<String>,
     account_id: Option<String>,
 }
@@ -24,18 +25,28 @@ struct List {
 pub(super) async fn list(mut call: Call) -> Answer {
     let p: List = call.params()?;
     let shared = &call.shared;
+    let names = shared.channels.accounts();
+    let listed = waiting(p, &shared.store, &shared.settings(), &names).await;
+    listed.map(Into::into).map_err(store_error)
+}
+
+/// Who waits, and on which of these accounts one has to.
+pub(crate) async fn waiting(
+    p: List,
+    store: &Store,
+    settings: &Settings,
+    names: &[String],
+) -> Result<Value, StoreError> {
     let is_asked = |channel: &str, account: &str| {
         p.channel.as_deref().is_none_or(|c| c == channel)
             && p.account_id.as_deref().is_none_or(|a| a == account)
     };
-    let requests = shared.store.channel_requests(p.channel.as_deref()).await.map_err(store_error)?;
+    let requests = store.channel_requests(p.channel.as_deref()).await?;
     let requests: Vec<Value> =
         requests.iter().filter(|r| is_asked(&r.channel, &r.account)).map(request_json).collect();
-    let settings = shared.settings();
     let by_pairing = |account: &&String| {
         settings.access_policy(TELEGRAM, account).is_some_and(|p| p.dm == DmPolicy::Pairing)
     };
-    let names = shared.channels.accounts();
     let accounts: Vec<Value> = names
         .iter()
         .filter(by_pairing)
@@ -50,8 +61,7 @@ pub(super) async fn list(mut call: Call) -> Answer {
         // Nobody on a channel gives commands to the gateway here: there is no such owner to configure.
         "commandOwnerConfigured": false,
         "limits": {"pendingPerAccount": store::MAX_STRANGERS, "ttlMs": store::STRANGER_LIFE_MS},
-    })
-    .into())
+    }))
 }
 
 #[derive(Deserialize)]

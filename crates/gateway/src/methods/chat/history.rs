@@ -36,7 +36,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
 pub(super) async fn startup(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let mut out = history(&call, &p).await?;
-    out["metadata"] = json!({"models": crate::methods::models::list::models(&call.shared)});
+    out["metadata"] = json!({"models": crate::methods::models::list::models(&call.shared.current())});
     Ok(out.into())
 }
 

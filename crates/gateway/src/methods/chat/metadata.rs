@@ -16,7 +16,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     // Nothing depends on the session yet, but one that cannot be is refused.
     submit::session_key(&call, p.session_key.as_deref(), p.agent_id.as_deref())?;
     Ok(json!({
-        "models": crate::methods::models::list::models(&call.shared),
+        "models": crate::methods::models::list::models(&call.shared.current()),
         "commands": crate::methods::tools::commands::all(true),
         "runtimeSelectionLocked": false,
     })

@@ -1,12 +1,14 @@
 //! `models.authStatus`: which provider has a key, and where from. Never a key, and no provider is asked.
 
 use crate::methods::{Answer, Call, store_error};
+use crate::models::Models;
 use crate::models::auth::{KeySource, ProviderAuth};
 use crate::reload::READ_WITHIN;
 use config::AuthProfile;
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use store::KeyHealth;
 
 #[derive(Deserialize)]
@@ -23,22 +25,29 @@ pub(super) async fn handle(mut call: Call) -> Answer {
             "unknown agent id {agent:?}; agents.list names those that there are"
         )));
     }
-    let models = current.models.clone();
+    let providers = providers(current.models.clone()).await?;
+    let health = call.shared.store.key_health().await.map_err(store_error)?;
+    Ok(status(&providers, &health, call.shared.clock.now_ms()).into())
+}
+
+/// The providers that need a key, within the time that a request has.
+pub(crate) async fn providers(models: Arc<Models>) -> Result<Vec<ProviderAuth>, ErrorShape> {
     let reading = tokio::task::spawn_blocking(move || models.auth());
     let read = tokio::time::timeout(READ_WITHIN, reading).await.map_err(|_| {
         ErrorShape::unavailable("the file with the providers' keys cannot be read in time; try again")
             .retryable()
     })?;
     let providers = read.map_err(|error| ErrorShape::unavailable(error.to_string()))?;
-    let providers = providers.map_err(ErrorShape::unavailable)?;
-    let health = call.shared.store.key_health().await.map_err(store_error)?;
-    let now_ms = call.shared.clock.now_ms();
-    Ok(json!({
+    providers.map_err(ErrorShape::unavailable)
+}
+
+/// The answer: what is known of their keys.
+pub(crate) fn status(providers: &[ProviderAuth], health: &[KeyHealth], now_ms: i64) -> Value {
+    json!({
         "ts": now_ms,
-        "providers": providers.iter().map(|auth| provider(auth, &health, now_ms)).collect::<Vec<_>>(),
+        "providers": providers.iter().map(|auth| provider(auth, health, now_ms)).collect::<Vec<_>>(),
         "providerCapabilities": llm::WELL_KNOWN.iter().map(|name| capability(name)).collect::<Vec<_>>(),
     })
-    .into())
 }
 
 /// A key does not run out: a provider has one (`static`) or has none (`missing`). A token may: it is `ok` until then.

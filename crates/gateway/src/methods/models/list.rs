@@ -1,16 +1,16 @@
 //! `models.list`: the models that can be chosen.
 
 use crate::methods::{Answer, Call};
+use crate::current::Current;
 use crate::models::Wanted;
-use crate::shared::Shared;
 use serde_json::{Value, json};
 
 pub(super) async fn handle(call: Call) -> Answer {
-    Ok(json!({"models": models(&call.shared)}).into())
+    Ok(json!({"models": models(&call.shared.current())}).into())
 }
 
-pub(crate) fn models(shared: &Shared) -> Vec<Value> {
-    let current = shared.current();
+/// Those that a reading of the configuration names.
+pub(crate) fn models(current: &Current) -> Vec<Value> {
     let used =
         current.models.names_for_run(&current.settings.default_agent, &Wanted::Own).unwrap_or_default();
     let models = current.models.list();

@@ -1,6 +1,6 @@
 //! Methods about models.
 
-mod auth_status;
+pub(crate) mod auth_status;
 pub(crate) mod list;
 
 use super::{Handler, handlers};

@@ -1,19 +1,22 @@
 //! `sessions.list`, and the row of a session that several methods show.
 
 use super::entry;
+use crate::current::Current;
 use crate::methods::{Answer, Call, store_error};
+use crate::settings::Settings;
 use crate::shared::Shared;
+use model::SessionKey;
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Archived, RunStatus, Session, SessionFilter};
+use store::{Archived, RunStatus, Session, SessionFilter, Store};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Params {
+pub(crate) struct Params {
     limit: Option<usize>,
     #[serde(default)]
     offset: usize,
@@ -27,6 +30,30 @@ struct Params {
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let shared = &call.shared;
+    let (current, running) = (shared.current(), |key: &SessionKey| shared.runs.running(key));
+    let seen = Seen {
+        current: &current,
+        store: &shared.store,
+        running: &running,
+        now_ms: shared.clock.now_ms(),
+        path: store_path(shared),
+    };
+    page(p, &seen).await.map(Into::into)
+}
+
+/// Where a page is made from.
+pub(crate) struct Seen<'a> {
+    pub(crate) current: &'a Current,
+    pub(crate) store: &'a Store,
+    /// The ids of what runs in a session.
+    pub(crate) running: &'a (dyn Fn(&SessionKey) -> Vec<String> + Sync),
+    pub(crate) now_ms: i64,
+    /// Where sessions are kept.
+    pub(crate) path: String,
+}
+
+/// A page of sessions.
+pub(crate) async fn page(p: Params, seen: &Seen<'_>) -> Result<Value, ErrorShape> {
     let limit = p.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
     let filter = SessionFilter {
         agent_id: p.agent_id,
@@ -37,28 +64,27 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         archived: archived(p.archived.as_ref())?,
     };
     let searched = filter.search.is_some() || filter.label.is_some();
-    let page = shared.store.session_page(filter).await.map_err(store_error)?;
+    let page = seen.store.session_page(filter).await.map_err(store_error)?;
     let (sessions, total) = (&page.sessions, page.total);
-    let now = shared.clock.now_ms();
+    let now = seen.now_ms;
     let fits = |s: &&Session| {
         p.active_minutes.is_none_or(|m| now.saturating_sub(s.updated_at_ms) <= m.saturating_mul(60_000))
     };
-    let rows: Vec<Value> = sessions.iter().filter(fits).map(|s| row(shared, s)).collect();
+    let rows: Vec<Value> = sessions.iter().filter(fits).map(|s| row_of(s, (seen.running)(&s.key), seen.current, now)).collect();
     let next = p.offset + sessions.len();
     let has_more =
         if searched { sessions.len() == limit } else { i64::try_from(next).is_ok_and(|n| n < total) };
     Ok(json!({
         "ts": now,
-        "path": store_path(shared),
+        "path": seen.path,
         "count": rows.len(),
         "totalCount": total,
         "limitApplied": limit,
         "nextOffset": has_more.then_some(next),
         "hasMore": has_more,
-        "defaults": defaults(shared),
+        "defaults": defaults_of(seen.current),
         "sessions": rows,
-    })
-    .into())
+    }))
 }
 
 fn archived(asked: Option<&Value>) -> Result<Archived, ErrorShape> {
@@ -79,7 +105,10 @@ pub(crate) fn store_path(shared: &Shared) -> String {
 
 /// What a session has where nothing else was chosen.
 pub(crate) fn defaults(shared: &Shared) -> Value {
-    let current = shared.current();
+    defaults_of(&shared.current())
+}
+
+fn defaults_of(current: &Current) -> Value {
     let agent = &current.settings.default_agent;
     let name = current.models.name_for(agent);
     let (provider, model) = match name.as_deref().and_then(|n| n.split_once('/')) {
@@ -92,10 +121,14 @@ pub(crate) fn defaults(shared: &Shared) -> Value {
 
 /// A session as lists show it (`samples/rpc.jsonl`, `sessions.list`), with what this gateway has.
 pub(crate) fn row(shared: &Shared, session: &Session) -> Value {
+    let active = shared.runs.running(&session.key);
+    row_of(session, active, &shared.current(), shared.clock.now_ms())
+}
+
+fn row_of(session: &Session, active: Vec<String>, current: &Current, now_ms: i64) -> Value {
     let key = &session.key;
     let is_group = session.chat_type.as_deref() == Some("group");
     let title = entry::display_name(session);
-    let active = shared.runs.running(key);
     let (provider, model) = match session.model_choice.as_deref().and_then(|name| name.split_once('/')) {
         Some((provider, model)) => (Some(provider), Some(model)),
         None => (session.provider.as_deref(), session.model.as_deref()),
@@ -120,12 +153,12 @@ pub(crate) fn row(shared: &Shared, session: &Session) -> Value {
         "totalTokens": session.context_tokens,
         "totalTokensFresh": session.context_is_fresh,
         "estimatedCostUsd": session.usage.cost,
-        "effectiveQueueMode": queue_mode_name(shared, session),
+        "effectiveQueueMode": queue_mode_name(&current.settings, session),
         "modelOverrideSource": session.model_choice.as_ref().map(|_| "user"),
         "compactionCount": session.compactions,
         "hasActiveRun": !active.is_empty(),
         "activeRunIds": active,
-        "snapshotAt": shared.clock.now_ms(),
+        "snapshotAt": now_ms,
     });
     let chosen = [
         ("modelProvider", json!(provider)),
@@ -174,10 +207,10 @@ fn status_name(status: RunStatus) -> &'static str {
     }
 }
 
-fn queue_mode_name(shared: &Shared, session: &Session) -> &'static str {
+fn queue_mode_name(settings: &Settings, session: &Session) -> &'static str {
     use agent::queue::QueueMode;
     let channel = session.route.as_ref().map_or("rpc", |r| r.channel.as_str());
-    match shared.settings().queue_mode_for(channel) {
+    match settings.queue_mode_for(channel) {
         QueueMode::Steer => "steer",
         QueueMode::FollowUp => "followup",
         QueueMode::Collect => "collect",
