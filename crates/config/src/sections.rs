@@ -57,7 +57,7 @@ pub use plugins::PluginsConfig;
 pub use remote::{HostKeyPolicy, RemoteConfig, RemoteTransport};
 pub use root::Config;
 pub use security::{SecurityConfig, Suppression};
-pub use session::{DmScope, GroupScope, SessionConfig, SessionScope};
+pub use session::{DmScope, GroupScope, MaintenanceConfig, MaintenanceMode, SessionConfig, SessionScope};
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
     Actions, ApprovalTarget, BreakPreference, ChatTools, ChunkMode, CommandText, CustomCommand,

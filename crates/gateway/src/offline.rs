@@ -5,6 +5,7 @@ use crate::current::{Base, Current};
 use crate::methods::agents::list::agents;
 use crate::methods::channels::pairing;
 use crate::methods::models::{auth_status, list::models};
+use crate::methods::sessions::cleanup;
 use crate::methods::sessions::list::{self, Seen};
 use crate::models::Models;
 use crate::secrets::Secrets;
@@ -58,8 +59,8 @@ impl Offline {
         Ok(Self { base, current, store })
     }
 
-    /// What a gateway would answer to `agents.list`, `channels.pairing.list`, `models.authStatus`, `models.list` or
-    /// `sessions.list`.
+    /// What a gateway would answer to `agents.list`, `channels.pairing.list`, `models.authStatus`, `models.list`, `sessions.list`, or
+    /// `sessions.cleanup` with `dryRun`.
     ///
     /// # Errors
     /// See [`OfflineError`].
@@ -69,6 +70,7 @@ impl Offline {
             "models.list" => Ok(json!({"models": models(&self.current)})),
             "models.authStatus" => self.auth_status().await,
             "sessions.list" => self.sessions(read(params)?).await,
+            "sessions.cleanup" => self.cleanup(read(params)?).await,
             "channels.pairing.list" => self.waiting(read(params)?).await,
             other => Err(OfflineError::Method(other.to_owned())),
         }
@@ -96,7 +98,7 @@ impl Offline {
     }
 
     async fn sessions(&self, params: list::Params) -> Result<Value, OfflineError> {
-        let path = self.base.paths.state_dir.join("state").join("gateway.sqlite").display().to_string();
+        let path = self.sessions_path();
         let Some(store) = &self.store else {
             return Ok(json!({"path": path, "count": 0, "totalCount": 0, "hasMore": false, "sessions": []}));
         };
@@ -105,6 +107,20 @@ impl Offline {
         let running = |_: &SessionKey| Vec::new();
         let seen = Seen { current: &self.current, store, running: &running, now_ms, path };
         Ok(list::page(params, &seen).await?)
+    }
+
+    async fn cleanup(&self, params: cleanup::Params) -> Result<Value, OfflineError> {
+        if !params.dry_run {
+            return Err(OfflineError::Method("putting sessions away".into()));
+        }
+        let path = self.sessions_path();
+        let place = (self.store.as_ref(), path.as_str(), self.base.clock.now_ms());
+        let maintenance = &self.current.loaded.config.session.maintenance;
+        Ok(cleanup::preview(&params, &self.current.settings, maintenance, place).await?)
+    }
+
+    fn sessions_path(&self) -> String {
+        self.base.paths.state_dir.join("state").join("gateway.sqlite").display().to_string()
     }
 
     async fn waiting(&self, params: pairing::List) -> Result<Value, OfflineError> {

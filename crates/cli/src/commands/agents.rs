@@ -1,6 +1,7 @@
 //! `openclaw agents`: which agents the gateway has, making and deleting them.
 
 mod bindings;
+mod identity;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
@@ -27,14 +28,16 @@ enum AgentsCommand {
     List(ListArgs),
     /// Make one, with a workspace of its own
     Add(AddArgs),
-    /// Delete one and its sessions; its folders go to the trash
-    Delete(DeleteArgs),
+    /// Give an agent a name, an emoji or a picture
+    SetIdentity(identity::IdentityArgs),
     /// Which agent hears what is said where
     Bindings(bindings::BindingsArgs),
     /// Have an agent hear a channel, or an account of it
     Bind(bindings::BindArgs),
     /// Have it not hear that any more
     Unbind(bindings::UnbindArgs),
+    /// Delete one and its sessions; its folders go to the trash
+    Delete(DeleteArgs),
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +97,7 @@ pub(crate) async fn run(args: AgentsArgs, ctx: &Context) -> Result<(), Failure> 
         AgentsCommand::List(args) => show(args, ctx).await,
         AgentsCommand::Add(args) => add(args, ctx).await,
         AgentsCommand::Delete(args) => delete(args, ctx).await,
+        AgentsCommand::SetIdentity(args) => identity::run(args, ctx).await,
         AgentsCommand::Bindings(args) => bindings::show(&args, ctx),
         AgentsCommand::Bind(args) => bindings::bind(&args, ctx),
         AgentsCommand::Unbind(args) => bindings::unbind(&args, ctx),

@@ -9,7 +9,7 @@ mod run;
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::link::one_call;
+use crate::link::{Link, one_call};
 use crate::output::{Table, ago, printable, span};
 use crate::view::{cell, flag, list, number, text};
 use clap::builder::NonEmptyStringValueParser;
@@ -32,11 +32,11 @@ enum CronCommand {
     /// Add a job
     #[command(visible_alias = "create")]
     Add(Box<add::AddArgs>),
-    /// Change parts of a job
-    Edit(Box<edit::EditArgs>),
     /// All about one job
     #[command(visible_alias = "show")]
     Get(JobArgs),
+    /// Change parts of a job
+    Edit(Box<edit::EditArgs>),
     /// Let a job run at its times
     Enable(JobArgs),
     /// Keep a job, and do not run it
@@ -131,7 +131,7 @@ pub(crate) async fn run(args: CronArgs, ctx: &Context) -> Result<(), Failure> {
         CronCommand::Add(args) => add::run(*args, ctx).await,
         CronCommand::Edit(args) => edit::run(*args, ctx).await,
         CronCommand::Get(args) => {
-            let payload = one_call(ctx, &args.connect, "cron.get", json!({"id": args.id})).await?;
+            let payload = named(&args, ctx).await?;
             ctx.out.show(&payload, || about(ctx, &payload))
         }
         CronCommand::Enable(args) => enable(args, true, ctx).await,
@@ -142,6 +142,37 @@ pub(crate) async fn run(args: CronArgs, ctx: &Context) -> Result<(), Failure> {
             ctx.out.show(&payload, || runs(ctx, &payload))
         }
         CronCommand::Rm(args) => remove(args, ctx).await,
+    }
+}
+
+/// A job by its id; or by its name, whatever the letters' case, where it is the only one of that name.
+async fn named(args: &JobArgs, ctx: &Context) -> Result<Value, Failure> {
+    let link = Link::dial_for(ctx, &args.connect, "cron.get").await?;
+    let missing = match link.call("cron.get", json!({"id": args.id})).await {
+        Err(failure) if failure.details.as_ref().is_some_and(|d| d["code"] == "CRON_JOB_NOT_FOUND") => {
+            failure
+        }
+        other => {
+            link.leave().await;
+            return other;
+        }
+    };
+    let query = json!({"includeDisabled": true, "query": args.id, "limit": 200});
+    let listed = link.call("cron.list", query).await?;
+    link.leave().await;
+    let is_it = |job: &&Value| {
+        let names = ["/name", "/displayName"].map(|name| text(job, name));
+        names.iter().flatten().any(|name| name.trim().to_lowercase() == args.id.trim().to_lowercase())
+    };
+    let found: Vec<&Value> = list(&listed, "/jobs").iter().filter(is_it).collect();
+    match found.as_slice() {
+        [] => Err(missing),
+        [job] => Ok((*job).clone()),
+        several => {
+            let ids: Vec<String> = several.iter().map(|job| cell(job, "/id")).collect();
+            Err(Failure::usage(format!("{} jobs are called {}: {}", ids.len(), args.id, ids.join(", ")))
+                .hint("name one by its id: openclaw cron get ID"))
+        }
     }
 }
 

@@ -16,8 +16,8 @@ use crate::failure::{Exit, Failure};
 use crate::link::one_call;
 use crate::terminal::Terminal;
 use config::{CredentialOrigin, Loaded, ServerAuth, server_auth};
-use flags::{Mode, SecretMode};
 pub(crate) use flags::OnboardArgs;
+use flags::{Mode, SecretMode};
 use plan::Plan;
 pub(crate) use secrets::Kept;
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ pub(crate) async fn run(mut args: OnboardArgs, ctx: &Context) -> Result<(), Fail
                 "--non-interactive needs --accept-risk: an agent runs commands on this computer, and whoever may speak to it may have it run them",
             ));
         }
+        args.model.infer();
     } else {
         let Some(mut terminal) = Terminal::open() else {
             return Err(Failure::usage("there is no terminal to ask questions at").hint(

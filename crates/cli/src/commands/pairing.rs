@@ -7,6 +7,7 @@ use crate::link::Link;
 use crate::link::here::one_look;
 use crate::output::{Table, ago, printable};
 use crate::view::{cell, list, text};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -35,6 +36,9 @@ struct ListArgs {
     /// Only this channel
     #[arg(long = "channel", value_name = "CHANNEL", conflicts_with = "channel")]
     channel_flag: Option<String>,
+    /// Only this account of it
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    account: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +54,12 @@ struct ApproveArgs {
     /// The channel, where it does not stand before the code
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
+    /// The account of it that they wrote to, where the same code waits on several
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    account: Option<String>,
+    /// Tell them
+    #[arg(long)]
+    notify: bool,
 }
 
 /// Asks or decides.
@@ -64,10 +74,13 @@ pub(crate) async fn run(args: PairingArgs, ctx: &Context) -> Result<(), Failure>
 }
 
 async fn waiting(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
-    let params = match args.channel.or(args.channel_flag) {
-        Some(channel) => json!({"channel": channel}),
-        None => json!({}),
-    };
+    let mut params = json!({});
+    let named = [("channel", args.channel.or(args.channel_flag)), ("accountId", args.account)];
+    for (name, value) in named {
+        if let Some(value) = value {
+            params[name] = value.into();
+        }
+    }
     let payload = one_look(ctx, &args.connect, "channels.pairing.list", params).await?;
     ctx.out.show(&payload, || table(ctx, &payload))
 }
@@ -96,16 +109,22 @@ fn table(ctx: &Context, payload: &Value) -> String {
 async fn approve(args: ApproveArgs, ctx: &Context) -> Result<(), Failure> {
     let (channel, code) = named(args.first, args.code, args.channel)?;
     let link = Link::dial_for(ctx, &args.connect, "channels.pairing.approve").await?;
-    let request = waiting_with(&link, channel.as_deref(), &code).await?;
+    let request = waiting_with(&link, channel.as_deref(), args.account.as_deref(), &code).await?;
     let channel = cell(&request, "/channel");
     let params = json!({
         "channel": channel, "accountId": request["accountId"], "requestId": request["requestId"],
+        "notify": args.notify,
     });
     let payload = link.call("channels.pairing.approve", params).await?;
     link.leave().await;
     ctx.out.show(&payload, || {
         let sender = cell(&request, "/senderLabel");
-        printable(&format!("{sender} may now speak to the agent on {channel}"))
+        let told = match text(&payload, "/notification") {
+            Some("sent") => ", and was told",
+            Some("failed") => "; they could not be told",
+            _ => "",
+        };
+        printable(&format!("{sender} may now speak to the agent on {channel}{told}"))
     })
 }
 
@@ -125,11 +144,17 @@ fn named(
 }
 
 /// The request of whoever waits with this code, on this channel where one is named.
-async fn waiting_with(link: &Link, channel: Option<&str>, code: &str) -> Result<Value, Failure> {
+async fn waiting_with(
+    link: &Link,
+    channel: Option<&str>,
+    account: Option<&str>,
+    code: &str,
+) -> Result<Value, Failure> {
     let payload = link.call("channels.pairing.list", json!({})).await?;
     let is_meant = |r: &&Value| {
         text(r, "/requestId").is_some_and(|c| c.eq_ignore_ascii_case(code.trim()))
             && channel.is_none_or(|channel| text(r, "/channel") == Some(channel))
+            && account.is_none_or(|account| text(r, "/accountId") == Some(account))
     };
     let found: Vec<&Value> = list(&payload, "/requests").iter().filter(is_meant).collect();
     match found.as_slice() {
@@ -137,9 +162,10 @@ async fn waiting_with(link: &Link, channel: Option<&str>, code: &str) -> Result<
         [] => Err(Failure::not_found(format!("nobody waits with the code {code}"))
             .hint("see who does: openclaw pairing list")),
         _ => {
-            let channels: Vec<String> = found.iter().map(|r| cell(r, "/channel")).collect();
-            Err(Failure::usage(format!("the code {code} is waiting on {}", channels.join(" and ")))
-                .hint(format!("name the channel: openclaw pairing approve CHANNEL {code}")))
+            let place = |r: &&Value| format!("{} {}", cell(r, "/channel"), cell(r, "/accountId"));
+            let places: Vec<String> = found.iter().map(place).collect();
+            Err(Failure::usage(format!("the code {code} is waiting on {}", places.join(" and ")))
+                .hint(format!("name one: openclaw pairing approve CHANNEL {code} --account ID")))
         }
     }
 }

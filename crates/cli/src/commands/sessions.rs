@@ -1,5 +1,6 @@
 //! `openclaw sessions`: the gateway's sessions, newest first, and what can be done with them.
 
+mod cleanup;
 mod compact;
 mod lifecycle;
 
@@ -30,6 +31,8 @@ enum SessionsCommand {
     Archive(lifecycle::ArchiveArgs),
     /// Delete sessions: they are stopped and their keys are free
     Delete(lifecycle::DeleteArgs),
+    /// Put away what is old or too much, as session.maintenance says; nothing is deleted
+    Cleanup(cleanup::CleanupArgs),
     /// Make what the model reads of a session shorter
     Compact(compact::CompactArgs),
 }
@@ -81,6 +84,7 @@ pub(crate) async fn run(args: SessionsArgs, ctx: &Context) -> Result<(), Failure
         Some(SessionsCommand::List(filter)) => filter,
         Some(SessionsCommand::Archive(args)) => return lifecycle::archive(args, ctx).await,
         Some(SessionsCommand::Delete(args)) => return lifecycle::delete(args, ctx).await,
+        Some(SessionsCommand::Cleanup(args)) => return cleanup::run(args, ctx).await,
         Some(SessionsCommand::Compact(args)) => return compact::run(args, ctx).await,
         None => args.filter,
     };

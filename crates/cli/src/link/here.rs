@@ -42,7 +42,8 @@ impl Source {
         match self {
             Source::Gateway(link) => link.call(method, params).await,
             Source::Files(files) => files.call(method, params).await.map_err(|error| {
-                let code = if matches!(error, OfflineError::Refused(_)) { "INVALID_REQUEST" } else { "STATE" };
+                let code =
+                    if matches!(error, OfflineError::Refused(_)) { "INVALID_REQUEST" } else { "STATE" };
                 Failure::new(Exit::Failed, code, error.to_string())
             }),
         }

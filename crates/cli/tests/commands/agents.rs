@@ -82,8 +82,13 @@ async fn a_bound_agent_hears_a_channel_from_then_on_and_several_chats_get_one_me
     let cast = ["message", "broadcast", "--targets", "777", "12345", "--message", "hi all", "--json"];
     let cast = world.run(&cast);
     let results = &cast.json()["payload"]["results"];
-    assert_eq!((cast.code, &results[0]["ok"], &results[1]["ok"]), (1, &json!(true), &json!(false)), "{results}");
+    assert_eq!(
+        (cast.code, &results[0]["ok"], &results[1]["ok"]),
+        (1, &json!(true), &json!(false)),
+        "{results}"
+    );
     assert!(results[0]["messageId"].is_string() && results[1]["error"].is_string(), "{results}");
-    let one = world.json(&["message", "broadcast", "--targets", "777", "--message", "hi", "--channel", "all"]);
+    let one =
+        world.json(&["message", "broadcast", "--targets", "777", "--message", "hi", "--channel", "all"]);
     assert_eq!(one["ok"], true, "{one}");
 }

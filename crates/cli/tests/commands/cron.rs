@@ -29,9 +29,11 @@ async fn a_job_is_added_run_looked_at_and_removed() {
     for part in [id.as_str(), "morning", "0 8 * * * (Europe/Rome)"] {
         assert!(shown.out.contains(part), "{part}: {}{}", shown.out, shown.err);
     }
+    assert_eq!(gateway.json(&home, &["cron", "show", "MORNING"])["id"], id.as_str());
     let ran = gateway.json(&home, &["cron", "run", &id, "--wait", "--wait-timeout", "60s"]);
     assert_eq!((&ran["ok"], &ran["status"]), (&json!(true), &json!("ok")), "{ran}");
-    let edited = gateway.json(&home, &["cron", "edit", &id, "--cron", "0 9 * * *", "--timeout-seconds", "60"]);
+    let edited =
+        gateway.json(&home, &["cron", "edit", &id, "--cron", "0 9 * * *", "--timeout-seconds", "60"]);
     assert_eq!(edited["schedule"], json!({"kind": "cron", "expr": "0 9 * * *", "tz": "Europe/Rome"}));
     let payload = &edited["payload"];
     assert_eq!((&payload["message"], &payload["timeoutSeconds"]), (&json!("hello job"), &json!(60.0)));

@@ -129,8 +129,13 @@ async fn what_there_is_can_be_seen_without_a_gateway_and_nothing_is_written() {
     telegram.push_text(7, 7, "let me in");
     telegram.wait_for_sent(1, live::PATIENCE).await.unwrap();
     gateway.json(&home, &["agent", "--message", "hello"]);
-    let looks: [&[&str]; 5] =
-        [&["agents", "list"], &["models", "list"], &["models", "status"], &["sessions"], &["pairing", "list"]];
+    let looks: [&[&str]; 5] = [
+        &["agents", "list"],
+        &["models", "list"],
+        &["models", "status"],
+        &["sessions"],
+        &["pairing", "list"],
+    ];
     let known: Vec<Value> = looks.iter().map(|look| gateway.json(&home, look)).collect();
 
     // One that runs is asked: it may know more than its files.
@@ -138,7 +143,8 @@ async fn what_there_is_can_be_seen_without_a_gateway_and_nothing_is_written() {
     assert_eq!(unreachable.code, 3, "{}{}", unreachable.out, unreachable.err);
     gateway.program.kill();
     let file = home.state().join("state").join("gateway.sqlite");
-    let (before, log) = (std::fs::read(&file).unwrap(), std::fs::read(file.with_extension("sqlite-wal")).unwrap());
+    let (before, log) =
+        (std::fs::read(&file).unwrap(), std::fs::read(file.with_extension("sqlite-wal")).unwrap());
     let seen: Vec<Value> = looks
         .iter()
         .map(|look| {
@@ -148,10 +154,18 @@ async fn what_there_is_can_be_seen_without_a_gateway_and_nothing_is_written() {
         })
         .collect();
     assert_eq!((&seen[0], &seen[1]), (&known[0], &known[1]));
-    assert_eq!((&seen[2]["providers"], &seen[2]["defaultModel"]), (&known[2]["providers"], &known[2]["defaultModel"]));
+    assert_eq!(
+        (&seen[2]["providers"], &seen[2]["defaultModel"]),
+        (&known[2]["providers"], &known[2]["defaultModel"])
+    );
     let session = |all: &Value| {
         let first = &all["sessions"][0];
-        (all["totalCount"].clone(), first["key"].clone(), first["totalTokens"].clone(), first["model"].clone())
+        (
+            all["totalCount"].clone(),
+            first["key"].clone(),
+            first["totalTokens"].clone(),
+            first["model"].clone(),
+        )
     };
     assert_eq!(session(&seen[3]), session(&known[3]));
     assert_eq!((&seen[4], seen[4]["requests"].as_array().map(Vec::len)), (&known[4], Some(1)));

@@ -107,3 +107,67 @@ async fn what_agents_did_is_listed_and_shown_and_what_has_ended_is_not_stopped()
     let page = world.gateway.run(&world.home, &["audit", "--limit", "1"]);
     assert!(page.code == 0 && page.out.contains("--cursor "), "{}", page.out);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_that_are_old_or_too_many_are_put_away_and_nothing_else_is() {
+    let more = r#"session: { maintenance: { mode: "warn", maxEntries: 3 } },"#;
+    let world = World::with("openai-completions", world::PAIRING, more).await;
+    world.json(&["agent", "--message", "hello"]);
+    for key in ["first", "second", "third", "pinned"] {
+        world.json(&["gateway", "call", "sessions.create", "--params", &format!(r#"{{"key":"{key}"}}"#)]);
+    }
+    let pin = r#"{"key":"agent:main:pinned","pinned":true}"#;
+    world.json(&["gateway", "call", "sessions.patch", "--params", pin]);
+    let keys = |summary: &Value| -> Vec<String> {
+        let all = summary["actions"].as_array().unwrap().iter();
+        all.map(|action| action["key"].as_str().unwrap().to_owned()).collect()
+    };
+    let oldest = ["agent:main:first", "agent:main:second"];
+    let preview = world.json(&["sessions", "cleanup", "--dry-run"]);
+    assert_eq!(
+        (keys(&preview), &preview["afterCount"]),
+        (oldest.map(str::to_owned).to_vec(), &json!(3)),
+        "{preview}"
+    );
+    let other = world.json(&["sessions", "cleanup", "--dry-run", "--active-key", oldest[0]]);
+    assert_eq!(keys(&other), [oldest[1], "agent:main:third"]);
+    // The configuration wants to be warned alone.
+    let warned = world.run(&["sessions", "cleanup"]);
+    assert!(warned.code == 0 && warned.out.contains("nothing was done"), "{}{}", warned.out, warned.err);
+    let listed = |world: &World| {
+        let all = world.json(&["sessions", "list"]);
+        all["sessions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|s| s["key"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&world).len(), 5);
+    let done = world.json(&["sessions", "cleanup", "--enforce"]);
+    assert_eq!((&done["capArchived"], &done["applied"]), (&json!(2), &json!(true)), "{done}");
+    let mut left = listed(&world);
+    left.sort();
+    assert_eq!(left, ["agent:main:main", "agent:main:pinned", "agent:main:third"]);
+    assert_eq!(world.json(&["sessions", "cleanup", "--enforce"])["wouldMutate"], false);
+
+    // By age, and as the files of a host without a gateway say it.
+    for (key, value) in [("pruneAfter", "1ms"), ("mode", "enforce")] {
+        let ran = world.home.run(&["config", "set", &format!("session.maintenance.{key}"), value]);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    }
+    let (home, gateway) = (&world.home, world.gateway);
+    gateway.program.kill();
+    let port = ["config", "set", "gateway.port", &support::free_port()].map(str::to_owned);
+    let port: Vec<&str> = port.iter().map(String::as_str).collect();
+    assert_eq!(home.run(&port).code, 0);
+    let seen = home.run(&["sessions", "cleanup", "--dry-run", "--json"]);
+    assert_eq!(seen.code, 0, "{}{}", seen.out, seen.err);
+    assert_eq!(keys(&seen.json()), ["agent:main:third"]);
+    let refused = home.run(&["sessions", "cleanup"]);
+    assert_eq!(refused.code, 3, "{}{}", refused.out, refused.err);
+    for flag in ["--fix-missing", "--fix-dm-scope"] {
+        let refused = home.run(&["sessions", "cleanup", flag]);
+        assert!(refused.code == 2 && refused.err.contains(flag), "{}{}", refused.out, refused.err);
+    }
+}

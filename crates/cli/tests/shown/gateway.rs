@@ -104,6 +104,8 @@ fn sessions(scene: &Scene) {
     scene.shows(&["sessions", "compact", "agent:main:work", "--max-lines", "2"]);
     scene.shows(&["sessions", "archive", "agent:main:old", "agent:main:none", "--dry-run"]);
     scene.shows(&["sessions", "archive", "agent:main:old"]);
+    scene.shows(&["sessions", "cleanup", "--dry-run"]);
+    scene.shows(&["sessions", "cleanup", "--fix-missing"]);
     scene.shows(&["sessions", "delete", "agent:main:work"]);
     scene.shows(&["sessions", "delete", "agent:main:work", "--yes"]);
     for args in [&["usage", "--days", "2"][..], &["gateway", "usage-cost", "--days", "2", "--all-agents"]] {
@@ -114,12 +116,7 @@ fn sessions(scene: &Scene) {
 fn agents(scene: &Scene) {
     scene.shows(&["agents", "add", "writer", "--emoji", "✏️"]);
     scene.shows(&["agents", "list"]);
-    scene.shows(&["agents", "bindings"]);
-    scene.shows(&["agents", "bind", "--agent", "writer", "--bind", "telegram:alerts", "--bind", "slack"]);
-    scene.shows(&["agents", "bind", "--agent", "writer", "--bind", "telegram:alerts"]);
-    scene.shows(&["agents", "bind", "--bind", "telegram:alerts"]);
-    scene.shows(&["agents", "bindings"]);
-    scene.shows(&["agents", "unbind", "--agent", "writer", "--all"]);
+    scene.shows(&["agents", "set-identity", "--agent", "writer", "--name", "Ada", "--emoji", "🖋"]);
     scene.shows(&["agents", "delete", "writer"]);
     scene.shows(&["agents", "delete", "writer", "--force", "--keep-files"]);
 }

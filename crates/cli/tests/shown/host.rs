@@ -17,13 +17,27 @@ pub(crate) fn run(book: &Book) {
     book.know(empty.path().to_str().unwrap(), "/home/new");
     book.know(home.path().to_str().unwrap(), "/home/me");
     let scene = |home| Scene { book, home, gateway: None, vars: &[("OPENCLAW_TEST", "1")] };
+    let staff = Home::with_config("{ agents: { entries: { main: { default: true }, writer: {} } } }");
+    book.know(staff.path().to_str().unwrap(), "/home/staff");
     nothing_yet(&scene(&empty));
+    agents(&scene(&staff));
     configuration(&scene(&home));
     models(&scene(&home));
     channels(&scene(&home));
     approvals(&scene(&home));
     others(&scene(&home));
     onboarding(book);
+}
+
+fn agents(scene: &Scene) {
+    let bind = ["agents", "bind", "--agent", "writer", "--bind", "telegram:alerts"];
+    scene.shows(&["agents", "bindings"]);
+    scene.shows(&[&bind[..], &["--bind", "slack"]].concat());
+    scene.shows(&bind);
+    scene.shows(&bind);
+    scene.shows(&["agents", "bind", "--bind", "telegram:alerts"]);
+    scene.shows(&["agents", "bindings"]);
+    scene.shows(&["agents", "unbind", "--agent", "writer", "--all"]);
 }
 
 fn nothing_yet(empty: &Scene) {

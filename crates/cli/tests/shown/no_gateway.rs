@@ -79,7 +79,8 @@ const ASK_NONE: &[&str] = &[
 ];
 
 /// Commands that look into the files of this host, where no gateway runs on it; for one elsewhere they need it as all do.
-const FILES_DO: &[&str] = &["agents list", "models list", "models status", "pairing list", "sessions list"];
+const FILES_DO: &[&str] =
+    &["agents list", "models list", "models status", "pairing list", "sessions list", "sessions cleanup"];
 
 /// Where the example of a command asks something else first, or never ends.
 const INSTEAD: &[(&str, &str)] = &[

@@ -129,6 +129,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("session", &["scope", "dmScope", "groupScope", "notifyOnCreate", "identityLinks", "resetTriggers",
         "reset", "resetByType", "resetByChannel", "store", "mainKey", "sendPolicy", "threadBindings", "sharing",
         "maintenance"]),
+    ("session.maintenance", &["mode", "pruneAfter", "archiveDashboardAfter", "maxEntries", "preserveRecent",
+        "resetArchiveRetention", "maxDiskBytes", "highWaterBytes", "coldStorage"]),
     ("tools", &["profile", "allow", "alsoAllow", "deny", "byProvider", "toolsBySender", "web", "github",
         "media", "links", "sessions", "loopDetection", "toolSearch", "codeMode", "swarm", "message",
         "agentToAgent", "elevated", "exec", "fs", "subagents", "sandbox", "sessions_spawn", "updatePlan"]),

@@ -40,9 +40,9 @@ impl std::fmt::Display for Refusal {
         match self {
             Refusal::NotFound(id) => write!(f, "there is no scheduled job {id}"),
             Refusal::Wrong(why) | Refusal::Managed(why) => f.write_str(why),
-            Refusal::Changed { .. } => {
-                f.write_str("the scheduled job was changed meanwhile; look at it (openclaw cron get ID) and try again")
-            }
+            Refusal::Changed { .. } => f.write_str(
+                "the scheduled job was changed meanwhile; look at it (openclaw cron get ID) and try again",
+            ),
             Refusal::Store(error) => write!(f, "{error}"),
         }
     }

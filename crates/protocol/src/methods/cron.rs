@@ -25,9 +25,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
     ]),
     read("cron.get", &JOB).gives(JOB_PROPERTIES).fails(&["CRON_JOB_NOT_FOUND"]),
     admin("cron.add", &ADD).gives(ADDED),
-    admin("cron.update", &UPDATE)
-        .gives(JOB_PROPERTIES)
-        .fails(&["CRON_JOB_NOT_FOUND", "CRON_JOB_CHANGED"]),
+    admin("cron.update", &UPDATE).gives(JOB_PROPERTIES).fails(&["CRON_JOB_NOT_FOUND", "CRON_JOB_CHANGED"]),
     admin("cron.remove", &JOB).gives(&["ok", "removed"]),
     admin("cron.run", &RUN)
         .gives(&["ok", "enqueued?", "ran?", "reason?", "runId?", "processInstanceId?"])

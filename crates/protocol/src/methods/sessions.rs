@@ -50,6 +50,30 @@ pub(super) const METHODS: &[MethodSpec] = &[
         .elevated_by(|params| params["archivedOnly"] != true)
         .gives(&["ok", "key", "deleted", "archived"])
         .fails(&[SESSION_CHANGED]),
+    // Of one agent, or of all under `stores`.
+    admin("sessions.cleanup", &SESSIONS_CLEANUP).gives(&[
+        "allAgents?",
+        "stores?",
+        "agentId?",
+        "storePath?",
+        "mode",
+        "dryRun",
+        "beforeCount?",
+        "afterCount?",
+        "archived?",
+        "capArchived?",
+        "pruned?",
+        "capped?",
+        "missing?",
+        "dmScopeRetired?",
+        "modelRunPruned?",
+        "unreferencedArtifacts?",
+        "diskBudget?",
+        "wouldMutate?",
+        "applied?",
+        "appliedCount?",
+        "actions?",
+    ]),
     admin("sessions.compact", &SESSIONS_COMPACT).gives(&[
         "ok",
         "key",
@@ -145,6 +169,19 @@ const SESSIONS_ABORT: Shape = Shape {
         opt("runId", Kind::Name),
         opt("agentId", Kind::Name),
         opt("clearQueued", Kind::Bool),
+    ],
+    ignored: &[],
+};
+
+const SESSIONS_CLEANUP: Shape = Shape {
+    fields: &[
+        opt("agent", Kind::Name),
+        opt("allAgents", Kind::Bool),
+        opt("enforce", Kind::Bool),
+        opt("activeKey", Kind::Name),
+        opt("fixMissing", Kind::Bool),
+        opt("fixDmScope", Kind::Bool),
+        opt("dryRun", Kind::Bool),
     ],
     ignored: &[],
 };

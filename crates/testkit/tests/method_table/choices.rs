@@ -38,6 +38,11 @@ pub(crate) const NO_PARAMS: &str = "
 pub(crate) const OURS: Choices = &[
     (&["chat.history"], &["includeMetadata", "maxBytes"], "chat.startup takes it, and both are asked alike"),
     (
+        &["sessions.cleanup"],
+        &["dryRun"],
+        "the gateway alone knows what is under way: it says what would be done",
+    ),
+    (
         &["sessions.messages.unsubscribe"],
         &["includeApprovals"],
         "a client may undo with what it subscribed with",
@@ -45,9 +50,7 @@ pub(crate) const OURS: Choices = &[
 ];
 
 /// Published parameters that are refused as unknown, so that nobody believes that something was done.
-pub(crate) const REFUSED: Choices = &[
-    (&["send"], &["parseMode"], "texts are formatted in one way"),
-];
+pub(crate) const REFUSED: Choices = &[(&["send"], &["parseMode"], "texts are formatted in one way")];
 
 /// Texts of which fewer are taken than are published: the others ask for what is not here.
 pub(crate) const NARROWER: Choices = &[

@@ -218,7 +218,8 @@ pub(super) fn places(named: &[String], loaded: &Loaded) -> Result<Vec<Place>, Fa
 }
 
 fn place(named: &str, loaded: &Loaded) -> Result<Place, Failure> {
-    let wrong = |why: &str| Failure::usage(format!("--bind {named}: {why}")).hint("write it like telegram:work");
+    let wrong =
+        |why: &str| Failure::usage(format!("--bind {named}: {why}")).hint("write it like telegram:work");
     let (channel, account) = match named.trim().split_once(':') {
         Some((channel, account)) => (channel, Some(account.trim())),
         None => (named.trim(), None),
@@ -314,9 +315,9 @@ fn add(all: &mut Vec<Value>, agent: &str, places: &[Place]) -> Outcome {
             }
             continue;
         }
-        let wider = all
-            .iter_mut()
-            .find(|b| place.account.is_some() && is_of(b, agent) && is_on(b, &place.channel) && account(b).is_none());
+        let wider = all.iter_mut().find(|b| {
+            place.account.is_some() && is_of(b, agent) && is_on(b, &place.channel) && account(b).is_none()
+        });
         match wider {
             Some(there) => {
                 there["match"]["accountId"] = json!(place.account);

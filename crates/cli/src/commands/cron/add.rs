@@ -175,7 +175,8 @@ mod tests {
     fn flags_become_a_job() {
         let line = "--every 1h --message hi --model a/b --tools exec,read --channel telegram --to -1";
         let job = of(&line.split(' ').collect::<Vec<_>>());
-        let payload = json!({"kind": "agentTurn", "message": "hi", "model": "a/b", "toolsAllow": ["exec", "read"]});
+        let payload =
+            json!({"kind": "agentTurn", "message": "hi", "model": "a/b", "toolsAllow": ["exec", "read"]});
         assert_eq!(
             job,
             Ok(json!({

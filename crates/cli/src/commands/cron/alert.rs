@@ -50,7 +50,8 @@ impl AlertFlags {
             return Err(Failure::usage("--failure-alert-mode is announce: failures are told in a chat"));
         }
         if self.failure_alert_include_skipped {
-            let why = "--failure-alert-include-skipped is not supported: a run that was skipped is no failure";
+            let why =
+                "--failure-alert-include-skipped is not supported: a run that was skipped is no failure";
             return Err(Failure::usage(why));
         }
         if self.no_failure_alert {

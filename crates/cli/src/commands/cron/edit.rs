@@ -94,7 +94,9 @@ pub(super) async fn run(args: EditArgs, ctx: &Context) -> Result<(), Failure> {
     let there = link.call("cron.get", json!({"id": args.id})).await?;
     let patch = patch(&args, &there, ctx.now_ms())?;
     if patch.is_empty() {
-        return Err(Failure::usage("nothing is to be changed").hint("see what can be: openclaw cron edit --help"));
+        return Err(
+            Failure::usage("nothing is to be changed").hint("see what can be: openclaw cron edit --help")
+        );
     }
     let mut params = json!({"id": args.id, "patch": patch});
     // What was not given is taken from what there was: somebody may have changed that meanwhile.
@@ -148,7 +150,9 @@ fn patch(args: &EditArgs, there: &Value, now_ms: i64) -> Result<Map<String, Valu
 
 /// `null` takes a property out.
 fn cleared<const N: usize>(part: &mut Map<String, Value>, which: [(&str, bool); N]) {
-    part.extend(which.into_iter().filter(|(_, is_meant)| *is_meant).map(|(name, _)| (name.into(), Value::Null)));
+    part.extend(
+        which.into_iter().filter(|(_, is_meant)| *is_meant).map(|(name, _)| (name.into(), Value::Null)),
+    );
 }
 
 fn payload(args: &EditArgs, there: &Value) -> Result<Option<Value>, Failure> {
@@ -163,8 +167,10 @@ fn payload(args: &EditArgs, there: &Value) -> Result<Option<Value>, Failure> {
     let is_event = there.pointer("/payload/kind").is_some_and(|kind| kind == "systemEvent");
     let stays_event = is_event && !turn.contains_key("message");
     if let Some(name) = turn.keys().next().filter(|_| args.what.system_event.is_some() || stays_event) {
-        return Err(Failure::usage(format!("{name} is for jobs that ask the agent, and this one tells it something"))
-            .hint("have it ask: --message TEXT --session isolated"));
+        return Err(Failure::usage(format!(
+            "{name} is for jobs that ask the agent, and this one tells it something"
+        ))
+        .hint("have it ask: --message TEXT --session isolated"));
     }
     if let Some(text) = &args.what.system_event {
         return Ok(Some(json!({"kind": "systemEvent", "text": text})));
@@ -195,7 +201,7 @@ fn delivery(args: &EditArgs, patch: &Map<String, Value>, there: &Value) -> Optio
     let becomes_event = patch.get("payload").is_some_and(|payload| payload["kind"] == "systemEvent");
     let has_way = there.get("delivery").is_some_and(Value::is_object);
     if delivery.is_empty() {
-        return (becomes_event && has_way).then_some(Value::Null);
+        return (becomes_event && has_way).then(|| json!({"mode": "none"}));
     }
     Some(delivery.into())
 }
@@ -253,7 +259,10 @@ mod tests {
         let there = json!({"payload": {"kind": "agentTurn"}, "delivery": {"mode": "announce", "to": "7"}});
         let made = of(&["--system-event", "up", "--session", "main"], &there);
         let event = json!({"kind": "systemEvent", "text": "up"});
-        assert_eq!(made, Ok(json!({"sessionTarget": "main", "payload": event, "delivery": null})));
+        assert_eq!(
+            made,
+            Ok(json!({"sessionTarget": "main", "payload": event, "delivery": {"mode": "none"}}))
+        );
     }
 
     #[test]

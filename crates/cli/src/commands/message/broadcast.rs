@@ -72,7 +72,9 @@ pub(super) async fn run(args: BroadcastArgs, ctx: &Context) -> Result<(), Failur
     ctx.out.show(&report, || {
         let table = table(&report).render(&ctx.out, "nobody");
         match report.get("params") {
-            Some(params) => format!("{table}\nnothing was sent; each would get: send {}", printable(&params.to_string())),
+            Some(params) => {
+                format!("{table}\nnothing was sent; each would get: send {}", printable(&params.to_string()))
+            }
             None => table,
         }
     })?;
@@ -100,7 +102,8 @@ fn message(args: &BroadcastArgs) -> Result<Value, Failure> {
 }
 
 fn result(to: &str, payload: &Value) -> Value {
-    let mut result = json!({"channel": payload["channel"], "to": to, "ok": true, "messageId": payload["messageId"]});
+    let mut result =
+        json!({"channel": payload["channel"], "to": to, "ok": true, "messageId": payload["messageId"]});
     if flag(payload, "/queued") {
         result["queued"] = true.into();
     }

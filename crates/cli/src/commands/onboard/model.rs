@@ -80,12 +80,17 @@ impl ModelFlags {
     pub(super) fn provider(&self) -> Option<&'static Provider> {
         let choice = self.auth_choice.or_else(|| {
             let given = PROVIDERS.iter().find(|provider| self.key(provider.choice).0.is_some());
-            // A server is described, and none of those that are known by name is named.
-            let custom = [&self.custom_base_url, &self.custom_model_id, &self.custom_provider_id];
-            let described = custom.iter().any(|flag| flag.is_some());
-            given.map(|provider| provider.choice).or(described.then_some(AuthChoice::CustomApiKey))
+            given.map(|provider| provider.choice)
         })?;
         PROVIDERS.iter().find(|provider| provider.choice == choice)
+    }
+
+    /// Where nobody is asked: a server that is described, and is none of those that are known by name.
+    pub(super) fn infer(&mut self) {
+        let custom = [&self.custom_base_url, &self.custom_model_id, &self.custom_provider_id];
+        if self.provider().is_none() && custom.iter().any(|flag| flag.is_some()) {
+            self.auth_choice = Some(AuthChoice::CustomApiKey);
+        }
     }
 
     /// Where the key of a provider is put, if it has one.

@@ -1,7 +1,7 @@
 //! `models.list`: the models that can be chosen.
 
-use crate::methods::{Answer, Call};
 use crate::current::Current;
+use crate::methods::{Answer, Call};
 use crate::models::Wanted;
 use serde_json::{Value, json};
 

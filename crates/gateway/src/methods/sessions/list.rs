@@ -70,7 +70,8 @@ pub(crate) async fn page(p: Params, seen: &Seen<'_>) -> Result<Value, ErrorShape
     let fits = |s: &&Session| {
         p.active_minutes.is_none_or(|m| now.saturating_sub(s.updated_at_ms) <= m.saturating_mul(60_000))
     };
-    let rows: Vec<Value> = sessions.iter().filter(fits).map(|s| row_of(s, (seen.running)(&s.key), seen.current, now)).collect();
+    let rows: Vec<Value> =
+        sessions.iter().filter(fits).map(|s| row_of(s, (seen.running)(&s.key), seen.current, now)).collect();
     let next = p.offset + sessions.len();
     let has_more =
         if searched { sessions.len() == limit } else { i64::try_from(next).is_ok_and(|n| n < total) };

@@ -1,6 +1,7 @@
 //! Methods about sessions.
 
 mod abort;
+pub(crate) mod cleanup;
 mod compact;
 mod create;
 pub(in crate::methods) mod delete;
@@ -33,6 +34,7 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "sessions.abort" => abort::handle,
     "sessions.patch" => patch::handle,
     "sessions.delete" => delete::handle,
+    "sessions.cleanup" => cleanup::handle,
     "sessions.compact" => compact::handle,
     "sessions.search" => search::handle,
     "sessions.usage" => crate::methods::usage::sessions::handle,
