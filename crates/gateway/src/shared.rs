@@ -152,6 +152,11 @@ impl Shared {
 /// The command of nodes that have a browser.
 const BROWSER_COMMAND: &str = "browser.proxy";
 
+/// Where files of nodes are kept.
+pub(crate) fn node_files(state_dir: &Path) -> PathBuf {
+    state_dir.join("media").join("tool-file-transfer")
+}
+
 /// Makes agents' tools.
 pub(crate) struct Toolbox {
     host: Weak<Shared>,
@@ -164,7 +169,7 @@ pub(crate) struct Toolbox {
 
 impl Toolbox {
     pub(crate) fn new(host: Weak<Shared>, state_dir: &Path, browser: bool) -> Self {
-        let node_files = state_dir.join("media").join("tool-file-transfer");
+        let node_files = node_files(state_dir);
         Self { host, processes: Arc::new(exec::Processes::new()), browser, node_files }
     }
 

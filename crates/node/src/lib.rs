@@ -31,7 +31,11 @@ pub use options::{NodeError, NodeIdentity, NodeOptions};
 use client::{ClientDescription, ConnectOptions, Identity, Supervisor, TokenStore};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// How long a node's start waits for what an earlier life has left to be taken away.
+const UNDO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the node until `cancel`: connects, serves, and connects again. Commands that still run when the connection
 /// ends are ended with it.
@@ -50,6 +54,14 @@ pub async fn run(
         let state_dir = options.state_dir.clone();
         // Without them the node is a node all the same.
         host.skills = tokio::task::spawn_blocking(move || skills::scan(&state_dir)).await.unwrap_or_default();
+    }
+    // Before anybody can ask for a file: what an earlier life had begun is none any more.
+    let ledger = files::Ledger::of(&options.state_dir);
+    let undoing = tokio::task::spawn_blocking(move || ledger.undo());
+    match tokio::time::timeout(UNDO_TIMEOUT, undoing).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "what transfers may have left stays until the next start"),
+        Err(_) => tracing::warn!("the disk does not answer; what transfers have left goes when it does"),
     }
     let host = Arc::new(host);
     let connect = connect_options(&options, &host, identity);

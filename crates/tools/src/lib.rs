@@ -38,7 +38,7 @@ pub use host::{
     NodeCall, NodeInfo, NodeQuestion, OutgoingMessage, SessionInfo,
 };
 pub use message::{sendable, without_urls};
-pub use node_files::{ArchiveError, FILE_TOOLS, MAX_TREE_ENTRIES, read_archive};
+pub use node_files::{ArchiveError, FILE_TOOLS, MAX_TREE_ENTRIES, read_archive, tidy_node_files};
 pub use node_hosted::{NodeHosted, node_hosted};
 pub use presentation::{Chat as PresentedIn, Presented, present};
 

@@ -1,6 +1,9 @@
 //! A command on a real node that does not end by itself: what it had written, and that it ends with its call.
 
 mod files;
+#[path = "../../../node/tests/support/mod.rs"]
+mod scripted;
+mod streams;
 
 use crate::live::{Gateway, Node, PATIENCE, Program, TOKEN};
 use crate::support::Home;

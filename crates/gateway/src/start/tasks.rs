@@ -5,7 +5,7 @@ use crate::delivery::{inbox, outbox};
 use crate::hub::Audience;
 use crate::listener::{self, Bound, ListenerKind};
 use crate::methods::agents::trash;
-use crate::shared::Shared;
+use crate::shared::{self, Shared};
 use crate::{approvals, health, reload, tailscale, tls};
 use protocol::limits::TICK_INTERVAL;
 use serde_json::json;
@@ -96,17 +96,19 @@ async fn upkeep(shared: Arc<Shared>) {
     }
 }
 
-/// Files that came with messages go when the agent has had its time to read them.
+/// Files that came with messages or from nodes go when the agent has had its time to read them, and what was never whole with them.
 async fn tidy_media(shared: &Shared) {
     let state_dir = &shared.paths.state_dir;
     let (place, outgoing) = (telegram::media_dir(state_dir), telegram::outgoing_dir(state_dir));
-    let now = UNIX_EPOCH + Duration::from_millis(shared.clock.now_ms().unsigned_abs());
+    let (of_nodes, now_ms) = (shared::node_files(state_dir), shared.clock.now_ms());
+    let now = UNIX_EPOCH + Duration::from_millis(now_ms.unsigned_abs());
     let tidying = tokio::task::spawn_blocking(move || {
-        Ok::<_, std::io::Error>(channels::tidy_files(&place, now)? + channels::tidy_files(&outgoing, now)?)
+        let told = channels::tidy_files(&place, now)? + channels::tidy_files(&outgoing, now)?;
+        Ok::<_, std::io::Error>(told + tools::tidy_node_files(&of_nodes, now_ms)?)
     });
     match tokio::time::timeout(reload::READ_WITHIN, tidying).await {
         Ok(Ok(Ok(0))) => {}
-        Ok(Ok(Ok(gone))) => tracing::info!(gone, "files that came with messages long ago are gone"),
-        other => tracing::warn!(?other, "files that came with messages were not tidied up"),
+        Ok(Ok(Ok(gone))) => tracing::info!(gone, "files that came long ago are gone"),
+        other => tracing::warn!(?other, "files that came were not tidied up"),
     }
 }

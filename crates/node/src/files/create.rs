@@ -1,6 +1,7 @@
 //! `file.create`: a new file, of any size, that comes in pieces. It is there whole or not at all, and never in the place of another.
 
 use super::MAX_STREAM;
+use super::begun::Ledger;
 use super::binding;
 use super::place::Place;
 use super::problem::Problem;
@@ -37,6 +38,7 @@ pub(super) struct Params {
 pub(super) fn create(
     p: &Params,
     messages: Option<Messages>,
+    ledger: &Ledger,
     cancel: &CancellationToken,
 ) -> Result<Value, Problem> {
     let (size, sha256) = p.promised()?;
@@ -63,7 +65,7 @@ pub(super) fn create(
         content.take(&to, |_| Ok(()))?;
         return already_there(&to);
     }
-    let place = Place { name: &to.name, path: &to.path, existing: None };
+    let place = Place { name: &to.name, path: &to.path, existing: None, ledger };
     let made = place.fill(&to.anchor, cancel, |file| content.take(&to, |bytes| file.write_all(bytes)));
     match made {
         Ok(stat) => Ok(json!({"ok": true, "path": walk::text(&to.path)?, "status": "created", "size": size,

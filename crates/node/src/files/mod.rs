@@ -2,6 +2,7 @@
 //! gateway, which looks first (`preflightOnly`) and then names what it saw; here it is held that the same file is meant, that no
 //! link is followed unasked, and that a file is there whole or not at all.
 
+mod begun;
 mod binding;
 mod browse;
 mod content;
@@ -22,6 +23,7 @@ use crate::commands::params;
 use crate::host::Host;
 use crate::invoke::Failure;
 use crate::stream::{self, Messages, Wire};
+pub(crate) use begun::Ledger;
 use problem::Problem;
 use rustix::fs::Stat;
 use serde::Deserialize;
@@ -122,7 +124,8 @@ fn work(host: &Host, command: &str, json: Option<&str>, messages: Option<Message
         }
         "file.create" => {
             let p: create::Params = params::read(command, json)?;
-            Box::new(move |wanted| Ok(told(create::create(&p, messages, wanted))))
+            let ledger = Ledger::of(&host.state_dir);
+            Box::new(move |wanted| Ok(told(create::create(&p, messages, &ledger, wanted))))
         }
         "dir.list" => {
             let p: list::Params = params::read(command, json)?;
@@ -138,7 +141,8 @@ fn work(host: &Host, command: &str, json: Option<&str>, messages: Option<Message
         }
         "file.write" => {
             let p: write::Params = params::read(command, json)?;
-            Box::new(move |wanted| Ok(told(write::write(&p, wanted))))
+            let ledger = Ledger::of(&host.state_dir);
+            Box::new(move |wanted| Ok(told(write::write(&p, &ledger, wanted))))
         }
         "fs.listDir" => {
             let p: browse::Params = params::read(command, json)?;

@@ -1,6 +1,7 @@
 //! A file takes its place: written beside it, on disk, and only then under its name. Whatever breaks off before leaves the place
 //! as it was, and what was made for it is taken away.
 
+use super::begun::{Begun, Ledger, PART};
 use super::binding;
 use super::problem::Problem;
 use super::walk::Reached;
@@ -11,11 +12,9 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
-/// A file that is not whole yet ends so. Only a node that was killed leaves one.
-const PART: &str = ".openclaw-part";
 /// New files and directories are this user's alone.
 const FILE: Mode = Mode::from_bits_retain(0o600);
 const DIRECTORY: Mode = Mode::from_bits_retain(0o700);
@@ -30,6 +29,8 @@ pub(super) struct Place<'a> {
     pub(super) path: &'a Path,
     /// What has the name, and is to be replaced.
     pub(super) existing: Option<&'a Stat>,
+    /// Where it is written down what is made on the way.
+    pub(super) ledger: &'a Ledger,
 }
 
 impl Place<'_> {
@@ -50,9 +51,11 @@ impl Place<'_> {
         cancel: &CancellationToken,
         fill: impl FnOnce(&mut File) -> Result<(), Problem>,
     ) -> Result<Stat, Problem> {
-        let mut made = Made { path: self.path, directories: Vec::new(), part: None, whole: false };
-        let dir = self.directory(anchor, &mut made)?;
         let part: OsString = format!(".{}{PART}", model::new_id()).into();
+        let begun = self.begin(anchor, &part)?;
+        let mut made =
+            Made { path: self.path, directories: Vec::new(), part: None, whole: false, begun: Some(begun) };
+        let dir = self.directory(anchor, &mut made)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = fs::openat(&dir, &part, flags, FILE).map_err(|e| self.failed(e))?;
         made.part = Some((self.own(&dir)?, part.clone()));
@@ -70,6 +73,17 @@ impl Place<'_> {
             Problem::new("WRITE_ERROR", why).at(self.path)
         })?;
         fs::fstat(&file).map_err(|e| self.failed(e))
+    }
+
+    /// Writes down what is about to be made.
+    fn begin(&self, anchor: &Reached, part: &OsStr) -> Result<Begun, Problem> {
+        let mut dir: PathBuf = anchor.path.clone();
+        let mut directories = Vec::new();
+        for name in &anchor.missing {
+            dir.push(name);
+            directories.push(dir.clone());
+        }
+        self.ledger.begin(&dir.join(part), &directories)
     }
 
     fn failed(&self, error: Errno) -> Problem {
@@ -145,15 +159,26 @@ struct Made<'a> {
     directories: Vec<(OwnedFd, OsString)>,
     part: Option<(OwnedFd, OsString)>,
     whole: bool,
+    /// Crossed out when nothing is left but the file.
+    begun: Option<Begun>,
 }
 
 impl Drop for Made<'_> {
     fn drop(&mut self) {
-        if self.whole {
-            return;
+        if (self.whole || self.undo())
+            && let Some(begun) = self.begun.take()
+        {
+            begun.over();
         }
+    }
+}
+
+impl Made<'_> {
+    /// Takes all of it away. False: something stays, until the next start.
+    fn undo(&self) -> bool {
         let part = self.part.iter().map(|(dir, name)| (dir, name, AtFlags::empty()));
         let directories = self.directories.iter().rev().map(|(dir, name)| (dir, name, AtFlags::REMOVEDIR));
+        let mut all_gone = true;
         for (dir, name, flags) in part.chain(directories) {
             match fs::unlinkat(dir, name, flags) {
                 // Somebody else has put something into it meanwhile.
@@ -161,8 +186,10 @@ impl Drop for Made<'_> {
                 Err(error) => {
                     let (name, for_file) = (name.display(), self.path.display());
                     tracing::warn!(%error, "{name}, made for {for_file}, stays behind");
+                    all_gone = false;
                 }
             }
         }
+        all_gone
     }
 }

@@ -1,5 +1,6 @@
 //! `file.write`: a file whole, or not at all. The bytes go into a file beside it, which is on disk before it takes the name.
 
+use super::begun::Ledger;
 use super::binding::{self, Binding};
 use super::problem::Problem;
 use super::target::Target;
@@ -30,7 +31,7 @@ pub(super) struct Params {
 }
 
 /// `{ok, path, size, sha256, overwritten, binding}`.
-pub(super) fn write(p: &Params, cancel: &CancellationToken) -> Result<Value, Problem> {
+pub(super) fn write(p: &Params, ledger: &Ledger, cancel: &CancellationToken) -> Result<Value, Problem> {
     let path = walk::asked(&p.target.path)?;
     let bytes = content::decode(p.content_base64.as_deref())?;
     let hash = digest(&bytes);
@@ -52,7 +53,7 @@ pub(super) fn write(p: &Params, cancel: &CancellationToken) -> Result<Value, Pro
         return Ok(out);
     }
     to.check_binding(p.target.expected_binding.as_ref())?;
-    let place = place::Place { name: &to.name, path: &to.path, existing: to.existing.as_ref() };
+    let place = place::Place { name: &to.name, path: &to.path, existing: to.existing.as_ref(), ledger };
     let stat = place.put(&to.anchor, &bytes, cancel)?;
     out["binding"] = binding::existing(&stat);
     Ok(out)

@@ -1,92 +1,10 @@
 //! Files that come and go as streams, as OpenClaw's gateways send and take them: whole or not at all.
 
-use crate::support::{Bench, Peer, invoke};
-use client::duplex::{Came, Incoming, MAX_MESSAGE, frames};
+use crate::support::Bench;
+use crate::support::stream::{Call, Says, create, looked, sha256};
+use client::duplex::MAX_MESSAGE;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::path::Path;
-
-fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
-}
-
-/// The gateway's end of one call.
-struct Call {
-    id: String,
-    seq: u64,
-    sent: u64,
-    incoming: Incoming,
-}
-
-/// What the node says next in a call.
-#[derive(Debug, PartialEq)]
-enum Says {
-    Ready,
-    Message(Vec<u8>),
-    /// The result of the call: what it gave, or its error.
-    End(Result<Value, Value>),
-}
-
-impl Call {
-    async fn make(peer: &mut Peer, command: &str, params: Value) -> Self {
-        let id = model::new_id();
-        invoke(peer, &id, command, params).await;
-        Self { id, seq: 0, sent: 0, incoming: Incoming::default() }
-    }
-
-    async fn send(&mut self, peer: &mut Peer, message: &[u8]) {
-        for frame in frames(self.sent, message) {
-            let payload = json!({"id": self.id, "nodeId": "n", "seq": self.seq, "payloadJSON": frame});
-            peer.event("node.invoke.input", payload).await;
-            self.seq += 1;
-        }
-        self.sent += 1;
-    }
-
-    async fn says(&mut self, peer: &mut Peer) -> Says {
-        loop {
-            let (id, method, params) = peer.request().await;
-            peer.answer(&id, json!({"ok": true, "ignored": false})).await;
-            match method.as_str() {
-                "node.invoke.progress" => {
-                    match self.incoming.take(params["chunk"].as_str().unwrap()).unwrap() {
-                        Came::Ready => return Says::Ready,
-                        Came::Message(message) => return Says::Message(message),
-                        Came::Part => {}
-                    }
-                }
-                "node.invoke.result" if params["ok"] == true => {
-                    let payload = params["payloadJSON"].as_str().unwrap();
-                    return Says::End(Ok(serde_json::from_str(payload).unwrap()));
-                }
-                "node.invoke.result" => return Says::End(Err(params["error"].clone())),
-                _ => {}
-            }
-        }
-    }
-
-    async fn end(&mut self, peer: &mut Peer) -> Value {
-        match self.says(peer).await {
-            Says::End(Ok(payload)) => payload,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-/// A look, and the parameters of the call for what was seen.
-async fn looked(peer: &mut Peer, command: &str, mut params: Value) -> Value {
-    let mut look = params.clone();
-    look["preflightOnly"] = json!(true);
-    let seen = Call::make(peer, command, look).await.end(peer).await;
-    assert_eq!(seen["ok"], true, "{seen}");
-    params["expectedCanonicalPath"] = seen["path"].clone();
-    params["expectedBinding"] = seen["binding"].clone();
-    params
-}
-
-fn create(path: &Path, content: &[u8]) -> Value {
-    json!({"path": path, "sizeBytes": content.len(), "expectedSha256": sha256(content), "createParents": true})
-}
 
 /// The names in a directory, hidden ones too.
 fn names(dir: &Path) -> Vec<String> {
@@ -304,4 +222,35 @@ async fn a_stream_is_taken_only_for_what_was_looked_at_and_with_a_promise() {
             assert_eq!(told["code"], "CANONICAL_PATH_CHANGED", "{told}");
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_network_that_falls_silent_in_the_middle_is_noticed_and_nothing_stays() {
+    let bench = Bench::new().await;
+    let path = bench.work().join("new/file");
+    bench
+        .during(async {
+            // Without a word for twice as long, the node gives a connection up.
+            let (mut silent, _) =
+                bench.gateway.welcome_with(|hello| hello["policy"]["tickIntervalMs"] = json!(2500)).await;
+            let params = looked(&mut silent, "file.create", create(&path, b"12345")).await;
+            let mut call = Call::make(&mut silent, "file.create", params).await;
+            assert_eq!(call.says(&mut silent).await, Says::Ready);
+            call.send(&mut silent, b"123").await;
+            assert_eq!(call.says(&mut silent).await, Says::Message(b"ack".to_vec()));
+            assert_eq!(names(&bench.work()), ["new"], "it is under way");
+            // This end stays open all the while, as it does when a cable is pulled.
+            let (mut peer, _) = bench.gateway.welcome().await;
+            assert_eq!(names(&bench.work()), [""; 0]);
+            let params = looked(&mut peer, "file.create", create(&path, b"12345")).await;
+            let mut call = Call::make(&mut peer, "file.create", params).await;
+            assert_eq!(call.says(&mut peer).await, Says::Ready);
+            call.send(&mut peer, b"12345").await;
+            assert_eq!(call.says(&mut peer).await, Says::Message(b"ack".to_vec()));
+            call.send(&mut peer, b"").await;
+            assert_eq!(call.end(&mut peer).await["status"], "created");
+            drop(silent);
+        })
+        .await;
+    assert_eq!(std::fs::read(&path).unwrap(), b"12345");
 }

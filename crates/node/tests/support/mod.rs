@@ -3,6 +3,7 @@
 
 #[path = "../../../client/tests/support/mod.rs"]
 pub mod gateway;
+pub mod stream;
 
 pub use gateway::{FakeGateway, PATIENCE, Peer};
 use node::{NodeOptions, Notice};

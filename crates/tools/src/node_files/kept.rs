@@ -94,26 +94,43 @@ impl Kept {
         Ok((id, path))
     }
 
-    /// What is too old goes, and the oldest where there is too much.
     fn tidy(&self) -> io::Result<()> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&self.dir)? {
-            let path = entry?.path();
-            let metadata = path.symlink_metadata()?;
-            found.push((metadata.mtime().saturating_mul(1000), size_of(&path)?, path));
-        }
-        found.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
-        let mut total = 0u64;
-        for (at, size, path) in found {
-            total = total.saturating_add(size);
-            if total > ROOM || self.clock.now_ms().saturating_sub(at) > KEEP_MS {
-                let gone =
-                    if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-                gone.or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
-            }
-        }
-        Ok(())
+        tidy(&self.dir, self.clock.now_ms()).map(drop)
     }
+}
+
+/// Removes what is older than a week, whole or not, and the oldest where there is too much. Gives how many files and directories
+/// went; a place that is not there has none.
+///
+/// # Errors
+/// The place cannot be read, or something in it cannot be removed.
+pub fn tidy(dir: &Path, now_ms: i64) -> io::Result<usize> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        match path.symlink_metadata() {
+            // It has become whole, or has gone, meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            metadata => found.push((metadata?.mtime().saturating_mul(1000), size_of(&path)?, path)),
+        }
+    }
+    found.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
+    let (mut total, mut gone) = (0u64, 0);
+    for (at, size, path) in found {
+        total = total.saturating_add(size);
+        if total <= ROOM && now_ms.saturating_sub(at) <= KEEP_MS {
+            continue;
+        }
+        let removed =
+            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        removed.or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
+        gone += 1;
+    }
+    Ok(gone)
 }
 
 /// Bytes of a file, or of all files in a directory.
@@ -154,4 +171,24 @@ fn undo(done: io::Result<()>, path: &Path) {
 
 pub(super) fn problem(path: &Path, error: &io::Error) -> String {
     format!("{} was not kept: {error}. Nothing of it is there.", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_older_than_a_week_goes_whole_or_not_and_what_is_younger_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(tidy(&dir.path().join("none"), i64::MAX).unwrap(), 0);
+        std::fs::write(dir.path().join("a---1.txt"), "whole").unwrap();
+        std::fs::write(dir.path().join("b---2.part"), "cut by the end of its gateway").unwrap();
+        std::fs::create_dir(dir.path().join("tree---3.part")).unwrap();
+        std::fs::write(dir.path().join("tree---3.part/file"), "").unwrap();
+        let made_ms = |name: &str| dir.path().join(name).metadata().unwrap().mtime() * 1000;
+        let (first, last) = (made_ms("a---1.txt"), made_ms("tree---3.part"));
+        assert_eq!(tidy(dir.path(), first + KEEP_MS).unwrap(), 0);
+        assert_eq!(tidy(dir.path(), last + KEEP_MS + 1).unwrap(), 3);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
 }

@@ -8,6 +8,7 @@ mod file_write;
 pub(crate) mod kept;
 
 pub use archive::{ArchiveError, MAX_TREE_ENTRIES, read_archive};
+pub use kept::tidy as tidy_node_files;
 
 use crate::tool::spec;
 use crate::wait::{Waited, bounded};

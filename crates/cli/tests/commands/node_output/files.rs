@@ -70,6 +70,13 @@ fn node(home: &Home, port: &str, before: &str) -> Program {
 
 /// As [`node`], with more flags.
 fn node_with(home: &Home, port: &str, before: &str, flags: &str) -> Program {
+    let program = begin(home, port, before, flags);
+    program.wait_for_text(CONNECTED, 0);
+    program
+}
+
+/// As [`node_with`], and waits for nothing.
+pub(crate) fn begin(home: &Home, port: &str, before: &str, flags: &str) -> Program {
     let script = format!(
         r#"{before} exec "$0" node run --json --host 127.0.0.1 --port {port} --display-name box {flags}"#
     );
@@ -79,15 +86,13 @@ fn node_with(home: &Home, port: &str, before: &str, flags: &str) -> Program {
     command.args(["sh", "-c", &script, env!("CARGO_BIN_EXE_openclaw")]).env_clear().env("HOME", home.path());
     command.env("PATH", format!("{PATH}:/usr/sbin:/sbin")).env("OPENCLAW_GATEWAY_TOKEN", TOKEN);
     command.current_dir(home.path());
-    let program = Program::start("node", command);
-    program.wait_for_text(CONNECTED, 0);
-    program
+    Program::start("node", command)
 }
 
 /// What the node says when it is let in.
 const CONNECTED: &str = r#""type":"connected""#;
 
-fn names(dir: &Path) -> Vec<String> {
+pub(crate) fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).unwrap();
     let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
