@@ -1,4 +1,5 @@
-//! The tools that connected nodes lend, as agents have them: with names that are unique, and as far as the policy offers them.
+//! The tools that connected nodes lend, and servers of tools beside the gateway, as agents have them: with names that are unique, and
+//! as far as the policy offers them.
 
 use crate::hub::nodes::NodeConn;
 use crate::hub::nodes::published::{MAX_TOOLS, MCP_COMMAND, PluginTool};
@@ -13,7 +14,10 @@ const MAX_DESCRIPTION: usize = 1024;
 /// Characters of a name.
 const MAX_NAME: usize = 64;
 
-/// A tool of a node.
+/// The plugin that lists of tools name for the servers beside the gateway.
+pub(crate) const OWN_PLUGIN: &str = "bundle-mcp";
+
+/// A tool of a node, or of a server beside the gateway.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeTool {
     /// As the agent has it.
@@ -29,13 +33,19 @@ impl NodeTool {
     }
 }
 
-/// The tools that nodes lend now; none has a name of `taken`.
-pub(crate) fn all(shared: &Shared, taken: impl IntoIterator<Item = String>) -> Vec<NodeTool> {
-    let mut nodes = shared.hub.nodes.all();
+/// The tools that servers beside the gateway, and nodes if `with_nodes`, lend now; none has a name of `taken`.
+pub(crate) fn all(
+    shared: &Shared,
+    taken: impl IntoIterator<Item = String>,
+    with_nodes: bool,
+) -> Vec<NodeTool> {
+    let mut names: HashSet<String> = taken.into_iter().map(|name| name.to_lowercase()).collect();
+    let mut out = own(shared);
+    // Two underscores are in no name of a tool of the gateway itself.
+    out.retain(|tool| names.insert(tool.hosted.spec.name.to_lowercase()));
+    let mut nodes = if with_nodes { shared.hub.nodes.all() } else { Vec::new() };
     // The same nodes give the same names.
     nodes.sort_by(|a, b| a.declared.node_id.cmp(&b.declared.node_id));
-    let mut names: HashSet<String> = taken.into_iter().map(|name| name.to_lowercase()).collect();
-    let mut out = Vec::new();
     for node in &nodes {
         for tool in node.tools() {
             if let Some(name) = unique(&tool.name, &node.declared.node_id, &mut names) {
@@ -48,6 +58,29 @@ pub(crate) fn all(shared: &Shared, taken: impl IntoIterator<Item = String>) -> V
     out
 }
 
+/// The tools of servers beside the gateway.
+fn own(shared: &Shared) -> Vec<NodeTool> {
+    let Some(servers) = &shared.own_servers else { return Vec::new() };
+    let read = |tool: &Value| serde_json::from_value::<PluginTool>(tool.clone()).ok();
+    servers.lent().iter().filter_map(read).filter_map(own_tool).collect()
+}
+
+fn own_tool(tool: PluginTool) -> Option<NodeTool> {
+    let plugin_id = tool.plugin_id.clone();
+    let (mcp, command) = (tool.mcp.as_ref()?, tool.command.clone()?);
+    let mcp = Some((mcp.server.clone(), mcp.tool.clone()));
+    let spec = spec_of(tool, String::new());
+    Some(NodeTool { hosted: NodeHosted { spec, node_id: None, command, mcp }, plugin_id })
+}
+
+/// What a model reads of it, with `more` at the end.
+fn spec_of(tool: PluginTool, more: String) -> ToolSpec {
+    let description: String = tool.description.chars().take(MAX_DESCRIPTION).collect();
+    let parameters =
+        tool.parameters.map_or_else(|| json!({"type": "object", "properties": {}}), Value::Object);
+    ToolSpec { name: tool.name, description: description + &more, parameters }
+}
+
 /// Its own name, or, where that is taken, one with the beginning of the node's id.
 fn unique(name: &str, node_id: &str, taken: &mut HashSet<String>) -> Option<String> {
     let id: String = node_id.chars().take(8).collect();
@@ -58,15 +91,12 @@ fn unique(name: &str, node_id: &str, taken: &mut HashSet<String>) -> Option<Stri
 
 fn lent(node: &NodeConn, tool: PluginTool, name: String) -> Option<NodeTool> {
     let declared = &node.declared;
-    let command = tool.command?;
-    let mcp = tool.mcp.filter(|_| command == MCP_COMMAND).map(|mcp| (mcp.server, mcp.tool));
+    let (command, plugin_id) = (tool.command.clone()?, tool.plugin_id.clone());
+    let mcp = tool.mcp.clone().filter(|_| command == MCP_COMMAND).map(|mcp| (mcp.server, mcp.tool));
     let label = declared.display_name.as_deref().unwrap_or(&declared.node_id);
-    let description: String = tool.description.chars().take(MAX_DESCRIPTION).collect();
-    let parameters =
-        tool.parameters.map_or_else(|| json!({"type": "object", "properties": {}}), Value::Object);
-    let spec = ToolSpec { name, description: format!("{description} (on node {label})"), parameters };
-    let hosted = NodeHosted { spec, node_id: declared.node_id.clone(), command, mcp };
-    Some(NodeTool { hosted, plugin_id: tool.plugin_id })
+    let spec = spec_of(PluginTool { name, ..tool }, format!(" (on node {label})"));
+    let hosted = NodeHosted { spec, node_id: Some(declared.node_id.clone()), command, mcp };
+    Some(NodeTool { hosted, plugin_id })
 }
 
 #[cfg(test)]

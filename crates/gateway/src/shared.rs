@@ -80,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) tap: Option<Arc<dyn Tap>>,
     /// The browser beside the gateway, where there is one.
     pub(crate) browser: Option<Arc<dyn crate::OwnBrowser>>,
+    /// The servers of tools beside the gateway, where there are any.
+    pub(crate) own_servers: Option<Arc<dyn crate::OwnTools>>,
     pub(crate) approvals: Approvals,
     pub(crate) terminals: Terminals,
     pub(crate) voice_wake: VoiceWake,
@@ -114,7 +116,7 @@ impl Shared {
         self.toolbox.builtin(current, &self.clock, agent_id).iter().map(|t| t.spec().clone()).collect()
     }
 
-    /// The tools of an agent: those of this gateway, and those that nodes lend now.
+    /// The tools of an agent: those of this gateway, and those that its servers of tools and nodes lend now.
     pub(crate) fn tools_for(&self, current: &Current, agent_id: &str) -> Tools {
         let mut tools = self.own_tools(current, agent_id);
         tools.extend(
@@ -123,7 +125,7 @@ impl Shared {
         tools
     }
 
-    /// An agent's tools without those that nodes lend.
+    /// An agent's tools without those that servers of tools and nodes lend.
     pub(crate) fn own_tools(&self, current: &Current, agent_id: &str) -> Tools {
         let mut tools = self.toolbox.tools(current, &self.clock, agent_id);
         // Every tool is paid for at every call of a model.
@@ -135,16 +137,18 @@ impl Shared {
         tools
     }
 
-    /// The tools that nodes lend to an agent now.
+    /// The tools that servers beside the gateway and nodes lend to an agent now.
     pub(crate) fn node_tools(&self, current: &Current, agent_id: &str) -> Vec<NodeTool> {
         let settings = &current.settings;
-        // Whoever wants no agent to call nodes wants none to call them by another name.
-        if !settings.node_tools || config::names_tool(&settings.tools_deny, "nodes") {
-            return Vec::new();
-        }
         let own = self.toolbox.builtin(current, &self.clock, agent_id);
-        let mut lent = node_tools::all(self, own.iter().map(|tool| tool.spec().name.clone()));
-        lent.retain(|tool| is_offered(settings, &tool.hosted.spec.name));
+        let taken = own.iter().map(|tool| tool.spec().name.clone());
+        // Whoever wants no agent to call nodes wants none to call them by another name.
+        let with_nodes = settings.node_tools && !config::names_tool(&settings.tools_deny, "nodes");
+        let mut lent = node_tools::all(self, taken, with_nodes);
+        lent.retain(|tool| match tool.hosted.node_id {
+            Some(_) => is_offered(settings, &tool.hosted.spec.name),
+            None => is_offered_by_server(settings, &tool.hosted.spec.name),
+        });
         lent
     }
 }
@@ -214,6 +218,14 @@ fn is_offered(settings: &Settings, name: &str) -> bool {
     settings.tools_allow.as_deref().is_none_or(listed)
         && !listed(&settings.tools_deny)
         && (settings.fetch_allowed || name != "web_fetch")
+}
+
+/// The same of a tool of the gateway's own servers, which lists also name all together.
+fn is_offered_by_server(settings: &Settings, name: &str) -> bool {
+    let listed = |list: &[String]| {
+        [name, node_tools::OWN_PLUGIN, "group:plugins"].iter().any(|name| config::lists_tool(list, name))
+    };
+    settings.tools_allow.as_deref().is_none_or(listed) && !listed(&settings.tools_deny)
 }
 
 /// The tools for files of nodes are there where some may be touched, and nodes may be called at all.

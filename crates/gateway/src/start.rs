@@ -72,6 +72,8 @@ pub struct GatewayOptions {
     pub tap: Option<Arc<dyn Tap>>,
     /// A browser beside the gateway, where there is to be one.
     pub browser: Option<Arc<dyn crate::OwnBrowser>>,
+    /// Servers of tools beside the gateway, where there are to be any.
+    pub tools: Option<Arc<dyn crate::OwnTools>>,
     /// Called with each configuration that is taken up while the gateway runs.
     pub on_config: Option<ConfigHook>,
 }
@@ -102,6 +104,7 @@ impl Gateway {
             on_config,
             tap,
             browser,
+            tools,
         } = options;
         let info = LockInfo {
             pid: std::process::id(),
@@ -143,6 +146,7 @@ impl Gateway {
             addr,
             tap,
             browser,
+            tools,
             tailscale,
             tls,
         };
@@ -261,6 +265,7 @@ struct Parts {
     addr: SocketAddr,
     tap: Option<Arc<dyn Tap>>,
     browser: Option<Arc<dyn crate::OwnBrowser>>,
+    tools: Option<Arc<dyn crate::OwnTools>>,
     tailscale: Tailscale,
     tls: Option<Arc<Tls>>,
 }
@@ -278,6 +283,7 @@ impl Parts {
             addr,
             tap,
             browser,
+            tools,
             tailscale,
             tls,
         } = self;
@@ -296,6 +302,7 @@ impl Parts {
             runs: Runs::new(settings.max_concurrent, settings.queue_cap),
             toolbox: Toolbox::new(weak.clone(), &base.paths.state_dir, browser.is_some()),
             browser,
+            own_servers: tools,
             approvals: Approvals::new(&base.paths.state_dir),
             terminals: Terminals::default(),
             voice_wake: VoiceWake::default(),

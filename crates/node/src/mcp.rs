@@ -1,5 +1,6 @@
 //! Servers of tools (MCP, the Model Context Protocol) of the node: programs that it runs and speaks with over their standard input
 //! and output, and servers that it reaches over HTTP. Their tools are lent to the agents of the gateway, a call of one comes back as `mcp.tools.call.v1`.
+//! A gateway has servers of its own by the same piece ([`LocalServers`]).
 //!
 //! Written by hand instead of with `rmcp`: four methods of JSON-RPC are needed, and `rmcp` brings more than fifty
 //! crates, reads what comes without bounds, and leaves it to us to restart, to bound and to end what it talks with.
@@ -11,11 +12,15 @@ mod client;
 mod filter;
 mod http;
 mod keep;
+mod local;
+mod names;
 mod pause;
 mod wire;
 
+pub use local::LocalServers;
+
 use crate::invoke::Failure;
-use catalog::{ListedTool, descriptors};
+use catalog::{ListedTool, Whose, descriptors};
 use client::Client;
 use model::SecretString;
 use serde_json::{Map, Value, json};
@@ -88,6 +93,7 @@ pub struct McpHttp {
 /// What the servers lend now, and the way to them. Outlives connections to the gateway.
 #[derive(Debug)]
 pub(crate) struct Servers {
+    whose: Whose,
     live: Mutex<BTreeMap<String, Live>>,
     /// The tools as the gateway is told of them.
     lent: watch::Sender<Arc<Vec<Value>>>,
@@ -111,7 +117,14 @@ struct Live {
 
 impl Default for Servers {
     fn default() -> Self {
+        Self::of(Whose::Node)
+    }
+}
+
+impl Servers {
+    fn of(whose: Whose) -> Self {
         Self {
+            whose,
             live: Mutex::default(),
             lent: watch::Sender::new(Arc::default()),
             starting: Semaphore::new(STARTING),
@@ -178,7 +191,7 @@ impl Servers {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut live);
         let listed = live.iter().map(|(name, live)| (name.as_str(), live.tools.as_slice()));
-        let now = descriptors(listed);
+        let now = descriptors(self.whose, listed);
         self.lent.send_if_modified(|before| {
             let changed = **before != now;
             if changed {

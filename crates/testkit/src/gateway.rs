@@ -117,6 +117,7 @@ impl TestGateway {
             log_file: options.log_file,
             tap: Some(contract.clone()),
             browser: None,
+            tools: None,
             on_config: None,
         })
         .await?;

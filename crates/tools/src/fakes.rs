@@ -62,6 +62,10 @@ impl Host for FakeHost {
         self.invoke_node(call)
     }
 
+    fn own_tool<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>> {
+        self.invoke_node(call)
+    }
+
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>> {
         Box::pin(async move {
             if message.channel.as_deref().is_some_and(|channel| channel != "telegram") {

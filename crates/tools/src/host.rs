@@ -21,6 +21,8 @@ pub trait Host: Send + Sync + 'static {
     fn invoke_node<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>>;
     /// Has the browser beside the gateway do something, as [`Host::invoke_node`] has that of a node; the call names no node.
     fn own_browser<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>>;
+    /// Has a server of tools of the gateway's own do something; the call names no node.
+    fn own_tool<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>>;
     /// Sends a message over a channel; the id of the message.
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>>;
     /// The stickers that people have sent to an account (the one of the chat that the session answers, where none is named) and that have to

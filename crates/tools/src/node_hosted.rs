@@ -1,4 +1,5 @@
-//! Tools that a node lends: a call of one is a call of the command behind it, which a person has approved.
+//! Tools that a node lends: a call of one is a call of the command behind it, which a person has approved. The gateway's own servers of
+//! tools are called alike.
 
 use crate::text::clip;
 use crate::tool::{Outcome, finish};
@@ -29,8 +30,8 @@ const LAST: Duration = Duration::from_secs(10);
 pub struct NodeHosted {
     /// What the model reads of it. The name is unique.
     pub spec: ToolSpec,
-    /// The node's full id.
-    pub node_id: String,
+    /// The node's full id; `None` is the gateway itself.
+    pub node_id: Option<String>,
     /// The command behind it.
     pub command: String,
     /// Server and tool behind the command, where it asks a server of tools.
@@ -55,18 +56,22 @@ impl Lent {
             None => arguments,
         };
         let call = NodeCall {
-            node_id: tool.node_id.clone(),
+            node_id: tool.node_id.clone().unwrap_or_default(),
             command: tool.command.clone(),
             params,
             timeout: TIMEOUT,
             idempotency_key: format!("{}:{}", context.run_id, context.tool_call_id),
             context: context.clone(),
         };
-        match bounded(self.host.invoke_node(call), TIMEOUT + LAST, &context.cancel).await {
+        let (asked, who) = match tool.node_id {
+            Some(_) => (self.host.invoke_node(call), "node"),
+            None => (self.host.own_tool(call), "server"),
+        };
+        match bounded(asked, TIMEOUT + LAST, &context.cancel).await {
             Waited::Done(Ok(answer)) => Ok(output(&answer)),
             Waited::Done(Err(error)) => Err(error.to_string()),
-            Waited::Late => Err("The node did not answer in time; it may have done it.".into()),
-            Waited::Cancelled => Err("Cancelled while the node worked on it; it may have done it.".into()),
+            Waited::Late => Err(format!("The {who} did not answer in time; it may have done it.")),
+            Waited::Cancelled => Err(format!("Cancelled while the {who} worked on it; it may have done it.")),
         }
     }
 }

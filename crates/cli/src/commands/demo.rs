@@ -99,6 +99,7 @@ async fn start(ctx: &Context, home: &Home) -> Result<Gateway, Failure> {
         log_file: None,
         tap: None,
         browser: None,
+        tools: None,
         on_config: None,
     };
     Gateway::start(options).await.map_err(|e| {

@@ -5,7 +5,7 @@ mod lends;
 mod notices;
 pub(crate) mod service;
 
-pub(crate) use lends::browser_options;
+pub(crate) use lends::{browser_options, mcp_server};
 
 use crate::args::{LogLevel, pin, secret};
 use crate::commands::connect::Paired;

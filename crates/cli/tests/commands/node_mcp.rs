@@ -1,10 +1,11 @@
-//! What a node lends by its own configuration, used by the agent of a gateway: a server of tools, and a browser.
+//! What a node lends by its own configuration, used by the agent of a gateway: a server of tools, and a browser. And the same of the
+//! gateway itself.
 
 use crate::live;
 use crate::live::{Node, Program, TOKEN};
 use crate::support::Home;
 use crate::world;
-use crate::world::World;
+use crate::world::{PAIRING, World};
 use serde_json::Value;
 use std::path::Path;
 
@@ -70,7 +71,7 @@ fn effective(world: &World, count: usize) -> Vec<String> {
             return tools.iter().map(|tool| tool["id"].as_str().unwrap().to_owned()).collect();
         }
     }
-    panic!("there never are {count} tools of nodes")
+    panic!("there never are {count} tools of servers")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,6 +138,57 @@ async fn the_agent_drives_the_browser_of_the_node_which_does_not_outlive_a_node_
         }
     };
     tokio::time::timeout(live::PATIENCE, ended).await.expect("the browser lives on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_gateways_own_servers_follow_its_configuration_and_do_not_outlive_it() {
+    let place = home();
+    let (script, first, second) =
+        (place.path().join("server.sh"), place.path().join("held"), place.path().join("second"));
+    assert!(std::process::Command::new("mkfifo").arg(&second).status().unwrap().success());
+    let (first_held, second_held) = (read_to_the_end(&first), read_to_the_end(&second));
+    let more = format!(
+        r#"mcp: {{ servers: {{
+            "my docs": {{ command: "/bin/sh", args: ["{}"], env: {{ PLACE: "the haystack", HELD: "{}" }} }},
+            locked: {{ command: "/bin/cat", env: {{ KEY: {{ source: "env", provider: "default", id: "NO_SUCH_THING" }} }} }},
+            off: {{ enabled: false }},
+        }} }}, tools: {{ deny: ["nothing__*"] }},"#,
+        script.display(),
+        first.display()
+    );
+    let world = World::with("openai-completions", PAIRING, &more).await;
+    let left_out = |line: &str| line.contains("NO_SUCH_THING").then(|| line.to_owned());
+    let told = world.gateway.program.wait_for("a secret that cannot be had", left_out);
+    assert!(told.contains("left out") && told.contains("mcp.servers.locked.env.KEY"), "{told}");
+    assert_eq!(effective(&world, 1), ["my-docs__search"]);
+    let answer = world.run(&["agent", "-m", r#"TOOL:my-docs__search {"text": "needle"}"#]);
+    assert!(answer.out.contains("found in the haystack"), "{}{}", answer.out, answer.err);
+
+    // Described otherwise, it is started anew; the gateway goes on.
+    let file = world.home.state().join("openclaw.json");
+    let change = |from: &str, to: &str| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from} is not in {text}");
+        std::fs::write(&file, text.replace(from, to)).unwrap();
+    };
+    change(
+        &format!(r#""the haystack", HELD: "{}""#, first.display()),
+        &format!(r#""the attic", HELD: "{}""#, second.display()),
+    );
+    first_held.join().unwrap();
+    assert_eq!(effective(&world, 1), ["my-docs__search"]);
+    let found = || {
+        let params = r#"{"name": "my-docs__search", "args": {}}"#;
+        world.json(&["gateway", "call", "tools.invoke", "--params", params]).to_string()
+    };
+    assert!(found().contains("found in the attic"), "{}", found());
+    change("nothing__*", "my-docs__*");
+    assert_eq!(effective(&world, 0), [""; 0], "the list of denied tools names the whole server");
+    change("my-docs__*", "nothing__*");
+    assert_eq!(effective(&world, 1), ["my-docs__search"]);
+
+    world.gateway.program.kill();
+    second_held.join().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -93,6 +93,22 @@ fn another_certificate_is_exit_code_7_with_both_fingerprints() {
 }
 
 #[test]
+fn a_node_comes_over_tls_to_the_certificate_that_it_was_told_of() {
+    let (host, laptop) = (Host::start(), Home::new());
+    let flags = ["--host", "127.0.0.1", "--port", host.port(), "--tls", "--tls-fingerprint", &host.pin];
+    let mut command = laptop.command(&[&["node", "run", "--json"], &flags[..]].concat());
+    command.env("OPENCLAW_GATEWAY_TOKEN", TOKEN);
+    let node = Program::start("node", command);
+    let url = node.wait_for_json("a connection", |said| {
+        (said["type"] == "connected").then(|| said["url"].as_str().unwrap().to_owned())
+    });
+    assert_eq!(url, host.url);
+    let listed = host.home.run(&["nodes", "list", "--json", "--port", host.port()]);
+    assert!(listed.code == 0 && listed.out.contains("\"connected\": true"), "{}{}", listed.out, listed.err);
+    assert_eq!(node.stop("-TERM"), Some(0));
+}
+
+#[test]
 fn what_a_person_trusted_is_what_counts_and_leads_to_the_next_key() {
     let (host, elsewhere) = (Host::start(), Home::new());
     assert_eq!(host.health_from(&elsewhere, &[]).code, 3, "nobody stands behind that certificate");

@@ -14,6 +14,11 @@ const HEARTBEAT: &[&str] = &["every", "activeHours", "model", "session", "target
     "prompt", "timeoutSeconds", "lightContext", "isolatedSession", "agentId"];
 
 #[rustfmt::skip]
+const MCP_SERVER: &[&str] = &["enabled", "command", "args", "env", "cwd", "url", "transport", "headers",
+    "connectionTimeoutMs", "requestTimeoutMs", "supportsParallelToolCalls", "auth", "oauth", "sslVerify", "clientCert",
+    "clientKey", "toolFilter", "codex"];
+
+#[rustfmt::skip]
 const TABLE: &[(&str, &[&str])] = &[
     ("", &["$schema", "meta", "env", "wizard", "diagnostics", "logging", "update", "telemetry", "browser",
         "ui", "secrets", "auth", "accessGroups", "acp", "models", "nodeHost", "agents", "worktreeRoot",
@@ -153,10 +158,11 @@ const TABLE: &[(&str, &[&str])] = &[
         "allowRfc2544BenchmarkRange", "allowIpv6UniqueLocalRange", "blockedHostnames"]),
     ("gateway.nodes.browser", &["mode", "node"]),
     ("nodeHost.skills", &["enabled"]),
+    ("mcp", &["servers", "apps", "sessionIdleTtlMs"]),
+    ("mcp.servers.*", MCP_SERVER),
+    ("mcp.servers.*.toolFilter", &["include", "exclude"]),
     ("nodeHost.mcp", &["servers"]),
-    ("nodeHost.mcp.servers.*", &["enabled", "command", "args", "env", "cwd", "url", "transport", "headers",
-        "connectionTimeoutMs", "requestTimeoutMs", "supportsParallelToolCalls", "auth", "oauth", "sslVerify",
-        "clientCert", "clientKey", "toolFilter", "codex"]),
+    ("nodeHost.mcp.servers.*", MCP_SERVER),
     ("nodeHost.mcp.servers.*.toolFilter", &["include", "exclude"]),
     ("cron", &["enabled", "skipMissedJobs", "triggers", "webhookToken", "webhookSsrfPolicy", "sessionRetention",
         "failureAlert", "maxConcurrentRuns"]),

@@ -7,7 +7,7 @@ use model::{ExposeSecret, SecretString};
 
 use super::{
     AgentsConfig, Binding, BrowserConfig, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig,
-    LoggingConfig, MessagesConfig, ModelAuthConfig, ModelsConfig, NodeHostConfig, PluginsConfig,
+    LoggingConfig, McpConfig, MessagesConfig, ModelAuthConfig, ModelsConfig, NodeHostConfig, PluginsConfig,
     SecurityConfig, SessionConfig, ToolsConfig,
 };
 use crate::Env;
@@ -36,6 +36,8 @@ pub struct Config {
     pub bindings: Vec<Binding>,
     /// `session`: which conversation belongs to which session.
     pub session: SessionConfig,
+    /// `mcp`: servers of tools of the gateway's own.
+    pub mcp: McpConfig,
     /// `nodeHost`: what this computer lends as a node.
     pub node_host: NodeHostConfig,
     /// `tools`: what tools may do.
@@ -75,6 +77,7 @@ impl Config {
             owners: s.section("commands", |commands| commands.ids("ownerAllowFrom")).unwrap_or_default(),
             bindings: super::bindings::read(s),
             session: s.section("session", SessionConfig::read),
+            mcp: s.section("mcp", McpConfig::read),
             node_host: s.section("nodeHost", NodeHostConfig::read),
             tools: s.section("tools", ToolsConfig::read),
             cron: s.section("cron", CronConfig::read),

@@ -1,4 +1,4 @@
-//! Lists of tools (`allow`, `deny`): names, `"*"`, and the groups that OpenClaw's users know.
+//! Lists of tools (`allow`, `deny`): names, patterns with `*`, and the groups that OpenClaw's users know.
 
 /// Groups by name, with those of their tools that there are here.
 const GROUPS: &[(&str, &[&str])] = &[
@@ -40,9 +40,21 @@ pub fn names_tool(list: &[String], tool: &str) -> bool {
         let lower = entry.to_ascii_lowercase();
         entry == tool
             || lower == tool
+            || (entry != "*" && entry.contains('*') && fits(&lower, &tool.to_ascii_lowercase()))
             || ALIASES.iter().any(|(alias, meant)| *alias == lower && *meant == tool)
             || GROUPS.iter().any(|(group, tools)| *group == lower && tools.contains(&tool))
     })
+}
+
+/// Whether a name is as a pattern, in which `*` stands for any characters.
+fn fits(pattern: &str, name: &str) -> bool {
+    let Some((first, mut others)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    while let Some((part, after)) = others.split_once('*') {
+        let Some((_, left)) = rest.split_once(part) else { return false };
+        (rest, others) = (left, after);
+    }
+    rest.ends_with(others)
 }
 
 #[cfg(test)]
@@ -64,6 +76,13 @@ mod tests {
             ("group:none", "exec", false, false),
             ("*", "exec", true, false),
             ("Lamp_On", "Lamp_On", true, true),
+            ("docs__*", "docs__search", true, true),
+            ("Docs__*", "docs__Search", true, true),
+            ("docs__*", "docs", false, false),
+            ("*_on", "lamp_on", true, true),
+            ("l*_o*n", "lamp_on", true, true),
+            ("l*_o*f", "lamp_on", false, false),
+            ("a*a", "a", false, false),
         ] {
             let list = [entry.to_owned()];
             assert_eq!((lists_tool(&list, tool), names_tool(&list, tool)), (listed, named), "{entry} {tool}");

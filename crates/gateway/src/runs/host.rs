@@ -138,6 +138,21 @@ impl Host for GatewayHost {
         })
     }
 
+    fn own_tool<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>> {
+        Box::pin(async move {
+            let failed = |message: String| HostError { code: "UNAVAILABLE".into(), message };
+            let servers = self.shared()?.own_servers.clone();
+            let servers =
+                servers.ok_or_else(|| failed("there are no servers of tools beside the gateway".into()))?;
+            tokio::select! {
+                answer = servers.call(call.params, call.timeout) => answer.map_err(failed),
+                () = call.context.cancel.cancelled() => {
+                    Err(HostError { code: "ABORTED".into(), message: "the run was aborted".into() })
+                }
+            }
+        })
+    }
+
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>> {
         Box::pin(async move {
             let shared = self.shared()?;

@@ -50,6 +50,10 @@ pub(super) fn spawn(shared: &Arc<Shared>, listeners: Vec<Bound>) {
         let s = shared.clone();
         lifecycle.spawn(async move { browser.run(s.lifecycle.soft()).await });
     }
+    if let Some(servers) = shared.own_servers.clone() {
+        let s = shared.clone();
+        lifecycle.spawn(async move { servers.run(s.lifecycle.soft()).await });
+    }
     let doors = listener::Doors::new(shared.clone());
     for listener in listeners {
         lifecycle.spawn(doors.clone().run(listener));

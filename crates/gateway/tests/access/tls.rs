@@ -334,6 +334,7 @@ async fn start_by(
         log_file: None,
         tap: None,
         browser: None,
+        tools: None,
         on_config: None,
     })
     .await

@@ -1,7 +1,6 @@
-//! How tools of servers are described to the gateway (`node.pluginTools.update`), under the names that OpenClaw gives them:
-//! `SERVER_TOOL`, safe for providers of models.
+//! How tools of servers are described to the gateway (`node.pluginTools.update`), under the names that OpenClaw gives them.
 
-use super::COMMAND;
+use super::{COMMAND, names};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 
@@ -9,12 +8,36 @@ use std::collections::HashSet;
 const MAX_TOOLS: usize = 128;
 /// Bytes of the schema of a tool's arguments that a gateway takes.
 const MAX_SCHEMA: usize = 16 * 1024;
-/// Characters of a tool's name.
-const MAX_NAME: usize = 64;
-/// Characters of the server's name in it.
-const MAX_SERVER: usize = 31;
 /// Characters of a description.
 const MAX_DESCRIPTION: usize = 1024;
+
+/// Whose servers they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Whose {
+    /// A node's, which lends their tools to a gateway.
+    #[default]
+    Node,
+    /// The gateway's own.
+    Gateway,
+}
+
+impl Whose {
+    /// The plugin that OpenClaw has for them, which lists of tools may name.
+    fn plugin(self) -> &'static str {
+        match self {
+            Self::Node => "node-mcp",
+            Self::Gateway => "bundle-mcp",
+        }
+    }
+
+    /// As what servers are greeted.
+    pub(super) fn client(self) -> &'static str {
+        match self {
+            Self::Node => "openclaw-node-host",
+            Self::Gateway => "openclaw",
+        }
+    }
+}
 
 /// A tool, as a server lists it.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,12 +69,16 @@ fn plain(text: &str) -> String {
 }
 
 /// The tools of all servers, by server and name, each under a name of its own. What a gateway would refuse is left out.
-pub(super) fn descriptors<'a>(servers: impl Iterator<Item = (&'a str, &'a [ListedTool])>) -> Vec<Value> {
-    let mut taken = HashSet::new();
+pub(super) fn descriptors<'a>(
+    whose: Whose,
+    servers: impl Iterator<Item = (&'a str, &'a [ListedTool])>,
+) -> Vec<Value> {
+    let (mut taken, mut servers_taken) = (HashSet::new(), HashSet::new());
     let mut out = Vec::new();
     for (server, tools) in servers {
         let mut tools: Vec<&ListedTool> = tools.iter().collect();
         tools.sort_by(|a, b| a.name.cmp(&b.name));
+        let prefix = names::server(server, &mut servers_taken);
         for tool in tools {
             let too_large = tool.schema.to_string().len() > MAX_SCHEMA;
             if too_large || out.len() >= MAX_TOOLS {
@@ -59,65 +86,30 @@ pub(super) fn descriptors<'a>(servers: impl Iterator<Item = (&'a str, &'a [Liste
                     server,
                     tool = tool.name,
                     too_large,
-                    "a tool is not lent: a node lends {MAX_TOOLS}, with schemas of {MAX_SCHEMA} bytes"
+                    "a tool is not lent: there may be {MAX_TOOLS}, with schemas of {MAX_SCHEMA} bytes"
                 );
                 continue;
             }
-            out.push(descriptor(server, tool, &mut taken));
+            let name = match whose {
+                Whose::Node => names::of_node(server, &tool.name, &mut taken),
+                Whose::Gateway => names::of_gateway(&prefix, &tool.name, &mut taken),
+            };
+            out.push(descriptor(whose, server, tool, name));
         }
     }
     out
 }
 
-fn descriptor(server: &str, tool: &ListedTool, taken: &mut HashSet<String>) -> Value {
+fn descriptor(whose: Whose, server: &str, tool: &ListedTool, name: String) -> Value {
     let about = [&tool.description, &tool.name].into_iter().find(|text| !text.is_empty());
     let mut out = Map::new();
-    out.insert("pluginId".into(), json!("node-mcp"));
-    out.insert("name".into(), json!(unique(&base_name(server, &tool.name), taken)));
+    out.insert("pluginId".into(), json!(whose.plugin()));
+    out.insert("name".into(), json!(name));
     out.insert("description".into(), json!(about));
     out.insert("parameters".into(), tool.schema.clone());
     out.insert("command".into(), json!(COMMAND));
     out.insert("mcp".into(), json!({"server": server, "tool": tool.name}));
     Value::Object(out)
-}
-
-fn base_name(server: &str, tool: &str) -> String {
-    let server: String = safe(server, "mcp").chars().take(MAX_SERVER).collect();
-    let room = MAX_NAME - server.len() - 1;
-    let tool: String = safe(tool, "tool").chars().take(room).collect();
-    format!("{server}_{tool}")
-}
-
-/// ASCII letters, digits, `_` and `-`, beginning with a letter.
-fn safe(text: &str, otherwise: &str) -> String {
-    let mut out = String::new();
-    for c in text.trim().chars() {
-        if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
-            out.push(c);
-        } else if !out.ends_with('_') {
-            out.push('_');
-        }
-    }
-    let out = out.trim_matches(['_', '-']);
-    match out.chars().next() {
-        Some(first) if first.is_ascii_alphabetic() => out.to_owned(),
-        Some(_) => format!("{otherwise}_{out}"),
-        None => otherwise.to_owned(),
-    }
-}
-
-/// The name, or the first of `NAME_2`, `NAME_3` … that is free.
-fn unique(name: &str, taken: &mut HashSet<String>) -> String {
-    let mut number = 1;
-    loop {
-        let suffix = if number == 1 { String::new() } else { format!("_{number}") };
-        let kept: String = name.chars().take(MAX_NAME - suffix.len()).collect();
-        let candidate = format!("{kept}{suffix}");
-        if taken.insert(candidate.to_lowercase()) {
-            return candidate;
-        }
-        number += 1;
-    }
 }
 
 #[cfg(test)]
@@ -132,7 +124,7 @@ mod tests {
     fn names_are_of_server_and_tool_safe_for_providers_and_unique() {
         let long = "x".repeat(80);
         let tools = ["read file", "read/file", "é", "9", &long].map(tool);
-        let lent = descriptors([("local docs", &tools[..]), ("9", &tools[..1])].into_iter());
+        let lent = descriptors(Whose::Node, [("local docs", &tools[..]), ("9", &tools[..1])].into_iter());
         let names: Vec<&str> = lent.iter().map(|t| t["name"].as_str().unwrap()).collect();
         let cut = format!("local_docs_{}", "x".repeat(53));
         assert_eq!(
@@ -151,11 +143,33 @@ mod tests {
     }
 
     #[test]
+    fn the_gateways_own_are_told_from_those_of_nodes_by_their_names() {
+        let tools = ["read file", "read/file", "9"].map(tool);
+        let servers = [("Outlook Graph", &tools[..]), ("Outlook/Graph", &tools[..1]), ("9", &tools[..1])];
+        let own = descriptors(Whose::Gateway, servers.into_iter());
+        let names: Vec<&str> = own.iter().map(|t| t["name"].as_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            [
+                "Outlook-Graph__tool-9",
+                "Outlook-Graph__read-file",
+                "Outlook-Graph__read-file-2",
+                "Outlook-Graph-2__read-file",
+                "mcp-9__read-file"
+            ]
+        );
+        assert_eq!(own[0]["pluginId"], "bundle-mcp");
+        let long = tool(&"x".repeat(80));
+        let own = descriptors(Whose::Gateway, [("y".repeat(80).as_str(), &[long][..])].into_iter());
+        assert_eq!(own[0]["name"], format!("{}__{}", "y".repeat(30), "x".repeat(32)));
+    }
+
+    #[test]
     fn what_a_gateway_would_refuse_is_left_out_and_the_rest_is_lent() {
         let mut large = tool("large");
         large.schema = json!({"type": "object", "description": "x".repeat(MAX_SCHEMA)});
         let many: Vec<ListedTool> = (0..200).map(|n| tool(&format!("t{n}"))).chain([large]).collect();
-        let lent = descriptors([("s", &many[..])].into_iter());
+        let lent = descriptors(Whose::Node, [("s", &many[..])].into_iter());
         assert_eq!(lent.len(), MAX_TOOLS);
         assert!(lent.iter().all(|tool| tool["mcp"]["tool"] != "large"));
         assert_eq!(ListedTool::read(&json!({"name": " "})), None);

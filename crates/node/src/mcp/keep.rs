@@ -68,7 +68,7 @@ async fn run(
     let (client, lines) = Client::new();
     let changed = Notify::new();
     let session = async {
-        if let Err(error) = greet(&client, server.connection_timeout).await {
+        if let Err(error) = greet(&client, servers.whose.client(), server.connection_timeout).await {
             return format!("its start failed: {error}");
         }
         drop(starting);
@@ -152,8 +152,8 @@ fn spec(program: &McpProgram, Place { path, cwd }: Place<'_>) -> CommandSpec {
     spec
 }
 
-async fn greet(client: &Client, within: Duration) -> Result<(), CallError> {
-    client.call("initialize", wire::introduction(), within).await?;
+async fn greet(client: &Client, name: &str, within: Duration) -> Result<(), CallError> {
+    client.call("initialize", wire::introduction(name), within).await?;
     client.tell(wire::notification("notifications/initialized", &json!({})));
     Ok(())
 }

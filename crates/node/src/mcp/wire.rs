@@ -35,12 +35,12 @@ pub(super) fn notification(method: &str, params: &Value) -> String {
     json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string()
 }
 
-/// The parameters of `initialize`.
-pub(super) fn introduction() -> Value {
+/// The parameters of `initialize`, for a client of this name.
+pub(super) fn introduction(name: &str) -> Value {
     json!({
         "protocolVersion": VERSION,
         "capabilities": {},
-        "clientInfo": {"name": "openclaw-node-host", "version": env!("CARGO_PKG_VERSION")},
+        "clientInfo": {"name": name, "version": env!("CARGO_PKG_VERSION")},
     })
 }
 

@@ -4,6 +4,7 @@ pub(super) use end::stop_within;
 
 mod end;
 mod own_browser;
+mod own_servers;
 
 use super::announce;
 use crate::args::{LogLevel, secret};
@@ -15,6 +16,7 @@ use clap::{Args, ValueEnum};
 use config::{AuthMode, Bind, Loaded, SecretInput, TailscaleMode};
 use gateway::{ConfigHook, Gateway, GatewayOptions};
 use model::{ExposeSecret, SecretString};
+use own_servers::OwnServers;
 use std::sync::Arc;
 
 /// What goes over the configuration for this run.
@@ -104,6 +106,12 @@ async fn serve(
     client::install_crypto();
     let config_exists = loaded.exists;
     let browser = own_browser::of(&loaded.config, ctx);
+    let tools = OwnServers::of(&loaded.config, ctx);
+    let (levels, servers) = (log_levels(args, ctx, logging), tools.clone());
+    let on_config: ConfigHook = Arc::new(move |config| {
+        levels(config);
+        servers.configure(config);
+    });
     let options = GatewayOptions {
         paths: ctx.paths.clone(),
         model_fallback: demo_model(ctx),
@@ -115,7 +123,8 @@ async fn serve(
         log_file: Some(logging.path().clone()),
         tap: None,
         browser,
-        on_config: Some(log_levels(args, ctx, logging)),
+        tools: Some(tools),
+        on_config: Some(on_config),
     };
     let notifier = Notifier::of(&ctx.env);
     let gateway = tokio::select! {

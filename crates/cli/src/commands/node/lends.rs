@@ -18,7 +18,8 @@ pub(super) async fn read(ctx: &Context, options: &mut NodeOptions) -> Result<(),
     let servers = loaded.config.node_host.mcp_servers.clone();
     let env = loaded.config.environment(&ctx.env);
     // Programs may be asked for secrets.
-    let all = move || servers.into_iter().map(|server| mcp_server(server, &env)).collect();
+    let all =
+        move || servers.into_iter().map(|server| mcp_server("nodeHost.mcp.servers", server, &env)).collect();
     let read: Result<Vec<McpServer>, Unusable> = match tokio::task::spawn_blocking(all).await {
         Ok(read) => read,
         Err(error) => return Err(Failure::new(Exit::Failed, "SECRETS", error.to_string())),
@@ -31,9 +32,19 @@ pub(super) async fn read(ctx: &Context, options: &mut NodeOptions) -> Result<(),
 }
 
 /// Why a server of tools cannot be used.
-enum Unusable {
+#[derive(Debug)]
+pub(crate) enum Unusable {
     Secret(config::SecretError),
     Server(String),
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Secret(error) => error.fmt(f),
+            Self::Server(problem) => f.write_str(problem),
+        }
+    }
 }
 
 impl From<config::SecretError> for Unusable {
@@ -65,7 +76,12 @@ pub(crate) fn browser_options(browser: &BrowserConfig, ctx: &Context) -> Browser
     }
 }
 
-fn mcp_server(server: McpServerConfig, env: &config::Env) -> Result<McpServer, Unusable> {
+/// A server as a part of the configuration, which is named by its `place`, describes it, with its secrets.
+pub(crate) fn mcp_server(
+    place: &str,
+    server: McpServerConfig,
+    env: &config::Env,
+) -> Result<McpServer, Unusable> {
     let connection_timeout = Duration::from_millis(server.connection_timeout_ms);
     let way = match server.way {
         McpWayConfig::Program { command, args, env: variables, cwd } => McpWay::Program(McpProgram {
@@ -74,8 +90,7 @@ fn mcp_server(server: McpServerConfig, env: &config::Env) -> Result<McpServer, U
             cwd,
         }),
         McpWayConfig::Http { url, headers, sse } => {
-            let problem =
-                |why: String| Unusable::Server(format!("nodeHost.mcp.servers.{}: {why}", server.name));
+            let problem = |why: String| Unusable::Server(format!("{place}.{}: {why}", server.name));
             let client = llm::plain_client(&url, connection_timeout).map_err(problem)?;
             let url = url.parse().map_err(|_| problem("url is no address".into()))?;
             McpWay::Http(McpHttp { url, headers: resolved(headers, env)?, sse, client })

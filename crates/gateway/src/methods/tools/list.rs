@@ -105,7 +105,7 @@ pub(super) async fn effective(mut call: Call) -> Answer {
         .map(|tool| effective_entry(tool.spec(), "core"))
         .collect();
     let mut groups = vec![json!({"id": "core", "label": "Built-in tools", "source": "core", "tools": tools})];
-    for (source, label) in [("mcp", "Tools of servers on nodes"), ("plugin", "Tools of nodes")] {
+    for (source, label) in [("mcp", "Tools of servers"), ("plugin", "Tools of nodes")] {
         let tools: Vec<Value> = lent.iter().filter(|tool| tool.source() == source).map(lent_entry).collect();
         if !tools.is_empty() {
             groups.push(json!({"id": source, "label": label, "source": source, "tools": tools}));
