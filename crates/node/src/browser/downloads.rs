@@ -86,6 +86,15 @@ impl Downloads {
         true
     }
 
+    /// A tab is gone: its files are those of the tab that opened it, where that is there, and otherwise nobody's any more. Gives
+    /// the browser's names for these.
+    pub(super) fn tab_gone(&mut self, tab: &str, opener: Option<&str>) -> Vec<String> {
+        if let Some(opener) = opener {
+            self.held.iter_mut().filter(|d| d.tab == tab).for_each(|d| opener.clone_into(&mut d.tab));
+        }
+        self.held.extract_if(.., |d| d.tab == tab).map(|d| d.guid).collect()
+    }
+
     /// The number of the last one that began.
     pub(super) fn last(&self) -> u64 {
         self.last
@@ -272,5 +281,21 @@ mod tests {
             assert_eq!(all.begun("t", &begin(&i.to_string())), i < MAX_HELD);
         }
         assert_eq!(all.held.len(), MAX_HELD + 1);
+    }
+
+    #[test]
+    fn a_tab_that_is_gone_leaves_its_files_to_the_one_that_opened_it_or_gives_its_places_free() {
+        let mut all = Downloads::default();
+        let begin = |guid: &str| json!({"guid": guid, "url": "http://x/", "suggestedFilename": guid});
+        for i in 0..MAX_HELD {
+            assert!(all.begun(["t", "popup"][i % 2], &begin(&i.to_string())));
+        }
+        all.came(&json!({"guid": "1", "receivedBytes": 3, "totalBytes": 3, "state": "completed"}));
+        assert!(!all.begun("u", &begin("full")));
+        assert_eq!(all.tab_gone("popup", Some("u")), [""; 0]);
+        assert_eq!(all.take("u", 0).unwrap().guid, "1", "a file that opened a tab of its own is not lost");
+        assert_eq!(all.tab_gone("t", None), ["0", "2", "4", "6"]);
+        assert!(all.begun("u", &begin("fits")));
+        assert!(all.came(&json!({"guid": "0", "state": "canceled"})), "nobody asks for it any more");
     }
 }

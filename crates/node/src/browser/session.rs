@@ -160,13 +160,17 @@ impl Session {
             "Target.attachedToTarget" => told = self.attached(session, params),
             "Target.detachedFromTarget" => {
                 let gone = params["sessionId"].as_str().unwrap_or_default();
-                let mut tabs = self.tabs();
-                tabs.remove(|tab| tab.session == gone);
-                tabs.remove_part(gone);
+                let files = {
+                    let mut tabs = self.tabs();
+                    tabs.remove_part(gone);
+                    tabs.remove(|tab| tab.session == gone)
+                };
+                told = self.drop_files(&files);
             }
             "Target.targetDestroyed" => {
                 let gone = params["targetId"].as_str().unwrap_or_default();
-                self.tabs().remove(|tab| tab.target == gone);
+                let files = self.tabs().remove(|tab| tab.target == gone);
+                told = self.drop_files(&files);
             }
             "Target.targetInfoChanged" => {
                 let info = &params["targetInfo"];
@@ -210,7 +214,11 @@ impl Session {
         let target = info["targetId"].as_str().unwrap_or_default();
         if info["type"] == "page" {
             let shown = |name: &str| info[name].as_str().unwrap_or_default();
-            self.tabs().add(target, session, (shown("title"), shown("url")));
+            let mut tabs = self.tabs();
+            tabs.add(target, session, (shown("title"), shown("url")));
+            if let Some(tab) = tabs.by_target(target) {
+                tab.opener = text(&info["openerId"]).map(str::to_owned);
+            }
         } else {
             self.tabs().add_part(above, session, target);
         }
@@ -273,6 +281,20 @@ impl Session {
             tab.is_some_and(|tab| tabs.downloads.begun(&tab, params))
         };
         begun || self.cancel_download(params)
+    }
+
+    /// Files that are nobody's any more do not go on coming, and what came of them goes.
+    fn drop_files(&self, guids: &[String]) -> bool {
+        guids.iter().all(|guid| {
+            // It is one unlink, in a directory of ours.
+            match std::fs::remove_file(self.downloads.join(guid)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, "a file of a closed tab stays until the browser is started anew");
+                }
+                _ => {}
+            }
+            self.cancel_download(&json!({"guid": guid}))
+        })
     }
 
     fn cancel_download(&self, params: &Value) -> bool {

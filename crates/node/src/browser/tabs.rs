@@ -36,6 +36,8 @@ pub(super) struct Tab {
     pub(super) armed: Option<Armed>,
     /// What the mouse has picked up.
     pub(super) dragged: Option<Value>,
+    /// The browser's own name for the tab that opened it.
+    pub(super) opener: Option<String>,
     used: u64,
 }
 
@@ -83,7 +85,8 @@ impl Tab {
 impl Tabs {
     /// Takes in a tab that is there now.
     pub(super) fn add(&mut self, target: &str, session: &str, (title, url): (&str, &str)) {
-        self.remove(|tab| tab.target == target);
+        self.all.retain(|tab| tab.target != target);
+        self.forget_what_belonged();
         self.last_number += 1;
         self.uses += 1;
         self.logs.insert(target.to_owned(), Log::default());
@@ -98,9 +101,19 @@ impl Tabs {
         });
     }
 
-    /// Forgets tabs that are gone.
-    pub(super) fn remove(&mut self, gone: impl Fn(&Tab) -> bool) {
-        self.all.retain(|tab| !gone(tab));
+    /// Forgets tabs that are gone. Gives the browser's names of files that are nobody's any more.
+    pub(super) fn remove(&mut self, gone: impl Fn(&Tab) -> bool) -> Vec<String> {
+        let gone: Vec<Tab> = self.all.extract_if(.., |tab| gone(tab)).collect();
+        self.forget_what_belonged();
+        let mut files = Vec::new();
+        for tab in gone {
+            let opener = tab.opener.filter(|opener| self.all.iter().any(|tab| tab.target == *opener));
+            files.extend(self.downloads.tab_gone(&tab.target, opener.as_deref()));
+        }
+        files
+    }
+
+    fn forget_what_belonged(&mut self) {
         let there = |target: &str| self.all.iter().any(|tab| tab.target == target);
         self.logs.retain(|target, _| there(target));
         self.parts.retain(|part| there(&part.tab));

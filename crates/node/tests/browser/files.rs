@@ -105,6 +105,38 @@ async fn a_file_that_a_page_gives_comes_whole_or_not_at_all_and_leaves_nothing_b
 }
 
 #[tokio::test]
+async fn a_file_of_a_tab_that_is_closed_goes_with_it() {
+    let (bench, site) = (Bench::new().await, Site::start("127.0.0.1", gives).await);
+    let kept = bench.options().state_dir.join("browser/openclaw/downloads");
+    let until = async |count: usize| {
+        let reached = async {
+            while std::fs::read_dir(&kept).unwrap().count() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(crate::support::PATIENCE, reached).await.expect("so many files");
+    };
+    bench
+        .during_with(options(&bench, |_| {}), async {
+            let mut peer = bench.gateway.welcome().await.0;
+            let url = json!({"url": format!("{}/", site.url)});
+            post(&mut peer, "/tabs/open", url.clone()).await;
+            let second = post(&mut peer, "/tabs/open", url).await;
+            // After the answer, so that it does not come with it.
+            let click = "() => { setTimeout(() => [...document.links].find(a => a.textContent.includes('Small')).click(), 100); }";
+            post(&mut peer, "/act", json!({"kind": "evaluate", "fn": click})).await;
+            until(1).await;
+            let second = second["targetId"].as_str().unwrap();
+            did(&mut peer, "DELETE", &format!("/tabs/{second}"), json!({}), json!({})).await;
+            until(0).await;
+            let (status, _) =
+                refused(&mut peer, "POST", "/wait/download", json!({}), json!({"timeoutMs": 500})).await;
+            assert_eq!(status, 504);
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn a_page_is_given_the_files_that_come_with_a_request_and_no_others() {
     let (bench, site) = (Bench::new().await, Site::start("127.0.0.1", gives).await);
     bench
