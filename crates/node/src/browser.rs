@@ -15,6 +15,7 @@ mod emulate;
 mod error;
 mod guard;
 mod keys;
+mod labels;
 mod log;
 mod owner;
 mod page;

@@ -219,6 +219,31 @@ async fn a_form_is_read_filled_in_and_sent_and_pictures_are_taken() {
             )
             .await;
             assert_eq!(part["files"][0]["mimeType"], "image/jpeg", "{}", part["error"]);
+            for (body, more) in [
+                (json!({}), false),
+                (json!({"fullPage": true}), false),
+                (json!({"ref": named(&shot, "button", "Go")}), true),
+            ] {
+                let mut body = body;
+                body["labels"] = json!(true);
+                let labelled = ask(&mut peer, "POST", "/screenshot", json!({}), body).await;
+                let told = &labelled["result"];
+                let marks = told["annotations"].as_array().unwrap();
+                let of_go = marks.iter().find(|mark| mark["ref"] == named(&shot, "button", "Go")).unwrap();
+                assert_eq!((&of_go["role"], &of_go["name"]), (&json!("button"), &json!("Go")));
+                let side = |name: &str| of_go["box"][name].as_f64().unwrap();
+                assert!(side("width") > 5.0 && side("height") > 5.0, "{of_go}");
+                assert_eq!(
+                    (side("x"), side("y")) == (0.0, 0.0),
+                    more,
+                    "of itself it is at the beginning: {of_go}"
+                );
+                assert_eq!(told["labelsCount"], marks.len());
+                assert_ne!(labelled["files"][0]["base64"], shown["files"][0]["base64"]);
+                let left =
+                    json!({"kind": "evaluate", "fn": "() => document.documentElement.children.length"});
+                assert_eq!(post(&mut peer, "/act", left).await["result"], 2, "head and body");
+            }
 
             post(&mut peer, "/act", json!({"kind": "click", "ref": named(&shot, "link", "Second page")}))
                 .await;

@@ -1,6 +1,7 @@
 //! The requests about tabs and pages but for snapshots and acting: listing, opening, going on, reading, pictures.
 
 use super::error::Refusal;
+use super::labels;
 use super::page::Page;
 use super::request::Request;
 use super::session::Session;
@@ -118,9 +119,6 @@ pub(super) async fn screenshot(page: &Page<'_>, request: &Request) -> Result<(Va
     let fields = request.fields();
     let (full, element) = (fields.is_set("fullPage"), fields.word("ref"));
     let selector = fields.word("element");
-    if fields.is_set("labels") {
-        return Err(Refusal::unsupported("a screenshot with labels"));
-    }
     if full && (element.is_some() || selector.is_some()) {
         return Err(Refusal::invalid("fullPage is not supported for element screenshots"));
     }
@@ -142,7 +140,15 @@ pub(super) async fn screenshot(page: &Page<'_>, request: &Request) -> Result<(Va
         params["clip"] =
             json!({"x": 0, "y": 0, "width": side("width"), "height": side("height"), "scale": 1});
     }
-    let taken = page.call("Page.captureScreenshot", params).await?;
+    let (taken, labels) = match fields.is_set("labels") {
+        false => (page.call("Page.captureScreenshot", params).await?, json!({})),
+        true => {
+            let drawn = labels::draw(page, params.get("clip")).await?;
+            let taken = page.call("Page.captureScreenshot", params).await;
+            labels::clear(page).await?;
+            (taken?, drawn)
+        }
+    };
     let Some(data) = taken["data"].as_str() else {
         return Err(Refusal::failed("the browser gave no picture"));
     };
@@ -155,7 +161,8 @@ pub(super) async fn screenshot(page: &Page<'_>, request: &Request) -> Result<(Va
     // Nothing is left on the node: the picture goes with the answer, under a name that is made for that.
     let path = format!("/browser/{}.{format}", model::new_id());
     let file = json!({"path": path, "base64": data, "mimeType": format!("image/{format}")});
-    Ok((json!({"ok": true, "path": path, "targetId": page.tab.target, "url": page.url()}), file))
+    let told = json!({"ok": true, "path": path, "targetId": page.tab.target, "url": page.url()});
+    Ok((super::snapshot::with(told, labels), file))
 }
 
 /// `POST /pdf`: the page as it would be printed.

@@ -124,7 +124,8 @@ pub(super) async fn snapshot(page: &Page<'_>, request: &Request) -> Result<Value
     if request.is_set("urls") {
         built.text.push_str(&links(nodes));
     }
-    page.with_tab(|tab| tab.refs = built.elements);
+    let about = built.refs.clone();
+    page.with_tab(|tab| (tab.refs, tab.about) = (built.elements, about));
     let stats = json!({"lines": built.text.lines().count(), "chars": built.text.chars().count(),
         "refs": built.refs.len(), "interactive": built.interactive});
     let mut shown = json!({"format": "ai", "snapshot": built.text, "refs": built.refs, "stats": stats});
@@ -134,7 +135,8 @@ pub(super) async fn snapshot(page: &Page<'_>, request: &Request) -> Result<Value
     Ok(with(base, shown))
 }
 
-fn with(mut base: Value, more: Value) -> Value {
+/// One object, of two.
+pub(super) fn with(mut base: Value, more: Value) -> Value {
     if let (Value::Object(base), Value::Object(more)) = (&mut base, more) {
         base.extend(more);
     }
@@ -168,7 +170,7 @@ fn links(nodes: &[Value]) -> String {
 
 /// The tree as a list of nodes, each with a name to act by.
 fn flat(page: &Page<'_>, nodes: &[Value], limit: usize) -> Value {
-    let mut elements = HashMap::new();
+    let (mut elements, mut about) = (HashMap::new(), Map::new());
     let mut shown = Vec::new();
     for (node, depth) in in_order(nodes) {
         if shown.len() >= limit {
@@ -185,11 +187,12 @@ fn flat(page: &Page<'_>, nodes: &[Value], limit: usize) -> Value {
             entry["value"] = json!(value);
         }
         if let Some(element) = node["backendDOMNodeId"].as_i64() {
+            about.insert(id.clone(), json!({"role": role, "name": name}));
             elements.insert(id, element);
         }
         shown.push(entry);
     }
-    page.with_tab(|tab| tab.refs = elements);
+    page.with_tab(|tab| (tab.refs, tab.about) = (elements, about));
     json!({"format": "aria", "nodes": shown})
 }
 

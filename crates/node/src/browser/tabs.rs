@@ -5,7 +5,7 @@ use super::downloads::Downloads;
 use super::error::Refusal;
 use super::log::Log;
 use super::uploads::Armed;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
 /// Parts of pages that are remembered to belong to them: frames from other sites, workers.
@@ -26,6 +26,8 @@ pub(super) struct Tab {
     pub(super) url: String,
     /// Elements by the names that the last snapshot gave them.
     pub(super) refs: HashMap<String, i64>,
+    /// Role and name of each of them.
+    pub(super) about: Map<String, Value>,
     /// How many documents it has begun to show.
     pub(super) loads: u64,
     /// How many documents have taken the place of others.

@@ -155,9 +155,12 @@ fn one(args: &Map<String, Value>) -> Result<Ask, String> {
             make("GET", "/snapshot", query, none)
         }
         "text" => make("GET", "/text", of(&["targetId", "selector", "maxChars"]), none),
-        "screenshot" => {
-            make("POST", "/screenshot", none, of(&["targetId", "fullPage", "ref", "element", "type"]))
-        }
+        "screenshot" => make(
+            "POST",
+            "/screenshot",
+            none,
+            of(&["targetId", "fullPage", "ref", "element", "type", "labels"]),
+        ),
         "act" => {
             let mut body = match args.get("request") {
                 Some(Value::Object(request)) => Value::Object(request.clone()),

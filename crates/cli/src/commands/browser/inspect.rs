@@ -81,6 +81,9 @@ pub(super) struct ScreenshotArgs {
     /// All of the page, not only what is seen
     #[arg(long, conflicts_with_all = ["element", "of"])]
     full_page: bool,
+    /// With the names that the last snapshot gave, drawn over the elements
+    #[arg(long)]
+    labels: bool,
     /// Of this element of the last snapshot
     #[arg(long = "ref", id = "of", value_name = "REF", conflicts_with = "element")]
     of: Option<String>,
@@ -184,7 +187,10 @@ pub(super) async fn screenshot(args: ScreenshotArgs, driver: &Driver<'_>) -> Res
         Picture::Png => "png",
         Picture::Jpeg => "jpeg",
     };
-    let body = json!({"targetId": args.tab, "fullPage": args.full_page, "ref": args.of, "element": args.element, "type": kind});
+    let mut body = json!({"targetId": args.tab, "fullPage": args.full_page, "ref": args.of, "element": args.element, "type": kind});
+    if args.labels {
+        body["labels"] = json!(true);
+    }
     driver.show(Ask::post("/screenshot", body), |answer| printable(&cell(answer, "/path"))).await
 }
 
