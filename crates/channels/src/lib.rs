@@ -17,13 +17,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+pub use http::Addresses;
 pub use kept::{keep_bytes, keep_copy, tidy as tidy_files};
 pub use status::ChannelStatus;
-pub use telegram::{MAX_FILE, Telegram, TelegramConfig, TelegramError, Webhook};
+pub use telegram::{MAX_FILE, Reactions, Telegram, TelegramConfig, TelegramError, Webhook};
 
 /// Where a channel delivers what it receives. The gateway implements it over its store.
 pub trait Inbox: Send + Sync {
-    /// Takes a batch and the cursor behind it, in one transaction; `Ok` says that both are on disk. Without a cursor, the one
+    /// Takes a batch, as it is before anything was fetched ([`Inbound::coming`]), and the cursor behind it, in one transaction; `Ok` says that both are on disk. Without a cursor, the one
     /// that is there stays. The batch may be
     /// empty (only ignored updates came), and may repeat messages of an earlier one: channel, account, chat and
     /// message id tell. The future may be dropped at shutdown before it is done; the batch comes again then.
@@ -35,10 +36,6 @@ pub trait Inbox: Send + Sync {
         batch: Vec<Inbound>,
         cursor: Option<String>,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
-
-    /// Whether the agent would hear this message: files are fetched for those alone, so that strangers cannot fill
-    /// memory and disk. `false` costs the message its files, nothing else.
-    fn admits<'a>(&'a self, inbound: &'a Inbound) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 }
 
 /// Why a message did not go out.

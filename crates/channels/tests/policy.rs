@@ -19,6 +19,7 @@ fn message(kind: ChatKind, chat: &str, sender: &str, addressed: bool) -> Inbound
         album: None,
         said: None,
         sticker: None,
+        coming: vec![],
         text: "hi".into(),
         images: Vec::new(),
         addressed,

@@ -1,8 +1,10 @@
-//! A full disk: whoever wants something is told which directory has no space left, the gateway stays up, and as soon as
+//! Disks and files: whoever wants something is told which directory has no space left, the gateway stays up, and as soon as
 //! there is space again everything goes on. The disk is a small file system in a mount namespace of the gateway's own.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "full_disk/files.rs"]
+mod files;
 #[path = "support/live.rs"]
 mod live;
 mod support;
@@ -10,7 +12,7 @@ mod support;
 use live::{Gateway, PATH, PATIENCE, Places, Program, TOKEN, config};
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use support::{Home, Ran};
 use testkit::fake_model::FakeModel;
@@ -108,25 +110,33 @@ async fn a_delivery_that_does_not_fit_is_not_acknowledged_and_is_answered_when_i
     assert_eq!(disk.gateway.program.stop("-TERM"), Some(0));
 }
 
-/// A gateway whose state directory is a file system of 3 MB that nobody else sees.
+/// A gateway and a small file system that nobody else sees.
 struct SmallDisk {
     gateway: Gateway,
     home: Home,
+    /// What of the state directory is on it, relative to that.
+    place: &'static str,
 }
 
 impl SmallDisk {
+    /// The state directory has 3 MB.
     fn with_gateway(config: &str) -> Self {
+        Self::at("", "3m", config)
+    }
+
+    /// `place` in the state directory has so much.
+    fn at(place: &'static str, size: &str, config: &str) -> Self {
         let home = Home::new();
-        std::fs::create_dir(home.state()).unwrap();
+        std::fs::create_dir_all(home.state().join(place)).unwrap();
         std::fs::write(home.path().join("config"), config).unwrap();
-        let script = r#"mount -t tmpfs -o size=3m,mode=700 none .openclaw && cp config .openclaw/openclaw.json &&
+        let script = r#"mount -t tmpfs -o "size=$1,mode=700" none ".openclaw/$2" && cp config .openclaw/openclaw.json &&
             exec "$0" gateway run --json --port 0"#;
         let mut command = Command::new("unshare");
-        command.args(namespaces()).args(["sh", "-c", script, env!("CARGO_BIN_EXE_openclaw")]);
+        command.args(namespaces()).args(["sh", "-c", script, env!("CARGO_BIN_EXE_openclaw"), size, place]);
         command.env_clear().env("HOME", home.path()).env("PATH", format!("{PATH}:/usr/sbin:/sbin"));
         command.current_dir(home.path()).stdin(Stdio::null());
         let gateway = Gateway::answering(Program::start("gateway", command));
-        Self { gateway, home }
+        Self { gateway, home, place }
     }
 
     /// The state directory, as the gateway names it.
@@ -134,11 +144,14 @@ impl SmallDisk {
         self.home.state()
     }
 
-    /// A file of the small disk, as it is reached from outside of the namespace.
-    fn filler(&self) -> PathBuf {
-        let state = self.state();
+    /// A path of the gateway's, as it is reached from outside of the namespace.
+    fn seen(&self, path: &Path) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.gateway.program.pid()));
-        root.join(state.strip_prefix("/").unwrap()).join("filler")
+        root.join(path.strip_prefix("/").unwrap())
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.seen(&self.state().join(self.place).join("filler"))
     }
 
     fn fill(&self) {

@@ -63,9 +63,9 @@ pub use session::{DmScope, GroupScope, MaintenanceConfig, MaintenanceMode, Sessi
 pub use ssh_target::{SshTarget, SshTargetError};
 pub use telegram::{
     Actions, ApprovalTarget, BreakPreference, ChatTools, ChunkMode, CommandText, CustomCommand,
-    DEFAULT_ACCOUNT, DmPolicy, ErrorPolicy, ExecApprovals, GroupConfig, GroupPolicy, InlineButtons,
-    ReactionLevel, ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode, TelegramConfig,
-    ToolBounds, WebhookConfig, bot_id, is_account_name, is_bot_token, is_webhook_secret,
+    DEFAULT_ACCOUNT, DmPolicy, DnsOrder, ErrorPolicy, ExecApprovals, GroupConfig, GroupPolicy, InlineButtons,
+    NetworkConfig, ReactionLevel, ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode,
+    TelegramConfig, ToolBounds, WebhookConfig, bot_id, is_account_name, is_bot_token, is_webhook_secret,
 };
 pub use tls::TlsConfig;
 pub use tool_list::{lists_tool, names_tool};

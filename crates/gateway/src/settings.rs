@@ -98,6 +98,8 @@ pub(crate) struct AccountSettings {
     /// Whether what happens there may change the configuration file.
     pub(crate) config_writes: bool,
     pub(crate) reply_to: Option<config::ReplyToMode>,
+    /// Where a message goes without a chat.
+    pub(crate) default_to: Option<String>,
     pub(crate) streaming: config::StreamingConfig,
     /// Where people are asked about commands, and by which ids those go who decide.
     pub(crate) approvals: config::ExecApprovals,
@@ -275,6 +277,15 @@ impl Settings {
         self.telegram.get(account).filter(|_| channel == crate::delivery::channels::TELEGRAM)
     }
 
+    /// The chat that a message goes to where nobody says which.
+    ///
+    /// # Errors
+    /// There is none; in words, with the key.
+    pub(crate) fn default_to(&self, channel: &str, account: &str) -> Result<String, String> {
+        let default = self.account(channel, account).and_then(|account| account.default_to.clone());
+        default.ok_or_else(|| format!("say to which chat: channels.{channel}.defaultTo names none"))
+    }
+
     /// Who may speak on an account of a channel; `None` where it is not configured.
     pub(crate) fn access_policy(&self, channel: &str, account: &str) -> Option<&AccessPolicy> {
         self.account(channel, account).map(|account| &account.access)
@@ -337,6 +348,7 @@ fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
             reactions: of.reaction_notifications,
             config_writes: of.config_writes,
             reply_to: of.reply_to_mode,
+            default_to: of.default_to.clone(),
             streaming: of.streaming.clone(),
             approvals: of.exec_approvals.clone(),
             approvers: match &of.exec_approvals.approvers {

@@ -7,6 +7,7 @@ use crate::connection::hello::Fixed;
 use crate::cron::Cron;
 use crate::current::{Base, Current, Holder};
 use crate::delivery::albums::Albums;
+use crate::delivery::arriving::Arriving;
 use crate::delivery::channels::Channels;
 use crate::delivery::inbox::InboxSignal;
 use crate::delivery::outbox::OutboxSignal;
@@ -64,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) channels: Channels,
     pub(crate) inbox: InboxSignal,
     pub(crate) albums: Albums,
+    pub(crate) arriving: Arriving,
     pub(crate) outbox: OutboxSignal,
     pub(crate) drafts: Pace,
     /// Errors that were told in chats.

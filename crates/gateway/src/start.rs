@@ -324,6 +324,7 @@ impl Parts {
             channels,
             inbox: inbox::InboxSignal::default(),
             albums: crate::delivery::albums::Albums::default(),
+            arriving: crate::delivery::arriving::Arriving::default(),
             outbox: outbox::OutboxSignal::default(),
             drafts: crate::runs::draft::Pace::default(),
             told_errors: crate::runs::errors::Told::default(),

@@ -27,6 +27,6 @@ pub use secrecy::{ExposeSecret, SecretString};
 pub use session_key::{SessionKey, SessionKeyError};
 pub use skill::{MAX_SKILL, MAX_SKILL_DESCRIPTION, SkillHead, is_skill_name, skill_head};
 pub use traffic::{
-    Act, Button, Chat, ChatEvent, ChatKind, Directives, FileAs, Inbound, Opens, Outbound, Place, Sender,
-    SentFile, Sticker, Topic,
+    Act, Becomes, Button, Chat, ChatEvent, ChatKind, Coming, Directives, FileAs, Inbound, Opens, Outbound,
+    Place, Sender, SentFile, Sticker, Topic,
 };

@@ -36,6 +36,9 @@ pub struct Inbound {
     /// Images that came with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Part>,
+    /// What came with it and the platform still has: it is fetched before the message is heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coming: Vec<Coming>,
     /// The sticker that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sticker: Option<Sticker>,
@@ -60,6 +63,52 @@ impl Inbound {
             Some(ChatEvent::Moved { .. } | ChatEvent::Joined) | None => &self.message_id,
         }
     }
+
+    /// Adds a line to the text, beside what was said.
+    pub fn remark(&mut self, remark: &str) {
+        self.said.get_or_insert_with(|| self.text.clone());
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(remark);
+    }
+
+    /// Goes without what would have come with it, and says why.
+    pub fn give_up(&mut self, why: &str) {
+        for coming in std::mem::take(&mut self.coming) {
+            self.remark(&format!("[{}: could not be downloaded: {why}]", coming.label));
+        }
+    }
+}
+
+/// Something that a platform has for a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Coming {
+    /// With which the account that got it fetches it.
+    pub file_id: String,
+    /// What to call it: kind, name, length and size, as far as they are told.
+    pub label: String,
+    /// What is made of it.
+    pub becomes: Becomes,
+}
+
+/// What is made of something that came with a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Becomes {
+    /// An image of the message.
+    Image,
+    /// A file beside it.
+    File {
+        /// The same for the same file, whoever asks and whenever.
+        unique_id: String,
+        /// What it calls itself, where it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Whether the label tells its size.
+        is_sized: bool,
+    },
 }
 
 /// A sticker, as the platform has it.
@@ -438,6 +487,9 @@ pub struct Outbound {
     pub to: String,
     /// Markdown.
     pub text: String,
+    /// Whether the text is in the platform's own HTML instead, and goes out as it is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_html: bool,
     /// The platform's id of the message that it answers, where it should be shown as a reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,

@@ -95,6 +95,34 @@ impl Store {
         .await
     }
 
+    /// A message that is still open.
+    pub async fn waiting_inbound(&self, id: i64) -> R<Option<Inbound>> {
+        self.read(move |c| {
+            let sql = "SELECT body FROM inbound WHERE id = ?1 AND closed_at_ms IS NULL";
+            Ok(sql::one(c, sql, [id], |row| row.get::<_, Json<_>>(0))?.map(|body| body.0))
+        })
+        .await
+    }
+
+    /// Bytes of all messages that are open.
+    pub async fn waiting_bytes(&self) -> R<u64> {
+        self.read(|c| {
+            let sql = "SELECT coalesce(sum(octet_length(body)), 0) FROM inbound WHERE closed_at_ms IS NULL";
+            Ok(sql::one(c, sql, [], |row| row.get::<_, i64>(0))?.unwrap_or_default().unsigned_abs())
+        })
+        .await
+    }
+
+    /// A message has what comes with it, or goes without; one that has ended meanwhile stays as it is.
+    pub async fn complete_inbound(&self, id: i64, complete: Inbound) -> R<()> {
+        self.write(move |c, _| {
+            let sql = "UPDATE inbound SET body = ?2 WHERE id = ?1 AND closed_at_ms IS NULL";
+            sql::run(c, sql, params![id, json(&complete)?])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Whether a message with this id, in whichever chat of the channel, is still open.
     pub async fn is_waiting(&self, channel: &str, message_id: &str) -> R<bool> {
         let (channel, message_id) = (channel.to_owned(), message_id.to_owned());

@@ -149,6 +149,11 @@ impl FakeTelegram {
         self.inner.announce_size(file_id, bytes);
     }
 
+    /// A chat allows no other reactions than these, as the Bot API lists them.
+    pub fn allow_reactions(&self, chat_id: i64, reactions: Value) {
+        self.inner.allow(chat_id, reactions);
+    }
+
     /// A message as people see it now; `None` where it was deleted, or never was.
     pub fn shown(&self, chat_id: i64, message_id: i64) -> Option<Shown> {
         self.inner.shown(chat_id, message_id)

@@ -77,6 +77,12 @@ impl Host for FakeHost {
         })
     }
 
+    fn reactions<'a>(&'a self, _: SessionKey) -> BoxFuture<'a, Result<crate::Reactions, HostError>> {
+        let reactions =
+            crate::Reactions { emoji: vec!["👍".into(), "🔥".into()], custom: vec!["5368".into()] };
+        Box::pin(async move { Ok(reactions) })
+    }
+
     fn stickers<'a>(
         &'a self,
         _: SessionKey,

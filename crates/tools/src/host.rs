@@ -25,6 +25,8 @@ pub trait Host: Send + Sync + 'static {
     fn own_tool<'a>(&'a self, call: NodeCall) -> BoxFuture<'a, Result<Value, HostError>>;
     /// Sends a message over a channel; the id of the message.
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>>;
+    /// The reactions that the chat allows that the session answers.
+    fn reactions<'a>(&'a self, session: SessionKey) -> BoxFuture<'a, Result<Reactions, HostError>>;
     /// The stickers that people have sent to an account (the one of the chat that the session answers, where none is named) and that have to
     /// do with `query`, the best first.
     fn stickers<'a>(
@@ -162,6 +164,15 @@ pub struct NodeApproval {
     pub id: String,
     /// `allow-once` or `allow-always`.
     pub decision: String,
+}
+
+/// The reactions that a chat allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reactions {
+    /// Emoji.
+    pub emoji: Vec<String>,
+    /// Ids of the platform's custom emoji.
+    pub custom: Vec<String>,
 }
 
 /// A message to send.

@@ -33,11 +33,16 @@ impl SendMessage {
 
     async fn run(&self, arguments: Value, session: SessionKey, key: String) -> Outcome {
         let mut args: Args = crate::args::parse("message", arguments)?;
-        if args.channel.is_some() != args.to.is_some() {
+        // A message may go to the channel's own default.
+        let has_default = args.action == Action::Send && args.to.is_none();
+        if args.channel.is_some() != args.to.is_some() && !has_default {
             return Err("say both channel and to, or neither for this chat. Nothing was done.".into());
         }
         if args.action == Action::StickerSearch {
             return self.stickers(args, session).await;
+        }
+        if args.action == Action::EmojiList {
+            return self.reactions(session).await;
         }
         let act = args.act()?;
         let seen_as = args.seen_as()?;
@@ -56,7 +61,7 @@ impl SendMessage {
                 "text must be 1 to {MAX_TEXT} bytes, unless there is media. Nothing was sent."
             ));
         }
-        if is_plain && to.is_none() {
+        if is_plain && to.is_none() && channel.is_none() {
             return Err("to say something in this chat, just answer. Nothing was sent.".into());
         }
         let workspace = self.workspace.clone();
@@ -64,6 +69,7 @@ impl SendMessage {
         let media = crate::tool::blocking(look).await?;
         let target = match (&channel, &to) {
             (Some(channel), Some(to)) => format!("{channel} chat {to}"),
+            (Some(channel), None) => format!("{channel}'s default chat"),
             _ => "this chat".to_owned(),
         };
         let message = OutgoingMessage {
@@ -104,6 +110,15 @@ impl SendMessage {
                     false => format!("Sent to {target}, message {id}."),
                 }
             }
+        }))
+    }
+
+    async fn reactions(&self, session: SessionKey) -> Outcome {
+        let found = self.host.reactions(session).await.map_err(|e| format!("Nobody knows: {e}"))?;
+        let all: Vec<String> = found.emoji.into_iter().chain(found.custom).collect();
+        Ok(ToolOutput::text(match all.is_empty() {
+            true => "This chat allows no reactions.".into(),
+            false => format!("This chat allows: {}", all.join(" ")),
         }))
     }
 

@@ -12,7 +12,7 @@ pub(super) async fn act(inner: &Inner, out: &Outbound, act: &Act) -> Result<Stri
     if let Some(problem) = bounds::problem(out, act) {
         return Err(permanent(format!("Telegram chat {}: {problem}", out.to)));
     }
-    let rendered = format::render(&out.text);
+    let rendered = format::of(out);
     let try_it = |form: Form| {
         let new_text = if form.html { &rendered.html } else { &rendered.plain };
         let (method, fields) = call(act, new_text, form.html);

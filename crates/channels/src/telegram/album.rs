@@ -35,7 +35,7 @@ pub(super) async fn send(inner: &Inner, out: &Outbound, files: &[SentFile]) -> R
     let fields: Vec<String> = (0..read.len()).map(|n| format!("file{n}")).collect();
     let parts: Vec<Part<'_>> =
         fields.iter().zip(&read).map(|(field, (name, bytes))| Part { field, name, bytes }).collect();
-    let rendered = format::render(&out.text);
+    let rendered = format::of(out);
     let photos = read.iter().all(|(_, bytes)| mime_type(bytes).is_some() && bytes.len() <= MAX_PHOTO);
     let call = |form: Form| {
         let is_photo = photos && !form.otherwise;

@@ -44,6 +44,16 @@ pub(crate) enum ApiError {
     Unreadable { method: &'static str, status: u16, detail: String },
 }
 
+impl ApiError {
+    /// How long Telegram asks to wait before the next call.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            Self::Network { .. } | Self::Unreadable { .. } => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Envelope {
     ok: bool,
@@ -73,8 +83,9 @@ impl Api {
         token: SecretString,
         poll_timeout: Duration,
         proxy: Option<&SecretString>,
+        addresses: http::Addresses,
     ) -> Result<Self, String> {
-        Ok(Self { client: http::client(&root, CALL_TIMEOUT, proxy)?, root, token, poll_timeout })
+        Ok(Self { client: http::client(&root, CALL_TIMEOUT, proxy, addresses)?, root, token, poll_timeout })
     }
 
     /// How long a call for updates may wait on the server's side.

@@ -2,41 +2,18 @@
 //! brackets, so that nothing is dropped without a word.
 
 use super::types::{FileInfo, Location, Media, PhotoSize, Sticker};
+use model::{Becomes, Coming};
 
 /// Names and titles come from strangers; more of them than this is not worth reading.
 const MAX_NAME: usize = 100;
-
-/// An image that can be fetched.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ImageRef {
-    /// For `getFile`.
-    pub(crate) file_id: String,
-    /// What to call it in a remark when it cannot be had.
-    pub(crate) label: &'static str,
-}
-
-/// A file that can be fetched.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct FileRef {
-    /// For `getFile`.
-    pub(crate) file_id: String,
-    /// The same for the same file, whoever asks and whenever.
-    pub(crate) unique_id: String,
-    /// What it calls itself, where it does.
-    pub(crate) name: Option<String>,
-    /// What to call it in a remark: kind, name, length and size, as far as they are told.
-    pub(crate) label: String,
-    /// Whether its size is told.
-    pub(crate) is_sized: bool,
-}
 
 /// What a message carries.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Content {
     /// The image.
-    pub(crate) image: Option<ImageRef>,
+    pub(crate) image: Option<Coming>,
     /// The file that is no image, or none that can be shown.
-    pub(crate) file: Option<FileRef>,
+    pub(crate) file: Option<Coming>,
     /// The remark, brackets and all.
     pub(crate) remark: Option<String>,
 }
@@ -61,14 +38,17 @@ pub(crate) fn read(media: &Media, bounds: Bounds) -> Content {
     if let Some(document) = media.document.as_ref().filter(|d| animation && is_image(d))
         && document.file_size.is_none_or(|size| size <= bounds.image)
     {
-        let image = ImageRef { file_id: document.file_id.clone(), label: "image" };
-        return Content { image: Some(image), ..Content::default() };
+        return Content { image: Some(image(&document.file_id, "image")), ..Content::default() };
     }
     if let Some((what, info)) = attached(media) {
         return file(what, info, bounds.file);
     }
     let remark = said(media).or_else(|| other(media).map(|what| format!("[{what}: not supported yet]")));
     Content { remark, ..Content::default() }
+}
+
+fn image(file_id: &str, label: &str) -> Coming {
+    Coming { file_id: file_id.to_owned(), label: label.to_owned(), becomes: Becomes::Image }
 }
 
 fn is_image(file: &FileInfo) -> bool {
@@ -79,10 +59,7 @@ fn is_image(file: &FileInfo) -> bool {
 fn photo(sizes: &[PhotoSize], max_bytes: u64) -> Content {
     let fits = |size: &&PhotoSize| size.file_size.is_none_or(|n| n <= max_bytes);
     match sizes.iter().filter(fits).max_by_key(|size| size.width.saturating_mul(size.height)) {
-        Some(size) => {
-            let image = ImageRef { file_id: size.file_id.clone(), label: "photo" };
-            Content { image: Some(image), ..Content::default() }
-        }
+        Some(size) => Content { image: Some(image(&size.file_id, "photo")), ..Content::default() },
         None => {
             let smallest = sizes.iter().filter_map(|s| s.file_size).min().unwrap_or(0);
             too_large(&format!("photo, {}", bytes(smallest)), max_bytes)
@@ -96,7 +73,7 @@ fn picture(sticker: &Sticker, max_bytes: u64) -> Option<Content> {
     if sticker.file_size.is_some_and(|size| size > max_bytes) {
         return None;
     }
-    let image = Some(ImageRef { file_id: file_id.clone(), label: "sticker" });
+    let image = Some(image(file_id, "sticker"));
     Some(Content { image, remark: Some(named(sticker)), ..Content::default() })
 }
 
@@ -131,13 +108,12 @@ fn file(what: &str, info: &FileInfo, max_bytes: u64) -> Content {
         return too_large(&label, max_bytes);
     }
     let unique_id = if info.file_unique_id.is_empty() { &info.file_id } else { &info.file_unique_id };
-    let file = FileRef {
-        file_id: info.file_id.clone(),
+    let becomes = Becomes::File {
         unique_id: unique_id.clone(),
         name: info.file_name.clone(),
-        label,
         is_sized: info.file_size.is_some(),
     };
+    let file = Coming { file_id: info.file_id.clone(), label, becomes };
     Content { file: Some(file), ..Content::default() }
 }
 
@@ -266,10 +242,10 @@ mod tests {
         ] });
         assert_eq!(content(sizes).image.map(|i| i.file_id).as_deref(), Some("m"));
         let file = json!({ "document": { "file_id": "d", "mime_type": "image/png", "file_size": 5 } });
-        assert_eq!(content(file).image, Some(ImageRef { file_id: "d".into(), label: "image" }));
+        assert_eq!(content(file).image, Some(image("d", "image")));
         let still = content(json!({ "sticker": { "file_id": "s", "emoji": "😀" } }));
         let image = still.image.map(|i| i.label);
-        assert_eq!((image, still.remark.as_deref()), (Some("sticker"), Some("[sticker 😀]")));
+        assert_eq!((image.as_deref(), still.remark.as_deref()), (Some("sticker"), Some("[sticker 😀]")));
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub(super) async fn send(
         }
         Err(error) => return Err(permanent(format!("{name} cannot be read any more: {error}"))),
     };
-    let (rendered, first) = (format::render(&out.text), Shown::meant(name, &bytes, seen_as));
+    let (rendered, first) = (format::of(out), Shown::meant(name, &bytes, seen_as));
     let call = |form: Form| {
         let mut fields = form.target.for_message();
         if !out.text.trim().is_empty() {

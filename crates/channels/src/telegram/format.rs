@@ -1,7 +1,8 @@
 //! Markdown to the HTML that Telegram reads: the few tags it knows, everything else as text.
 
-use super::html::Writer;
+use super::html::{Writer, visible};
 use super::table;
+use model::Outbound;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 /// A message as it goes out.
@@ -21,6 +22,14 @@ pub(crate) fn units(text: &str) -> usize {
 /// The Markdown that is understood.
 pub(crate) fn options() -> Options {
     Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS
+}
+
+/// A message as its text is meant.
+pub(crate) fn of(out: &Outbound) -> Rendered {
+    match out.is_html {
+        true => Rendered { html: out.text.clone(), plain: visible(&out.text) },
+        false => render(&out.text),
+    }
 }
 
 /// Renders a message. Text that would show nothing as Markdown (link definitions alone) is shown as it stands.

@@ -97,3 +97,55 @@ pub(super) fn escape(text: &str, out: &mut String) {
         }
     }
 }
+
+/// What a reader sees of HTML: tags are left out, entities are what they stand for.
+pub(super) fn visible(html: &str) -> String {
+    let mut text = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some((before, from)) = rest.find(['<', '&']).and_then(|at| rest.split_at_checked(at)) {
+        text.push_str(before);
+        let tag = from.strip_prefix('<').and_then(|tag| Some((None, tag.split_once('>')?.1)));
+        let entity =
+            || from.split_once(';').and_then(|(name, behind)| Some((Some(character(name)?), behind)));
+        // What is neither stands for itself.
+        let itself = || (from.chars().next(), from.get(1..).unwrap_or_default());
+        let (made, behind) = tag.or_else(entity).unwrap_or_else(itself);
+        text.extend(made);
+        rest = behind;
+    }
+    text.push_str(rest);
+    text
+}
+
+/// What an entity, without its semicolon, stands for.
+fn character(entity: &str) -> Option<char> {
+    match entity.strip_prefix('&')? {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        other => {
+            let number = other.strip_prefix('#')?;
+            let hex = number.strip_prefix(['x', 'X']).map(|hex| u32::from_str_radix(hex, 16));
+            char::from_u32(hex.unwrap_or_else(|| number.parse()).ok()?)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn tags_are_not_seen_and_entities_are_what_they_stand_for() {
+        for (html, seen) in [
+            ("plain", "plain"),
+            ("<b>bold</b> <a href=\"https://x.org?a=1&amp;b=2\">a link</a>", "bold a link"),
+            ("1 &lt; 2 &amp;&amp; 3 &gt; 2", "1 < 2 && 3 > 2"),
+            ("&quot;&#39;&#x27;", "\"''"),
+            ("a & b; &nope; 1 < 2", "a & b; &nope; 1 < 2"),
+        ] {
+            assert_eq!(visible(html), seen, "{html}");
+        }
+    }
+}

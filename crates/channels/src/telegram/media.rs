@@ -2,103 +2,94 @@
 //! becomes a remark in the text: the message itself is never lost.
 
 use super::Inner;
-use super::content::{FileRef, ImageRef, bytes as in_words};
+use super::api::ApiError;
+use super::content::bytes as in_words;
 use super::types::File;
-use super::update::Draft;
-use crate::Inbox;
 use crate::kept::Keeping;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use model::{Inbound, Part};
+use model::{Becomes, Coming, Inbound, Part};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
-/// Bytes that the images of a batch may have together: they are in memory and in the store.
-const BATCH_BYTES: usize = 24 * 1024 * 1024;
+/// What is not here within this time is named in its message: what comes after it in its chat waits no longer.
+const WITHIN: Duration = Duration::from_secs(60);
 
-/// Completes the messages of a batch, in order, until about `until`: a file that is not here by then is named in its message.
-/// Files of those who are not let in are not fetched.
-pub(crate) async fn complete(
-    inner: &Inner,
-    inbox: &dyn Inbox,
-    drafts: Vec<Draft>,
-    until: Instant,
-) -> Vec<Inbound> {
-    let mut bytes = 0usize;
-    let mut batch = Vec::with_capacity(drafts.len());
-    for mut draft in drafts {
-        let (image, file) = (draft.image.take(), draft.file.take());
-        // Who it is could not be found out in time: there is no time for the file either, which is said.
-        if (image.is_some() || file.is_some())
-            && timeout_at(until, inbox.admits(&draft.inbound)).await.unwrap_or(true)
-        {
-            if let Some(image) = image {
-                add_image(inner, &mut draft, &image, &mut bytes, until).await;
+/// What something has become.
+enum Fetched {
+    Image(Part),
+    /// Where the file lies now, and its size in bytes.
+    File(PathBuf, u64),
+}
+
+/// Fetches what comes with a message. Where there is no room for images, they are named in it.
+pub(crate) async fn complete(inner: &Inner, mut inbound: Inbound, has_room: bool) -> Inbound {
+    let until = Instant::now() + WITHIN;
+    for coming in std::mem::take(&mut inbound.coming) {
+        let Coming { label, becomes, .. } = &coming;
+        let fetched = timeout_at(until, fetch(inner, &coming, has_room, until)).await;
+        match fetched.unwrap_or_else(|_| Err("it took too long".to_owned())) {
+            Ok(Fetched::Image(image)) => inbound.images.push(image),
+            Ok(Fetched::File(path, size)) => {
+                let is_sized = matches!(becomes, Becomes::File { is_sized: true, .. });
+                let size = if is_sized { String::new() } else { format!(", {}", in_words(size)) };
+                inbound.remark(&format!("[{label}{size}: saved as {}]", path.display()));
             }
-            if let Some(file) = file {
-                add_file(inner, &mut draft, &file, until).await;
-            }
+            Err(why) => inbound.remark(&format!("[{label}: could not be downloaded: {why}]")),
         }
-        batch.push(draft.inbound);
     }
-    batch
+    inbound
 }
 
-async fn add_image(inner: &Inner, draft: &mut Draft, image: &ImageRef, bytes: &mut usize, until: Instant) {
-    let fetched = match bytes {
-        BATCH_BYTES.. => Err("too many large images came at once".to_owned()),
-        _ => in_time(until, fetch(inner, image)).await,
-    };
-    match fetched {
-        Ok((part, size)) => {
-            *bytes += size;
-            draft.inbound.images.push(part);
+async fn fetch(inner: &Inner, coming: &Coming, has_room: bool, until: Instant) -> Result<Fetched, String> {
+    match &coming.becomes {
+        Becomes::Image if !has_room => Err("too many large images came at once".to_owned()),
+        Becomes::Image => image(inner, &coming.file_id, until).await.map(Fetched::Image),
+        Becomes::File { unique_id, name, .. } => {
+            let path = place(inner, &coming.file_id, inner.bounds.file, until).await?;
+            let (path, size) = keep(inner, &path, unique_id, name.as_deref()).await?;
+            Ok(Fetched::File(path, size))
         }
-        Err(why) => draft.remark(&format!("[{}: could not be downloaded: {why}]", image.label)),
     }
 }
 
-async fn add_file(inner: &Inner, draft: &mut Draft, file: &FileRef, until: Instant) {
-    match in_time(until, keep(inner, file)).await {
-        Ok((path, size)) => {
-            let size = if file.is_sized { String::new() } else { format!(", {}", in_words(size)) };
-            draft.remark(&format!("[{}{size}: saved as {}]", file.label, path.display()));
-        }
-        Err(why) => draft.remark(&format!("[{}: could not be downloaded: {why}]", file.label)),
-    }
-}
-
-async fn in_time<T>(until: Instant, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    timeout_at(until, work).await.unwrap_or_else(|_| Err("it took too long".to_owned()))
-}
-
-/// The image and its size in bytes.
-async fn fetch(inner: &Inner, image: &ImageRef) -> Result<(Part, usize), String> {
-    let path = place(inner, &image.file_id, inner.bounds.image).await?;
+async fn image(inner: &Inner, file_id: &str, until: Instant) -> Result<Part, String> {
+    let path = place(inner, file_id, inner.bounds.image, until).await?;
     let bytes = inner.api.download(&path, inner.bounds.image).await?;
     let mime_type = mime_type(&bytes).ok_or("it is no JPEG, PNG, WebP or GIF")?.to_owned();
-    let size = bytes.len();
-    Ok((Part::Image { data: STANDARD.encode(bytes), mime_type }, size))
+    Ok(Part::Image { data: STANDARD.encode(bytes), mime_type })
 }
 
 /// Where the file lies now, and its size in bytes.
-async fn keep(inner: &Inner, file: &FileRef) -> Result<(PathBuf, u64), String> {
-    let path = place(inner, &file.file_id, inner.bounds.file).await?;
+async fn keep(
+    inner: &Inner,
+    path: &str,
+    unique_id: &str,
+    name: Option<&str>,
+) -> Result<(PathBuf, u64), String> {
     // Voice messages have no name; Telegram's own says what kind of file it is.
-    let name = file.name.as_deref().or_else(|| path.rsplit('/').next());
+    let name = name.or_else(|| path.rsplit('/').next());
     let now = SystemTime::UNIX_EPOCH + Duration::from_millis(inner.status.now_ms().unsigned_abs());
     let failed = |e: std::io::Error| format!("it could not be written: {e}");
-    let mut keeping = Keeping::begin(&inner.media_dir, &file.unique_id, name, now).await.map_err(failed)?;
-    let size = inner.api.download_to(&path, inner.bounds.file, &mut keeping).await?;
+    let mut keeping = Keeping::begin(&inner.media_dir, unique_id, name, now).await.map_err(failed)?;
+    let size = inner.api.download_to(path, inner.bounds.file, &mut keeping).await?;
     Ok((keeping.finish().await.map_err(failed)?, size))
 }
 
-/// Where Telegram has a file.
-async fn place(inner: &Inner, file_id: &str, max: u64) -> Result<String, String> {
+/// Where Telegram has a file. It is asked again as soon as it may be, where that is in time.
+async fn place(inner: &Inner, file_id: &str, max: u64, until: Instant) -> Result<String, String> {
     let request = json!({ "file_id": file_id });
-    let file: File = inner.api.call("getFile", &request).await.map_err(|e| e.to_string())?;
+    let file: File = loop {
+        match inner.api.call("getFile", &request).await {
+            Ok(file) => break file,
+            Err(ApiError::Refused { retry_after: Some(wait), .. }) if Instant::now() + wait < until => {
+                tokio::time::sleep(wait).await;
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    };
     if let Some(size) = file.file_size.filter(|size| *size > max) {
         return Err(format!("it has {size} bytes, the limit is {max} (channels.telegram.mediaMaxMb)"));
     }

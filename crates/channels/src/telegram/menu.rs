@@ -1,7 +1,10 @@
 //! The menu of commands that people see when they write a slash.
 
 use super::Inner;
+use super::api::ApiError;
+use super::backoff::Backoff;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 /// Telegram's bounds: commands, characters of a name and of a description.
 const MOST: usize = 100;
@@ -27,17 +30,36 @@ fn fitting(commands: &[(String, String)]) -> Vec<Value> {
     menu
 }
 
-/// Shows the menu that is configured. A failure costs people the menu and nothing else; it is in the log, and the next start
-/// tries again.
-pub(crate) async fn show(inner: &Inner) {
-    let Some(commands) = &inner.commands else { return };
-    let menu = fitting(commands);
-    let (method, body) = match menu.is_empty() {
-        true => ("deleteMyCommands", json!({})),
-        false => ("setMyCommands", json!({ "commands": menu })),
-    };
-    if let Err(error) = inner.api.call::<bool>(method, &body).await {
+/// Whether the menu that is configured is shown.
+#[derive(Default)]
+pub(crate) struct Menu {
+    /// Nothing is left to be done.
+    is_done: bool,
+    /// Not to be tried again before.
+    not_before: Option<Instant>,
+    backoff: Backoff,
+}
+
+impl Menu {
+    /// Shows it, unless it is shown or was tried a moment ago. A failure costs people the menu and nothing else: it is in the log, and
+    /// where that may help it is tried again, no sooner than Telegram asks.
+    pub(crate) async fn show(&mut self, inner: &Inner) {
+        let Some(commands) = &inner.commands else { return };
+        if self.is_done || self.not_before.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        let menu = fitting(commands);
+        let (method, body) = match menu.is_empty() {
+            true => ("deleteMyCommands", json!({})),
+            false => ("setMyCommands", json!({ "commands": menu })),
+        };
+        let Err(error) = inner.api.call::<bool>(method, &body).await else {
+            self.is_done = true;
+            return;
+        };
         tracing::warn!(account = inner.account, %error, "Telegram's menu of commands is as it was");
+        self.is_done = matches!(error, ApiError::Refused { code: 400..=428 | 430..=499, .. });
+        self.not_before = Some(Instant::now() + self.backoff.next_after(error.retry_after()));
     }
 }
 

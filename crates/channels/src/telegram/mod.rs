@@ -12,12 +12,12 @@ mod draft;
 mod file;
 mod format;
 mod html;
-mod late;
 mod media;
 mod menu;
 mod multipart;
 mod outline;
 mod poll;
+mod reactions;
 mod send;
 mod table;
 mod target;
@@ -34,11 +34,13 @@ mod split_tests;
 mod update_tests;
 
 pub use file::{MAX_CAPTION, MAX_FILE};
+pub use reactions::Reactions;
 pub use webhook::Webhook;
 
+use crate::http::Addresses;
 use crate::status::StatusBoard;
 use crate::{ChannelStatus, Inbox, SendError};
-use model::{Act, ExposeSecret, Outbound, SecretString, SharedClock};
+use model::{Act, ExposeSecret, Inbound, Outbound, SecretString, SharedClock};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -79,6 +81,8 @@ pub struct TelegramConfig {
     pub link_preview: bool,
     /// The way to Telegram; `None`: what the environment says.
     pub proxy: Option<SecretString>,
+    /// Which of the addresses of Telegram are tried.
+    pub addresses: Addresses,
 }
 
 /// Why an account cannot be used at all.
@@ -137,7 +141,6 @@ struct Inner {
     link_preview: bool,
     /// What Telegram has delivered.
     deliveries: AtomicU64,
-    late: late::Late,
 }
 
 impl Telegram {
@@ -155,7 +158,8 @@ impl Telegram {
             Err(why) => return Err(TelegramError::ApiRoot { account, api_root, why }),
         };
         let way = config.proxy.as_ref();
-        let api = match api::Api::new(root, token, poll_timeout.clamp(MIN_POLL, MAX_POLL), way) {
+        let poll_timeout = poll_timeout.clamp(MIN_POLL, MAX_POLL);
+        let api = match api::Api::new(root, token, poll_timeout, way, config.addresses) {
             Ok(api) => api,
             Err(why) => return Err(TelegramError::Client { account, why }),
         };
@@ -184,7 +188,6 @@ impl Telegram {
                 webhook,
                 link_preview,
                 deliveries: AtomicU64::new(0),
-                late: late::Late::default(),
             }),
         })
     }
@@ -198,10 +201,10 @@ impl Telegram {
     }
 
     /// Has Telegram deliver to its webhook until `cancel`; without one it ends at once. Trouble ends in the status and in another
-    /// try. What is delivered goes to [`Telegram::take`]; the files that come with it are fetched here.
-    pub async fn await_deliveries(&self, inbox: &dyn Inbox, cancel: &CancellationToken) {
+    /// try. What is delivered goes to [`Telegram::take`].
+    pub async fn await_deliveries(&self, cancel: &CancellationToken) {
         if let Some(hook) = &self.inner.webhook {
-            webhook::run(&self.inner, hook, inbox, cancel).await;
+            webhook::run(&self.inner, hook, cancel).await;
         }
     }
 
@@ -213,10 +216,16 @@ impl Telegram {
     /// Takes one update that Telegram delivered, as it stands. Ends within 15 s.
     ///
     /// # Errors
-    /// It is not stored, and Telegram is to deliver it again. So it is where a file is not here after 10 s: it goes on coming, and
-    /// after 60 s it is named in the message, which comes without it.
+    /// It is not stored, and Telegram is to deliver it again.
     pub async fn take(&self, inbox: &dyn Inbox, update: &str) -> Result<(), String> {
         webhook::take(&self.inner, inbox, update).await
+    }
+
+    /// Fetches what comes with a message of this account, [`Inbound::coming`]: images into the message, unless there is no room for
+    /// them, files to where they are kept. What cannot be had, or is not here within a minute, is named in the message. Dropping it
+    /// leaves nothing behind.
+    pub async fn fetch(&self, inbound: Inbound, has_room: bool) -> Inbound {
+        media::complete(&self.inner, inbound, has_room).await
     }
 
     /// Sends one message, which must fit (see [`Telegram::split`]), or does what its act says, and gives Telegram's id
@@ -249,6 +258,14 @@ impl Telegram {
         send::typing(&self.inner, to).await
     }
 
+    /// Asks Telegram now which reactions a chat allows. Ends within 30 s.
+    ///
+    /// # Errors
+    /// As for [`Telegram::send`].
+    pub async fn reactions(&self, to: &str) -> Result<Reactions, SendError> {
+        reactions::allowed(&self.inner, to).await
+    }
+
     /// Asks Telegram now who the bot is: the token is good, and the platform answers. Gives the bot's id and its name, if
     /// it has one. Ends within 30 s.
     ///
@@ -272,9 +289,18 @@ impl Telegram {
         chunk::split(text, limit)
     }
 
-    /// Whether a text fits under a file.
-    pub fn fits_under_file(text: &str) -> bool {
-        format::units(&format::render(text).plain) <= MAX_CAPTION
+    /// Whether the text of a message fits under a file.
+    pub fn fits_under_file(out: &Outbound) -> bool {
+        format::units(&format::of(out).plain) <= MAX_CAPTION
+    }
+
+    /// What is wrong with the text of a message: as HTML it is not split, and has to fit.
+    pub fn too_long(out: &Outbound) -> Option<String> {
+        let units = format::units(&format::of(out).plain);
+        let is_too_long = out.is_html && units > MAX_TEXT;
+        is_too_long.then(|| {
+            format!("HTML is not split, and {units} characters are more than the {MAX_TEXT} of one message")
+        })
     }
 
     /// How the account is doing.
@@ -324,6 +350,7 @@ mod tests {
             webhook: None,
             link_preview: true,
             proxy: None,
+            addresses: Addresses::default(),
         };
         Telegram::new(config, Arc::new(ManualClock::at(0)))
     }

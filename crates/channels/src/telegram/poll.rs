@@ -1,23 +1,20 @@
 //! Receiving: long polling in which Telegram's offset moves only past what the inbox has taken (B5).
 
+use super::Inbox;
 use super::Inner;
 use super::api::ApiError;
 use super::backoff::Backoff;
+use super::menu::Menu;
 use super::types::{UpdateId, User};
 use super::update::{Bot, Reader};
-use super::{Inbox, media, menu};
 use model::{ChatEvent, Inbound};
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::time::Duration;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// An inbox that takes longer is treated as one that failed.
 const ACCEPT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A batch's files together may delay the batch by this much and no more.
-const FILES_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is asked for.
 pub(super) const UPDATES: [&str; 5] =
@@ -29,8 +26,15 @@ pub(crate) async fn run(inner: &Inner, inbox: &dyn Inbox, start: Option<String>,
     inner.status.started();
     // Whoever drops this future stops it as well.
     let _stopped = OnDrop(inner);
-    let mut poller =
-        Poller { inner, inbox, offset: offset(inner, start), bot: None, settled: false, told: 0 };
+    let mut poller = Poller {
+        inner,
+        inbox,
+        offset: offset(inner, start),
+        bot: None,
+        menu: Menu::default(),
+        settled: false,
+        told: 0,
+    };
     // `None` is the only end: the token was cancelled.
     let None = cancel.run_until_cancelled(poller.work()).await;
 }
@@ -71,6 +75,7 @@ struct Poller<'a> {
     inbox: &'a dyn Inbox,
     offset: Option<i64>,
     bot: Option<Bot>,
+    menu: Menu,
     /// Whether the last step worked. If not, the next call waits for nothing, so that the status is soon right again.
     settled: bool,
     /// The highest update id about which the log was told that it cannot be read.
@@ -110,6 +115,7 @@ impl Poller<'_> {
     /// One call for updates, safely delivered. Gives the number of messages.
     async fn step(&mut self) -> Result<usize, Trouble> {
         let bot = self.identify().await?;
+        self.menu.show(self.inner).await;
         let wait = if self.settled { self.inner.api.poll_timeout() } else { Duration::ZERO };
         let mut request = json!({ "timeout": wait.as_secs(), "limit": 100, "allowed_updates": UPDATES });
         if let (Some(offset), Some(fields)) = (self.offset, request.as_object_mut()) {
@@ -136,21 +142,20 @@ impl Poller<'_> {
         let bot = Bot { id: user.id, username: user.username };
         self.inner.status.identified(bot.username.clone());
         self.bot = Some(bot.clone());
-        menu::show(self.inner).await;
         Ok(bot)
     }
 
     async fn deliver(&mut self, bot: &Bot, updates: &[Box<RawValue>]) -> Result<usize, Trouble> {
         let (account, now_ms) = (&self.inner.account, self.inner.status.now_ms());
         let reader = Reader { account, bot, bounds: self.inner.bounds, now_ms };
-        let mut drafts = Vec::new();
+        let mut batch = Vec::new();
         let mut next = None;
         for update in updates {
             let id = serde_json::from_str::<UpdateId>(update.get()).ok().map(|u| u.update_id);
             next = next.max(id.map(|id| id.saturating_add(1)));
             // An update that brings the reader down would come again for ever.
             match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reader.read(update.get()))) {
-                Ok(Ok(draft)) => drafts.extend(draft),
+                Ok(Ok(inbound)) => batch.extend(inbound),
                 Ok(Err(error)) => tell_unreadable(&self.inner.account, &mut self.told, id, &error),
                 Err(_) => tell_unreadable(&self.inner.account, &mut self.told, id, &"reading it panicked"),
             }
@@ -163,7 +168,6 @@ impl Poller<'_> {
                 wait: None,
             });
         };
-        let batch = media::complete(self.inner, self.inbox, drafts, Instant::now() + FILES_WITHIN).await;
         let messages = batch.len();
         let presses: Vec<String> = batch.iter().filter_map(press_id).collect();
         let accepted =
@@ -181,18 +185,17 @@ impl Poller<'_> {
 
     async fn trouble(&self, error: ApiError) -> Trouble {
         let account = &self.inner.account;
-        let (answered, wait) = match &error {
-            ApiError::Refused { retry_after, .. } => (true, *retry_after),
-            ApiError::Unreadable { .. } => (true, None),
-            ApiError::Network { .. } => (false, None),
-        };
+        let answered = !matches!(error, ApiError::Network { .. });
+        let mut wait = error.retry_after();
         let next = match &error {
             ApiError::Refused { code: 401 | 404, .. } => format!(
                 "; the bot token of account {account:?} is not valid: put the one from @BotFather into \
                  channels.telegram.botToken"
             ),
             ApiError::Refused { code: 409, description, .. } if description.contains("webhook") => {
-                self.remove_webhook().await
+                let (said, asked) = self.remove_webhook().await;
+                wait = asked;
+                said
             }
             ApiError::Refused { code: 409, .. } => {
                 "; another program polls this bot: stop it, or give this gateway a bot of its own".to_owned()
@@ -204,11 +207,12 @@ impl Poller<'_> {
         Trouble { message: format!("{error}{next}"), answered, wait }
     }
 
-    /// A webhook that is set somewhere else keeps polling from working; this gateway is told to poll.
-    async fn remove_webhook(&self) -> String {
+    /// A webhook that is set somewhere else keeps polling from working; this gateway is told to poll. Gives what became of it, and how
+    /// long Telegram asks to wait.
+    async fn remove_webhook(&self) -> (String, Option<Duration>) {
         match self.inner.api.call::<bool>("deleteWebhook", &json!({})).await {
-            Ok(_) => "; the webhook has been removed".to_owned(),
-            Err(error) => format!("; removing the webhook failed too: {error}"),
+            Ok(_) => ("; the webhook has been removed".to_owned(), None),
+            Err(error) => (format!("; removing the webhook failed too: {error}"), error.retry_after()),
         }
     }
 }

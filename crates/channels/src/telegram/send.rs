@@ -23,7 +23,7 @@ pub(crate) async fn send(inner: &Inner, out: &Outbound) -> Result<String, SendEr
             out.to
         )));
     }
-    let rendered = format::render(&out.text);
+    let rendered = format::of(out);
     let call = |form: Form| {
         let text = if form.html { rendered.html.as_str() } else { plain(out, &rendered) };
         let mut body = body(&form, text, out);
@@ -50,7 +50,7 @@ pub(super) fn target(to: &str) -> Result<Target, SendError> {
 
 /// The Markdown itself where it fits: it tells the reader more than text without markup.
 fn plain<'a>(out: &'a Outbound, rendered: &'a format::Rendered) -> &'a str {
-    if format::units(&out.text) <= MAX_TEXT { &out.text } else { &rendered.plain }
+    if !out.is_html && format::units(&out.text) <= MAX_TEXT { &out.text } else { &rendered.plain }
 }
 
 fn body(form: &Form, text: &str, out: &Outbound) -> Map<String, Value> {

@@ -1,6 +1,6 @@
 //! From an update of the Bot API to an `Inbound`.
 
-use super::content::{self, Bounds, FileRef, ImageRef};
+use super::content::{self, Bounds};
 use super::context;
 use super::target::{GENERAL_TOPIC, with_topic};
 use super::types::{self, Callback, Entity, Membership, Message, Reaction, ReactionKind, Update, User};
@@ -25,32 +25,12 @@ pub(crate) struct Reader<'a> {
     pub(crate) now_ms: i64,
 }
 
-/// A message, complete but for what is still to be fetched.
-#[derive(Debug)]
-pub(crate) struct Draft {
-    pub(crate) inbound: Inbound,
-    pub(crate) image: Option<ImageRef>,
-    pub(crate) file: Option<FileRef>,
-}
-
-impl Draft {
-    /// Adds a line to the text.
-    pub(crate) fn remark(&mut self, remark: &str) {
-        let text = &mut self.inbound.text;
-        self.inbound.said.get_or_insert_with(|| text.clone());
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(remark);
-    }
-}
-
 impl Reader<'_> {
     /// Reads an update; nothing where it is none of our business (service messages, other bots).
-    pub(crate) fn read(&self, json: &str) -> Result<Option<Draft>, serde_json::Error> {
+    pub(crate) fn read(&self, json: &str) -> Result<Option<Inbound>, serde_json::Error> {
         let update: Update = serde_json::from_str(json)?;
         Ok(match update {
-            Update { message: Some(message), .. } => self.moved(&message).or_else(|| self.draft(message)),
+            Update { message: Some(message), .. } => self.moved(&message).or_else(|| self.message(message)),
             Update { edited_message: Some(message), update_id, .. } => self.edited(message, update_id),
             Update { callback_query: Some(callback), .. } => self.pressed(callback),
             Update { message_reaction: Some(reaction), update_id, .. } => self.reacted(reaction, update_id),
@@ -59,7 +39,7 @@ impl Reader<'_> {
         })
     }
 
-    fn draft(&self, message: Message) -> Option<Draft> {
+    fn message(&self, message: Message) -> Option<Inbound> {
         let kind = kind(&message.chat)?;
         let sender = sender(&message)?;
         let content = content::read(&message.media, self.bounds);
@@ -71,91 +51,87 @@ impl Reader<'_> {
         };
         let addressed = kind == ChatKind::Direct || self.is_addressed(&message, text, entities);
         let topic = topic(&message.chat, message.message_thread_id, message.is_topic_message);
-        let inbound = Inbound {
+        // What is asked about a picture is mostly asked in a reply to it.
+        let shown = || context::replied(&message).and_then(|to| content::read(&to.media, self.bounds).image);
+        let image = content.image.or_else(shown);
+        let mut inbound = Inbound {
             message_id: message.message_id.to_string(),
             text: self.without_own_name(text, entities),
             context: context::read(&message),
             album: message.media_group_id.clone(),
+            coming: image.into_iter().chain(content.file).collect(),
             sticker: message.media.sticker.as_ref().and_then(sticker),
             addressed,
             sent_at_ms: message.date.saturating_mul(1000),
             ..self.bare(&message.chat, topic, kind, sender)
         };
-        // What is asked about a picture is mostly asked in a reply to it.
-        let shown = || context::replied(&message).and_then(|to| content::read(&to.media, self.bounds).image);
-        let image = content.image.or_else(shown);
-        let mut draft = Draft { inbound, image, file: content.file };
         if let Some(remark) = content.remark {
-            draft.remark(&remark);
+            inbound.remark(&remark);
         }
-        Some(draft)
+        Some(inbound)
     }
 
     /// A message whose text was changed. A place that moves is changed all the time, and files that came before are not
     /// fetched again.
-    fn edited(&self, message: Message, update_id: i64) -> Option<Draft> {
+    fn edited(&self, message: Message, update_id: i64) -> Option<Inbound> {
         let (id, at) = (message.message_id, message.edit_date?);
         if message.text.is_none() && message.caption.is_none() {
             return None;
         }
-        let mut draft = self.draft(message)?;
-        (draft.image, draft.file) = (None, None);
-        let inbound = &mut draft.inbound;
+        let mut inbound = self.message(message)?;
+        inbound.coming.clear();
         // What it answers was told with the message itself.
         inbound.context = None;
         // Each change is an event of its own, two within a second too, and the same one when it comes again.
         inbound.message_id = format!("{id}/edited/{update_id}");
         inbound.sent_at_ms = at.saturating_mul(1000);
         inbound.event = Some(ChatEvent::Edited { message_id: id.to_string() });
-        Some(draft)
+        Some(inbound)
     }
 
     /// A button under one of the bot's messages was pressed: it says what it stands for.
-    fn pressed(&self, callback: Callback) -> Option<Draft> {
+    fn pressed(&self, callback: Callback) -> Option<Inbound> {
         let Callback { id, from, message, data } = callback;
         let (message, data) = (message?, data?);
         let (kind, sender) = (kind(&message.chat)?, person(&from)?);
         let topic = topic(&message.chat, message.message_thread_id, message.is_topic_message);
         let text = if data.starts_with('/') { data } else { format!("callback_data: {data}") };
         let message_id = message.message_id.to_string();
-        let inbound = Inbound {
+        Some(Inbound {
             message_id: format!("press/{id}"),
             text,
             addressed: true,
             event: Some(ChatEvent::Pressed { message_id, press_id: id }),
             ..self.bare(&message.chat, topic, kind, sender)
-        };
-        Some(Draft { inbound, image: None, file: None })
+        })
     }
 
     /// A group has become a supergroup, and goes on under another id.
-    fn moved(&self, message: &Message) -> Option<Draft> {
+    fn moved(&self, message: &Message) -> Option<Inbound> {
         let to = message.migrate_to_chat_id?.to_string();
         let sender = Sender { id: message.chat.id.to_string(), name: None, username: None };
-        let inbound = Inbound {
+        Some(Inbound {
             message_id: format!("moved/{to}"),
             event: Some(ChatEvent::Moved { to }),
             ..self.bare(&message.chat, None, kind(&message.chat)?, sender)
-        };
-        Some(Draft { inbound, image: None, file: None })
+        })
     }
 
     /// The bot was added to a group. It is told once, however often that happens.
-    fn joined(&self, change: &Membership) -> Option<Draft> {
+    fn joined(&self, change: &Membership) -> Option<Inbound> {
         let was_in = !matches!(change.old_chat_member.status.as_str(), "left" | "kicked");
         let is_in = matches!(change.new_chat_member.status.as_str(), "member" | "administrator");
         let kind = kind(&change.chat).filter(|kind| *kind == ChatKind::Group && is_in && !was_in)?;
-        let inbound = Inbound {
+        Some(Inbound {
             message_id: "joined".to_owned(),
             addressed: true,
             sent_at_ms: change.date.saturating_mul(1000),
             event: Some(ChatEvent::Joined),
             ..self.bare(&change.chat, topic(&change.chat, None, false), kind, person(&change.from)?)
-        };
-        Some(Draft { inbound, image: None, file: None })
+        })
     }
 
-    fn reacted(&self, reaction: Reaction, update_id: i64) -> Option<Draft> {
+    fn reacted(&self, reaction: Reaction, update_id: i64) -> Option<Inbound> {
         let Reaction { chat, message_id, user, actor_chat, date, old_reaction, new_reaction } = reaction;
         let sender = match (&actor_chat, &user) {
             (Some(chat), _) => Sender { id: chat.id.to_string(), name: chat.title.clone(), username: None },
@@ -170,15 +146,14 @@ impl Reader<'_> {
         };
         let (added, removed) = (but(&new, &old), but(&old, &new));
         let event = ChatEvent::Reacted { message_id: message_id.to_string(), added, removed };
-        let inbound = Inbound {
+        Some(Inbound {
             message_id: format!("reaction/{update_id}"),
             // It needs no mention: it is about a message.
             addressed: true,
             sent_at_ms: date.saturating_mul(1000),
             event: Some(event),
             ..self.bare(&chat, topic(&chat, None, false), kind(&chat)?, sender)
-        };
-        Some(Draft { inbound, image: None, file: None })
+        })
     }
 
     fn bare(&self, chat: &types::Chat, topic: Option<i64>, kind: ChatKind, sender: Sender) -> Inbound {
@@ -195,6 +170,7 @@ impl Reader<'_> {
             said: None,
             sticker: None,
             images: Vec::new(),
+            coming: Vec::new(),
             addressed: false,
             sent_at_ms: self.now_ms,
             directives: None,

@@ -1,11 +1,11 @@
 //! How updates are read.
 
 use super::content::Bounds;
-use super::update::{Bot, Draft, Reader};
-use model::{ChatEvent, ChatKind};
+use super::update::{Bot, Reader};
+use model::{ChatEvent, ChatKind, Inbound};
 use serde_json::{Value, json};
 
-fn read(message: Value) -> Option<Draft> {
+fn read(message: Value) -> Option<Inbound> {
     let bot = Bot { id: 42, username: Some("Helper_Bot".into()) };
     let bounds = Bounds { image: 1_000_000, file: 1_000_000 };
     let reader = Reader { account: "default", bot: &bot, bounds, now_ms: 5 };
@@ -17,7 +17,7 @@ fn read(message: Value) -> Option<Draft> {
     reader.read(&update.to_string()).unwrap()
 }
 
-fn in_group(mut message: Value) -> Draft {
+fn in_group(mut message: Value) -> Inbound {
     let group = json!({ "id": -100, "type": "supergroup", "title": "Team" });
     message.as_object_mut().unwrap().entry("chat").or_insert(group);
     read(message).unwrap()
@@ -25,7 +25,7 @@ fn in_group(mut message: Value) -> Draft {
 
 #[test]
 fn a_direct_message_says_who_what_where_and_when() {
-    let inbound = read(json!({ "text": "hi" })).unwrap().inbound;
+    let inbound = read(json!({ "text": "hi" })).unwrap();
     assert_eq!((inbound.channel.as_str(), inbound.message_id.as_str()), ("telegram", "9"));
     assert_eq!((inbound.chat.id.as_str(), inbound.chat.kind), ("7", ChatKind::Direct));
     assert_eq!((inbound.sender.id.as_str(), inbound.sender.name.as_deref()), ("7", Some("Ada L")));
@@ -75,14 +75,14 @@ fn in_groups_the_bot_is_addressed_by_name_reply_or_command() {
             true,
         ),
     ] {
-        assert_eq!(in_group(message.clone()).inbound.addressed, expected, "{message}");
+        assert_eq!(in_group(message.clone()).addressed, expected, "{message}");
     }
 }
 
 #[test]
 fn a_command_to_the_bot_loses_the_bots_name() {
     let entities = json!([{ "type": "bot_command", "offset": 0, "length": 18 }]);
-    let text = in_group(json!({ "text": "/status@helper_bot now", "entities": entities })).inbound.text;
+    let text = in_group(json!({ "text": "/status@helper_bot now", "entities": entities })).text;
     assert_eq!(text, "/status now");
 }
 
@@ -97,7 +97,7 @@ fn topics_are_part_of_the_chats_id() {
         (json!({ "text": "x", "chat": forum }), "-100:topic:1"),
         (json!({ "text": "x", "message_thread_id": 7 }), "-100"),
     ] {
-        assert_eq!(in_group(message.clone()).inbound.chat.id, expected, "{message}");
+        assert_eq!(in_group(message.clone()).chat.id, expected, "{message}");
     }
 }
 
@@ -105,7 +105,7 @@ fn topics_are_part_of_the_chats_id() {
 fn who_speaks_as_a_group_is_that_group() {
     let message = json!({ "text": "x", "sender_chat": { "id": -100, "type": "supergroup", "title": "Team" },
         "from": { "id": 1087968824, "is_bot": true, "first_name": "Group" } });
-    assert_eq!(in_group(message).inbound.sender.id, "-100");
+    assert_eq!(in_group(message).sender.id, "-100");
 }
 
 #[test]
@@ -123,18 +123,15 @@ fn service_messages_other_bots_and_channels_are_ignored() {
 #[test]
 fn a_caption_and_what_comes_with_it_are_both_taken() {
     let draft = read(json!({ "caption": "listen", "voice": { "file_id": "v", "duration": 3 } })).unwrap();
-    assert_eq!(
-        (draft.inbound.text.as_str(), draft.file.unwrap().label.as_str()),
-        ("listen", "voice message, 3 s")
-    );
+    assert_eq!((draft.text.as_str(), draft.coming[0].label.as_str()), ("listen", "voice message, 3 s"));
     let draft =
         read(json!({ "caption": "look", "photo": [{ "file_id": "p", "width": 1, "height": 1 }] })).unwrap();
-    assert_eq!(draft.inbound.text, "look");
-    assert_eq!(draft.image.unwrap().file_id, "p");
+    assert_eq!(draft.text, "look");
+    assert_eq!(draft.coming[0].file_id, "p");
 }
 
 fn context(message: Value) -> Option<String> {
-    read(message).unwrap().inbound.context
+    read(message).unwrap().context
 }
 
 #[test]
@@ -181,7 +178,7 @@ fn what_is_answered_quoted_and_passed_on_stands_beside_the_text() {
     assert!(told.ends_with("é …") && told.chars().count() < 1_100);
 }
 
-fn update(update: Value) -> Option<Draft> {
+fn update(update: Value) -> Option<Inbound> {
     let bot = Bot { id: 42, username: None };
     let bounds = Bounds { image: 1_000_000, file: 1_000_000 };
     Reader { account: "default", bot: &bot, bounds, now_ms: 5 }.read(&update.to_string()).unwrap()
@@ -195,12 +192,12 @@ fn a_changed_message_is_an_event_of_its_own_about_the_first() {
         message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         update(json!({ "update_id": update_id, "edited_message": message }))
     };
-    let inbound = message(1, json!({ "text": "/new" })).unwrap().inbound;
+    let inbound = message(1, json!({ "text": "/new" })).unwrap();
     assert_eq!((inbound.message_id.as_str(), inbound.platform_message()), ("9/edited/1", "9"));
     assert_eq!((inbound.text.as_str(), inbound.sent_at_ms), ("/new", 160_000));
     assert_eq!(inbound.event, Some(ChatEvent::Edited { message_id: "9".into() }));
     // Two changes within a second are two, and one that comes again is the same.
-    let ids = [2, 3, 3].map(|id| message(id, json!({ "text": "new" })).unwrap().inbound.message_id);
+    let ids = [2, 3, 3].map(|id| message(id, json!({ "text": "new" })).unwrap().message_id);
     assert_eq!(ids, ["9/edited/2", "9/edited/3", "9/edited/3"]);
     for (more, is_told) in [
         (json!({ "location": { "latitude": 1.0, "longitude": 2.0 } }), false),
@@ -212,8 +209,7 @@ fn a_changed_message_is_an_event_of_its_own_about_the_first() {
     ] {
         let draft = message(4, more.clone());
         assert_eq!(draft.is_some(), is_told, "{more}");
-        let brings =
-            draft.is_some_and(|d| d.image.is_some() || d.file.is_some() || d.inbound.context.is_some());
+        let brings = draft.is_some_and(|d| !d.coming.is_empty() || d.context.is_some());
         assert!(!brings, "what came with the message itself is not told again: {more}");
     }
 }
@@ -226,13 +222,13 @@ fn a_press_says_what_the_button_stands_for() {
     };
     let at = json!({ "message_id": 9, "date": 0, "chat": { "id": -100, "type": "supergroup", "title": "Team" },
         "message_thread_id": 4, "is_topic_message": true });
-    let inbound = press(json!("/stop"), at.clone()).unwrap().inbound;
+    let inbound = press(json!("/stop"), at.clone()).unwrap();
     assert_eq!((inbound.text.as_str(), inbound.message_id.as_str()), ("/stop", "press/77"));
     assert_eq!(
         (inbound.chat.id.as_str(), inbound.sender.id.as_str(), inbound.sent_at_ms),
         ("-100:topic:4", "7", 5)
     );
-    assert_eq!(press(json!("yes"), at.clone()).unwrap().inbound.text, "callback_data: yes");
+    assert_eq!(press(json!("yes"), at.clone()).unwrap().text, "callback_data: yes");
     assert!(press(Value::Null, at).is_none() && press(json!("x"), Value::Null).is_none());
 }
 
@@ -245,7 +241,7 @@ fn reactions_tell_what_came_and_what_went() {
         update(json!({ "update_id": 31, "message_reaction": { "chat": { "id": 7, "type": "private" },
         "message_id": 9, "user": { "id": 7, "is_bot": false, "first_name": "Ada" }, "date": 100,
         "old_reaction": emoji(&["👍", "🔥"]), "new_reaction": emoji(&["🔥", "❤"]) } }));
-    let inbound = inbound.unwrap().inbound;
+    let inbound = inbound.unwrap();
     let (added, removed) = (vec!["❤".to_owned()], vec!["👍".to_owned()]);
     assert_eq!(inbound.event, Some(ChatEvent::Reacted { message_id: "9".into(), added, removed }));
     assert_eq!((inbound.message_id.as_str(), inbound.platform_message()), ("reaction/31", "9"));
@@ -255,13 +251,12 @@ fn reactions_tell_what_came_and_what_went() {
             "chat": { "id": -5, "type": "supergroup", "is_forum": forum }, "message_id": 9, "date": 100,
             "user": { "id": 7, "is_bot": false, "first_name": "Ada" },
             "old_reaction": [], "new_reaction": emoji(&["🔥"]) } }));
-        assert_eq!(chat_of.unwrap().inbound.chat.id, chat);
+        assert_eq!(chat_of.unwrap().chat.id, chat);
     }
 }
 
 #[test]
 fn a_group_that_moves_says_where_to() {
-    let moved =
-        in_group(json!({ "migrate_to_chat_id": -1_001, "chat": { "id": -5, "type": "group" } })).inbound;
+    let moved = in_group(json!({ "migrate_to_chat_id": -1_001, "chat": { "id": -5, "type": "group" } }));
     assert_eq!((moved.chat.id.as_str(), moved.event), ("-5", Some(ChatEvent::Moved { to: "-1001".into() })));
 }

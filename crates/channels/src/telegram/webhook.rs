@@ -3,11 +3,12 @@
 
 use super::api::ApiError;
 use super::backoff::Backoff;
+use super::menu::Menu;
 use super::poll::{OnDrop, UPDATES, acknowledge, press_id};
 use super::types::User;
-use super::update::{Bot, Draft, Reader};
-use super::{Inbox, Inner, late, menu};
-use model::{ExposeSecret, SecretString};
+use super::update::{Bot, Reader};
+use super::{Inbox, Inner};
+use model::{ExposeSecret, Inbound, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,8 +20,6 @@ use tokio_util::sync::CancellationToken;
 /// Telegram waits about a minute for an answer, and every later update waits behind this one: a delivery is taken within this
 /// time, or comes again.
 const TAKE_WITHIN: Duration = Duration::from_secs(15);
-/// A message whose files are not here within this time is to be delivered again.
-const FILES_WITHIN: Duration = Duration::from_secs(10);
 
 /// Where Telegram delivers, and what it proves itself with.
 #[derive(Debug, Clone)]
@@ -70,20 +69,20 @@ struct Known {
     trouble: Option<String>,
 }
 
-/// Has Telegram deliver until `cancel`, and fetches what comes with messages.
-pub(super) async fn run(inner: &Inner, hook: &Webhook, inbox: &dyn Inbox, cancel: &CancellationToken) {
+/// Has Telegram deliver until `cancel`.
+pub(super) async fn run(inner: &Inner, hook: &Webhook, cancel: &CancellationToken) {
     inner.status.started();
     // Whoever drops this future stops it as well.
     let _stopped = OnDrop(inner);
     // `None` is the only end: the token was cancelled.
-    let both = async { tokio::join!(work(inner, hook), inner.late.work(inner, inbox)).0 };
-    let None = cancel.run_until_cancelled(both).await;
+    let None = cancel.run_until_cancelled(work(inner, hook)).await;
 }
 
 async fn work(inner: &Inner, hook: &Webhook) -> std::convert::Infallible {
     let (mut backoff, mut last_error, mut known) = (Backoff::default(), String::new(), Known::default());
+    let mut menu = Menu::default();
     loop {
-        let wait = match look(inner, hook, &mut known).await {
+        let wait = match look(inner, hook, &mut known, &mut menu).await {
             Ok(()) => {
                 backoff.reset();
                 last_error.clear();
@@ -96,12 +95,8 @@ async fn work(inner: &Inner, hook: &Webhook) -> std::convert::Infallible {
                     Trouble::Api(error) => {
                         // A token that is not valid for a while may have lost its webhook.
                         known.told &= !matches!(error, ApiError::Refused { code: 401, .. });
-                        let (answered, wait) = match &error {
-                            ApiError::Refused { retry_after, .. } => (true, *retry_after),
-                            ApiError::Unreadable { .. } => (true, None),
-                            ApiError::Network { .. } => (false, None),
-                        };
-                        (error.to_string(), answered, wait)
+                        let answered = !matches!(error, ApiError::Network { .. });
+                        (error.to_string(), answered, error.retry_after())
                     }
                 };
                 if text != last_error {
@@ -117,13 +112,13 @@ async fn work(inner: &Inner, hook: &Webhook) -> std::convert::Infallible {
 }
 
 /// Tells Telegram where to deliver, unless it knows, and hears whether it can.
-async fn look(inner: &Inner, hook: &Webhook, known: &mut Known) -> Result<(), Trouble> {
+async fn look(inner: &Inner, hook: &Webhook, known: &mut Known, menu: &mut Menu) -> Result<(), Trouble> {
     if inner.bot.get().is_none() {
         let user: User = inner.api.call("getMe", &json!({})).await?;
         let bot = inner.bot.get_or_init(|| Bot { id: user.id, username: user.username });
         inner.status.identified(bot.username.clone());
-        menu::show(inner).await;
     }
+    menu.show(inner).await;
     // Whatever Telegram knows at first, it may know another secret.
     let mut is_told_now = !known.told;
     if is_told_now {
@@ -177,21 +172,13 @@ async fn set(inner: &Inner, hook: &Webhook) -> Result<(), ApiError> {
 pub(super) async fn take(inner: &Inner, inbox: &dyn Inbox, update: &str) -> Result<(), String> {
     let begun = Instant::now();
     let bot = inner.bot.get().ok_or("the bot is not known yet")?;
-    let draft = read(inner, bot, update);
-    let is_message = draft.is_some();
-    if let Some(draft) = draft {
-        let key = late::key(&draft);
-        let inbound = match draft.image.is_some() || draft.file.is_some() {
-            true => {
-                inner.late.complete(draft, begun + FILES_WITHIN).await.ok_or("its file is still coming")?
-            }
-            false => draft.inbound,
-        };
+    let inbound = read(inner, bot, update);
+    let is_message = inbound.is_some();
+    if let Some(inbound) = inbound {
         let batch = vec![inbound];
         let presses: Vec<String> = batch.iter().filter_map(press_id).collect();
         let accepted = timeout_at(begun + TAKE_WITHIN, inbox.accept(batch, None)).await;
         accepted.unwrap_or_else(|_| Err(format!("no answer within {TAKE_WITHIN:?}")))?;
-        inner.late.forget(&key);
         if timeout_at(begun + TAKE_WITHIN, acknowledge(inner, presses)).await.is_err() {
             tracing::debug!(account = inner.account, "a press is not acknowledged: its time is over");
         }
@@ -202,12 +189,12 @@ pub(super) async fn take(inner: &Inner, inbox: &dyn Inbox, update: &str) -> Resu
 }
 
 /// What it says, if that is of our business.
-fn read(inner: &Inner, bot: &Bot, update: &str) -> Option<Draft> {
+fn read(inner: &Inner, bot: &Bot, update: &str) -> Option<Inbound> {
     let (account, now_ms) = (&inner.account, inner.status.now_ms());
     let reader = Reader { account, bot, bounds: inner.bounds, now_ms };
     // An update that brings the reader down would come again for ever.
     match catch_unwind(AssertUnwindSafe(|| reader.read(update))) {
-        Ok(Ok(draft)) => draft,
+        Ok(Ok(inbound)) => inbound,
         Ok(Err(error)) => {
             tracing::warn!(account, %error, "a Telegram update cannot be read and is skipped");
             None

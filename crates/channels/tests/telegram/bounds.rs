@@ -27,6 +27,50 @@ async fn a_platform_that_asks_to_wait_is_not_asked_sooner() {
     }
 }
 
+/// Waits, with time passing where nobody has anything to do, until the account works again and `method` has worked.
+async fn until_it_works(fake: &FakeTelegram, telegram: &Telegram, method: &str) {
+    tokio::time::pause();
+    let mut watch = telegram.watch();
+    let works = async {
+        watch.wait_for(|s| s.lifecycle == "ready").await.unwrap();
+        fake.wait_for_calls(method, 2, Duration::from_secs(700)).await.unwrap();
+        watch.wait_for(|s| s.lifecycle == "ready").await.unwrap();
+    };
+    tokio::time::timeout(Duration::from_secs(800), works).await.unwrap();
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_webhook_is_neither_set_nor_looked_after_sooner_than_the_platform_asks() {
+    for method in ["setWebhook", "getWebhookInfo"] {
+        let fake = FakeTelegram::start(TOKEN).await;
+        fake.busy_next(method, 600);
+        let telegram = super::webhook::hooked(&fake);
+        let task = super::webhook::awaiting(&telegram);
+        fake.wait_for_calls(method, 1, DEADLINE).await.unwrap();
+        until_it_works(&fake, &telegram, method).await;
+        drop(task);
+    }
+}
+
+#[tokio::test]
+async fn neither_the_menu_nor_the_end_of_a_webhook_is_asked_for_sooner_than_the_platform_asks() {
+    for method in ["setMyCommands", "deleteWebhook"] {
+        let fake = FakeTelegram::start(TOKEN).await;
+        if method == "deleteWebhook" {
+            let description = "Conflict: can't use getUpdates method while webhook is active";
+            let body = json!({ "ok": false, "error_code": 409, "description": description });
+            fake.fail_next("getUpdates", 409, body.clone());
+            fake.fail_next("getUpdates", 409, body);
+        }
+        fake.busy_next(method, 600);
+        let running = run(&fake, None, 0);
+        fake.wait_for_calls(method, 1, DEADLINE).await.unwrap();
+        until_it_works(&fake, &running.telegram, method).await;
+        running.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_voice_note_of_50_megabytes_is_told_of_and_is_fetched_where_the_server_gives_it() {
     const SIZE: usize = 50_000_000;
@@ -39,7 +83,7 @@ async fn a_voice_note_of_50_megabytes_is_told_of_and_is_fetched_where_the_server
     };
     let id = fake.push_message(7, 7, json!({ "caption": "hear this", "voice": voice }));
     let mut running = run_with(with_default_bounds(), None, 0);
-    let text = running.batch().await.0.remove(0).text;
+    let text = running.complete().await.remove(0).text;
     assert!(text.contains("hear this") && text.contains("file is too big"), "{text}");
     assert!(!dir.path().join("media").exists(), "nothing was begun");
     fake.wait_for_offset(id + 1, DEADLINE).await.unwrap();
@@ -48,8 +92,56 @@ async fn a_voice_note_of_50_megabytes_is_told_of_and_is_fetched_where_the_server
     fake.be_local();
     fake.push_message(7, 7, json!({ "voice": voice }));
     let mut running = run_with(with_default_bounds(), Some(&(id + 1).to_string()), 0);
-    let text = running.batch().await.0.remove(0).text;
+    let text = running.complete().await.remove(0).text;
     let path = text.split("saved as ").nth(1).unwrap_or_else(|| panic!("{text}")).trim_end_matches(']');
     assert_eq!(std::fs::metadata(path).unwrap().len(), SIZE as u64, "{text}");
+    running.stop().await;
+}
+
+/// A document that has come, and is not fetched yet.
+async fn document(fake: &FakeTelegram, dir: &std::path::Path) -> (Telegram, model::Inbound) {
+    fake.put_file("slow", b"%PDF".to_vec());
+    let document = json!({ "file_id": "slow", "file_unique_id": "u", "file_name": "a.pdf" });
+    fake.push_message(7, 7, json!({ "caption": "look", "document": document }));
+    let mut running = run_with(super::telegram_in(dir, fake.url()), None, 0);
+    let (inbound, telegram) = (running.batch().await.0.remove(0), running.telegram.clone());
+    running.stop().await;
+    (telegram, inbound)
+}
+
+#[tokio::test]
+async fn a_file_that_never_comes_is_named_in_its_message() {
+    let (dir, fake) = (tempfile::tempdir().unwrap(), FakeTelegram::start(TOKEN).await);
+    let (telegram, inbound) = document(&fake, dir.path()).await;
+    fake.hang_next("getFile");
+    tokio::time::pause();
+    let message = telegram.fetch(inbound, true).await;
+    assert!(message.text.starts_with("look\n[document a.pdf: could not be downloaded: "), "{}", message.text);
+    assert!(message.coming.is_empty());
+}
+
+#[tokio::test]
+async fn a_platform_that_asks_to_wait_gives_its_file_afterwards_where_that_is_soon_enough() {
+    let (dir, fake) = (tempfile::tempdir().unwrap(), FakeTelegram::start(TOKEN).await);
+    let (telegram, inbound) = document(&fake, dir.path()).await;
+    for (seconds, expected) in [(20, "saved as "), (600, "Too Many Requests")] {
+        fake.busy_next("getFile", seconds);
+        tokio::time::pause();
+        let message = telegram.fetch(inbound.clone(), true).await;
+        tokio::time::resume();
+        assert!(message.text.contains(expected), "{seconds}: {}", message.text);
+    }
+}
+
+#[tokio::test]
+async fn images_for_which_there_is_no_room_are_named_and_not_fetched() {
+    let (dir, fake) = (tempfile::tempdir().unwrap(), FakeTelegram::start(TOKEN).await);
+    let photo = json!([{ "file_id": "p", "width": 10, "height": 10 }]);
+    fake.push_message(7, 7, json!({ "photo": photo }));
+    let mut running = run_with(super::telegram_in(dir.path(), fake.url()), None, 0);
+    let inbound = running.batch().await.0.remove(0);
+    let message = running.telegram.fetch(inbound, false).await;
+    assert_eq!(message.text, "[photo: could not be downloaded: too many large images came at once]");
+    assert_eq!(fake.calls("getFile"), 0);
     running.stop().await;
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 const URL: &str = "https://bot.example/hook";
 
-fn hooked(fake: &FakeTelegram) -> Telegram {
+pub(super) fn hooked(fake: &FakeTelegram) -> Telegram {
     hooked_in(Path::new("/nonexistent"), fake)
 }
 
@@ -26,9 +26,9 @@ fn hooked_in(dir: &Path, fake: &FakeTelegram) -> Telegram {
 }
 
 /// Has it delivered to, until the task is dropped.
-fn awaiting(telegram: &Telegram) -> JoinSet<()> {
+pub(super) fn awaiting(telegram: &Telegram) -> JoinSet<()> {
     let (telegram, mut task) = (telegram.clone(), JoinSet::new());
-    task.spawn(async move { telegram.await_deliveries(&inbox().0, &CancellationToken::new()).await });
+    task.spawn(async move { telegram.await_deliveries(&CancellationToken::new()).await });
     task
 }
 
@@ -108,52 +108,21 @@ async fn a_webhook_that_knows_another_secret_is_set_again_and_so_is_one_of_a_tok
     drop(task);
 }
 
-/// A file that does not come yet.
-fn slow_file() -> String {
-    update(
-        json!({"caption": "look", "document": {"file_id": "slow", "file_unique_id": "u", "file_name": "a.pdf"}}),
-    )
-}
-
 #[tokio::test]
-async fn a_file_that_takes_long_is_there_when_its_message_is_delivered_again() {
+async fn a_delivery_is_taken_before_its_file_has_come() {
     let (dir, fake) = (tempfile::tempdir().unwrap(), FakeTelegram::start(TOKEN).await);
     let telegram = hooked_in(dir.path(), &fake);
     let task = awaiting(&telegram);
     until(&telegram, "ready").await;
     let (inbox, mut taken) = inbox();
     fake.put_file("slow", b"%PDF".to_vec());
-    let go = fake.hold_next("getFile");
-    // From here on time is what the deadlines say: the next one that is due is the first that counts.
-    tokio::time::pause();
-    let why = telegram.take(&inbox, &slow_file()).await.unwrap_err();
-    tokio::time::resume();
-    assert!(why.contains("still coming") && taken.try_recv().is_err(), "{why}");
-    go.notify_one();
-    telegram.take(&inbox, &slow_file()).await.unwrap();
+    let document = json!({"file_id": "slow", "file_unique_id": "u", "file_name": "a.pdf"});
+    telegram.take(&inbox, &update(json!({"caption": "look", "document": document}))).await.unwrap();
     let message = taken.recv().await.unwrap().0.remove(0);
+    assert_eq!((message.text.as_str(), message.coming.len(), fake.calls("getFile")), ("look", 1, 0));
+    let message = telegram.fetch(message, true).await;
     let path = message.text.strip_prefix("look\n[document a.pdf, 4 bytes: saved as ").unwrap();
     assert_eq!(std::fs::read(path.trim_end_matches(']')).unwrap(), b"%PDF");
-    assert_eq!((fake.calls("getFile"), message.said.as_deref()), (1, Some("look")));
-    drop(task);
-}
-
-#[tokio::test]
-async fn a_file_that_never_comes_is_named_in_its_message_which_is_taken_all_the_same() {
-    let (dir, fake) = (tempfile::tempdir().unwrap(), FakeTelegram::start(TOKEN).await);
-    let telegram = hooked_in(dir.path(), &fake);
-    let task = awaiting(&telegram);
-    until(&telegram, "ready").await;
-    let (inbox, mut taken) = inbox();
-    fake.put_file("slow", b"%PDF".to_vec());
-    fake.hang_next("getFile");
-    tokio::time::pause();
-    let mut deliveries = 1;
-    while telegram.take(&inbox, &slow_file()).await.is_err() {
-        deliveries += 1;
-    }
-    assert!((2..=7).contains(&deliveries), "{deliveries} deliveries of ten seconds each");
-    let message = taken.recv().await.unwrap().0.remove(0);
-    assert!(message.text.starts_with("look\n[document a.pdf: could not be downloaded: "), "{}", message.text);
+    assert_eq!((message.said.as_deref(), message.coming), (Some("look"), vec![]));
     drop(task);
 }

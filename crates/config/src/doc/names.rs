@@ -106,6 +106,8 @@ const TABLE: &[(&str, &[&str])] = &[
         "silentErrorReplies", "errorPolicy", "apiRoot", "trustedLocalFileRoots", "autoTopicLabel", "accounts",
         "defaultAccount"]),
     ("channels.telegram.streaming", &["mode", "chunkMode", "preview", "progress", "block"]),
+    ("channels.telegram.streaming.block", &["enabled", "coalesce"]),
+    ("channels.telegram.streaming.block.coalesce", &["minChars", "maxChars", "idleMs"]),
     ("channels.telegram.streaming.preview", &["chunk", "toolProgress", "commandText"]),
     ("channels.telegram.streaming.preview.chunk", &["minChars", "maxChars", "breakPreference"]),
     ("channels.telegram.streaming.progress", &["label", "labels", "maxLines", "maxLineChars", "toolProgress",

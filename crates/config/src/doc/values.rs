@@ -173,6 +173,21 @@ impl<'a> Section<'a> {
         self.text(key).map(|text| vec![text])
     }
 
+    /// A string or a whole number, as a string.
+    pub(crate) fn id(&self, key: &'static str) -> Option<String> {
+        self.asks(key, || Fact::Id);
+        match self.get(key)? {
+            Value::String(text) => {
+                Some(self.filled(&self.path_of(key), text)).filter(|text| !text.is_empty())
+            }
+            Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+            other => {
+                self.wrong(key, other, "a string or a whole number");
+                None
+            }
+        }
+    }
+
     /// An array of strings or whole numbers, all as strings.
     pub(crate) fn ids(&self, key: &'static str) -> Option<Vec<String>> {
         self.asks(key, || Fact::ListOf(Box::new(Fact::Id)));

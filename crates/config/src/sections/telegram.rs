@@ -4,6 +4,7 @@ mod actions;
 mod approvals;
 mod bot;
 mod groups;
+mod keys;
 mod reactions;
 mod streaming;
 mod way;
@@ -23,7 +24,7 @@ pub use bot::{bot_id, is_account_name, is_bot_token, is_webhook_secret};
 pub use groups::{ChatTools, GroupConfig, ToolBounds};
 pub use reactions::ReactionLevel;
 pub use streaming::{BreakPreference, ChunkMode, CommandText, StreamingConfig, StreamingMode};
-use way::{API_ROOT, MAX_TEXT, api_root, proxy, text_limit};
+pub use way::{DnsOrder, NetworkConfig};
 pub use webhook::WebhookConfig;
 use webhook::WebhookKeys;
 
@@ -178,8 +179,12 @@ pub struct TelegramConfig {
     pub link_preview: bool,
     /// `textChunkLimit`: characters of a message at most, 4096 by default, which is the most.
     pub text_limit: usize,
+    /// `defaultTo`: the chat that a message goes to where nobody says which.
+    pub default_to: Option<String>,
     /// `proxy`: the way to Telegram, an `http://`, `https://`, `socks5://` or `socks5h://` address. Else that of the environment.
     pub proxy: Option<SecretString>,
+    /// `network`: which addresses of Telegram are tried; all of them by default, as they come.
+    pub network: NetworkConfig,
     /// `joinIntro`: whether the agent says hello in a group that it is added to, true by default.
     pub join_intro: bool,
     /// `actions`: what agents and operators may do there beside answering. An account's go before the section's one by one.
@@ -220,137 +225,6 @@ impl TelegramConfig {
             );
         }
         config
-    }
-
-    /// The keys that an account has as the section itself has them. What it leaves open is the section's; the token is its own.
-    fn keys(s: &Section<'_>, account: &str, root: Option<&Self>) -> Self {
-        let own_policy = s.choice("dmPolicy");
-        let token = |own: Option<SecretInput>, inherited: fn(&Self) -> &Option<SecretInput>| {
-            let root = root.filter(|_| account == DEFAULT_ACCOUNT);
-            own.or_else(|| root.and_then(|root| inherited(root).clone()))
-        };
-        let file = s.path("tokenFile").map(|path| SecretInput::whole_file(&s.path_of("tokenFile"), path));
-        let groups = s.raw("groups").is_some() || root.is_none();
-        let own_groups = s.entries("groups", |id, group| (id.to_owned(), GroupConfig::read(group)));
-        let direct = s.raw("direct").is_some() || root.is_none();
-        let own_direct = s.entries("direct", |id, chat| (id.to_owned(), ChatTools::read(chat)));
-        let own_keys = WebhookKeys::read(s);
-        let webhook_keys = match root {
-            Some(root) => own_keys.over(&root.webhook_keys, account == DEFAULT_ACCOUNT),
-            None => own_keys,
-        };
-        let inherit = Inherit(root);
-        let config = Self {
-            account: account.to_owned(),
-            enabled: s.boolean("enabled").unwrap_or(true) && root.is_none_or(|root| root.enabled),
-            bot_token: token(s.secret("botToken"), |root| &root.bot_token),
-            token_file: token(file, |root| &root.token_file),
-            api_root: inherit.or(api_root(s), |root| root.api_root.clone(), || API_ROOT.to_owned()),
-            dm_policy: inherit.or(own_policy, |root| root.dm_policy, || DmPolicy::Pairing),
-            allow_from: allowed(senders(s, "allowFrom"), root),
-            group_policy: inherit.or(
-                s.choice("groupPolicy"),
-                |root| root.group_policy,
-                || GroupPolicy::Allowlist,
-            ),
-            group_allow_from: inherit.or(
-                senders(s, "groupAllowFrom").map(Some),
-                |root| root.group_allow_from.clone(),
-                || None,
-            ),
-            groups: inherit.or(
-                groups.then(|| own_groups.into_iter().collect()),
-                |root| root.groups.clone(),
-                BTreeMap::new,
-            ),
-            media_max_mb: inherit.or(s.number("mediaMaxMb"), |root| root.media_max_mb, || 100.0),
-            inline_buttons: inherit.or(
-                inline_buttons(s),
-                |root| root.inline_buttons,
-                || InlineButtons::Allowlist,
-            ),
-            native_commands: inherit.or(
-                s.section("commands", native_commands),
-                |root| root.native_commands,
-                || true,
-            ),
-            custom_commands: inherit.or(custom_commands(s), |root| root.custom_commands.clone(), Vec::new),
-            webhook: webhook_keys.judge(s),
-            webhook_keys,
-            direct: inherit.or(
-                direct.then(|| own_direct.into_iter().collect()),
-                |root| root.direct.clone(),
-                BTreeMap::new,
-            ),
-            reply_to_mode: inherit.or(s.choice("replyToMode").map(Some), |root| root.reply_to_mode, || None),
-            history_limit: inherit.or(
-                s.integer("historyLimit", 0..=HISTORY_CEILING).map(Some),
-                |root| root.history_limit,
-                || None,
-            ),
-            reaction_notifications: inherit.or(
-                s.choice("reactionNotifications"),
-                |root| root.reaction_notifications,
-                || ReactionNotifications::Own,
-            ),
-            exec_approvals: inherit.or(
-                s.section("execApprovals", ExecApprovals::read),
-                |root| root.exec_approvals.clone(),
-                ExecApprovals::default,
-            ),
-            ack_reaction: inherit.or(
-                s.text("ackReaction").map(Some),
-                |root| root.ack_reaction.clone(),
-                || None,
-            ),
-            reaction_level: inherit.or(
-                s.choice("reactionLevel"),
-                |root| root.reaction_level,
-                || ReactionLevel::Minimal,
-            ),
-            join_intro: inherit.or(s.boolean("joinIntro"), |root| root.join_intro, || true),
-            error_policy: inherit.or(
-                s.choice("errorPolicy"),
-                |root| root.error_policy,
-                || ErrorPolicy::Always,
-            ),
-            silent_errors: inherit.or(s.boolean("silentErrorReplies"), |root| root.silent_errors, || false),
-            link_preview: inherit.or(s.boolean("linkPreview"), |root| root.link_preview, || true),
-            text_limit: inherit.or(text_limit(s), |root| root.text_limit, || MAX_TEXT),
-            proxy: inherit.or(proxy(s).map(Some), |root| root.proxy.clone(), || None),
-            actions: root
-                .iter()
-                .fold(s.section("actions", Actions::read), |own, root| own.over(&root.actions)),
-            streaming: inherit.or(
-                s.section("streaming", StreamingConfig::read),
-                |root| root.streaming.clone(),
-                StreamingConfig::default,
-            ),
-            config_writes: inherit.or(s.boolean("configWrites"), |root| root.config_writes, || true),
-            poll_timeout_seconds: inherit.or(
-                s.integer("pollTimeoutSeconds", 0..=50).map(Some),
-                |root| root.poll_timeout_seconds,
-                || None,
-            ),
-            accounts: BTreeMap::new(),
-            default_account: None,
-        };
-        config.judge_openness(s, own_policy, root.is_some());
-        config
-    }
-
-    /// Everybody is let in only where `allowFrom` says so, too.
-    fn judge_openness(&self, s: &Section<'_>, own_policy: Option<DmPolicy>, is_account: bool) {
-        let says_so = self.allow_from.iter().any(|sender| sender == "*");
-        if own_policy == Some(DmPolicy::Open) && !says_so {
-            let whose = if is_account { ", in channels.telegram too where it has a list" } else { "" };
-            s.error(
-                "dmPolicy",
-                format!(
-                    "\"open\" lets everyone write to the bot and needs allowFrom: [\"*\"] to say so{whose}"
-                ),
-            );
-        }
     }
 
     /// All accounts, by name: those under `accounts`, and the one of the section itself where it has a token or is alone.
@@ -411,63 +285,6 @@ impl TelegramConfig {
             (Some(own), Some(any)) => Some(own.over(any)),
         }
     }
-}
-
-/// What an account leaves open.
-#[derive(Clone, Copy)]
-struct Inherit<'a>(Option<&'a TelegramConfig>);
-
-impl Inherit<'_> {
-    /// Its own value, else the section's, else the one that holds where nobody says anything.
-    fn or<T>(self, own: Option<T>, root: impl FnOnce(&TelegramConfig) -> T, else_: impl FnOnce() -> T) -> T {
-        own.unwrap_or_else(|| self.0.map_or_else(else_, root))
-    }
-}
-
-/// An account's list takes the place of the section's. Everybody is let in only where both say so: a list of the section's
-/// is a bound for all accounts.
-fn allowed(own: Option<Vec<String>>, root: Option<&TelegramConfig>) -> Vec<String> {
-    let Some(root) = root else { return own.unwrap_or_default() };
-    let Some(mut own) = own else { return root.allow_from.clone() };
-    if !root.allow_from.is_empty() && !root.allow_from.iter().any(|sender| sender == "*") {
-        own.retain(|sender| sender != "*");
-    }
-    if own.is_empty() { root.allow_from.clone() } else { own }
-}
-
-/// `capabilities`: an object, or the list of older configurations, in which the word alone means everywhere.
-fn inline_buttons(s: &Section<'_>) -> Option<InlineButtons> {
-    let old = s.raw("capabilities").and_then(|value| value.as_array());
-    match old {
-        Some(list) => list.iter().any(|word| word == "inlineButtons").then_some(InlineButtons::All),
-        None => s.section("capabilities", |capabilities| capabilities.choice("inlineButtons")),
-    }
-}
-
-/// `commands.native`: true, false, or `"auto"`, which is true.
-fn native_commands(s: &Section<'_>) -> Option<bool> {
-    match s.raw("native")? {
-        serde_json::Value::Bool(native) => Some(*native),
-        serde_json::Value::String(word) if word == "auto" => Some(true),
-        _ => {
-            s.error("native", "use true, false or \"auto\"");
-            None
-        }
-    }
-}
-
-fn custom_commands(s: &Section<'_>) -> Option<Vec<CustomCommand>> {
-    let read = |entry: &Section<'_>| {
-        let command = entry.text("command").unwrap_or_default();
-        let command = command.trim().trim_start_matches('/').to_ascii_lowercase();
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if entry.exists() && !((1..=32).contains(&command.len()) && command.chars().all(fits)) {
-            entry.warn("command", "is left out of the menu: 1 to 32 letters, digits and _ are possible");
-        }
-        CustomCommand { command, description: entry.text("description").unwrap_or_default() }
-    };
-    let commands = s.items("customCommands", read);
-    (!commands.is_empty()).then_some(commands)
 }
 
 /// Ids and names as Telegram has them: without our prefix and blanks.

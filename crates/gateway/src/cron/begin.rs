@@ -171,6 +171,7 @@ pub(crate) fn message_of(
         album: None,
         said: None,
         sticker: None,
+        coming: vec![],
         text,
         images: vec![],
         addressed: true,

@@ -28,8 +28,12 @@ async fn resolve(
     if let Some(to) = delivery.to.as_deref() {
         return Ok(explicit(shared, channel, to, delivery.account_id.as_deref(), thread.as_deref()));
     }
-    if channel.is_some() {
-        return Ok(Err("the delivery names a channel and no chat; set delivery.to".into()));
+    if let Some(name) = channel {
+        let account = delivery.account_id.clone().unwrap_or_else(|| shared.channels.default_account());
+        return Ok(match shared.settings().default_to(name, &account) {
+            Ok(to) => explicit(shared, channel, &to, Some(&account), thread.as_deref()),
+            Err(why) => Err(format!("the delivery names a channel and no chat; set delivery.to ({why})")),
+        });
     }
     // The last word of somebody else's conversation is no address: only the session that the job belongs to is one. The agent's main
     // session is none either: whoever wrote there last may be somebody else by then. OpenClaw refuses that by name.

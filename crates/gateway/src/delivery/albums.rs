@@ -2,7 +2,7 @@
 
 use crate::shared::Shared;
 use model::Inbound;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::{InboundRow, StoreError};
@@ -45,12 +45,14 @@ impl Albums {
 }
 
 /// Open rows with albums that are whole as one row each, and those that are not as they are, with the ids of their rows: they wait.
+/// So do those of which a part's file is `not_here` yet.
 pub(crate) async fn gathered(
     shared: &Arc<Shared>,
     rows: Vec<InboundRow>,
+    not_here: &HashSet<i64>,
 ) -> Result<(Vec<InboundRow>, Vec<i64>), StoreError> {
     let mut parts: BTreeMap<Key, Vec<InboundRow>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| !shared.runs.is_claimed(row.id)) {
+    for row in rows.iter().filter(|row| not_here.contains(&row.id) || !shared.runs.is_claimed(row.id)) {
         if let Some(key) = key_of(&row.inbound) {
             parts.entry(key).or_default().push(row.clone());
         }
@@ -62,7 +64,8 @@ pub(crate) async fn gathered(
     let (mut waiting, mut gone, mut merged) = (Vec::new(), Vec::new(), HashMap::new());
     for (key, parts) in parts {
         let ids: Vec<i64> = parts.iter().map(|row| row.id).collect();
-        if !shared.albums.is_whole(&key, parts.len()) {
+        let is_here = ids.iter().all(|id| !not_here.contains(id));
+        if !is_here || !shared.albums.is_whole(&key, parts.len()) {
             waiting.extend(ids);
             continue;
         }

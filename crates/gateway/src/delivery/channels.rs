@@ -118,6 +118,11 @@ impl Channels {
         self.state().accounts.get(account).filter(|_| channel == TELEGRAM)?.made.clone()
     }
 
+    /// What an account speaks with, where it works.
+    pub(crate) fn bot(&self, channel: &str, account: &str) -> Option<channels::Telegram> {
+        self.telegram(channel, account).map(|account| account.bot.clone())
+    }
+
     fn working(&self) -> Vec<Arc<TelegramAccount>> {
         self.state().accounts.values().filter_map(|account| account.made.clone()).collect()
     }

@@ -3,7 +3,6 @@
 use crate::runs::{Claim, dispatch};
 use crate::shared::Shared;
 use channels::Inbox;
-use channels::policy::Access;
 use model::{Inbound, SessionKey};
 use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
@@ -85,12 +84,6 @@ impl Inbox for ChannelInbox {
             rows.map_err(|e| e.to_string())?;
             self.shared.inbox.wake();
             Ok(())
-        })
-    }
-
-    fn admits<'a>(&'a self, inbound: &'a Inbound) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
-        Box::pin(async move {
-            dispatch::access(&self.shared, inbound).await.is_ok_and(|a| a == Some(Access::Allow))
         })
     }
 }

@@ -1,7 +1,9 @@
 //! Messages from and to chat platforms: durable in, durable out (B5).
 
 pub(crate) mod albums;
+pub(crate) mod arriving;
 pub(crate) mod channels;
+pub(crate) mod emoji;
 pub(crate) mod files;
 pub(crate) mod gates;
 pub(crate) mod inbox;

@@ -329,7 +329,7 @@ pub(crate) async fn send_all(
 fn pieces(out: &Outbound, acts: Vec<Act>) -> Vec<Outbound> {
     let has_caption = |act: &Act| match act {
         Act::File { seen_as: FileAs::VideoNote, .. } => false,
-        Act::File { .. } | Act::Album { .. } => Telegram::fits_under_file(&out.text),
+        Act::File { .. } | Act::Album { .. } => Telegram::fits_under_file(out),
         _ => true,
     };
     // Buttons stand under the text, wherever files are.
@@ -342,7 +342,8 @@ fn pieces(out: &Outbound, acts: Vec<Act>) -> Vec<Outbound> {
         .map(|(n, act)| Outbound { text: with(n), act: Some(act), ..out.clone() })
         .collect();
     if below {
-        let texts = Telegram::split(&out.text).into_iter();
+        let texts = if out.is_html { vec![out.text.clone()] } else { Telegram::split(&out.text) };
+        let texts = texts.into_iter().filter(|text| !text.trim().is_empty());
         pieces.extend(texts.map(|text| Outbound { text, act: None, ..out.clone() }));
     }
     pieces

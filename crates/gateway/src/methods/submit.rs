@@ -70,6 +70,7 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
         album: None,
         said: None,
         sticker: None,
+        coming: vec![],
         text: submit.message,
         images,
         addressed: true,

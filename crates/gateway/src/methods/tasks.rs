@@ -185,7 +185,7 @@ async fn cancel(mut call: Call) -> Answer {
         let now = find(&call, &id).await?.map_or(before, |(task, _)| task);
         let reason = match now["status"].as_str() {
             Some("queued") => {
-                "Task waits until its session has room or its channel works, and cannot be cancelled before."
+                "Task waits until its files are here, its session has room or its channel works, and cannot be cancelled before."
             }
             _ => "Task has ended.",
         };

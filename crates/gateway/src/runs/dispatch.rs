@@ -2,14 +2,15 @@
 
 use super::{Claim, Work, acks, edits, history, joined, reactions};
 use crate::chat_commands::{self, Decider, Parsed, Speaker};
-use crate::delivery::albums;
 use crate::delivery::channels::{MovedGroups, TELEGRAM, renamed};
+use crate::delivery::{albums, arriving};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
 use channels::policy::{Access, decide, is_named, names_group, new_pairing_code, pairing_reply};
 use config::{DmScope, GroupScope};
 use model::{Act, ChatEvent, ChatKind, Inbound, Outbound, SessionKey};
+use std::collections::HashSet;
 use std::sync::Arc;
 use store::{ChannelOffer, InboundRow, Route};
 
@@ -25,18 +26,21 @@ pub(crate) enum Dispatched {
 }
 
 /// Takes rows that are open, in order. Rows that somebody has taken already are passed over. Once a session is full, its
-/// later rows wait too, even if there is room meanwhile: nothing overtakes, but for commands, which are not for its turns.
+/// later rows wait too, even if there is room meanwhile: nothing overtakes, but for commands, which are not for its turns. What
+/// follows in its chat on an album that is not whole, or on a file that is not here, waits with it.
 pub(crate) async fn rows(shared: &Arc<Shared>, rows: Vec<InboundRow>) -> Result<(), store::StoreError> {
     let mut full = shared.inbox.full_sessions();
-    let (rows, waiting) = albums::gathered(shared, rows).await?;
+    let not_here = arriving::not_here(shared, &rows).await?;
+    let (rows, not_whole) = albums::gathered(shared, rows, &not_here).await?;
+    let mut waiting = HashSet::new();
     for row in rows {
         let key = session_of(shared, &row.inbound);
-        if waiting.contains(&row.id) {
-            // What comes behind an album waits with it.
-            full.insert(key);
+        let chat = (row.inbound.account.clone(), row.inbound.chat.id.clone());
+        if not_here.contains(&row.id) || not_whole.contains(&row.id) {
+            waiting.insert(chat);
             continue;
         }
-        if full.contains(&key) && command_of(&row.inbound).is_none() {
+        if (full.contains(&key) || waiting.contains(&chat)) && command_of(&row.inbound).is_none() {
             continue;
         }
         if let Dispatched::Full(claim) = one(shared, row).await? {

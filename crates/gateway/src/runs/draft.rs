@@ -200,6 +200,10 @@ impl Drafting<'_> {
         if self.how.mode != StreamingMode::Block {
             pages.truncate(1);
         }
+        if self.how.is_whole {
+            // The last one may still grow.
+            pages.pop();
+        }
         pages
     }
 

@@ -160,6 +160,10 @@ impl Host for GatewayHost {
         })
     }
 
+    fn reactions<'a>(&'a self, session: SessionKey) -> BoxFuture<'a, Result<tools::Reactions, HostError>> {
+        Box::pin(async move { super::said::reactions(self.shared()?.as_ref(), &session).await })
+    }
+
     fn stickers<'a>(
         &'a self,
         session: SessionKey,

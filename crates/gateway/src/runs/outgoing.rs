@@ -38,6 +38,7 @@ pub(super) async fn of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, en
             account: route.account.clone(),
             to: route.to.clone(),
             text,
+            is_html: false,
             quote: quote(begun, route, reply_to.as_deref()),
             reply_to,
             silent: is_quiet,

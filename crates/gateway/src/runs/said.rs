@@ -2,13 +2,13 @@
 
 use super::host::{host_error, store_error};
 use crate::delivery::channels::TELEGRAM;
-use crate::delivery::{files, gates, outbox};
+use crate::delivery::{emoji, files, gates, outbox};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use channels::Telegram;
+use channels::{Reactions as Allowed, Telegram};
 use model::{Act, Outbound, SessionKey, Sticker};
 use store::Route;
-use tools::{HostError, OutgoingMessage};
+use tools::{HostError, OutgoingMessage, Reactions};
 
 fn refused(message: impl Into<String>) -> HostError {
     HostError { code: "INVALID_REQUEST".into(), message: message.into() }
@@ -28,7 +28,13 @@ pub(super) async fn send(shared: &Shared, message: OutgoingMessage) -> Result<St
             let to = outbox::chat_id(&channel, &to);
             (channel, account, to)
         }
-        _ => {
+        (Some(channel), None) => {
+            let account = message.account.unwrap_or_else(|| shared.channels.default_account());
+            let to = shared.settings().default_to(&channel, &account).map_err(refused)?;
+            let to = outbox::chat_id(&channel, &to);
+            (channel, account, to)
+        }
+        (None, _) => {
             let here = here.as_ref();
             let here = here.ok_or_else(|| refused("this session answers no chat; say channel and to"))?;
             (here.channel.clone(), here.account.clone(), here.to.clone())
@@ -64,7 +70,8 @@ pub(super) async fn send(shared: &Shared, message: OutgoingMessage) -> Result<St
         }
     };
     let (reply_to, quote, silent) = (message.reply_to, message.quote, message.silent);
-    let outbound = Outbound { channel, account, to, text, reply_to, quote, silent, act: None };
+    let outbound =
+        Outbound { channel, account, to, text, is_html: false, reply_to, quote, silent, act: None };
     if let Some(problem) = acts.iter().find_map(|act| Telegram::problem(&outbound, act)) {
         return Err(refused(problem));
     }
@@ -105,6 +112,14 @@ fn judge(
         }
         _ => Ok(()),
     }
+}
+
+/// The reactions that the chat allows that a session answers.
+pub(super) async fn reactions(shared: &Shared, session: &SessionKey) -> Result<Reactions, HostError> {
+    let here = route_of(shared, session).await?.ok_or_else(|| refused("this session answers no chat"))?;
+    let found = emoji::of(shared, (&here.channel, &here.account), &here.to).await.map_err(refused)?;
+    let Allowed { emoji, custom, .. } = found;
+    Ok(Reactions { emoji, custom })
 }
 
 /// The stickers that have to do with a query.

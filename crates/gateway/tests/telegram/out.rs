@@ -1,7 +1,8 @@
-//! What goes out on Telegram beside plain answers.
+//! What goes out on Telegram beside plain answers, and files that come.
 
 mod acks;
 mod approvals;
+mod coming;
 mod drafts;
 mod files;
 mod routing;

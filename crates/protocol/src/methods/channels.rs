@@ -22,6 +22,8 @@ pub(super) const METHODS: &[MethodSpec] = &[
         "topicId?",
         "count?",
         "stickers?",
+        "emojis?",
+        "note?",
         "chatId?",
         "channel",
         "added?",
@@ -75,6 +77,7 @@ const SEND: Shape = Shape {
         opt("asVoice", Kind::Bool),
         opt("forceDocument", Kind::Bool),
         opt("silent", Kind::Bool),
+        opt("parseMode", Kind::OneOf(&["HTML"])),
     ],
     ignored: &["gifPlayback", "contentType"],
 };

@@ -137,6 +137,7 @@ pub(crate) fn inbound(chat: &str, message: &str) -> Inbound {
         album: None,
         said: None,
         sticker: None,
+        coming: vec![],
         text: format!("text of {message}"),
         images: vec![],
         addressed: true,

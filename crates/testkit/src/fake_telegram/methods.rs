@@ -112,6 +112,10 @@ pub(super) async fn call_via(
             None => Err(bad("bad webhook: An HTTPS URL must be provided for webhook")),
         },
         "getwebhookinfo" => Ok(webhook_info(&inner)),
+        "getchat" => known_chat(&inner, &params).map(|chat| match inner.allowed(chat) {
+            Some(allowed) => json!({ "id": chat, "available_reactions": allowed }),
+            None => json!({ "id": chat }),
+        }),
         "getfile" => get_file(&inner, &params),
         "setmycommands" | "deletemycommands" | "deletewebhook" => Ok(json!(true)),
         _ => Err((404, "Not Found".to_owned())),

@@ -100,6 +100,7 @@ struct State {
     undelivered: Undelivered,
     files: HashMap<String, Vec<u8>>,
     announced: HashMap<String, u64>,
+    reactions: HashMap<i64, Value>,
     sent: Vec<Sent>,
     shown: HashMap<(i64, i64), Shown>,
     confirmed: i64,
@@ -346,6 +347,15 @@ impl Inner {
 
     pub(super) fn is_local(&self) -> bool {
         self.lock().is_local
+    }
+
+    pub(super) fn allow(&self, chat_id: i64, reactions: Value) {
+        self.lock().reactions.insert(chat_id, reactions);
+    }
+
+    /// The reactions that a chat allows, where it does not allow all.
+    pub(super) fn allowed(&self, chat_id: i64) -> Option<Value> {
+        self.lock().reactions.get(&chat_id).cloned()
     }
 
     pub(super) fn early(&self) -> Vec<String> {

@@ -50,7 +50,7 @@ pub(crate) const OURS: Choices = &[
 ];
 
 /// Published parameters that are refused as unknown, so that nobody believes that something was done.
-pub(crate) const REFUSED: Choices = &[(&["send"], &["parseMode"], "texts are formatted in one way")];
+pub(crate) const REFUSED: Choices = &[];
 
 /// Texts of which fewer are taken than are published: the others ask for what is not here.
 pub(crate) const NARROWER: Choices = &[

@@ -84,6 +84,7 @@ pub(super) enum Action {
     Delete,
     Sticker,
     StickerSearch,
+    EmojiList,
     TopicCreate,
     TopicEdit,
 }
@@ -138,7 +139,7 @@ impl Args {
         let about = |id: Option<Id>| id.map(Id::text).ok_or("say messageId. Nothing was done.");
         Ok(Some(match self.action {
             Action::Send => return self.location.take().map(|at| at.place().map(Act::Place)).transpose(),
-            Action::StickerSearch => return Ok(None),
+            Action::StickerSearch | Action::EmojiList => return Ok(None),
             Action::React => {
                 let emoji = self.emoji.take();
                 let emoji =
@@ -202,7 +203,7 @@ pub(super) fn described() -> ToolSpec {
     spec(
         crate::MESSAGE,
         "Send a message to another chat, or files, buttons, a poll, a place, a sticker to this one; react; change or delete what you sent here. Text that you answer in this chat arrives by itself.",
-        json!({"action": {"enum": ["send", "react", "poll", "edit", "delete", "sticker", "sticker-search", "topic-create", "topic-edit"]},
+        json!({"action": {"enum": ["send", "react", "emoji-list", "poll", "edit", "delete", "sticker", "sticker-search", "topic-create", "topic-edit"]},
             "channel": of("string", "such as telegram"),
             "to": of("string", "chat id; without channel and to, this chat"), "text": text,
             "media": of("string", "path in the workspace, or an https address; at most 50 MB"),
@@ -218,7 +219,7 @@ pub(super) fn described() -> ToolSpec {
             "location": {"type": "object", "description": "send: without text", "properties": {
                 "latitude": number, "longitude": number, "accuracy": number, "name": text, "address": text}},
             "messageId": of("string", "react, edit, delete; react without it: what you answer"),
-            "emoji": of("string", "react; empty takes yours away"),
+            "emoji": of("string", "react; empty takes yours away; emoji-list says which this chat allows"),
             "pollQuestion": text, "pollOption": {"type": "array", "items": text}, "pollMulti": of("boolean", "one may choose several"),
             "pollPublic": of("boolean", "everybody sees who chose what"), "pollDurationSeconds": json!({"type": "integer"}),
             "fileId": of("string", "sticker: what sticker-search gave"), "query": of("string", "sticker-search: emoji or set"),

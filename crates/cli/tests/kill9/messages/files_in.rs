@@ -11,8 +11,10 @@ use testkit::fake_model::{FakeModel, Step};
 use testkit::fake_telegram::FakeTelegram;
 
 const PERSON: i64 = 101;
-const MESSAGES: usize = 20;
+/// Messages of a life.
+const MESSAGES: usize = 8;
 const KILLS: usize = 6;
+const ALL: usize = MESSAGES * KILLS;
 
 /// What the file of a message holds: more than comes in one piece.
 fn content(nth: usize) -> String {
@@ -43,34 +45,35 @@ async fn files_that_come_with_messages_are_whole_whenever_the_gateway_is_killed(
         more: r#"messages: { queue: { mode: "followup" } },"#,
     };
     let home = Home::with_config(&config(&places));
-    for nth in 0..MESSAGES {
+    let say = |nth: usize| {
         let file = format!("file-{nth}");
         telegram.put_file(&file, content(nth).into_bytes());
         let document = json!({"file_id": file, "file_unique_id": file, "file_name": format!("{nth}.txt")});
         let message = json!({"caption": format!("look at #{PERSON}:{nth}#"), "document": document});
         telegram.push_message(PERSON, PERSON, message);
-    }
+    };
     let start = || Gateway::spawn(&home, &["--port", "0", "--log-level", "info"]);
     let (mut random, mut program) = (Random(2028), start());
-    for _ in 0..KILLS {
-        // Fewer than there are: none of them counts before all are there.
-        let fetched = telegram.calls("getFile") + 1 + random.below(MESSAGES / 2) as u64;
+    for life in 0..KILLS {
+        let before = telegram.calls("getFile");
+        (life * MESSAGES..(life + 1) * MESSAGES).for_each(say);
+        let fetched = before + 1 + random.below(MESSAGES) as u64;
         telegram.wait_for_calls("getFile", fetched, PATIENCE).await.unwrap();
         tokio::time::sleep(Duration::from_micros(random.below(5_000) as u64)).await;
         drop(program.kill());
         program = start();
     }
-    let mut enough = MESSAGES;
+    let mut enough = ALL;
     loop {
         let sent = telegram.wait_for_sent(enough, PATIENCE).await.unwrap();
         assert!(sent.iter().all(|s| s.plain.ends_with("the file is whole")), "{sent:?}");
         let answered: BTreeSet<usize> =
             sent.iter().filter_map(|s| tag_in(&s.plain)).map(|(_, nth)| nth).collect();
-        if answered.len() == MESSAGES {
+        if answered.len() == ALL {
             break;
         }
         enough = sent.len() + 1;
     }
-    assert!(telegram.calls("getFile") > MESSAGES as u64, "no kill hit: the test proves nothing");
+    assert!(telegram.calls("getFile") > ALL as u64, "no kill hit: the test proves nothing");
     assert_eq!(program.stop("-TERM"), Some(0));
 }

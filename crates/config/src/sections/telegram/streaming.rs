@@ -74,6 +74,9 @@ pub struct StreamingConfig {
     pub max_lines: usize,
     /// `progress.maxLineChars`: characters of a line, 120 by default.
     pub max_line_chars: usize,
+    /// `block.enabled`: whether an answer comes as messages of at most `block.coalesce.maxChars` (1200) characters, each once it is
+    /// complete, whatever `mode` says; false by default.
+    pub is_whole: bool,
     /// `progress.commentary`: whether what the agent says before it uses a tool is a line among the others, and not at their head;
     /// false by default.
     pub commentary: bool,
@@ -95,9 +98,24 @@ impl Default for StreamingConfig {
             label_stays: false,
             max_lines: 8,
             max_line_chars: 120,
+            is_whole: false,
             commentary: false,
         }
     }
+}
+
+/// Characters of a message that is not changed any more.
+const WHOLE: usize = 1200;
+
+/// `block`: how long the messages are, where answers come in such.
+fn block(s: &Section<'_>) -> Option<usize> {
+    let is_enabled = s.boolean("enabled");
+    let max_chars = s.section("coalesce", |coalesce| {
+        coalesce.unsupported("minChars", "a message is as long as whole paragraphs allow");
+        coalesce.unsupported("idleMs", "a message goes out when it is full, however long that takes");
+        size(coalesce, "maxChars", 4096)
+    });
+    (is_enabled == Some(true)).then(|| max_chars.unwrap_or(WHOLE))
 }
 
 /// What stands under `preview`.
@@ -164,20 +182,23 @@ impl StreamingConfig {
     pub(super) fn read(s: &Section<'_>) -> Option<Self> {
         let default = Self::default();
         s.choice::<ChunkMode>("chunkMode");
-        s.unsupported("block", "answers come whole, or as messages that grow (mode)");
+        let whole = s.section("block", block);
         let mode = s.choice("mode").unwrap_or(default.mode);
+        let mode = if whole.is_some() { StreamingMode::Block } else { mode };
         let preview = s.section("preview", Preview::read);
         let progress = s.section("progress", Progress::read);
         let tool_progress = match mode {
             StreamingMode::Progress => progress.tool_progress.or(preview.tool_progress).unwrap_or(false),
-            _ => preview.tool_progress.unwrap_or(true),
+            _ => whole.is_none() && preview.tool_progress.unwrap_or(true),
         };
         s.exists().then(|| Self {
             mode,
             tool_progress,
             command_text: progress.command_text.or(preview.command_text).unwrap_or(default.command_text),
-            min_chars: preview.min_chars.unwrap_or(default.min_chars),
-            max_chars: preview.max_chars.unwrap_or(default.max_chars),
+            // Whole messages are as long as they may be anyway.
+            min_chars: if whole.is_some() { 1 } else { preview.min_chars.unwrap_or(default.min_chars) },
+            max_chars: whole.or(preview.max_chars).unwrap_or(default.max_chars),
+            is_whole: whole.is_some(),
             break_at: preview.break_at.unwrap_or(default.break_at),
             label_stays: progress.labels.is_some(),
             labels: progress.labels.unwrap_or(default.labels),

@@ -2,7 +2,7 @@
 
 use crate::chat_commands::COMMANDS;
 use crate::secrets::Secrets;
-use channels::{Telegram, TelegramConfig, Webhook};
+use channels::{Addresses, Telegram, TelegramConfig, Webhook};
 use model::{ExposeSecret, SharedClock};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,7 @@ impl TelegramAccount {
             && a.media_max_bytes == b.media_max_bytes
             && a.commands == b.commands
             && a.link_preview == b.link_preview
+            && a.addresses == b.addresses
             && a.proxy.as_ref().map(|p| p.expose_secret()) == b.proxy.as_ref().map(|p| p.expose_secret())
             && self.token_source == other.token_source
             && self.listens == other.listens
@@ -96,6 +97,7 @@ pub(super) fn account(
         webhook: hook.as_ref().map(|(_, webhook)| webhook.clone()),
         link_preview: config.link_preview,
         proxy: config.proxy.clone(),
+        addresses: Addresses { ipv4_first: config.network.ipv4_first, one_family: config.network.one_family },
     };
     let bot = Telegram::new(made_from.clone(), clock.clone()).map_err(|e| e.to_string())?;
     let token_source = if from_config { "config" } else { "env" };

@@ -26,7 +26,7 @@ const MAX_UPDATE: usize = 1024 * 1024;
 /// Connections at the same time: Telegram has 40 at most, and a proxy before us no more.
 const MAX_CONNECTIONS: usize = 64;
 /// The head of a request must be there within this time, and all of it be answered within the other, in which an update is
-/// taken, with its files, or is not ([`channels::Telegram::take`] has 15 s).
+/// taken or is not ([`channels::Telegram::take`] has 15 s).
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 const DONE_WITHIN: Duration = Duration::from_secs(20);
 /// Between two tries for a port that is taken, and after a failed accept.
@@ -55,7 +55,7 @@ pub(super) async fn run(
         .route("/healthz", get(|| async { "ok" }))
         .route(&listens.path, post(take))
         .with_state(door.clone());
-    tokio::join!(serve(socket, router, cancel), account.bot.await_deliveries(&*door.inbox, cancel));
+    tokio::join!(serve(socket, router, cancel), account.bot.await_deliveries(cancel));
 }
 
 async fn bound(

@@ -28,13 +28,22 @@ struct Reply {
 }
 
 /// What changes what the reader sees. Where it is asked for, sending without it would not be what was asked for.
-const NOT_HERE: &[&str] =
-    &["presentation", "delivery", "interactive", "pin", "silent", "location", "quoteText", "dryRun"];
+const NOT_HERE: &[&str] = &[
+    "presentation",
+    "delivery",
+    "interactive",
+    "pin",
+    "silent",
+    "location",
+    "quoteText",
+    "parseMode",
+    "dryRun",
+];
 
 pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let can = |name: &str| match p.action.as_str() {
-        "send" => !["interactive", "dryRun"].contains(&name),
+        "send" => !["interactive", "parseMode", "dryRun"].contains(&name),
         "poll" | "pin" => name == "silent",
         "edit" => name == "presentation",
         _ => false,
@@ -55,7 +64,12 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         return acts::handle(&call, action).await;
     }
     let text = |names: &[&str]| names.iter().find_map(|name| p.params.get(*name).and_then(plain));
-    let Some(to) = text(&["to", "target"]) else {
+    let account_id = p.account_id.or_else(|| text(&["accountId"]));
+    let to = text(&["to", "target"]).or_else(|| {
+        let account = account_id.clone().unwrap_or_else(|| call.shared.channels.default_account());
+        call.shared.settings().default_to(&p.channel, &account).ok()
+    });
+    let Some(to) = to else {
         return Err(invalid("must have required property 'to'"));
     };
     let attached = attached(&p.params)?;
@@ -71,7 +85,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let message = send::Message {
         to,
         message,
-        account_id: p.account_id.or_else(|| text(&["accountId"])),
+        account_id,
         reply_to_id: p.reply.map(|r| r.reply_to_id).or_else(|| text(&["replyTo", "replyToId"])),
         thread_id: text(&["threadId"]),
         idempotency_key: p.idempotency_key,
@@ -81,6 +95,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         told: None,
         quote: text(&["quoteText"]),
         silent: p.params.get("silent") == Some(&Value::Bool(true)),
+        is_html: false,
         presentation,
         pinned,
     };

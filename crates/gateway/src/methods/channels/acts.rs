@@ -3,7 +3,7 @@
 
 use super::only_channel;
 use super::send::{self, Message};
-use crate::delivery::gates;
+use crate::delivery::{emoji, gates, outbox};
 use crate::methods::{Answer, Call, store_error};
 use model::{Act, Topic};
 use protocol::ErrorShape;
@@ -11,8 +11,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// What there is beside `send`, as the refusal of everything else says it.
-pub(super) const ACTIONS: &str =
-    "send, poll, react, edit, delete, pin, unpin, sticker, sticker-search, topic-create, topic-edit";
+pub(super) const ACTIONS: &str = "send, poll, react, emoji-list, edit, delete, pin, unpin, sticker, sticker-search, topic-create, topic-edit";
+
+/// So many reactions are named at once.
+const MAX_EMOJI: u64 = 100;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,6 +89,9 @@ pub(super) async fn handle(call: &Call, action: Action) -> Answer {
     if action.name == "sticker-search" {
         return stickers(call, &action, &params).await;
     }
+    if action.name == "emoji-list" {
+        return reactions(call, &action, &params).await;
+    }
     let text = params.text(&["message", "text", "content", "caption"]).unwrap_or_default();
     let message_id = || params.need(&["messageId", "message_id"], "messageId");
     let to = params.need(&["to", "target", "chatId"], "to")?;
@@ -158,6 +163,24 @@ async fn stickers(call: &Call, action: &Action, params: &Given<'_>) -> Answer {
         .map(|s| json!({"fileId": s.file_id, "emoji": s.emoji, "setName": s.set_name}))
         .collect();
     Ok(json!({"ok": true, "channel": action.channel, "count": found.len(), "stickers": found}).into())
+}
+
+/// The reactions that a chat allows.
+async fn reactions(call: &Call, action: &Action, params: &Given<'_>) -> Answer {
+    let chat = outbox::chat_id(&action.channel, &params.need(&["to", "target", "chatId"], "to")?);
+    let account = action.account_id.clone().or_else(|| params.text(&["accountId"]));
+    let account = account.unwrap_or_else(|| call.shared.channels.default_account());
+    let limit = params.number("limit")?.unwrap_or(MAX_EMOJI).clamp(1, MAX_EMOJI);
+    let found = emoji::of(&call.shared, (&action.channel, &account), &chat).await;
+    let found = found.map_err(ErrorShape::invalid)?;
+    let plain = found.emoji.iter().map(|emoji| json!({"name": emoji, "identifier": emoji}));
+    let custom = found.custom.iter().map(|id| json!({"identifier": id, "type": "custom_emoji"}));
+    let emojis: Vec<Value> = plain.chain(custom).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+    let mut answer = json!({"ok": true, "channel": action.channel, "chatId": chat, "emojis": emojis});
+    if found.is_all {
+        answer["note"] = json!("The chat allows all of the platform's standard reactions.");
+    }
+    Ok(answer.into())
 }
 
 /// How the answer names what was done.

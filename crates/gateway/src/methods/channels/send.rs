@@ -35,6 +35,8 @@ struct Params {
     force_document: bool,
     #[serde(default)]
     silent: bool,
+    /// `HTML`, the one that there is: the message is not Markdown.
+    parse_mode: Option<String>,
     /// For whom it is sent: the session whose agent is to know of it, or the agent, whose main session that is.
     session_key: Option<String>,
     agent_id: Option<String>,
@@ -60,6 +62,8 @@ pub(super) struct Message {
     pub(super) quote: Option<String>,
     /// Whether it comes without a sound.
     pub(super) silent: bool,
+    /// Whether the text is HTML.
+    pub(super) is_html: bool,
     /// What is shown beside the text.
     pub(super) presentation: Option<Value>,
     /// Whether it stands at the head of its chat afterwards.
@@ -91,6 +95,7 @@ impl Message {
             told: None,
             quote: None,
             silent: false,
+            is_html: false,
             presentation: None,
             pinned: None,
         }
@@ -142,6 +147,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         attached,
         told,
         silent: p.silent,
+        is_html: p.parse_mode.is_some(),
         ..Message::to(channel, p.to, p.idempotency_key)
     };
     let sent = send(&call, message).await?;
@@ -186,6 +192,7 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
         account,
         to,
         text,
+        is_html: m.is_html,
         reply_to,
         quote: m.quote,
         silent: m.silent,
@@ -203,7 +210,8 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
             acts
         }
     };
-    if let Some(problem) = acts.iter().find_map(|act| Telegram::problem(&out, act)) {
+    let problem = || acts.iter().find_map(|act| Telegram::problem(&out, act));
+    if let Some(problem) = Telegram::too_long(&out).or_else(problem) {
         return Err(refused(problem));
     }
     let message_id = outbox::send_all(&call.shared, out.clone(), acts, &key, note).await?;

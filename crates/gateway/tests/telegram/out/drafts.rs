@@ -257,6 +257,31 @@ async fn by_blocks_another_message_begins_where_one_gets_long() {
 }
 
 #[tokio::test]
+async fn an_answer_may_come_as_messages_that_are_never_changed() {
+    let whole = r#"streaming: { mode: "partial", block: { enabled: true, coalesce: { maxChars: 40 } } },"#;
+    let (bench, fake) = bench(whole, "").await;
+    let (first, second) = ("The first paragraph is this one.", "The second is about as long.");
+    let pen = Pen::default();
+    bench.model.script(vec![Step::Written(pen.clone())]);
+    fake.push_text(FRIEND, FRIEND, "hi");
+    pen.write(&format!("{first}\n\n{second}\n\nThe"));
+    // The second may still grow.
+    chat(&fake, &[first]).await;
+    pen.write(" third is as long, or nearly so.\n\nAnd");
+    chat(&fake, &[first, second]).await;
+    pen.write(" that was it.");
+    pen.end();
+    let (third, last) = ("The third is as long, or nearly so.", "And that was it.");
+    chat(&fake, &[first, second, third, last]).await;
+    assert_eq!(fake.sent().len(), 4);
+    let shown = |(name, params): &(String, serde_json::Value)| {
+        name == "editmessagetext" && !fake.chat(FRIEND).contains(&params["text"].as_str().unwrap().to_owned())
+    };
+    assert!(!fake.requests().iter().any(shown), "nobody sees a text change: {:?}", fake.requests());
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
 async fn after_a_crash_all_the_messages_of_a_draft_become_the_answer() {
     let (dir, model) = (tempfile::tempdir().unwrap(), FakeModel::start().await);
     let fake = FakeTelegram::start(BOT_TOKEN).await;

@@ -260,3 +260,99 @@ async fn telegram_is_reached_by_the_proxy_that_is_configured() {
     chat(&fake, &["echo: hi"]).await;
     bench.gateway.stop().await;
 }
+
+#[tokio::test]
+async fn html_goes_out_as_it_is_and_in_one_message() {
+    let (bench, fake) = bench("", "").await;
+    fake.know_chat(FRIEND);
+    let operator = bench.operator().await;
+    let html = |text: &str, key: &str| json!({"to": FRIEND.to_string(), "channel": "telegram", "message": text, "parseMode": "HTML", "idempotencyKey": key});
+    operator.call("send", html("<b>1</b> &lt; 2 *as it is*", "a")).await;
+    let sent = fake.sent().remove(0);
+    assert_eq!(
+        (sent.text.as_str(), sent.parse_mode.as_deref()),
+        ("<b>1</b> &lt; 2 *as it is*", Some("HTML"))
+    );
+    assert_eq!(sent.plain, "1 < 2 *as it is*");
+    // What Telegram cannot parse is sent as what would be seen of it.
+    let why = "Bad Request: can't parse entities: Unsupported start tag \"x\" at byte offset 0";
+    fake.fail_next("sendMessage", 400, refusal(400, why));
+    operator.call("send", html("<x>2 &amp; 3</x>", "b")).await;
+    let sent = fake.sent().remove(1);
+    assert_eq!((sent.text.as_str(), sent.parse_mode), ("2 & 3", None));
+    let refused = operator.refused("send", html(&"<i>long</i>".repeat(1_100), "c")).await;
+    assert!(refused.message.contains("4400 characters are more than the 4096"), "{}", refused.message);
+    assert_eq!(fake.sent().len(), 2);
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn operators_and_agents_are_told_which_reactions_a_chat_allows() {
+    let (bench, fake) = bench("", "").await;
+    fake.know_chat(FRIEND);
+    let operator = bench.operator().await;
+    let list = |key: &str, params: Value| json!({"channel": "telegram", "action": "emoji-list", "params": params, "idempotencyKey": key});
+    let all = operator.call("message.action", list("1", json!({"chatId": FRIEND}))).await;
+    assert_eq!(all["emojis"].as_array().map(Vec::len), Some(73));
+    assert_eq!(all["emojis"][0], json!({"name": "👍", "identifier": "👍"}));
+    assert!(all["note"].as_str().is_some_and(|note| note.contains("all")), "{all}");
+    let some = json!([{"type": "emoji", "emoji": "🔥"}, {"type": "custom_emoji", "custom_emoji_id": "5368"}]);
+    fake.allow_reactions(FRIEND, some);
+    let some = operator.call("message.action", list("2", json!({"to": "777", "limit": 5}))).await;
+    let expected =
+        json!([{"name": "🔥", "identifier": "🔥"}, {"identifier": "5368", "type": "custom_emoji"}]);
+    assert_eq!((&some["emojis"], &some["note"]), (&expected, &Value::Null));
+    let refused = operator.refused("message.action", list("3", json!({"to": "12"}))).await;
+    assert!(refused.message.contains("chat not found"), "{}", refused.message);
+
+    let asks = Step::ToolCalls(vec![("message".into(), json!({"action": "emoji-list"}))]);
+    bench.model.script(vec![asks]);
+    fake.push_text(FRIEND, FRIEND, "which?");
+    chat(&fake, &["tool said: This chat allows: 🔥 5368"]).await;
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_not_react_is_not_told_which_reactions_there_are() {
+    let (bench, fake) = bench("actions: { reactions: false },", "").await;
+    fake.know_chat(FRIEND);
+    let list = json!({"channel": "telegram", "action": "emoji-list", "params": {"to": "777"}, "idempotencyKey": "1"});
+    let refused = bench.operator().await.refused("message.action", list).await;
+    assert!(refused.message.contains("channels.telegram.actions.reactions"), "{}", refused.message);
+    assert_eq!(fake.calls("getChat"), 0);
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_without_a_chat_goes_to_the_accounts_own() {
+    let (bench, fake) = bench(&format!("defaultTo: {FRIEND},"), "").await;
+    fake.know_chat(FRIEND);
+    let operator = bench.operator().await;
+    operator.call("message.action", send("1", json!({"message": "from an operator"}))).await;
+    let say = Step::ToolCalls(vec![(
+        "message".into(),
+        json!({"action": "send", "channel": "telegram", "text": "from an agent"}),
+    )]);
+    bench.model.script(vec![say, Step::Text("Said.".into())]);
+    operator.agent("a", "say it").await.unwrap();
+    let job = json!({"name": "j", "schedule": {"kind": "at", "at": "2099-01-01T00:00:00Z"}, "sessionTarget": "isolated",
+        "wakeMode": "now", "payload": {"kind": "agentTurn", "message": "from a job"}, "delivery": {"mode": "announce", "channel": "telegram"}});
+    let job = operator.call("cron.add", job).await;
+    operator.call("cron.run", json!({"id": job["id"], "mode": "force"})).await;
+    let sent = fake.wait_for_sent(3, flow::PATIENCE).await.unwrap();
+    assert!(sent.iter().all(|sent| sent.chat_id == FRIEND));
+    let said: Vec<_> = sent.iter().map(|sent| sent.plain.as_str()).collect();
+    assert_eq!(&said[..2], ["from an operator", "from an agent"]);
+    assert!(said[2].contains("from a job"), "{said:?}");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_without_a_chat_is_refused_where_the_account_names_none() {
+    let (bench, fake) = bench("", "").await;
+    let operator = bench.operator().await;
+    let refused = operator.refused("message.action", send("1", json!({"message": "where to?"}))).await;
+    assert!(refused.message.contains("required property 'to'"), "{}", refused.message);
+    assert_eq!(fake.calls("sendMessage"), 0);
+    bench.gateway.stop().await;
+}
