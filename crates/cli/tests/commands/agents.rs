@@ -1,5 +1,6 @@
 //! `openclaw agents add` and `delete`, against a running gateway of this build.
 
+use crate::live;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::path::PathBuf;

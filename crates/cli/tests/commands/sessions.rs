@@ -1,6 +1,7 @@
 //! The commands about sessions and what they cost, against a running gateway of this build.
 
-use crate::world::World;
+use crate::support;
+use crate::world::{self, World};
 use serde_json::{Value, json};
 
 impl World {
