@@ -28,6 +28,8 @@ pub struct TestOptions {
     pub state_dir: Option<PathBuf>,
     /// The file that `logs.tail` reads; none by default.
     pub log_file: Option<PathBuf>,
+    /// Servers of tools beside it; none by default.
+    pub tools: Option<Arc<dyn gateway::OwnTools>>,
 }
 
 impl Default for TestOptions {
@@ -39,6 +41,7 @@ impl Default for TestOptions {
             model: None,
             state_dir: None,
             log_file: None,
+            tools: None,
         }
     }
 }
@@ -117,7 +120,7 @@ impl TestGateway {
             log_file: options.log_file,
             tap: Some(contract.clone()),
             browser: None,
-            tools: None,
+            tools: options.tools,
             on_config: None,
         })
         .await?;

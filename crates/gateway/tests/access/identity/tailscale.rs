@@ -4,11 +4,15 @@ use super::page;
 use crate::support::ask::{Ask, Device};
 use crate::support::{PATIENCE, Raw, pass};
 use config::Env;
+use gateway::OwnTools;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use testkit::fake_model::FakeModel;
 use testkit::fake_tailscale::{FakeTailscale, NAME, OWNER, Whois};
 use testkit::gateway::{TOKEN, TestGateway, TestOptions, config_with_model};
+use tokio_util::sync::CancellationToken;
+use tools::BoxFuture;
 
 const LAPTOP: &str = "100.64.0.9";
 const PASSWORD: &str = "a-password-that-is-long";
@@ -223,6 +227,24 @@ async fn commands_and_browsers_are_never_reached_over_funnel() {
     gateway.stop().await;
 }
 
+/// A server of tools beside the gateway.
+struct Docs;
+
+impl OwnTools for Docs {
+    fn run<'a>(&'a self, end: &'a CancellationToken) -> BoxFuture<'a, ()> {
+        Box::pin(end.cancelled())
+    }
+
+    fn lent(&self) -> Arc<Vec<Value>> {
+        Arc::new(vec![json!({"pluginId": "bundle-mcp", "name": "docs__search", "description": "Searches.",
+            "command": "mcp.tools.call.v1", "mcp": {"server": "docs", "tool": "search"}})])
+    }
+
+    fn call<'a>(&'a self, params: Value, _: Duration) -> BoxFuture<'a, Result<Value, String>> {
+        Box::pin(async move { Ok(params) })
+    }
+}
+
 #[tokio::test]
 async fn a_turn_that_begins_over_funnel_has_no_tool_that_runs_commands() {
     let fake = FakeTailscale::start().unwrap();
@@ -231,7 +253,8 @@ async fn a_turn_that_begins_over_funnel_has_no_tool_that_runs_commands() {
     let funnel =
         format!("tailscale: {{ mode: 'funnel' }}, auth: {{ mode: 'password', password: '{PASSWORD}' }}");
     let config = config_with_model(&model.url(), "").replace(&token, &funnel);
-    let options = TestOptions { config, env: Env::from(fake.env()), ..TestOptions::default() };
+    let tools: Option<Arc<dyn OwnTools>> = Some(Arc::new(Docs));
+    let options = TestOptions { config, env: Env::from(fake.env()), tools, ..TestOptions::default() };
     let gateway = TestGateway::with(options).await;
     reported(&gateway, "up").await;
     let (_, port) = fake.claim(true).await.unwrap();
@@ -256,7 +279,7 @@ async fn a_turn_that_begins_over_funnel_has_no_tool_that_runs_commands() {
     };
     let requests = model.requests();
     let (far, near) = (names(&requests[0]), names(&requests[1]));
-    for tool in ["exec", "process", "nodes", "cron", "write", "edit"] {
+    for tool in ["exec", "process", "nodes", "cron", "write", "edit", "docs__search"] {
         assert!(
             near.iter().any(|name| name == tool) && far.iter().all(|name| name != tool),
             "{tool}: {far:?}"
