@@ -10,6 +10,8 @@ mod faults;
 mod left;
 #[path = "support/live.rs"]
 mod live;
+#[path = "tunnel/ports.rs"]
+mod ports;
 #[path = "tunnel/refused.rs"]
 mod refused;
 #[path = "onboard/seat.rs"]

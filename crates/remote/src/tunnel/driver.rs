@@ -4,7 +4,6 @@ use super::argv::{Manner, cannot_fork, ssh_arguments};
 use super::holders::Holders;
 use super::machine::{Event, Machine, Phase, Step, Way};
 use super::path_watch::PathWatch;
-use super::place::Remembered;
 use super::process::{Said, Ssh, find_ssh};
 use super::stderr::{self, Progress};
 use super::supervisor::Supervise;
@@ -16,6 +15,7 @@ use serde_json::json;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -44,6 +44,8 @@ pub(super) struct Driver {
     /// Whether this ssh could go into the background, as far as is known.
     forks: bool,
     port: u16,
+    /// Whether that port is one that others may go by: this tunnel had it before, or an ssh of it listened there. Then it stays.
+    settled: bool,
     note: Option<String>,
     verdict: Option<Verdict>,
     epoch: Instant,
@@ -92,6 +94,7 @@ impl Driver {
             taken_in: None,
             forks: true,
             port: 0,
+            settled: false,
             note: None,
             verdict: None,
             epoch: Instant::now(),
@@ -129,12 +132,7 @@ impl Driver {
                 let Some(mut ssh) = self.ssh.take() else { return };
                 self.probe = None;
                 let words = ssh.last_words().await;
-                let verdict = if self.forks && words.iter().any(|word| cannot_fork(word)) {
-                    self.forks = false;
-                    Verdict::older_ssh()
-                } else {
-                    Verdict::of_end(&self.setup.spec.asked(self.port), &words, status.ok())
-                };
+                let verdict = self.meaning(&words, status.ok());
                 self.on_end(verdict).await;
             }
             Wake::Probed(Ok(())) => {
@@ -174,7 +172,7 @@ impl Driver {
             }
         } else {
             if spec.local_port != self.setup.spec.local_port {
-                self.port = 0;
+                (self.port, self.settled) = (0, false);
             }
             self.setup.spec = spec;
             self.note("it is to be another tunnel from now on");
@@ -215,10 +213,27 @@ impl Driver {
             }
             match stderr::progress(line) {
                 Some(Progress::Linked) => self.feed(Event::Linked).await,
-                Some(Progress::Listening) => self.feed(Event::Listening).await,
+                Some(Progress::Listening) => {
+                    self.settled = true;
+                    self.feed(Event::Listening).await;
+                }
                 None => {}
             }
         }
+    }
+
+    /// What the end of ssh means, with these last words. What is met at the first start alone is told by nobody but the log: the
+    /// next try does without it.
+    fn meaning(&mut self, words: &[String], status: Option<ExitStatus>) -> Verdict {
+        if self.forks && words.iter().any(|word| cannot_fork(word)) {
+            self.forks = false;
+            return Verdict::older_ssh();
+        }
+        let verdict = Verdict::of_end(&self.setup.spec.asked(self.port), words, status);
+        if verdict.is_of_the_port() && !self.settled {
+            return Verdict::quicker(self.port);
+        }
+        verdict
     }
 
     async fn on_end(&mut self, verdict: Verdict) {
@@ -331,26 +346,33 @@ impl Driver {
         Ssh::start(&self.setup.leash, &ssh, &line, self.setup.ask).map_err(|error| Verdict::no_start(&error))
     }
 
-    /// Makes sure of the local port: once chosen, it stays.
+    /// Makes sure of the local port: once others may go by it, it stays. Where somebody took a new one between choice and ssh, another
+    /// is chosen.
     async fn take_port(&mut self) -> Result<(), Verdict> {
-        let (place, spec) = (&self.setup.place, &self.setup.spec);
-        if self.port != 0 {
+        if self.settled {
             if ports::comes_free(self.port).await {
                 return Ok(());
             }
             return Err(Verdict::port_taken(self.port, &ports::holder(self.port).await));
         }
-        let choice = ports::choose(place.port(spec.local_port), spec.local_port).await;
+        let (place, spec) = (&self.setup.place, &self.setup.spec);
+        let before = place.port(spec.local_port);
+        if let Some(before) = before.filter(|_| self.port == 0) {
+            // The ssh of before may be about to let go of it.
+            ports::comes_free(before).await;
+        }
+        let choice = ports::choose(place, spec.target.to_string(), spec.local_port).await;
         let choice = choice.map_err(Verdict::no_port)?;
-        let kept =
-            Remembered { target: spec.target.to_string(), wanted: spec.local_port, local_port: choice.port };
-        if let Err(error) = place.remember(&kept) {
+        if let Some(error) = choice.forgotten {
             self.note(&format!("the port could not be remembered: {error}"));
         }
         if let Some(note) = &choice.note {
             self.note(note);
         }
-        (self.port, self.note) = (choice.port, choice.note);
+        if choice.port != self.port {
+            self.settled = self.port == 0 && before == Some(choice.port);
+            (self.port, self.note) = (choice.port, choice.note);
+        }
         Ok(())
     }
 

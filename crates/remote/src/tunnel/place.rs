@@ -9,6 +9,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// Who has this file locked chooses a port for its tunnel. No tunnel's own: those end in `.lock`.
+const TURN: &str = "choosing-a-port";
 /// The longest path of a socket that every system takes (macOS: 104 bytes with the zero at its end).
 const LONGEST_SOCKET: usize = 103;
 /// A log is put aside at this size; one older one is kept.
@@ -45,11 +47,7 @@ impl Place {
 
     /// All places below a state directory at which a tunnel is or was.
     pub fn all(state_dir: &Path) -> Vec<Place> {
-        let Ok(entries) = fs::read_dir(state_dir.join("tunnels")) else { return Vec::new() };
-        let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".lock").map(str::to_owned);
-        let mut keys: Vec<String> = entries.flatten().filter_map(name).collect();
-        keys.sort();
-        keys.into_iter().map(|key| Self::new(state_dir, key)).collect()
+        places(&state_dir.join("tunnels"))
     }
 
     /// The tunnel's name in file names.
@@ -92,12 +90,7 @@ impl Place {
     /// # Errors
     /// The file cannot be used.
     pub(super) fn lock(&self) -> io::Result<Option<File>> {
-        let file = private().read(true).truncate(false).open(self.file("lock"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        try_lock(&self.file("lock"))
     }
 
     /// Whether a supervisor has the lock: whether the tunnel is there.
@@ -139,6 +132,21 @@ impl Place {
         fs::rename(next, file)
     }
 
+    /// Takes the turn to choose a port, which is one's among all tunnels of this state directory until the file is dropped; nothing
+    /// while another has it.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub(super) fn turn(&self) -> io::Result<Option<File>> {
+        try_lock(&self.dir.join(TURN))
+    }
+
+    /// What the other tunnels that are there have chosen: a port is theirs also while no ssh of theirs listens on it.
+    pub(super) fn others(&self) -> Vec<Remembered> {
+        let all = places(&self.dir).into_iter().filter(|other| other != self && other.is_held());
+        all.filter_map(|other| other.remembered()).collect()
+    }
+
     /// Adds a line to the log.
     ///
     /// # Errors
@@ -150,6 +158,25 @@ impl Place {
         }
         let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&log)?;
         file.write_all(format!("{line}\n").as_bytes())
+    }
+}
+
+/// All places in this directory, by their keys.
+fn places(dir: &Path) -> Vec<Place> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".lock").map(str::to_owned);
+    let mut keys: Vec<String> = entries.flatten().filter_map(name).collect();
+    keys.sort();
+    keys.into_iter().map(|key| Place { dir: dir.to_owned(), key }).collect()
+}
+
+/// The file, locked; nothing where somebody else has the lock.
+fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    let file = private().read(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 

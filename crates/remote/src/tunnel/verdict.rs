@@ -6,6 +6,9 @@ use std::io;
 use std::path::Path;
 use std::process::ExitStatus;
 
+/// The name of what [`Refusal::LocalPortTaken`] is, too.
+const PORT_TAKEN: &str = "LOCAL_PORT_TAKEN";
+
 /// The meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
@@ -69,19 +72,29 @@ impl Verdict {
         Self::passing(format!("ssh could not be started: {error}"))
     }
 
+    /// Whether it is about the port here.
+    pub(super) fn is_of_the_port(&self) -> bool {
+        self.code == Some(PORT_TAKEN)
+    }
+
+    /// Somebody was quicker to listen on the port that was chosen.
+    pub(super) fn quicker(port: u16) -> Self {
+        Self::passing(format!("port {port} was taken before ssh listened on it, and another one is chosen"))
+    }
+
     /// The local port was taken by somebody else.
     pub(super) fn port_taken(port: u16, who: &str) -> Self {
         Self {
             lasting: false,
             reason: format!("port {port} of this host, which this tunnel had, is taken by {who}"),
-            code: Some("LOCAL_PORT_TAKEN"),
+            code: Some(PORT_TAKEN),
             fix: Some("end that program, or end the tunnel and start it again for another port: openclaw remote down --force".into()),
         }
     }
 
     /// No local port can be had.
     pub(super) fn no_port(reason: String) -> Self {
-        Self { lasting: false, reason, code: Some("LOCAL_PORT_TAKEN"), fix: None }
+        Self { lasting: false, reason, code: Some(PORT_TAKEN), fix: None }
     }
 
     fn refused(refusal: &Refusal) -> Self {
