@@ -21,7 +21,7 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
-use way::Way;
+use way::{Reopened, Way};
 
 /// A call has at least this long, even where connecting took nearly all the time.
 const SHORTEST_CALL: Duration = Duration::from_millis(50);
@@ -32,7 +32,7 @@ const SHORTEST_CALL: Duration = Duration::from_millis(50);
 pub(crate) struct Link {
     way: Way,
     connection: Connection,
-    again: OnceCell<Connection>,
+    again: OnceCell<Reopened>,
     deadline: Instant,
     connected_in: Duration,
     /// The tunnel that the connection goes through, held as long as this lives.
@@ -47,7 +47,10 @@ impl Link {
     pub(crate) async fn dial(ctx: &Context, args: &ConnectArgs, scopes: &[String]) -> Result<Self, Failure> {
         let loaded = config_for(ctx, args)?;
         let target = target(ctx, args, &loaded)?;
-        let aside = remote_aside(ctx, &loaded).filter(|_| target.local);
+        let aside = match target.via {
+            "gateway.remote.url" => without_tunnel(ctx, &loaded),
+            _ => remote_aside(ctx, &loaded).filter(|_| target.local),
+        };
         Self::dial_target(ctx, args, scopes, target).await.map_err(|failure| match aside {
             Some(hint) if failure.exit == Exit::Unreachable => failure.hint(hint),
             _ => failure,
@@ -75,7 +78,7 @@ impl Link {
         let begun = Instant::now();
         let deadline = begun + args.timeout();
         let (target, tunnel) = tunnel::enter(ctx, target, tunnel::Patience::of(args.timeout())).await?;
-        let way = Way::new(ctx, target, scopes);
+        let way = Way::new(ctx, target, scopes)?;
         let left = deadline.saturating_duration_since(Instant::now()).max(SHORTEST_CALL);
         let opened = way.open(left).await?;
         let connection =
@@ -150,7 +153,7 @@ impl Link {
 
     /// The connection that calls go over.
     fn now(&self) -> &Connection {
-        self.again.get().unwrap_or(&self.connection)
+        self.again.get().map_or(&self.connection, |again| &again.connection)
     }
 
     /// Another connection for a call that was cut, where repeating it does nothing twice: it carries a key, so that the
@@ -168,9 +171,9 @@ impl Link {
         }
         let opened =
             self.again.get_or_try_init(|| self.way.reopen(&close, until, self.tunnel.as_ref())).await;
-        let connection = opened.map_err(|why| call::cut(&close, method, Some(why)))?;
+        let again = opened.map_err(|why| call::cut(&close, method, Some(why)))?;
         let left = until.saturating_duration_since(Instant::now()).max(SHORTEST_CALL);
-        Ok((connection, left))
+        Ok((&again.connection, left))
     }
 
     /// This connection if it holds these scopes, else a second one that asks for them.
@@ -198,7 +201,7 @@ impl Link {
     /// Hangs up in good order.
     pub(crate) async fn leave(self) {
         if let Some(again) = self.again.into_inner() {
-            again.close().await;
+            again.connection.close().await;
         }
         self.connection.close().await;
     }
@@ -238,6 +241,16 @@ fn remote_aside(ctx: &Context, loaded: &Loaded) -> Option<String> {
     };
     let change = ctx.command("config set gateway.mode remote");
     (!gateway.is_remote()).then(|| format!("if the one of {named} is meant: {change}"))
+}
+
+/// What to do where nothing answers at the URL, and the configuration wants a tunnel without saying where to.
+pub(crate) fn without_tunnel(ctx: &Context, loaded: &Loaded) -> Option<String> {
+    let change = ctx.command("config set gateway.remote.sshTarget USER@HOST");
+    loaded.config.gateway.remote.lacks_ssh_target().then(|| {
+        format!(
+            "gateway.remote.transport is \"ssh\", and no tunnel is looked after without a target: {change}"
+        )
+    })
 }
 
 /// Where to connect and with what.

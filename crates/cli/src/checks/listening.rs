@@ -4,7 +4,7 @@ use super::listeners::on_port;
 use super::own::{Seen, Sort};
 use super::{Check, Finding, Kind, Looked, Scene, Severity, UsedBy};
 use crate::failure::Exit;
-use crate::link::tunnel;
+use crate::link::{tunnel, without_tunnel};
 use gateway::Holder;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -90,13 +90,20 @@ async fn look(scene: &Scene<'_>) -> Looked {
 
 /// Commands go to another host.
 async fn elsewhere(scene: &Scene<'_>) -> Looked {
+    let by_url = scene.target().is_some_and(|target| target.is_ok_and(|to| to.via == "gateway.remote.url"));
+    let loaded = scene.loaded.as_ref().ok().filter(|_| by_url);
+    let by_hand = loaded.and_then(|loaded| without_tunnel(scene.ctx, loaded));
     match scene.live().await {
-        Some(Ok(live)) => Looked::well(format!("{} answers", live.url)),
+        Some(Ok(live)) => {
+            let note = by_hand.map(|hint| format!("; {hint}")).unwrap_or_default();
+            Looked::well(format!("{} answers{note}", live.url))
+        }
         Some(Err(failure)) => {
             let place = scene.target().and_then(Result::ok).map(|target| tunnel::url_of(scene.ctx, &target));
             let place = place.unwrap_or_else(|| "gateway.remote.url".to_owned());
             let finding = Finding::new(&UNREACHABLE, place, failure.message.clone());
-            vec![match failure.hints.first() {
+            let by_hand = by_hand.as_ref().filter(|_| failure.exit == Exit::Unreachable);
+            vec![match by_hand.or(failure.hints.first()) {
                 Some(hint) => finding.fix(hint.clone()),
                 None => finding,
             }]

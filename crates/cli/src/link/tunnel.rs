@@ -32,6 +32,30 @@ impl Patience {
     }
 }
 
+/// Where a tunnel is held, and how its supervisor is started.
+#[derive(Debug)]
+pub(super) struct Entry {
+    starter: Starter,
+    place: Place,
+}
+
+impl Entry {
+    /// # Errors
+    /// This program does not know where it is.
+    pub(super) fn of(ctx: &Context, spec: &TunnelSpec) -> Result<Self, Failure> {
+        Ok(Self { starter: starter(ctx)?, place: Place::new(&ctx.paths.state_dir, spec.key()) })
+    }
+
+    /// Holds the tunnel, whether it is up or not.
+    ///
+    /// # Errors
+    /// There is no supervisor to be had by then.
+    pub(super) async fn hold(&self, spec: &TunnelSpec, until: Instant) -> Result<Hold, tunnel::TunnelError> {
+        let held = timeout_at(until, tunnel::hold(&self.starter, &self.place, spec, &own_name())).await;
+        held.unwrap_or_else(|_| Err(tunnel::TunnelError::Silent("it was not ready in time".to_owned())))
+    }
+}
+
 /// Holds the tunnel that leads to the target, where one does, and waits until it is up. The target's URL is the one at which
 /// the tunnel really is.
 ///

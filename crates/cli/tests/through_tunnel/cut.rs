@@ -1,18 +1,19 @@
 //! A tunnel that ends in the middle of a call: what carries a key is asked again through the next one and done once; where there
 //! is none, the reason and the way out are those of the tunnel.
 
-use crate::far;
+use crate::{far, nobody_is_left};
 use serde_json::{Value, json};
 use std::process::Output;
 use testkit::fake_model::{Pen, Step};
-use testkit::far::Far;
-use testkit::process::Descendant;
+use testkit::far::{Far, PORT};
+use testkit::process::{Descendant, PATIENCE};
 
-/// Runs a turn on the near host, whose ssh is killed while the model has not answered yet. `meanwhile` comes before that, and
-/// `after` when ssh is gone.
-fn cut_in_a_turn(far: &Far, meanwhile: impl FnOnce(), after: impl FnOnce(&Pen)) -> Output {
+/// Runs a turn on the near host, in which a process of the tunnel is killed while the model has not answered yet: `sshPid` or
+/// `pid`, the supervisor. `meanwhile` comes before that, and `after` when ssh is gone.
+fn cut_in_a_turn(far: &Far, killed: &str, meanwhile: impl FnOnce(), after: impl FnOnce(&Pen)) -> Output {
     let up = far.near_json(&["remote", "up"]);
-    let ssh = Descendant::of(up["sshPid"].as_u64().unwrap().try_into().unwrap()).unwrap();
+    let process = |name: &str| Descendant::of(up[name].as_u64().unwrap().try_into().unwrap()).unwrap();
+    let (ssh, killed) = (process("sshPid"), process(killed));
     let pen = Pen::default();
     far.model().script(vec![Step::Written(pen.clone())]);
     std::thread::scope(|scope| {
@@ -21,7 +22,8 @@ fn cut_in_a_turn(far: &Far, meanwhile: impl FnOnce(), after: impl FnOnce(&Pen)) 
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(far.model().wait_for_requests(1));
         meanwhile();
-        ssh.kill();
+        killed.kill();
+        assert!(ssh.has_ended_within(PATIENCE));
         after(&pen);
         turn.join().unwrap()
     })
@@ -32,6 +34,7 @@ fn a_turn_whose_ssh_is_killed_is_run_once_and_its_answer_arrives() {
     let far = far();
     let ran = cut_in_a_turn(
         &far,
+        "sshPid",
         || {},
         |pen| {
             // The answer is there when the next ssh is.
@@ -48,9 +51,31 @@ fn a_turn_whose_ssh_is_killed_is_run_once_and_its_answer_arrives() {
 }
 
 #[test]
+fn a_turn_whose_supervisor_is_killed_starts_another_one_and_is_run_once() {
+    let far = far();
+    let ran = cut_in_a_turn(
+        &far,
+        "pid",
+        || {},
+        |pen| {
+            // Nobody but the command itself could bring the tunnel back.
+            pen.write("an answer that took its time");
+            pen.end();
+        },
+    );
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success() && out.contains("an answer that took its time"), "{out}{err}");
+    assert!(err.contains("asking again under the same key"), "{err}");
+    assert_eq!(far.model().request_count(), 1, "one run");
+    // It was the command's own, and goes with it; the port stays.
+    nobody_is_left(&far, &[]);
+    assert_eq!(far.near_json(&["remote", "up"])["localPort"], PORT);
+}
+
+#[test]
 fn a_turn_whose_tunnel_is_refused_then_ends_with_that_refusal_and_its_way_out() {
     let far = far();
-    let ran = cut_in_a_turn(&far, || far.sshd.permit_nobody(), |_| {});
+    let ran = cut_in_a_turn(&far, "sshPid", || far.sshd.permit_nobody(), |_| {});
     let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
     let error = &report["error"];
     assert_eq!((ran.status.code(), &error["code"]), (Some(8), &json!("SSH_PERMISSION_DENIED")), "{report}");

@@ -53,6 +53,11 @@ pub struct RemoteConfig {
 }
 
 impl RemoteConfig {
+    /// Whether a tunnel is wanted and nobody says where to: then `url` is gone to as it is, as the end of one that somebody else keeps.
+    pub fn lacks_ssh_target(&self) -> bool {
+        self.transport == Some(RemoteTransport::Ssh) && self.ssh_target.is_none()
+    }
+
     pub(crate) fn read(s: &Section<'_>) -> Self {
         Self {
             url: s.text("url").filter(|url| !url.trim().is_empty()),
