@@ -25,6 +25,17 @@ impl Credentials {
     }
 }
 
+/// What a place is gone to for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// Commands go there.
+    Command,
+    /// The command line names it, though commands go elsewhere.
+    Named,
+    /// It is looked at beside the one that commands go to.
+    Aside,
+}
+
 /// Where a credential may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Slot {
@@ -84,6 +95,13 @@ fn rounds(owner: Owner, via: &str) -> Vec<Round> {
     }
 }
 
+/// For the configured gateway, named by `--ssh` while commands go elsewhere: what is named with it, and what is kept for it.
+fn rounds_named() -> Vec<Round> {
+    let never = Some("it is for the gateway that commands go to, which is another one");
+    let rest: &[Slot] = &[Slot::Env, Slot::Auth];
+    vec![FLAGS, round(&[Slot::Remote], &[Slot::Remote]), Round { token: rest, password: rest, never }]
+}
+
 /// For a place that commands do not go to: what the configuration, or this host's gateway itself, keeps for this very place. What
 /// was given for the gateway in use would be given away to whoever listens at the other.
 fn rounds_aside(owner: Owner) -> Vec<Round> {
@@ -107,11 +125,11 @@ fn rounds_aside(owner: Owner) -> Vec<Round> {
 const KEPT: &str = "it is kept in .env for the gateway that the configuration names, and OPENCLAW_GATEWAY_URL, which is not kept \
                     there, leads elsewhere; keep both there, or give the secret where the URL is given";
 
-/// Goes through the order for this place; `in_use` where commands go there.
+/// Goes through the order for this place.
 pub(crate) fn choose(
     ask: &Ask<'_>,
     chosen: &Chosen,
-    in_use: bool,
+    errand: Errand,
 ) -> (Result<Credentials, TargetError>, Vec<Candidate>) {
     let owner = chosen.owner;
     let elsewhere = owner == Owner::Environment
@@ -119,7 +137,12 @@ pub(crate) fn choose(
         && !place::is_configured(ask, &chosen.url);
     let (found, candidates) = (Credentials::default(), Vec::new());
     let mut search = Search { ask, owner, elsewhere, found, failed: None, candidates };
-    for round in if in_use { rounds(owner, chosen.via) } else { rounds_aside(owner) } {
+    let rounds = match errand {
+        Errand::Command => rounds(owner, chosen.via),
+        Errand::Named => rounds_named(),
+        Errand::Aside => rounds_aside(owner),
+    };
+    for round in rounds {
         search.go(&round);
     }
     (search.failed.map_or(Ok(search.found), Err), search.candidates)

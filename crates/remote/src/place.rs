@@ -9,7 +9,11 @@ use crate::tunnel::TunnelSpec;
 use crate::{TargetError, TargetFlags, ssh_host, ssh_route};
 
 /// The key that leads through a tunnel.
-const SSH: &str = "gateway.remote.sshTarget";
+pub(crate) const SSH: &str = "gateway.remote.sshTarget";
+
+/// What `transport: "ssh"` comes to without it: OpenClaw's programs go to the URL then, and so do these.
+const NO_SSH_TARGET: &str = "it is not set, and gateway.remote.transport is \"ssh\": no tunnel is looked after, and \
+                             gateway.remote.url is gone to as the end of one that somebody keeps by hand";
 
 /// All that a decision is made from.
 #[derive(Clone, Copy)]
@@ -86,6 +90,9 @@ pub(crate) fn choose(ask: &Ask<'_>, wanted: Wanted) -> (Result<Chosen, TargetErr
                 None if place.value.is_some() => Standing::PassedOver(
                     "gateway.remote.transport or gateway.remote.url leads elsewhere".to_owned(),
                 ),
+                None if place.via == SSH && ask.gateway.remote.lacks_ssh_target() => {
+                    Standing::PassedOver(NO_SSH_TARGET.to_owned())
+                }
                 None => Standing::Unset,
             },
         };
@@ -201,6 +208,12 @@ fn take(ask: &Ask<'_>, place: &Place) -> Option<Result<Chosen, TargetError>> {
     Some(url.map(|url| Chosen { url, via, owner, tunnel: None }))
 }
 
+/// Who names a certificate on the command line means that one is shown behind the tunnel, whatever the configuration says.
+fn pinned(ask: &Ask<'_>, spec: TunnelSpec) -> TunnelSpec {
+    let more = !ask.flags.pins.is_empty() && !spec.tls;
+    if more { TunnelSpec { tls: true, apart: true, ..spec } } else { spec }
+}
+
 /// The way through a tunnel, where the configuration has one.
 fn by_ssh(ask: &Ask<'_>) -> Option<Result<Chosen, TargetError>> {
     let chosen = |spec: TunnelSpec| Chosen {
@@ -209,5 +222,5 @@ fn by_ssh(ask: &Ask<'_>) -> Option<Result<Chosen, TargetError>> {
         owner: Owner::Remote,
         tunnel: Some(spec),
     };
-    ssh_route(ask.gateway, ask.paths).map(|spec| spec.map(chosen)).transpose()
+    ssh_route(ask.gateway, ask.paths).map(|spec| spec.map(|spec| chosen(pinned(ask, spec)))).transpose()
 }

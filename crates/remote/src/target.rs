@@ -6,7 +6,7 @@ use model::{Pin, SecretString};
 
 use crate::TargetError;
 use crate::candidate::{Candidate, shown};
-use crate::credentials;
+use crate::credentials::{self, Errand};
 use crate::pins::{local_pins, pinned};
 use crate::place::{self, Ask, Chosen, Owner, Wanted};
 use crate::tunnel::TunnelSpec;
@@ -112,7 +112,7 @@ pub fn resolve(
 
 /// As [`resolve`], with all that was looked at on the way.
 pub fn decide(flags: &TargetFlags, loaded: &Loaded, env: &Env, paths: &Paths) -> Decision {
-    by(&Ask { flags, gateway: &loaded.config.gateway, env, paths }, Wanted::Any)
+    by(&Ask { flags, gateway: &loaded.config.gateway, env, paths }, Wanted::Any, Errand::Command)
 }
 
 /// A gateway that could be meant.
@@ -131,7 +131,7 @@ pub struct Meant {
 /// alone: what this host keeps for others goes nowhere then. The others are shown nothing but what is kept for them.
 pub fn every(flags: &TargetFlags, loaded: &Loaded, env: &Env, paths: &Paths) -> Vec<Meant> {
     let ask = Ask { flags, gateway: &loaded.config.gateway, env, paths };
-    let main = by(&ask, Wanted::Any);
+    let main = by(&ask, Wanted::Any, Errand::Command);
     let via = main.target.as_ref().ok().map(|target| target.via);
     let is_local = main.target.as_ref().is_ok_and(|target| target.local);
     let is_remote = via.is_some_and(|via| via.starts_with("gateway.remote."));
@@ -147,14 +147,18 @@ pub fn every(flags: &TargetFlags, loaded: &Loaded, env: &Env, paths: &Paths) -> 
         return all;
     }
     if id != "configRemote" && ask.gateway.remote.url.is_some() {
-        let decision = by(&ask, Wanted::Remote);
+        let decision = by(&ask, Wanted::Remote, Errand::Aside);
         // Nobody asked for a tunnel.
         if !decision.target.as_ref().is_ok_and(|target| target.tunnel.is_some()) {
             all.push(Meant { id: "configRemote", active: false, decision });
         }
     }
     if !is_local && id != "localLoopback" {
-        all.push(Meant { id: "localLoopback", active: false, decision: by(&ask, Wanted::Local) });
+        all.push(Meant {
+            id: "localLoopback",
+            active: false,
+            decision: by(&ask, Wanted::Local, Errand::Aside),
+        });
     }
     // One URL is one gateway, but for the end of a tunnel, which may be where this host's own gateway would be.
     let mut seen: Vec<(String, bool)> = Vec::new();
@@ -168,13 +172,13 @@ pub fn every(flags: &TargetFlags, loaded: &Loaded, env: &Env, paths: &Paths) -> 
     all
 }
 
-fn by(ask: &Ask<'_>, wanted: Wanted) -> Decision {
+pub(crate) fn by(ask: &Ask<'_>, wanted: Wanted, errand: Errand) -> Decision {
     let (chosen, places) = place::choose(ask, wanted);
     let chosen = match chosen {
         Ok(chosen) => chosen,
         Err(error) => return Decision { target: Err(error), places, credentials: Vec::new() },
     };
-    let (found, credentials) = credentials::choose(ask, &chosen, wanted == Wanted::Any);
+    let (found, credentials) = credentials::choose(ask, &chosen, errand);
     let target = found.and_then(|with| {
         let Chosen { url, via, owner, tunnel } = chosen;
         // `--url` borrows nothing (S8).
@@ -183,7 +187,9 @@ fn by(ask: &Ask<'_>, wanted: Wanted) -> Decision {
         }
         let local = owner == Owner::Local;
         let known_as = tunnel.as_ref().map(TunnelSpec::known_as);
-        let pinned = pins(ask, owner, (&url, known_as.as_deref().unwrap_or(&url)), via)?;
+        // Behind a tunnel the address is the configured one, where that shows no certificate.
+        let from = if tunnel.is_some() { "gateway.remote.url" } else { via };
+        let pinned = pins(ask, owner, (&url, known_as.as_deref().unwrap_or(&url)), from)?;
         Ok(Target { url, token: with.token, password: with.password, via, local, tunnel, known_as, pinned })
     });
     Decision { target, places, credentials }

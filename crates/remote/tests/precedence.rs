@@ -6,7 +6,7 @@ use std::path::Path;
 
 use config::{Env, Loaded, Paths, ensure_gateway_token, parse};
 use model::{ExposeSecret, Pin, SecretString};
-use remote::{Target, TargetError, TargetFlags, UrlError, pin_store, resolve};
+use remote::{Target, TargetError, TargetFlags, UrlError, at_ssh_host, pin_store, resolve};
 
 fn paths(state: &Path) -> Paths {
     let env = Env::from([("OPENCLAW_STATE_DIR", state.to_str().expect("a UTF-8 path"))]);
@@ -123,6 +123,63 @@ fn in_remote_mode_tokens_come_from_the_config_and_passwords_from_the_environment
             "gateway.mode is \"remote\" and neither gateway.remote.sshTarget nor gateway.remote.url is set; set one of them, or set gateway.mode to \"local\"",
         ),
     ]);
+}
+
+#[test]
+fn the_configured_ssh_host_has_what_is_kept_for_it_and_another_one_what_the_command_line_says() {
+    let state = tempfile::tempdir().expect("a directory");
+    let remote = "remote: { sshTarget: 'me@host', token: 'rem-t', password: 'rem-p' }";
+    let far = format!("mode: 'remote', {remote}, {}", auth("token"));
+    let here = format!("{remote}, {}", auth("token"));
+    let at = "ws://127.0.0.1:18789 gateway.remote.sshTarget far";
+    let url = format!("OPENCLAW_GATEWAY_URL=wss://env.example {BOTH_VARS}");
+    for (to, words, gateway, env_words, want) in [
+        ("me@host", "", &far, BOTH_VARS, format!("{at} rem-t env-p")),
+        ("me@host", "", &here, BOTH_VARS, format!("{at} rem-t rem-p")),
+        // These are for the one that is named there.
+        ("me@host", "", &far, &url, format!("{at} rem-t rem-p")),
+        ("me@host", "--token=flag-t", &here, &url, format!("{at} flag-t -")),
+        ("me@host:2222", "", &here, BOTH_VARS, "ws://127.0.0.1:18789 --ssh far - -".to_owned()),
+        ("else", "--password=flag-p", &far, BOTH_VARS, "ws://127.0.0.1:18789 --ssh far - flag-p".to_owned()),
+        ("else", "--pin=1", &far, BOTH_VARS, "wss://127.0.0.1:18789 --ssh far - -".to_owned()),
+    ] {
+        let to = config::SshTarget::parse(to).expect("a target");
+        let loaded = loaded(&format!("{{ gateway: {{ {gateway} }} }}"));
+        let decision = at_ssh_host(&to, &flags(words), &loaded, &env(env_words), &paths(state.path()));
+        let got = decision.target.as_ref().map_or_else(ToString::to_string, summary);
+        assert_eq!(got, want, "{to} {words:?} {gateway} {env_words:?}");
+        let pinned = decision.target.ok().and_then(|target| target.pinned);
+        assert_eq!(pinned.is_some(), words.contains("--pin"), "{to} {words:?}");
+    }
+}
+
+#[test]
+fn a_pin_of_the_command_line_means_tls_behind_a_tunnel_and_a_tunnel_of_its_own_where_that_is_new() {
+    let state = tempfile::tempdir().expect("a directory");
+    let configured = format!("tlsFingerprint: '{}'", pin(1));
+    for (words, remote, url, pins, apart) in [
+        ("", String::new(), "ws://127.0.0.1:18789", vec![], false),
+        ("--pin=2", String::new(), "wss://127.0.0.1:18789", vec![pin(2)], true),
+        ("--pin=2", "url: 'ws://127.0.0.1:19000'".into(), "wss://127.0.0.1:19000", vec![pin(2)], true),
+        ("--pin=2", "url: 'wss://127.0.0.1:19000'".into(), "wss://127.0.0.1:19000", vec![pin(2)], false),
+        ("", configured.clone(), "wss://127.0.0.1:18789", vec![pin(1)], false),
+        ("--pin=2", configured.clone(), "wss://127.0.0.1:18789", vec![pin(2)], false),
+    ] {
+        let text =
+            format!("{{ gateway: {{ mode: 'remote', remote: {{ sshTarget: 'me@host', {remote} }} }} }}");
+        let target = resolve(&flags(words), &loaded(&text), &Env::default(), &paths(state.path()));
+        let target = target.unwrap_or_else(|e| panic!("{words} {remote}: {e}"));
+        let base = target.pinned.map(|p| p.base).unwrap_or_default();
+        let tunnel = target.tunnel.expect("a tunnel");
+        assert_eq!((target.url.as_str(), base, tunnel.apart), (url, pins, apart), "{words} {remote}");
+    }
+    // Two keys of one configuration that exclude each other are said by their names.
+    let text = format!(
+        "{{ gateway: {{ mode: 'remote', remote: {{ sshTarget: 'me@host', url: 'ws://127.0.0.1:1', {configured} }} }} }}"
+    );
+    let refused = resolve(&TargetFlags::default(), &loaded(&text), &Env::default(), &paths(state.path()));
+    let refused = refused.expect_err("no certificate").to_string();
+    assert!(refused.contains("gateway.remote.url is ws://127.0.0.1:1"), "{refused}");
 }
 
 #[test]

@@ -33,6 +33,11 @@ fn another_ssh_host_gets_the_command_lines_secret_alone_and_the_probe_says_what_
         (vec!["--ssh"], vec!["--token"])
     );
 
+    // Who names a certificate wants one to be shown: the gateway there has none, and gets no token.
+    let pin = format!("sha256:{}", "ab".repeat(32));
+    let (code, report) = probe(&far, &["--token", TOKEN, "--timeout", "3000", "--tls-fingerprint", &pin]);
+    assert!(code != Some(0) && !report["ok"].as_bool().unwrap(), "{report}");
+
     let (code, report) = probe(&far, &[]);
     assert_eq!((code, &report["error"]["code"]), (Some(4), &json!("AUTH_TOKEN_MISSING")), "{report}");
     let report = &report["error"]["details"];

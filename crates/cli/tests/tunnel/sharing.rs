@@ -140,6 +140,24 @@ fn a_probe_reaches_the_gateway_behind_an_ssh_host() {
     }
 }
 
+#[test]
+fn a_probe_of_the_configured_host_has_what_is_kept_for_it_also_where_commands_stay_on_this_host() {
+    let far = Far::new();
+    assert_eq!(far.run(&["config", "set", "gateway.mode", "local"]).code, 0);
+    // It is for the gateway of this host, and goes nowhere else.
+    assert_eq!(far.run(&["config", "set", "gateway.auth.token", "hush-of-this-host"]).code, 0);
+    let up = far.json(&["remote", "up"]);
+    let report = far.json(&["gateway", "probe", "--ssh", &far.sshd.target()]);
+    let target = &report["targets"][0];
+    assert_eq!((&target["id"], &target["connect"]["rpcOk"]), (&json!("sshTunnel"), &json!(true)), "{report}");
+    assert_eq!(taken(&report["places"]), ["gateway.remote.sshTarget"], "{report}");
+    assert_eq!(taken(&target["credentials"]), ["gateway.remote.token"], "{report}");
+    assert_eq!(far.tunnel().unwrap()["sshPid"], up["sshPid"], "the one that is there");
+    // What the command line names comes first.
+    let ran = far.run(&["gateway", "probe", "--json", "--ssh", &far.sshd.target(), "--token", "wrong"]);
+    assert_eq!((ran.code, &ran.json()["error"]["code"]), (4, &json!("AUTH_TOKEN_MISMATCH")), "{}", ran.out);
+}
+
 /// The names of those that were taken.
 fn taken(candidates: &Value) -> Vec<&str> {
     let all = candidates.as_array().unwrap().iter();

@@ -137,11 +137,49 @@ fn what_a_gateway_behind_a_tunnel_gave_is_kept_for_that_one_alone() {
     assert_eq!(names, [&name]);
 }
 
+fn pin_of(far: &Far) -> String {
+    let shown = far.home.run(&["gateway", "tls", "fingerprint", "--json"]).json();
+    shown["pin"]["gateway"]["remote"]["tlsFingerprint"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_certificate_that_the_command_line_names_is_asked_for_behind_the_tunnel_and_no_other_gets_the_token() {
+    let far = Far::with_tls();
+    let (pin, other) = (pin_of(&far), format!("sha256:{}", "ab".repeat(32)));
+    // All that is configured is the target: nothing of it says that the gateway speaks TLS.
+    let remote = json!({"sshTarget": far.sshd.target(), "token": TOKEN,
+        "remotePort": far.gateway.port.parse::<u16>().unwrap()});
+    let bare = json!({"gateway": {"mode": "remote", "remote": remote}});
+    let mut named = bare.clone();
+    named["gateway"]["remote"]["tlsFingerprint"] = json!(other);
+    for config in [bare, named] {
+        std::fs::write(far.near.state().join("openclaw.json"), config.to_string()).unwrap();
+        assert_eq!(far.json(&["health", "--tls-fingerprint", &pin])["ok"], true, "{config}");
+        let ran = far.run(&["health", "--json", "--tls-fingerprint", &other]);
+        assert_eq!((ran.code, &ran.json()["error"]["code"]), (7, &json!("TLS_PIN_MISMATCH")), "{}", ran.out);
+        assert_eq!(far.tunnel(), None, "it went with its command");
+    }
+}
+
+#[test]
+fn a_tunnel_that_all_use_stays_as_it_is_while_a_command_asks_for_a_certificate() {
+    let far = Far::new();
+    let node = far.start("node", &["node", "run", "--json"]);
+    node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
+    let before = far.tunnel().unwrap();
+    // The gateway has none: the command finds no gateway, and nobody else notices.
+    let pin = format!("sha256:{}", "ab".repeat(32));
+    let ran = far.run(&["health", "--timeout", "3000", "--tls-fingerprint", &pin]);
+    assert_ne!(ran.code, 0, "{}", ran.out);
+    let after = far.tunnel().unwrap();
+    assert_eq!((&after["sshPid"], &after["state"]), (&before["sshPid"], &json!("up")), "{after}");
+    assert_eq!(node.lines().iter().filter(|line| line.contains("\"connected\"")).count(), 1);
+}
+
 #[test]
 fn what_is_trusted_behind_a_tunnel_is_trusted_of_that_gateway_alone() {
     let far = Far::with_tls();
-    let shown = far.home.run(&["gateway", "tls", "fingerprint", "--json"]).json();
-    let pin = shown["pin"]["gateway"]["remote"]["tlsFingerprint"].as_str().unwrap().to_owned();
+    let pin = pin_of(&far);
     far.json(&["remote", "up"]);
     assert_ne!(far.run(&["health"]).code, 0, "nobody vouches for its certificate");
     let url = format!("wss://127.0.0.1:{}", far.port);

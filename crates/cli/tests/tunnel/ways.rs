@@ -2,6 +2,7 @@
 //! that is typed at a terminal.
 
 use crate::far::Far;
+use crate::live::TOKEN;
 use crate::seat::Seat;
 use crate::support::Ran;
 use serde_json::json;
@@ -79,6 +80,46 @@ fn a_key_that_an_agent_alone_has_is_enough() {
     assert_eq!((without.code, &report["error"]["code"]), (8, &json!("SSH_IDENTITY_UNUSABLE")), "{report}");
     assert!(report["error"]["message"].as_str().unwrap().contains("it is not there"), "{report}");
     assert!(report["hints"].to_string().contains("ssh-add -l"), "{report}");
+}
+
+#[test]
+fn a_key_that_is_configured_goes_before_those_of_the_users_ssh_configuration() {
+    let far = Far::new();
+    let other = far.user.make_key("other", "");
+    set(&far, "sshIdentity", other.to_str().unwrap());
+    // Nobody lets it in, and the one that the user's configuration names is offered after it.
+    assert_eq!(far.json(&["health"])["ok"], true);
+    far.sshd.permit("", &std::fs::read_to_string(far.user.file("other.pub")).unwrap());
+    assert_eq!(far.json(&["health"])["ok"], true);
+    let print = far.user.fingerprint("other");
+    let is_it = |line: &str| line.contains("Accepted publickey") && line.contains(&print);
+    far.sshd.process().wait_for("the configured key", 0, |line| is_it(line).then_some(()));
+}
+
+/// Configures the near user for this URL, `transport: "ssh"`, and no ssh target: as with a tunnel that is kept by hand.
+fn by_hand(far: &Far, port: &str) {
+    let remote = json!({"url": format!("ws://127.0.0.1:{port}"), "transport": "ssh", "token": TOKEN});
+    let config = json!({"gateway": {"mode": "remote", "remote": remote}});
+    std::fs::write(far.near.state().join("openclaw.json"), config.to_string()).unwrap();
+}
+
+#[test]
+fn ssh_without_a_target_goes_to_the_url_as_it_is_and_says_so() {
+    let far = Far::new();
+    by_hand(&far, &far.gateway.port);
+    assert_eq!(far.json(&["health"])["ok"], true);
+    let no_tunnel = "no tunnel is looked after";
+    for command in [&["gateway", "probe"][..], &["status", "--all"], &["doctor", "--deep"]] {
+        let ran = far.run(command);
+        assert!(ran.out.contains(no_tunnel), "{command:?}: {}{}", ran.out, ran.err);
+    }
+    assert_eq!(far.tunnel(), None);
+    by_hand(&far, &far.port);
+    let ran = far.run(&["health", "--json"]);
+    let hints = ran.json()["hints"].to_string();
+    assert!(ran.code == 3 && hints.contains("config set gateway.remote.sshTarget"), "{}{}", ran.out, ran.err);
+    let ran = far.run(&["doctor"]);
+    assert!(ran.out.contains("config set gateway.remote.sshTarget"), "{}", ran.out);
 }
 
 #[test]

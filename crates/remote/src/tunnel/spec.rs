@@ -14,12 +14,16 @@ pub struct TunnelSpec {
     pub remote_port: u16,
     /// The port wanted here; another one where it is taken.
     pub local_port: u16,
-    /// The only key to log in with; without it, those that ssh finds by itself.
+    /// A key to log in with, before those that the user's configuration of ssh names for the host; without it, those that ssh finds
+    /// by itself.
     pub identity: Option<PathBuf>,
     /// Which host keys ssh accepts.
     pub host_keys: HostKeyPolicy,
     /// Whether the gateway speaks TLS behind the tunnel.
     pub tls: bool,
+    /// Whether the command line wants of it what the configuration does not: it is another tunnel then, so that the one of all the
+    /// others stays as it is.
+    pub apart: bool,
 }
 
 impl TunnelSpec {
@@ -32,6 +36,7 @@ impl TunnelSpec {
             identity: None,
             host_keys: HostKeyPolicy::Strict,
             tls: false,
+            apart: false,
         }
     }
 
@@ -44,7 +49,8 @@ impl TunnelSpec {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
         let name: String = self.target.host().chars().filter(char::is_ascii_alphanumeric).take(16).collect();
-        format!("{name}-{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
+        let lead = if self.apart { "apart-" } else { "" };
+        format!("{lead}{name}-{:08x}", (hash >> 32) ^ (hash & 0xffff_ffff))
     }
 
     /// The gateway behind it, wherever the end here is: what that one gave is kept under this name.
@@ -68,7 +74,7 @@ impl TunnelSpec {
         }
     }
 
-    /// As it is sent to a supervisor.
+    /// As it is sent to a supervisor, which is told its key by whoever starts it.
     pub fn to_wire(&self) -> WireSpec {
         WireSpec {
             target: self.target.to_string(),
@@ -97,6 +103,7 @@ impl TunnelSpec {
             identity: wire.identity,
             host_keys,
             tls: wire.tls,
+            apart: false,
         })
     }
 }
@@ -137,7 +144,12 @@ mod tests {
         let mut same = TunnelSpec { identity: Some("/k".into()), local_port: 5, ..one.clone() };
         same.host_keys = HostKeyPolicy::Openssh;
         assert_eq!(one.key(), same.key());
-        let others = [spec("you@host"), spec("me@host:2222"), TunnelSpec { remote_port: 1, ..one.clone() }];
+        let others = [
+            spec("you@host"),
+            spec("me@host:2222"),
+            TunnelSpec { remote_port: 1, ..one.clone() },
+            TunnelSpec { apart: true, ..one.clone() },
+        ];
         for other in others {
             assert_ne!(one.key(), other.key(), "{other:?}");
         }

@@ -22,17 +22,10 @@ pub(super) async fn enter(
     identity: Option<&Path>,
 ) -> Result<(Meant, Hold), Failure> {
     let loaded = ctx.load()?;
-    let flags = link::flags(args);
-    let named = remote::every(&flags, &loaded, &ctx.env, &ctx.paths).into_iter().map(|meant| meant.decision);
-    let is_it = |decision: &Decision| {
-        let tunnel = decision.target.as_ref().ok().and_then(|target| target.tunnel.as_ref());
-        tunnel.is_some_and(|spec| spec.target == *to)
-    };
-    let named = named.filter(is_it).last();
-    let configured = named.is_some() && identity.is_none();
-    let decision = named.unwrap_or_else(|| remote::at_ssh_host(to, &flags, &loaded, &ctx.env, &ctx.paths));
+    let decision = remote::at_ssh_host(to, &link::flags(args), &loaded, &ctx.env, &ctx.paths);
     let Decision { target, places, credentials } = decision;
     let mut target = target?;
+    let configured = target.via != "--ssh" && identity.is_none();
     let mut spec = target.tunnel.take().unwrap_or_else(|| TunnelSpec::new(to.clone()));
     if let Some(identity) = identity {
         // The supervisor works elsewhere.
