@@ -6,6 +6,7 @@
 pub(crate) mod bind;
 mod command_line;
 mod error;
+pub(crate) mod own_address;
 mod refused;
 mod tasks;
 

@@ -91,8 +91,9 @@ pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), F
         JoinTarget::Code(code) => code,
     };
     let (target, pins) = way(&code, ctx, args.force).await?;
-    args.offered.keep(ctx)?;
     let paired = pair(&args, ctx, &target, &code, as_node).await?;
+    // What a failed pairing was to offer counts for nothing later.
+    args.offered.keep(ctx)?;
     let url = target.url;
     if !pins.is_empty() {
         // Whoever gave the code says so, and it let this computer in: from now on that gateway shows this certificate, or is none.
@@ -202,7 +203,8 @@ async fn pair(
             }
         }
     }
-    node::pair(ctx, target, &code.bootstrap_token, name, WITHIN).await
+    let offers = args.offered.or_kept(ctx)?;
+    node::pair(ctx, target, &code.bootstrap_token, (name, offers), WITHIN).await
 }
 
 fn page(ctx: &Context, report: &Value, stays: bool) -> String {

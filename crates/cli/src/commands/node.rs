@@ -169,12 +169,12 @@ async fn run_until_stopped(options: NodeOptions, ctx: &Context, target: &Target)
 /// As [`run`].
 pub(crate) async fn stay(ctx: &Context, target: Target, name: Option<String>) -> Result<(), Failure> {
     logging::start_console(ctx.global.log_level.unwrap_or(LogLevel::Warn), !ctx.global.no_color)?;
-    let mut options = plain_options(ctx, &target, name)?;
+    let mut options = plain_options(ctx, &target, name, commands::kept(ctx)?)?;
     lends::read(ctx, &mut options).await?;
     run_until_stopped(options, ctx, &target).await
 }
 
-/// Pairs this computer as a node by a setup code, keeps its token, and leaves.
+/// Pairs this computer as a node of this name, which offers these commands, by a setup code; keeps its token, and leaves.
 ///
 /// # Errors
 /// The gateway refuses, or does not let it in in time.
@@ -182,12 +182,12 @@ pub(crate) async fn pair(
     ctx: &Context,
     target: &Target,
     code: &SecretString,
-    name: Option<String>,
+    (name, offers): (Option<String>, Option<Vec<String>>),
     within: Duration,
 ) -> Result<Paired, Failure> {
     let identity = node::identity(&ctx.paths.state_dir)
         .map_err(|error| Failure::new(Exit::Failed, "IDENTITY", error.to_string()))?;
-    let mut options = plain_options(ctx, target, name)?;
+    let mut options = plain_options(ctx, target, name, offers)?;
     options.bootstrap_token = Some(code.clone());
     let connected = CancellationToken::new();
     let notices = |notice: &Notice<'_>| {
@@ -206,7 +206,13 @@ pub(crate) async fn pair(
     }
 }
 
-fn plain_options(ctx: &Context, target: &Target, name: Option<String>) -> Result<NodeOptions, Failure> {
+/// A node that offers these commands; `None` is all.
+fn plain_options(
+    ctx: &Context,
+    target: &Target,
+    name: Option<String>,
+    offers: Option<Vec<String>>,
+) -> Result<NodeOptions, Failure> {
     let unnamed = |error: std::io::Error| {
         Failure::new(Exit::Failed, "NODE_NAME", format!("the name of this node: {error}"))
     };
@@ -214,7 +220,7 @@ fn plain_options(ctx: &Context, target: &Target, name: Option<String>) -> Result
     let mut options = NodeOptions::new(target.url.clone(), state_dir, env!("CARGO_PKG_VERSION"));
     options.known_as.clone_from(&target.known_as);
     options.pinned.clone_from(&target.pinned);
-    options.commands = commands::kept(ctx)?;
+    options.commands = offers;
     options.display_name = Some(node::name(&ctx.paths.state_dir, name).map_err(unnamed)?);
     Ok(options)
 }
@@ -236,7 +242,7 @@ fn options(
     ctx: &Context,
     target: &Target,
 ) -> Result<NodeOptions, Failure> {
-    let mut options = plain_options(ctx, target, args.display_name)?;
+    let mut options = plain_options(ctx, target, args.display_name, commands::kept(ctx)?)?;
     options.token.clone_from(&target.token);
     options.password.clone_from(&target.password);
     options.bootstrap_token = code.map(|code| code.bootstrap_token);

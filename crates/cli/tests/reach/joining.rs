@@ -145,6 +145,7 @@ fn a_node_may_join_with_fewer_commands_and_keeps_to_them() {
     let few = ["--commands", "system.which,system.run", "--pair-only", "--json"];
     let ran = laptop.run(&[&["connect", &code][..], &few].concat());
     assert_eq!((ran.code, &ran.json()["role"]), (0, &json!("node")), "{}{}", ran.out, ran.err);
+    assert_eq!(kept(&laptop), Some(json!(["system.which", "system.run"])));
     let pending = gateway.json(&home, &["nodes", "pending"]);
     assert_eq!(pending[0]["commands"], json!(["system.run", "system.which"]), "{pending}");
 
@@ -153,6 +154,38 @@ fn a_node_may_join_with_fewer_commands_and_keeps_to_them() {
     node.wait_for_json("a connection", |v| (v["type"] == "connected").then_some(()));
     let pending = gateway.json(&home, &["nodes", "pending"]);
     assert_eq!(pending[0]["commands"].as_array().map(Vec::len), Some(2), "{pending}");
+}
+
+fn kept_at(laptop: &Home) -> std::path::PathBuf {
+    laptop.state().join("identity/node-commands.json")
+}
+
+/// What this computer offers as a node by what was said before; nothing where that was never said.
+fn kept(laptop: &Home) -> Option<Value> {
+    let text = std::fs::read(kept_at(laptop)).ok()?;
+    Some(serde_json::from_slice::<Value>(&text).unwrap()["commands"].take())
+}
+
+#[test]
+fn what_a_node_was_to_offer_is_kept_once_it_is_paired_and_not_before() {
+    let (home, gateway) = gateway();
+    let laptop = Home::new();
+    let code = setup_code(&home, &gateway, &[]);
+    let used = Home::new().run(&["connect", &code, "--json"]);
+    assert_eq!(used.code, 0, "{}{}", used.out, used.err);
+    let few = ["--commands", "system.which", "--pair-only", "--json"];
+    let late = laptop.run(&[&["connect", &code][..], &few].concat());
+    assert_failed(&late, 4, "AUTH_BOOTSTRAP_TOKEN_INVALID");
+    assert_eq!(kept(&laptop), None);
+    // What was kept before stays as it was.
+    std::fs::create_dir_all(laptop.state().join("identity")).unwrap();
+    std::fs::write(kept_at(&laptop), r#"{"commands":["system.which"]}"#).unwrap();
+    let all = ["--all-commands", "--pair-only", "--json"];
+    assert_failed(&laptop.run(&[&["connect", &code][..], &all].concat()), 4, "AUTH_BOOTSTRAP_TOKEN_INVALID");
+    assert_eq!(kept(&laptop), Some(json!(["system.which"])));
+    let fresh = setup_code(&home, &gateway, &[]);
+    let ran = laptop.run(&[&["connect", &fresh][..], &all].concat());
+    assert_eq!((ran.code, kept(&laptop)), (0, None), "{}{}", ran.out, ran.err);
 }
 
 #[test]
@@ -318,6 +351,24 @@ fn a_code_names_all_ways_to_its_gateway_and_the_first_that_works_is_gone() {
     }
     let refused = Net::run(&net.there, &Home::new(), &["connect", &code(), "--pair-only", "--json"]);
     assert_failed(&refused, 3, "UNREACHABLE");
+    assert_eq!(gateway.stop("-TERM"), Some(0));
+}
+
+#[test]
+fn a_host_that_knows_no_way_out_of_its_network_makes_codes_for_that_network() {
+    let net = Net::make();
+    assert!(Net::exec(&net.here, "ip", &["route", "delete", "default"]).status().unwrap().success());
+    let home = Home::with_config(&format!(
+        "{{ gateway: {{ bind: 'lan', auth: {{ mode: 'token', token: '{TOKEN}' }} }} }}"
+    ));
+    let gateway = Net::command(&net.here, &home, &["gateway", "run", "--port", "18789", "--json"]);
+    let gateway = Program::start("gateway", gateway);
+    gateway.wait_for_json("its address", |said| said.get("url").map(|_| ()));
+    let made = Net::run(&net.here, &home, &["qr", "--node", "--json"]);
+    assert_eq!((made.code, &made.json()["gatewayUrl"]), (0, &json!("ws://10.77.0.1:18789")), "{}", made.err);
+    let code = made.json()["setupCode"].as_str().unwrap().to_owned();
+    let joined = Net::run(&net.there, &Home::new(), &["connect", &code, "--pair-only", "--json"]);
+    assert_eq!((joined.code, &joined.json()["role"]), (0, &json!("node")), "{}{}", joined.out, joined.err);
     assert_eq!(gateway.stop("-TERM"), Some(0));
 }
 

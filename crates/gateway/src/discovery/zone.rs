@@ -1,10 +1,11 @@
 //! Wide-area DNS-SD: a zone file (RFC 1035) for whatever DNS server answers for the domain, such as CoreDNS on the tailnet.
 
 use super::beacon::{Host, instance};
+use crate::start::own_address as own;
 use config::{MdnsMode, ZONE_MARK};
 use protocol::discovery::SERVICE;
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Where Tailscale's own resolver is: the address that is used to get there is this machine's in the tailnet.
 const TAILSCALE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(100, 100, 100, 100)), 53);
@@ -69,17 +70,10 @@ fn quoted(value: &str) -> String {
     text
 }
 
-/// This machine's address in the tailnet, else in its network: the one from which it would send there. Nothing is sent.
+/// This machine's address in the tailnet, else in its network.
 fn own_address() -> Option<IpAddr> {
-    let from = |to: SocketAddr| {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-        socket.connect(to).ok()?;
-        socket.local_addr().ok().map(|addr| addr.ip())
-    };
-    let tailnet = from(TAILSCALE).filter(|ip| model::is_carrier_grade_ip(*ip));
-    // An address for documentation: only the route to it is looked up.
-    let elsewhere = || from(SocketAddr::from(([192, 0, 2, 1], 9)));
-    tailnet.or_else(elsewhere).filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
+    let tailnet = own::towards(TAILSCALE).map(IpAddr::V4).filter(|ip| model::is_carrier_grade_ip(*ip));
+    tailnet.or_else(own::in_network)
 }
 
 #[cfg(test)]

@@ -37,6 +37,17 @@ impl OfferedArgs {
         Ok(named)
     }
 
+    /// What is offered now: what was said, else what was kept; `None` is all.
+    ///
+    /// # Errors
+    /// As [`OfferedArgs::check`], or what was kept cannot be read.
+    pub(crate) fn or_kept(&self, ctx: &Context) -> Result<Option<Vec<String>>, Failure> {
+        if !self.is_said() {
+            return kept(ctx);
+        }
+        Ok(if self.all_commands { None } else { Some(self.check()?) })
+    }
+
     /// Keeps what was said, if anything was.
     ///
     /// # Errors

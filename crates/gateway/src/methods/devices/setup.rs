@@ -8,14 +8,14 @@ use crate::join;
 use crate::methods::{Answer, Call, store_error};
 use crate::setup;
 use crate::shared::Shared;
-use crate::start::bind;
+use crate::start::{bind, own_address};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::Uri;
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use store::SetupAccess;
 
 /// Long enough to fetch the phone, short enough for a code that somebody photographed.
@@ -199,7 +199,7 @@ fn address(call: &Call, p: &Params) -> Result<(Address, &'static str), ErrorShap
     let listening = call.shared.addr;
     let ip = match listening.ip() {
         ip if ip.is_loopback() => return Err(ErrorShape::invalid(ONLY_LOOPBACK)),
-        ip if ip.is_unspecified() => own_address().ok_or_else(|| {
+        ip if ip.is_unspecified() => own_address::in_network().ok_or_else(|| {
             ErrorShape::invalid("this host has no address in a network; connect it to one, or give publicUrl")
         })?,
         ip => ip,
@@ -218,14 +218,6 @@ fn ways(shared: &Shared, url: &Address) -> Vec<String> {
         ways.extend(way.filter(|way| *way != url.text));
     }
     ways
-}
-
-/// The address that this host has in its network: the one from which it would send to elsewhere. Nothing is sent.
-fn own_address() -> Option<IpAddr> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    // An address for documentation: only the route to it is looked up.
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
 }
 
 #[cfg(test)]
