@@ -1,5 +1,6 @@
 //! TLS on the gateway's port: certificates made, kept, renewed and rolled over; who pinned one talks to nobody else.
 mod announced;
+mod authorities;
 mod half_done;
 mod made_elsewhere;
 mod names;
