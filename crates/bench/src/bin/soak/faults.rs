@@ -52,10 +52,11 @@ impl Random {
 }
 
 impl Fault {
-    /// What is checked of every change: each kind once, in a minute and a half. A cut of a minute is left to `--long`.
+    /// What is checked of every change: each kind once, in two and a half minutes.
     pub(crate) const EACH: &[Fault] = &[
         Self::Unplug(1),
         Self::Unplug(10),
+        Self::Unplug(60),
         Self::Swallow(10),
         Self::RestartSshd,
         Self::EndSessions,
