@@ -60,15 +60,24 @@ pub(crate) fn parse(line: impl IntoIterator<Item = OsString>, env: &Env) -> Resu
 /// The whole command line as clap knows it, with every command made, an example of each and the exit codes at its foot.
 pub(crate) fn command() -> clap::Command {
     let table = failure::table_text();
-    let mut whole = Cli::command();
-    whole.build();
-    examples::with_examples(whole).after_help(format!("Exit codes:\n{table}")).mut_subcommand(
+    examples::with_examples(whole()).after_help(format!("Exit codes:\n{table}")).mut_subcommand(
         "exit-codes",
         move |c| {
             let before = c.get_after_help().map(|text| format!("{text}\n\n")).unwrap_or_default();
             c.after_help(format!("{before}Exit codes:\n{table}"))
         },
     )
+}
+
+/// Every command made. What one is for stands at its name; what is said of its arguments, which come later, would take the place of that.
+fn whole() -> clap::Command {
+    let names = Cli::command();
+    let mut whole = names.clone();
+    whole.build();
+    names.get_subcommands().fold(whole, |whole, named| {
+        let about = named.get_about().cloned().unwrap_or_default();
+        whole.mut_subcommand(named.get_name(), |command| command.about(about).long_about(None))
+    })
 }
 
 #[cfg(test)]

@@ -42,7 +42,6 @@ use clap::Subcommand;
 
 /// The commands.
 // Deferred: what a command takes is made once it is the one that is meant. There are some 200, and a start of any of them would make them all.
-// A doc comment of the arguments' own would take the place of the line here, which is why those have plain ones.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-// `approvals` and its subcommands.
+/// `approvals` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct ApprovalsArgs {
     #[command(subcommand)]

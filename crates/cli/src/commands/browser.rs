@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use clap::{Args, Subcommand};
 use request::{Driver, Place};
 
-// `browser` and its subcommands.
+/// `browser` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct BrowserArgs {
     #[command(flatten)]

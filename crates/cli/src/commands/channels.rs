@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use std::time::Duration;
 
-// `channels` and its subcommand.
+/// `channels` and its subcommand.
 #[derive(Debug, Args)]
 pub(crate) struct ChannelsArgs {
     #[command(subcommand)]

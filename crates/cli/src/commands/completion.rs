@@ -7,7 +7,7 @@ use clap_complete::{Shell, generate};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-// Which shell, and whether the script is put in its place.
+/// Which shell, and whether the script is put in its place.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionArgs {
     /// The shell [default: that of SHELL]

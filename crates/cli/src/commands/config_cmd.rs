@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use config::{ConfigError, Diagnostic, Level, Loaded};
 use serde_json::{Value, json};
 
-// `config` and its subcommands.
+/// `config` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]

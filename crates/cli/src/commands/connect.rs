@@ -23,7 +23,7 @@ const LOOK_WITHIN: Duration = Duration::from_secs(5);
 /// Largest file that a target is read from.
 const MAX_FILE: u64 = 64 * 1024;
 
-// What was pasted, and as what this computer joins.
+/// What was pasted, and as what this computer joins.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectCommandArgs {
     /// A join URL (openclaw devices join-code) or a setup code (openclaw qr)

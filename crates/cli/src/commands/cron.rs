@@ -16,7 +16,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-// `cron` and its subcommands.
+/// `cron` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct CronArgs {
     #[command(subcommand)]

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-// What to do after the first message.
+/// What to do after the first message.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Leave after the first message: exit code 0 if it was answered, else 1

@@ -14,7 +14,7 @@ use crate::view::{cell, joined, list, number, text};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-// `devices` and its subcommands.
+/// `devices` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct DevicesArgs {
     #[command(subcommand)]

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-// `dns` and its subcommand.
+/// `dns` and its subcommand.
 #[derive(Debug, Args)]
 pub(crate) struct DnsArgs {
     #[command(subcommand)]

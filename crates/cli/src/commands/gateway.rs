@@ -21,7 +21,7 @@ use clap::{Args, Subcommand};
 pub(crate) use service::{DaemonArgs, daemon, install_as_configured, living};
 pub(crate) use usage_cost::{UsageCostArgs, run as usage};
 
-// `gateway`, alone (which runs it) or with a subcommand.
+/// `gateway`, alone (which runs it) or with a subcommand.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct GatewayArgs {

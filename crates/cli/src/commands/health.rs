@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-// Which gateway, and how thoroughly.
+/// Which gateway, and how thoroughly.
 #[derive(Debug, Default, Args)]
 pub(crate) struct HealthArgs {
     #[command(flatten)]

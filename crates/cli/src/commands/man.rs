@@ -8,7 +8,7 @@ use serde_json::json;
 use std::io;
 use std::path::{Path, PathBuf};
 
-// Where the pages go.
+/// Where the pages go.
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
     /// The folder that the pages are written to, such as ~/.local/share/man/man1; it is made where it is missing

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use clap::{Args, Subcommand};
 pub(crate) use send::{SendArgs, send};
 
-// `message` and its subcommands.
+/// `message` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct MessageArgs {
     #[command(subcommand)]

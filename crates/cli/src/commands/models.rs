@@ -16,7 +16,7 @@ use clap::{Args, Subcommand};
 use config::{Change, Editor, Loaded};
 use serde_json::json;
 
-// `models` and its subcommand.
+/// `models` and its subcommand.
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
     #[command(subcommand)]

@@ -17,7 +17,7 @@ use clap::{Args, Subcommand};
 use protocol::Scope;
 use serde_json::{Value, json};
 
-// `nodes` and its subcommands.
+/// `nodes` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct NodesArgs {
     #[command(subcommand)]

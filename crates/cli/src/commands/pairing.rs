@@ -11,7 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-// `pairing` and its subcommands.
+/// `pairing` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct PairingArgs {
     #[command(subcommand)]

@@ -9,7 +9,7 @@ use crate::view::{cell, list};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-// `plugins` and its subcommand.
+/// `plugins` and its subcommand.
 #[derive(Debug, Args)]
 pub(crate) struct PluginsArgs {
     #[command(subcommand)]

@@ -14,7 +14,7 @@ use crate::failure::{Exit, Failure};
 use clap::{Args, Subcommand};
 use remote::tunnel::{Place, TunnelSpec};
 
-// `remote` and its subcommands.
+/// `remote` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct RemoteArgs {
     #[command(subcommand)]

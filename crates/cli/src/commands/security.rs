@@ -11,7 +11,7 @@ use config::Suppression;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-// `security` and its subcommands.
+/// `security` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct SecurityArgs {
     #[command(subcommand)]

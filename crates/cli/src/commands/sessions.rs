@@ -13,7 +13,7 @@ use crate::view::{cell, flag, list, number};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-// `sessions`, alone or with a subcommand.
+/// `sessions`, alone or with a subcommand.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct SessionsArgs {

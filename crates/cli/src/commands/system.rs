@@ -10,7 +10,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-// `system` and its subcommands.
+/// `system` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct SystemArgs {
     #[command(subcommand)]

@@ -9,7 +9,7 @@ use crate::view::{cell, flag, list, number, text};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-// `tasks` and its subcommand; without one, they are listed.
+/// `tasks` and its subcommand; without one, they are listed.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct TasksArgs {

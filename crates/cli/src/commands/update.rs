@@ -9,7 +9,7 @@ use crate::view::cell;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-// `update` and its subcommand.
+/// `update` and its subcommand.
 #[derive(Debug, Args)]
 pub(crate) struct UpdateArgs {
     #[command(subcommand)]

@@ -31,7 +31,7 @@ pub(crate) struct InstallArgs {
     runtime: Option<String>,
 }
 
-// `daemon` and its subcommands.
+/// `daemon` and its subcommands.
 #[derive(Debug, Args)]
 pub(crate) struct DaemonArgs {
     #[command(subcommand)]

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use model::SecretString;
 use std::path::PathBuf;
 
-// What is set up, and how.
+/// What is set up, and how.
 #[derive(Debug, Default, Args)]
 pub(crate) struct OnboardArgs {
     /// Ask nothing: flags say what is new, the rest stays as it is. Needs --accept-risk
