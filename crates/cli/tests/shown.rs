@@ -30,6 +30,7 @@ use book::{Book, Pages};
 
 /// Commands without a page, and who holds them instead.
 const WITHOUT_PAGE: &[(&str, &str)] = &[
+    ("channels logs", "shows what a log has; tests/commands/one_look.rs"),
     ("completion", "prints what clap makes of the command line; tests/command_line.rs"),
     ("configure", "asks at a terminal; tests/onboard/terminal.rs"),
     ("demo", "stays up, and shows times; tests/demo.rs"),

@@ -51,6 +51,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("message unpin", "--channel telegram --target 1001 --message-id 42"),
     ("message sticker send", "--channel telegram --target 1001 --sticker-id CAACAgIAAxkBAAI"),
     ("channels status", "--probe"),
+    ("channels logs", "--channel telegram --lines 50"),
     ("channels list", ""),
     ("channels add", "--channel telegram --token-file /etc/bot.token --allow-from 1001"),
     ("channels remove", "--channel telegram --account alerts"),

@@ -10,7 +10,7 @@ use crate::input::confirm;
 use crate::link::here::one_look;
 use crate::link::one_call;
 use crate::output::{Table, printable};
-use crate::view::{cell, flag, list, text};
+use crate::view::{cell, flag, joined, list, text};
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -44,6 +44,9 @@ enum AgentsCommand {
 struct ListArgs {
     #[command(flatten)]
     connect: ConnectArgs,
+    /// Which channels each of them hears, too; for agents of this host
+    #[arg(long)]
+    bindings: bool,
 }
 
 #[derive(Debug, Args)]
@@ -183,18 +186,30 @@ fn deleted(gone: &Value) -> String {
 
 async fn show(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
     let payload = one_look(ctx, &args.connect, "agents.list", json!({})).await?;
-    let agents = marked(&payload);
+    let mut agents = marked(&payload);
+    if args.bindings {
+        bindings::add_to(&mut agents, &args.connect, ctx)?;
+    }
     ctx.out.show(&agents, || {
-        let mut table = Table::new(&["AGENT", "NAME", "DEFAULT", "MODEL", "WORKSPACE"]);
+        let heads = ["AGENT", "NAME", "DEFAULT", "MODEL", "WORKSPACE", "HEARS"];
+        let shown = if args.bindings { heads.len() } else { heads.len() - 1 };
+        let mut table = Table::new(&heads[..shown]);
         for agent in list(&agents, "") {
             let model = text(agent, "/model/primary").map_or_else(|| cell(agent, "/model"), str::to_owned);
-            table.row([
+            let cells = [
                 cell(agent, "/id"),
                 cell(agent, "/name"),
                 if flag(agent, "/isDefault") { "yes".into() } else { "-".into() },
                 model,
                 cell(agent, "/workspace"),
-            ]);
+                joined(agent, "/bindingDetails"),
+            ];
+            if args.bindings {
+                table.row(cells);
+            } else {
+                let [id, name, default, model, workspace, _] = cells;
+                table.row([id, name, default, model, workspace]);
+            }
         }
         table.render(&ctx.out, "no agents")
     })

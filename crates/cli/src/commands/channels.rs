@@ -1,6 +1,7 @@
 //! `openclaw channels`: the platforms that the gateway speaks on.
 
 mod configured;
+mod logs;
 mod remove;
 
 pub(crate) use configured::{Bot, telegram};
@@ -25,6 +26,8 @@ pub(crate) struct ChannelsArgs {
 enum ChannelsCommand {
     /// How they are
     Status(StatusArgs),
+    /// What the gateway's log says of them
+    Logs(logs::LogsArgs),
     /// The accounts that are configured on this host
     List(configured::ListArgs),
     /// Configure an account, or change what is configured of it
@@ -64,6 +67,7 @@ const WAY: Duration = Duration::from_secs(5);
 pub(crate) async fn run(args: ChannelsArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
         ChannelsCommand::Status(args) => status(args, ctx).await,
+        ChannelsCommand::Logs(args) => logs::run(args, ctx).await,
         ChannelsCommand::List(args) => configured::list(&args, ctx),
         ChannelsCommand::Add(args) => configured::add(args, ctx),
         ChannelsCommand::Remove(args) => remove::remove(args, ctx),

@@ -1,6 +1,6 @@
 //! `openclaw logs`: the gateway's log, once or as it goes on.
 
-mod render;
+pub(super) mod render;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
@@ -8,6 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::link::Link;
 use crate::view::{flag, list, number, text};
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -31,6 +32,12 @@ pub(crate) struct LogsArgs {
     /// Print the lines as they are in the file
     #[arg(long)]
     plain: bool,
+    /// Show times in this computer's zone
+    #[arg(long, conflicts_with = "utc")]
+    local_time: bool,
+    /// Show times in UTC, as without it
+    #[arg(long)]
+    utc: bool,
 }
 
 /// After so many failures in a row, following gives up.
@@ -43,7 +50,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// # Errors
 /// The gateway cannot be reached (where it follows: for a while), or keeps no log.
 pub(crate) async fn run(args: LogsArgs, ctx: &Context) -> Result<(), Failure> {
-    let mut tail = Tail { args, cursor: None, named: None };
+    let zone = if args.local_time { TimeZone::system() } else { TimeZone::UTC };
+    let mut tail = Tail { args, cursor: None, named: None, zone };
     if !tail.args.follow {
         let link = Link::dial_for(ctx, &tail.args.connect, "logs.tail").await?;
         tail.step(ctx, &link).await?;
@@ -79,6 +87,7 @@ struct Tail {
     args: LogsArgs,
     cursor: Option<i64>,
     named: Option<String>,
+    zone: TimeZone,
 }
 
 enum Never {}
@@ -127,7 +136,7 @@ impl Tail {
             } else if self.args.plain {
                 ctx.out.line(&crate::output::printable(line))?;
             } else {
-                ctx.out.line(&render::human(&ctx.out, line))?;
+                ctx.out.line(&render::human(&ctx.out, line, &self.zone))?;
             }
         }
         Ok(())

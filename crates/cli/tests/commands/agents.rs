@@ -68,6 +68,13 @@ async fn a_bound_agent_hears_a_channel_from_then_on_and_several_chats_get_one_me
     let listed = world.json(&["sessions", "list"]);
     assert_eq!(listed["sessions"][0]["key"], "agent:work:main", "{listed}");
 
+    let listed = world.json(&["agents", "list", "--bindings"]);
+    assert_eq!(
+        (&listed[0]["bindings"], &listed[1]["bindingDetails"]),
+        (&json!(0), &json!(["telegram"])),
+        "{listed}"
+    );
+
     // The account is another agent's.
     let taken = bind(&["bind", "--agent", "main", "--bind", "telegram:default"]);
     assert!(taken.code == 1 && taken.out.contains("(agent=work)"), "{}{}", taken.out, taken.err);

@@ -21,6 +21,16 @@ async fn agents_models_channels_and_presence_are_listed() {
     assert_eq!(keys["providers"][0]["apiKey"], json!({"source": "config"}), "{keys}");
     assert_eq!(gateway.json(&home, &["plugins", "list"])["plugins"], json!([]));
     assert_eq!(gateway.json(&home, &["update", "status"])["updateAvailable"], json!(null));
+    // What the log says of the platforms, and of nothing else.
+    let said = gateway.json(&home, &["channels", "logs", "--channel", "telegram", "--lines", "5"]);
+    let lines = said["lines"].as_array().unwrap();
+    let of_channels = |line: &Value| {
+        let target = line["target"].as_str().unwrap();
+        target.starts_with("channels::") || target.starts_with("gateway::")
+    };
+    assert!(
+        lines.len() <= 5 && lines.iter().all(of_channels) && !said.to_string().contains("workspace seeded")
+    );
     for (command, shown) in [
         (["agents", "list"], "main"),
         (["models", "list"], "local/some-model"),

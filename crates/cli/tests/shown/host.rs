@@ -74,6 +74,8 @@ fn configuration(scene: &Scene) {
     scene.shows(&["config", "set", "gateway.port", "18791"]);
     scene.shows(&["config", "set", "gateway.port", "many"]);
     scene.shows(&["config", "unset", "gateway.port"]);
+    let by_name = ["--ref-source", "env", "--ref-id", "LAB_KEY", "--dry-run"];
+    scene.shows(&[&["config", "set", "models.providers.lab.apiKey"], &by_name[..]].concat());
     std::fs::write(scene.home.path().join("patch.json5"), "{ gateway: { bind: 'lan' } }").unwrap();
     scene.shows(&["config", "patch", "--file", "patch.json5"]);
     scene.shows(&["models", "set", "anthropic/claude-sonnet-4-5"]);

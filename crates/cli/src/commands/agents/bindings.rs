@@ -1,9 +1,11 @@
 //! `openclaw agents bindings`, `bind` and `unbind`: which agent hears what is said where, as `bindings` in this host's configuration.
 //! What is said of single chats there stays as it is: these commands know channels and their accounts.
 
+use crate::args::ConnectArgs;
 use crate::commands::config_cmd;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::link;
 use crate::output::{Table, printable};
 use crate::view::{cell, list, text};
 use clap::Args;
@@ -77,6 +79,27 @@ pub(super) fn show(args: &BindingsArgs, ctx: &Context) -> Result<(), Failure> {
         let none = "no bindings: the default agent hears everything; add one: openclaw agents bind --agent ID --bind telegram:ACCOUNT";
         table.render(&ctx.out, none)
     })
+}
+
+/// Says of each agent of a list what it hears.
+///
+/// # Errors
+/// The list is of a gateway elsewhere, whose configuration is not here; or the configuration cannot be read.
+pub(super) fn add_to(agents: &mut Value, connect: &ConnectArgs, ctx: &Context) -> Result<(), Failure> {
+    let loaded = ctx.load()?;
+    if !link::target(ctx, connect, &link::config_for(ctx, connect)?)?.local {
+        return Err(Failure::usage(
+            "--bindings reads this host's configuration, and these agents are elsewhere",
+        )
+        .hint("ask on that host: openclaw agents bindings"));
+    }
+    for agent in agents.as_array_mut().into_iter().flatten() {
+        let id = cell(agent, "/id");
+        let details: Vec<String> = routes(&loaded).filter(|b| is_of(b, &id)).map(described).collect();
+        agent["bindings"] = details.len().into();
+        agent["bindingDetails"] = json!(details);
+    }
+    Ok(())
 }
 
 /// Binds places to an agent.

@@ -28,8 +28,13 @@ pub(super) struct SetArgs {
     #[arg(value_name = "PATH")]
     path: String,
     /// The value: JSON5 where it is that, such as 5000, true or [1, 2], else text
-    #[arg(value_name = "VALUE", allow_hyphen_values = true)]
-    value: String,
+    #[arg(
+        value_name = "VALUE",
+        allow_hyphen_values = true,
+        required_unless_present = "ref_id",
+        conflicts_with = "ref_id"
+    )]
+    value: Option<String>,
     /// Take the value as text, whatever it looks like
     #[arg(long)]
     text: bool,
@@ -39,6 +44,15 @@ pub(super) struct SetArgs {
     /// Merge an object into what is there, instead of replacing it
     #[arg(long)]
     merge: bool,
+    /// Instead of a value: what holds the secret, such as the name of a variable
+    #[arg(long, value_name = "ID", requires = "ref_source")]
+    ref_id: Option<String>,
+    /// Where that is
+    #[arg(long, value_name = "SOURCE", value_parser = ["env", "file", "exec"], requires = "ref_id")]
+    ref_source: Option<String>,
+    /// Which of the secrets.providers there
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    ref_provider: String,
     #[command(flatten)]
     how: How,
 }
@@ -181,12 +195,16 @@ fn taken_up(live: &[&str], restart: &[&str]) -> String {
 }
 
 fn value_of(args: &SetArgs) -> Result<Value, Failure> {
-    let as_text = || Value::String(args.value.clone());
+    if let Some(id) = &args.ref_id {
+        return Ok(json!({"source": args.ref_source, "provider": args.ref_provider, "id": id}));
+    }
+    let value = args.value.as_deref().unwrap_or_default();
+    let as_text = || Value::String(value.to_owned());
     if args.strict_json {
-        return serde_json::from_str(&args.value)
+        return serde_json::from_str(value)
             .map_err(|e| Failure::usage(format!("the value is no JSON: {e}; text needs quotes of its own")));
     }
-    Ok(if args.text { as_text() } else { config::read_value(&args.value).unwrap_or_else(as_text) })
+    Ok(if args.text { as_text() } else { config::read_value(value).unwrap_or_else(as_text) })
 }
 
 impl From<EditError> for Failure {

@@ -3,6 +3,7 @@
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::input::duration;
 use crate::link::{Link, scope_names};
 use crate::output::printable;
 use crate::view::{cell, list, text};
@@ -29,10 +30,10 @@ pub(super) struct RunArgs {
     /// Wait for this many seconds at most
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds, requires = "wait")]
     wait_timeout: u64,
+    /// Look this often whether it has ended
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration, requires = "wait")]
+    poll_interval: i64,
 }
-
-/// How often a run that is awaited is looked at.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// Seconds, with or without their unit: `60`, `60s`, `10m`.
 fn seconds(text: &str) -> Result<u64, String> {
@@ -81,12 +82,14 @@ async fn ended(link: &Link, args: &RunArgs, run_id: &str) -> Result<Value, Failu
         if let Some(entry) = list(&payload, "/entries").first() {
             return Ok(entry.clone());
         }
-        if Instant::now() > until {
+        if Instant::now() >= until {
             let message = format!("run {run_id} has not ended within {} s; it goes on", args.wait_timeout);
             return Err(Failure::new(Exit::Timeout, "TIMEOUT", message)
-                .hint(format!("see later: openclaw cron runs --id {}", args.id)));
+                .hint(format!("see later: openclaw cron runs {}", args.id)));
         }
-        tokio::time::sleep(LOOK).await;
+        // Not beyond the time that there is.
+        let look = Duration::from_millis(args.poll_interval.unsigned_abs());
+        tokio::time::sleep(look.min(until.saturating_duration_since(Instant::now()))).await;
     }
 }
 

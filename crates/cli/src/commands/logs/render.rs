@@ -3,6 +3,8 @@
 
 use crate::output::{Output, Tone, printable};
 use crate::view::text;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 /// Fields that have a place of their own in a line, or only repeat it.
@@ -14,7 +16,7 @@ pub(super) fn meta(payload: &Value) -> Value {
 }
 
 /// A line as `--json` prints it.
-pub(super) fn event(line: &str) -> Value {
+pub(in crate::commands) fn event(line: &str) -> Value {
     match serde_json::from_str::<Value>(line) {
         Ok(Value::Object(fields)) => {
             let mut event = Map::from_iter([("type".to_owned(), json!("log"))]);
@@ -26,10 +28,10 @@ pub(super) fn event(line: &str) -> Value {
 }
 
 /// A line as people read it: time, level, where, what, and the rest as `name=value`.
-pub(super) fn human(out: &Output, line: &str) -> String {
+pub(in crate::commands) fn human(out: &Output, line: &str, zone: &TimeZone) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(line) else { return printable(line) };
     let all = Value::Object(fields);
-    let time = text(&all, "/time").map(short_time).unwrap_or_default();
+    let time = text(&all, "/time").map(|time| short_time(time, zone)).unwrap_or_default();
     let level = text(&all, "/level").or(text(&all, "/_meta/logLevelName")).unwrap_or("INFO").to_uppercase();
     let target = text(&all, "/target").or(text(&all, "/_meta/name")).unwrap_or_default();
     let message = text(&all, "/message").or(text(&all, "/1")).or(text(&all, "/0")).unwrap_or_default();
@@ -55,8 +57,13 @@ fn tone(level: &str) -> Tone {
     }
 }
 
-/// `2026-11-21T01:56:06.558Z` without its fractions.
-fn short_time(time: &str) -> String {
+/// `2026-11-21T01:56:06.558Z` without its fractions; in another zone with its offset.
+fn short_time(time: &str, zone: &TimeZone) -> String {
+    if *zone != TimeZone::UTC
+        && let Ok(at) = time.parse::<Timestamp>()
+    {
+        return at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    }
     match (time.get(..19), time.ends_with('Z') || time.ends_with("+00:00")) {
         (Some(seconds), true) => format!("{seconds}Z"),
         _ => time.to_owned(),
@@ -70,14 +77,22 @@ mod tests {
     #[test]
     fn our_lines_and_openclaws_read_alike() {
         let ours = r#"{"time":"2026-11-21T01:56:06.558Z","level":"WARN","target":"gateway","message":"slow","ms":5}"#;
-        assert_eq!(human(&Output::plain(), ours), "2026-11-21T01:56:06Z WARN  gateway: slow ms=5");
+        assert_eq!(
+            human(&Output::plain(), ours, &TimeZone::UTC),
+            "2026-11-21T01:56:06Z WARN  gateway: slow ms=5"
+        );
+        let rome = TimeZone::get("Europe/Rome").unwrap();
+        assert_eq!(
+            human(&Output::plain(), ours, &rome),
+            "2026-11-21T02:56:06+01:00 WARN  gateway: slow ms=5"
+        );
         let theirs = r#"{"0":"x","1":"paired","_meta":{"logLevelName":"INFO","name":"gw"},"time":"2026-11-21T01:56:06.558+00:00","message":"paired"}"#;
-        assert_eq!(human(&Output::plain(), theirs), "2026-11-21T01:56:06Z INFO  gw: paired");
+        assert_eq!(human(&Output::plain(), theirs, &TimeZone::UTC), "2026-11-21T01:56:06Z INFO  gw: paired");
     }
 
     #[test]
     fn what_is_no_json_is_shown_as_it_is_but_cannot_steer_the_terminal() {
-        assert_eq!(human(&Output::plain(), "plain \x1b[31mtext"), "plain [31mtext");
+        assert_eq!(human(&Output::plain(), "plain \x1b[31mtext", &TimeZone::UTC), "plain [31mtext");
         assert_eq!(event("plain"), json!({"type":"raw","raw":"plain"}));
         assert_eq!(event(r#"{"level":"INFO","type":"x"}"#), json!({"type":"log","level":"INFO"}));
     }

@@ -4,7 +4,7 @@ use super::{named, provider_known};
 use crate::commands::config_cmd;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::Table;
+use crate::output::{Table, printable};
 use clap::{Args, Subcommand};
 use config::{Change, Editor};
 use serde_json::{Map, Value, json};
@@ -19,11 +19,18 @@ pub(super) struct AliasesArgs {
 #[derive(Debug, Subcommand)]
 enum AliasesCommand {
     /// List them
-    List,
+    List(ListArgs),
     /// Give a model a short name, in the place of the one that it had
     Add(AddArgs),
     /// Take a short name away
     Remove(RemoveArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// One a line, and nothing else: alias, a blank, model
+    #[arg(long)]
+    plain: bool,
 }
 
 #[derive(Debug, Args)]
@@ -49,18 +56,22 @@ struct RemoveArgs {
 /// The name is none, the provider is not known, or the configuration cannot be changed.
 pub(super) fn run(args: AliasesArgs, ctx: &Context) -> Result<(), Failure> {
     match args.command {
-        AliasesCommand::List => list(ctx),
+        AliasesCommand::List(args) => list(args.plain, ctx),
         AliasesCommand::Add(args) => add(&args, ctx),
         AliasesCommand::Remove(args) => remove(&args.alias, ctx),
     }
 }
 
-fn list(ctx: &Context) -> Result<(), Failure> {
+fn list(plain: bool, ctx: &Context) -> Result<(), Failure> {
     let loaded = ctx.load()?;
     let aliases = &loaded.config.agents.defaults.aliases;
     let shown: Map<String, Value> =
         aliases.iter().map(|(model, alias)| (alias.clone(), model.clone().into())).collect();
     ctx.out.show(&json!({"aliases": shown}), || {
+        if plain {
+            let lines = aliases.iter().map(|(model, alias)| printable(&format!("{alias} {model}")));
+            return lines.collect::<Vec<_>>().join("\n");
+        }
         let mut table = Table::new(&["ALIAS", "MODEL"]);
         for (model, alias) in aliases {
             table.row([alias.clone(), model.clone()]);
