@@ -67,7 +67,9 @@ impl Ledger {
             .and_then(|()| file.sync_all())
             .and_then(|()| File::open(&self.dir)?.sync_all());
         if let Err(error) = written {
-            std::fs::remove_file(path)?;
+            if let Err(stays) = std::fs::remove_file(path) {
+                tracing::warn!(entry = %path.display(), %stays, "an entry of a transfer that was not begun stays until the next start");
+            }
             return Err(error);
         }
         Ok(Begun { path: path.to_owned(), _locked: file })

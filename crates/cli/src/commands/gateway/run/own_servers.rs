@@ -1,7 +1,6 @@
 //! The servers of tools beside the gateway that `mcp.servers` names: the piece that nodes have. They follow the configuration.
 
 use crate::commands::node::mcp_server;
-use crate::context::Context;
 use config::{Config, Env, McpServerConfig};
 use gateway::OwnTools;
 use node::{LocalServers, McpServer};
@@ -13,12 +12,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+/// A secret that cannot be had is asked for again after this time: whoever keeps it may not be up yet.
+const AGAIN: Duration = Duration::from_secs(60);
+
 /// The servers, and what the configuration says of them.
 pub(super) struct OwnServers {
     servers: LocalServers,
     wanted: watch::Sender<Wanted>,
     /// The environment without the variables of the configuration.
     env: Env,
+    again: Duration,
 }
 
 #[derive(Clone)]
@@ -29,12 +32,15 @@ struct Wanted {
 
 impl OwnServers {
     /// Those of this configuration.
-    pub(super) fn of(config: &Config, ctx: &Context) -> Arc<Self> {
+    pub(super) fn of(config: &Config, env: Env) -> Arc<Self> {
+        Arc::new(Self::asking_again(config, env, AGAIN))
+    }
+
+    fn asking_again(config: &Config, env: Env, again: Duration) -> Self {
         let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let path = std::env::var("PATH").unwrap_or_default();
-        let env = ctx.env.clone();
         let wanted = watch::Sender::new(Wanted::of(config, &env));
-        Arc::new(Self { servers: LocalServers::new(path, cwd), wanted, env })
+        Self { servers: LocalServers::new(path, cwd), wanted, env, again }
     }
 
     /// Takes up another configuration.
@@ -45,14 +51,23 @@ impl OwnServers {
     /// Takes up what is wanted, now and whenever it changes. Programs may be asked for secrets, each for a bounded time.
     async fn follow(&self, end: &CancellationToken) {
         let mut wanted = self.wanted.subscribe();
+        let mut told = Vec::new();
         loop {
             let now = wanted.borrow_and_update().clone();
-            match tokio::task::spawn_blocking(move || now.resolved()).await {
-                Ok(servers) => self.servers.set(servers),
-                Err(error) => tracing::error!(%error, "mcp.servers was not taken up"),
+            let problems = match tokio::task::spawn_blocking(move || now.resolved()).await {
+                Ok((servers, problems)) => {
+                    self.servers.set(servers);
+                    problems
+                }
+                Err(error) => vec![error.to_string()],
+            };
+            if problems != told {
+                problems.iter().for_each(|why| tracing::error!("a server of tools is left out: {why}"));
             }
+            told = problems;
             tokio::select! {
                 _ = wanted.changed() => {}
+                () = tokio::time::sleep(self.again), if !told.is_empty() => {}
                 () = end.cancelled() => return,
             }
         }
@@ -64,17 +79,16 @@ impl Wanted {
         Self { servers: config.mcp.servers.clone(), env: config.environment(env) }
     }
 
-    /// Those that can be spoken with; one whose secrets cannot be had is left out until the configuration changes.
-    fn resolved(self) -> Vec<McpServer> {
-        let mut out = Vec::new();
+    /// Those that can be spoken with, and why the others cannot: a secret cannot be had, perhaps.
+    fn resolved(self) -> (Vec<McpServer>, Vec<String>) {
+        let (mut servers, mut problems) = (Vec::new(), Vec::new());
         for server in self.servers {
-            let name = server.name.clone();
             match mcp_server("mcp.servers", server, &self.env) {
-                Ok(server) => out.push(server),
-                Err(problem) => tracing::error!(server = name, %problem, "a server of tools is left out"),
+                Ok(server) => servers.push(server),
+                Err(problem) => problems.push(problem.to_string()),
             }
         }
-        out
+        (servers, problems)
     }
 }
 
@@ -95,5 +109,49 @@ impl OwnTools for OwnServers {
         waits: Duration,
     ) -> Pin<Box<dyn Future<Output = Result<Value, String>> + Send + 'a>> {
         Box::pin(self.servers.call(params, waits))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    #[tokio::test]
+    async fn a_server_whose_secret_comes_later_begins_then_and_the_others_do_not_wait_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let server = |key: &str, out: &str| {
+            let script = format!("printf %s \"$KEY\" > {}.part && mv {0}.part {0}; cat", at(out).display());
+            format!(r#"{{ command: "/bin/sh", args: ["-c", {script:?}], env: {{ KEY: {key} }} }}"#)
+        };
+        let text = format!(
+            r#"{{ secrets: {{ providers: {{ one: {{ source: "file", path: {:?}, mode: "singleValue" }} }} }},
+                mcp: {{ servers: {{ late: {}, soon: {} }} }} }}"#,
+            at("secret"),
+            server(r#"{ source: "file", provider: "one", id: "value" }"#, "late"),
+            server(r#""known""#, "soon"),
+        );
+        let loaded = config::parse(&text, Path::new("openclaw.json"), &Env::default()).unwrap();
+        let servers = OwnServers::asking_again(&loaded.config, Env::default(), Duration::from_millis(10));
+        let written = async |name: &str| {
+            while !at(name).exists() {
+                tokio::task::yield_now().await;
+            }
+            std::fs::read_to_string(at(name)).unwrap()
+        };
+        let end = CancellationToken::new();
+        let script = async {
+            assert_eq!(written("soon").await, "known");
+            assert!(!at("late").exists());
+            std::fs::write(at("new"), "it is here").unwrap();
+            std::fs::set_permissions(at("new"), std::fs::Permissions::from_mode(0o600)).unwrap();
+            std::fs::rename(at("new"), at("secret")).unwrap();
+            assert_eq!(written("late").await, "it is here");
+            end.cancel();
+        };
+        let both = async { tokio::join!(servers.run(&end), script) };
+        tokio::time::timeout(Duration::from_secs(60), both).await.expect("both begin");
     }
 }
