@@ -132,6 +132,48 @@ async fn a_newer_format_is_refused_and_the_file_stays_untouched() {
 }
 
 #[tokio::test]
+async fn for_reading_alone_the_file_stays_as_it_is_also_beside_a_writer() {
+    let look = |dir: &Path| Store::open_for_reading(dir, Arc::new(ManualClock::at(START)));
+    let nothing = tempfile::tempdir().unwrap();
+    assert!(look(nothing.path()).unwrap().is_none());
+    assert!(!nothing.path().join("state").exists(), "looking makes nothing");
+
+    let dir = written().await;
+    let path = file(dir.path());
+    let before = fs::read(&path).unwrap();
+    let reader = look(dir.path()).unwrap().unwrap();
+    assert_eq!(reader.session_count(None).await.unwrap(), 1);
+    let refused = reader.ensure_session(&key("other"), "test").await.unwrap_err();
+    assert!(matches!(refused, StoreError::Closed { .. }), "{refused:?}");
+    // A gateway starts meanwhile: both go on, and the reader sees what it commits.
+    let writer = open(dir.path()).unwrap().store;
+    writer.ensure_session(&key("other"), "test").await.unwrap();
+    assert_eq!(reader.session_count(None).await.unwrap(), 2);
+    reader.close().await;
+    writer.close().await;
+    assert_ne!(fs::read(&path).unwrap(), before, "the writer's own");
+    assert_eq!(names(dir.path()), ["gateway.sqlite"]);
+
+    for (format, newer) in [(1u32, false), (99, true)] {
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .write_all_at(&format.to_be_bytes(), 60)
+            .unwrap();
+        let before = fs::read(&path).unwrap();
+        let error = look(dir.path()).unwrap_err();
+        let named = if newer {
+            matches!(error, StoreError::Newer { .. })
+        } else {
+            matches!(error, StoreError::Older { .. })
+        };
+        assert!(named, "{error:?}");
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}
+
+#[tokio::test]
 async fn a_suspicion_that_proves_wrong_is_dropped() {
     let dir = written().await;
     fs::write(dir.path().join("state/gateway.sqlite.suspect"), "found earlier").unwrap();
