@@ -2,6 +2,7 @@
 //! `openclaw.json`, but for `config.get`, which shows it.
 
 mod access;
+mod mentions;
 
 use crate::auth::rate_limit::RateLimitSettings;
 use crate::auth::rules::Rules;
@@ -87,6 +88,7 @@ pub(crate) struct Settings {
     queue_by_channel: BTreeMap<String, QueueMode>,
     /// The accounts that are on, by name.
     telegram: BTreeMap<String, AccountSettings>,
+    pub(crate) mentions: mentions::Mentions,
 }
 
 /// An account of a channel.
@@ -237,6 +239,7 @@ impl Settings {
                 .map(|(name, mode)| (name.clone(), queue_mode(*mode)))
                 .collect(),
             telegram: accounts(config),
+            mentions: mentions::Mentions::read(config),
         }
     }
 

@@ -251,11 +251,7 @@ impl AgentConfig {
                 }
             }),
             heartbeat: s.section("heartbeat", |h| h.exists().then(|| HeartbeatConfig::read(h))),
-            mention_patterns: s.section("groupChat", |group| {
-                group
-                    .unsupported("mentionPatterns", "in groups, @name, a reply or a command wakes the agent");
-                group.texts("mentionPatterns")
-            }),
+            mention_patterns: s.section("groupChat", |group| group.texts("mentionPatterns")),
         }
     }
 }

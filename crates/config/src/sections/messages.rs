@@ -42,8 +42,8 @@ choice! {
 pub struct MessagesConfig {
     /// `queue`.
     pub queue: QueueConfig,
-    /// `groupChat.mentionPatterns`: regular expressions that mean the agent, beside its user name.
-    pub mention_patterns: Vec<String>,
+    /// `groupChat.mentionPatterns`: regular expressions that mean the agent in a group, beside its user name.
+    pub mention_patterns: Option<Vec<String>>,
     /// `groupChat.historyLimit`: as `channels.telegram.historyLimit`, where a channel has none of its own.
     pub group_history_limit: Option<u64>,
     /// `ackReaction`: what is put on a message that was taken up, where its channel says nothing; empty is nothing, `None` the
@@ -94,9 +94,7 @@ impl QueueConfig {
 impl MessagesConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
         let (mention_patterns, group_history_limit) = s.section("groupChat", |group| {
-            group.unsupported("mentionPatterns", "in groups, @name, a reply or a command wakes the agent");
-            let patterns = group.texts("mentionPatterns").unwrap_or_default();
-            (patterns, group.integer("historyLimit", 0..=9_007_199_254_740_991))
+            (group.texts("mentionPatterns"), group.integer("historyLimit", 0..=9_007_199_254_740_991))
         });
         Self {
             queue: s.section("queue", QueueConfig::read),

@@ -28,7 +28,10 @@ pub(crate) enum Dispatched {
 /// Takes rows that are open, in order. Rows that somebody has taken already are passed over. Once a session is full, its
 /// later rows wait too, even if there is room meanwhile: nothing overtakes, but for commands, which are not for its turns. What
 /// follows in its chat on an album that is not whole, or on a file that is not here, waits with it.
-pub(crate) async fn rows(shared: &Arc<Shared>, rows: Vec<InboundRow>) -> Result<(), store::StoreError> {
+pub(crate) async fn rows(shared: &Arc<Shared>, mut rows: Vec<InboundRow>) -> Result<(), store::StoreError> {
+    for row in &mut rows {
+        row.inbound.addressed |= is_called(shared, &row.inbound);
+    }
     let mut full = shared.inbox.full_sessions();
     let not_here = arriving::not_here(shared, &rows).await?;
     let (rows, not_whole) = albums::gathered(shared, rows, &not_here).await?;
@@ -49,6 +52,14 @@ pub(crate) async fn rows(shared: &Arc<Shared>, rows: Vec<InboundRow>) -> Result<
         }
     }
     Ok(())
+}
+
+/// Whether words of a group mean its agent, as those of its configuration do.
+fn is_called(shared: &Shared, inbound: &Inbound) -> bool {
+    let is_for_others = inbound.addressed || inbound.chat.kind != ChatKind::Group || !is_said(inbound);
+    let text = inbound.said.as_ref().unwrap_or(&inbound.text);
+    let agent = || session_of(shared, inbound).agent_id().to_owned();
+    !is_for_others && shared.settings().mentions.speaks_to(&agent(), text)
 }
 
 /// Takes one row. Dropping this future gives the row back.

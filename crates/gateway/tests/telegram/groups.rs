@@ -21,11 +21,17 @@ struct World {
 
 impl World {
     async fn start(account: &str) -> Self {
+        Self::with(account, "main: { default: true }, second: {}", "").await
+    }
+
+    /// With these agents, and more properties of the configuration.
+    async fn with(account: &str, agents: &str, more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (model, fake) = (FakeModel::start().await, FakeTelegram::start(BOT_TOKEN).await);
         let account = flow::telegram(&fake, &format!("allowFrom: [{FRIEND}], {account}"));
-        let agents = "agents: { entries: { main: { default: true }, second: {} },";
-        let config = config_with_model(&model.url(), &account).replacen("agents: {", agents, 1);
+        let agents = format!("agents: {{ entries: {{ {agents} }},");
+        let config = format!("{account} {more}");
+        let config = config_with_model(&model.url(), &config).replacen("agents: {", &agents, 1);
         let gateway = gateway_at(dir.path(), config.clone()).await;
         Self { dir, config, model, fake, gateway }
     }
@@ -331,6 +337,45 @@ async fn the_agent_says_hello_once_in_a_group_that_it_is_added_to_by_somebody_wh
             sent.len() == 1 + usize::from(is_said) && sent.iter().all(|sent| sent.chat_id == GROUP),
             "{sent:?}"
         );
+        world.gateway.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_agent_is_also_called_by_the_words_that_are_configured() {
+    let groups = r#"groups: { "*": {} },"#;
+    let of_all = r#"messages: { groupChat: { mentionPatterns: ["\\bclaw\\b", "("] } },"#;
+    for (agents, more, called, not_called) in [
+        ("main: { default: true }", of_all, "Claw, what is new?", "clawing"),
+        (
+            r#"main: { default: true, groupChat: { mentionPatterns: ["hey kit"] } }"#,
+            of_all,
+            "HEY KIT",
+            "claw",
+        ),
+        (r#"main: { default: true, identity: { name: "Kit" } }"#, "", "are you there, kit?", "kitten"),
+        (
+            r#"main: { default: true, identity: { name: "Kit" }, groupChat: { mentionPatterns: [] } }"#,
+            "",
+            "",
+            "kit?",
+        ),
+    ] {
+        let world = World::with(groups, agents, more).await;
+        world.fake.push_text(GROUP, FRIEND, not_called);
+        if !called.is_empty() {
+            // Who may not speak here cannot call it either.
+            world.fake.push_text(GROUP, STRANGER, called);
+            world.fake.push_text(GROUP, FRIEND, called);
+            world.answers(1).await;
+        }
+        // By its own name it is called in any case.
+        world.mention("and now?", &json!({}));
+        let count = 1 + usize::from(!called.is_empty());
+        world.answers(count).await;
+        let told = world.fake.sent();
+        assert_eq!(told.len(), count, "{agents}: {told:?}");
+        assert!(told[0].plain.contains(if called.is_empty() { "and now?" } else { called }), "{told:?}");
         world.gateway.stop().await;
     }
 }
