@@ -90,7 +90,7 @@ pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), F
         JoinTarget::Url(url) => url.fetch().await?,
         JoinTarget::Code(code) => code,
     };
-    let (target, pins) = way(&code, ctx, args.force).await?;
+    let (target, pins) = way(&code, ctx, args.force, as_node).await?;
     let paired = pair(&args, ctx, &target, &code, as_node).await?;
     // What a failed pairing was to offer counts for nothing later.
     args.offered.keep(ctx)?;
@@ -137,8 +137,14 @@ fn target(args: &ConnectCommandArgs) -> Result<JoinTarget, Failure> {
     JoinTarget::read(&text).map_err(|problem| Failure::usage(format!("{place} {problem}")))
 }
 
-/// The way that is gone, and the pins that the code names: the only one, else the first on which a gateway answers.
-async fn way(code: &SetupCode, ctx: &Context, force: bool) -> Result<(Target, Vec<Pin>), Failure> {
+/// The way that is gone, and the pins that the code names: the first on which a gateway answers. An operator finds out by itself whether
+/// one does on the only way; a node would wait for it.
+async fn way(
+    code: &SetupCode,
+    ctx: &Context,
+    force: bool,
+    as_node: bool,
+) -> Result<(Target, Vec<Pin>), Failure> {
     if code.expires_at_ms.is_some_and(|until| until <= ctx.now_ms()) {
         return Err(Failure::usage("the time of this code is over")
             .hint("make another on the gateway: openclaw qr, or openclaw devices join-code")
@@ -147,7 +153,7 @@ async fn way(code: &SetupCode, ctx: &Context, force: bool) -> Result<(Target, Ve
     let mut failed = None;
     for url in &code.urls {
         let failure = match checked(code, url, ctx, force) {
-            Ok(way) if code.urls.len() == 1 => return Ok(way),
+            Ok(way) if code.urls.len() == 1 && !as_node => return Ok(way),
             // Nothing is told to whoever answers; who it is shows when this computer joins.
             Ok(way) => match client::challenge(&way.0.url, LOOK_WITHIN).await {
                 Ok(()) => return Ok(way),

@@ -189,6 +189,18 @@ fn what_a_node_was_to_offer_is_kept_once_it_is_paired_and_not_before() {
 }
 
 #[test]
+fn where_no_gateway_answers_a_node_is_told_as_soon_as_an_operator() {
+    let (home, gateway) = gateway();
+    let code = setup_code(&home, &gateway, &[]);
+    let laptop = Home::new();
+    assert_eq!(gateway.stop("-TERM"), Some(0));
+    for role in [&[][..], &["--node", "--pair-only"]] {
+        let ran = laptop.run(&[&["connect", &code, "--json"][..], role].concat());
+        assert_failed(&ran, 3, "UNREACHABLE");
+    }
+}
+
+#[test]
 fn a_taken_place_is_not_taken_away_and_its_secrets_go_nowhere() {
     let (home, gateway) = gateway();
     let url = join_url(&home, &gateway);
