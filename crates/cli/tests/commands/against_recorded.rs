@@ -174,7 +174,7 @@ fn people_are_listed_and_let_in_by_their_code() {
         let asked = gateway.asked("channels.pairing.approve");
         assert_eq!(
             asked.last(),
-            Some(&json!({"channel":"telegram","accountId":"default","requestId":"AB12CD"})),
+            Some(&json!({"channel":"telegram","accountId":"default","requestId":"AB12CD","notify":false})),
             "{line:?}"
         );
     }
