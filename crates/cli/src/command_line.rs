@@ -50,17 +50,21 @@ pub(crate) fn parse(line: impl IntoIterator<Item = OsString>, env: &Env) -> Resu
     let plain = env.get("NO_COLOR").is_some_and(|v| !v.is_empty()) || line.iter().any(|a| a == "--no-color");
     let colour = if plain { clap::ColorChoice::Never } else { clap::ColorChoice::Auto };
     let read = |command: clap::Command| {
-        let matches = command.color(colour).try_get_matches_from(line.clone())?;
+        let matches = command.try_get_matches_from(line.clone())?;
         Cli::from_arg_matches(&matches)
     };
     // What people are told instead comes from the whole of it.
-    read(Cli::command()).or_else(|_| read(command())).map_err(|error| Stop { error, json })
+    read(Cli::command()).or_else(|_| read(in_colour(colour))).map_err(|error| Stop { error, json })
 }
 
 /// The whole command line as clap knows it, with every command made, an example of each and the exit codes at its foot.
 pub(crate) fn command() -> clap::Command {
+    in_colour(clap::ColorChoice::Auto)
+}
+
+fn in_colour(colour: clap::ColorChoice) -> clap::Command {
     let table = failure::table_text();
-    examples::with_examples(whole()).after_help(format!("Exit codes:\n{table}")).mut_subcommand(
+    examples::with_examples(whole(colour)).after_help(format!("Exit codes:\n{table}")).mut_subcommand(
         "exit-codes",
         move |c| {
             let before = c.get_after_help().map(|text| format!("{text}\n\n")).unwrap_or_default();
@@ -70,8 +74,9 @@ pub(crate) fn command() -> clap::Command {
 }
 
 /// Every command made. What one is for stands at its name; what is said of its arguments, which come later, would take the place of that.
-fn whole() -> clap::Command {
-    let names = Cli::command();
+fn whole(colour: clap::ColorChoice) -> clap::Command {
+    // Before it is built: later it would be the first name's alone.
+    let names = Cli::command().color(colour);
     let mut whole = names.clone();
     whole.build();
     names.get_subcommands().fold(whole, |whole, named| {

@@ -156,7 +156,7 @@ pub(crate) async fn run(
         Act::Model => Ok("Choosing a model is for operators with operator.admin.".into()),
         Act::Reset if speaker.may_reset => reset(shared, speaker).await,
         Act::Reset => Ok("A new conversation is for operators with operator.admin.".into()),
-        Act::Stop => stop(shared, &speaker.key).await,
+        Act::Stop => stop(shared, speaker).await,
         Act::Approve => approve::run(shared, speaker, parsed.rest).await,
     }
 }
@@ -180,9 +180,15 @@ async fn reset(shared: &Arc<Shared>, speaker: &Speaker<'_>) -> Result<String, Er
     Ok("✅ A new conversation.".into())
 }
 
-async fn stop(shared: &Arc<Shared>, key: &SessionKey) -> Result<String, ErrorShape> {
+async fn stop(shared: &Arc<Shared>, speaker: &Speaker<'_>) -> Result<String, ErrorShape> {
+    let key = &speaker.key;
     let stopped = runs::abort::abort(shared, key, None).await.map_err(store_error)?;
-    Ok(if stopped.is_empty() { "Nothing is under way.".into() } else { "🛑 Stopped.".into() })
+    // What waits for its files, or for room, was said before as well.
+    let left = match speaker.after {
+        Some(last) => runs::finish::close_left(shared, key, last).await.map_err(store_error)?,
+        None => 0,
+    };
+    Ok(if stopped.is_empty() && left == 0 { "Nothing is under way.".into() } else { "🛑 Stopped.".into() })
 }
 
 #[cfg(test)]

@@ -17,6 +17,11 @@ const MAX_NAME: usize = 64;
 /// The plugin that lists of tools name for the servers beside the gateway.
 pub(crate) const OWN_PLUGIN: &str = "bundle-mcp";
 
+/// What lists of tools may call one that a server beside the gateway lends.
+pub(crate) fn names_of_own(tool: &str) -> [&str; 3] {
+    [tool, OWN_PLUGIN, "group:plugins"]
+}
+
 /// A tool of a node, or of a server beside the gateway.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeTool {

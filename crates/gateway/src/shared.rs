@@ -35,6 +35,7 @@ use agent::tool::{Tool, Tools};
 use config::Paths;
 use llm::ToolSpec;
 use model::SharedClock;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -120,11 +121,17 @@ impl Shared {
 
     /// The tools of an agent: those of this gateway, and those that its servers of tools and nodes lend now.
     pub(crate) fn tools_for(&self, current: &Current, agent_id: &str) -> Tools {
+        self.tools_and_lenders(current, agent_id).0
+    }
+
+    /// The same, and which of them servers beside the gateway lend.
+    pub(crate) fn tools_and_lenders(&self, current: &Current, agent_id: &str) -> (Tools, HashSet<String>) {
         let mut tools = self.own_tools(current, agent_id);
-        tools.extend(
-            self.node_tools(current, agent_id).into_iter().map(|lent| self.toolbox.of_node(lent.hosted)),
-        );
-        tools
+        let lent = self.node_tools(current, agent_id);
+        let by_server = lent.iter().filter(|tool| tool.hosted.node_id.is_none());
+        let by_server = by_server.map(|tool| tool.hosted.spec.name.clone()).collect();
+        tools.extend(lent.into_iter().map(|lent| self.toolbox.of_node(lent.hosted)));
+        (tools, by_server)
     }
 
     /// An agent's tools without those that servers of tools and nodes lend.
@@ -224,9 +231,8 @@ fn is_offered(settings: &Settings, name: &str) -> bool {
 
 /// The same of a tool of the gateway's own servers, which lists also name all together.
 fn is_offered_by_server(settings: &Settings, name: &str) -> bool {
-    let listed = |list: &[String]| {
-        [name, node_tools::OWN_PLUGIN, "group:plugins"].iter().any(|name| config::lists_tool(list, name))
-    };
+    let listed =
+        |list: &[String]| node_tools::names_of_own(name).iter().any(|name| config::lists_tool(list, name));
     settings.tools_allow.as_deref().is_none_or(listed) && !listed(&settings.tools_deny)
 }
 

@@ -17,6 +17,9 @@ use tokio::time::{Instant, timeout_at};
 /// What is not here within this time is named in its message: what comes after it in its chat waits no longer.
 const WITHIN: Duration = Duration::from_secs(60);
 
+/// Where Telegram was not reached, it is asked again after this time.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
 /// What something has become.
 enum Fetched {
     Image(Part),
@@ -86,6 +89,10 @@ async fn place(inner: &Inner, file_id: &str, max: u64, until: Instant) -> Result
             Ok(file) => break file,
             Err(ApiError::Refused { retry_after: Some(wait), .. }) if Instant::now() + wait < until => {
                 tokio::time::sleep(wait).await;
+            }
+            // At a start the network may come later than the messages that wait for it.
+            Err(ApiError::Network { .. }) if Instant::now() + AGAIN_AFTER < until => {
+                tokio::time::sleep(AGAIN_AFTER).await;
             }
             Err(error) => return Err(error.to_string()),
         }

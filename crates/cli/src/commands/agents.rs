@@ -109,6 +109,9 @@ pub(crate) async fn run(args: AgentsArgs, ctx: &Context) -> Result<(), Failure> 
 
 async fn add(args: AddArgs, ctx: &Context) -> Result<(), Failure> {
     // Before anything is made: a slip of the pen leaves no half of it behind.
+    if !args.bind.is_empty() {
+        bindings::must_be_here(&args.connect, ctx)?;
+    }
     let places = if args.bind.is_empty() { Vec::new() } else { bindings::places(&args.bind, &ctx.load()?)? };
     let mut params = json!({"name": args.name});
     let optional = [

@@ -92,14 +92,14 @@ pub(crate) async fn run(args: ConnectCommandArgs, ctx: &Context) -> Result<(), F
     };
     let (target, pins) = way(&code, ctx, args.force, as_node).await?;
     let paired = pair(&args, ctx, &target, &code, as_node).await?;
-    // What a failed pairing was to offer counts for nothing later.
-    args.offered.keep(ctx)?;
     let url = target.url;
     if !pins.is_empty() {
         // Whoever gave the code says so, and it let this computer in: from now on that gateway shows this certificate, or is none.
         remote::pin_store(&ctx.paths).trust(&url, &pins).map_err(remote::TargetError::from)?;
     }
     let edited = place::write(ctx, &url, false)?;
+    // What a failed pairing was to offer counts for nothing later; and the way is kept whatever becomes of this.
+    args.offered.keep(ctx)?;
     if let Some(file) = &args.target_file {
         std::fs::remove_file(file).map_err(|error| {
             Failure::new(Exit::Failed, "FILE", format!("{} cannot be removed: {error}", file.display()))

@@ -80,6 +80,14 @@ async fn a_bound_agent_hears_a_channel_from_then_on_and_several_chats_get_one_me
     assert!(taken.code == 1 && taken.out.contains("(agent=work)"), "{}{}", taken.out, taken.err);
     let rest = bind(&["bindings", "--json"]).json();
     assert_eq!(rest[0]["match"], json!({"channel": "telegram"}), "{rest}");
+    let elsewhere =
+        ["agents", "add", "far", "--bind", "telegram", "--url", "ws://127.0.0.1:1", "--token", "x"];
+    let elsewhere = bind(&elsewhere[1..]);
+    assert!(
+        elsewhere.code == 2 && elsewhere.err.contains("the agent is made elsewhere"),
+        "{}",
+        elsewhere.err
+    );
     let wrong = world.run(&["agents", "add", "other", "--bind", "slack:x"]);
     assert!(wrong.code == 2 && wrong.err.contains("no such channel"), "{}{}", wrong.out, wrong.err);
     let gone = bind(&["unbind", "--agent", "work", "--all", "--json"]).json();

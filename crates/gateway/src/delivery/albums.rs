@@ -65,6 +65,10 @@ pub(crate) async fn gathered(
     for (key, parts) in parts {
         let ids: Vec<i64> = parts.iter().map(|row| row.id).collect();
         let is_here = ids.iter().all(|id| !not_here.contains(id));
+        if !is_here {
+            // What it waits for wakes whoever looks; no time does.
+            shared.albums.seen().remove(&key);
+        }
         if !is_here || !shared.albums.is_whole(&key, parts.len()) {
             waiting.extend(ids);
             continue;
@@ -100,6 +104,8 @@ fn one_of(parts: Vec<InboundRow>) -> Option<Inbound> {
             one.text = format!("{}{between}{}", one.text, part.text);
         }
         one.images.extend(part.images);
+        // Nobody heard a part by itself; as one message it may be heard.
+        one.coming.extend(part.coming);
         one.addressed |= part.addressed;
         one.context = one.context.or(part.context);
     }

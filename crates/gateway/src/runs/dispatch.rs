@@ -131,6 +131,8 @@ async fn from_channel(
     match access {
         Some(Access::Allow) => match command_of(&row.inbound) {
             Some(command) => answer_command(shared, &row, &command).await?,
+            // Heard only since a moment ago: the end of the claim has it looked at again, and its files fetched.
+            None if !row.inbound.coming.is_empty() => {}
             None => {
                 if let Some(sticker) = row.inbound.sticker.clone() {
                     shared.store.note_sticker(&row.inbound.account, sticker).await?;

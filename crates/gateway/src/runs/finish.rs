@@ -316,13 +316,19 @@ pub(crate) async fn close_waiting(
 
 /// Closes what waits for a session up to the row `last` and was in no queue before: messages that found it full (there is
 /// room for them by now, and they may have come into the queue) or whose channel does not work, and runs that were cut and
-/// could not be taken up.
-pub(crate) async fn close_left(shared: &Arc<Shared>, key: &SessionKey, last: i64) -> Result<(), StoreError> {
+/// could not be taken up. Gives how many messages there were.
+pub(crate) async fn close_left(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    last: i64,
+) -> Result<usize, StoreError> {
+    let mut closed = 0;
     for row in shared.store.open_inbound().await? {
         if row.id > last || dispatch::session_of(shared, &row.inbound) != *key {
             continue;
         }
         let run_id = dispatch::run_id(&row);
+        closed += 1;
         let (_, queued) = shared.runs.abort(key, Some(&run_id));
         if queued.is_empty() {
             // Where it is on its way into the queue, its turn finds it closed.
@@ -337,7 +343,7 @@ pub(crate) async fn close_left(shared: &Arc<Shared>, key: &SessionKey, last: i64
             end_cut(shared, key, run).await;
         }
     }
-    Ok(())
+    Ok(closed)
 }
 
 /// Ends a run that had begun before the gateway was started, and that is not to go on.

@@ -6,6 +6,7 @@ use super::{Turn, Work, dispatch, draft, fallback, finish, marks};
 use crate::current::Current;
 use crate::methods::over_funnel;
 use crate::models::failover::Chain;
+use crate::node_tools;
 use crate::shared::Shared;
 use agent::prompt::{PromptInput, system_prompt};
 use agent::queue::Submission;
@@ -252,7 +253,7 @@ fn direct_tools(begun: &Begin) -> Option<&config::ChatTools> {
 /// The tools of a turn: those of the agent, as far as the call and the chat let it have them.
 pub(super) fn tools_of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin) -> agent::tool::Tools {
     let directives = begun.run.directives.clone().unwrap_or_default();
-    let mut tools = shared.tools_for(&begun.current, key.agent_id());
+    let (mut tools, by_server) = shared.tools_and_lenders(&begun.current, key.agent_id());
     if directives.over_funnel {
         tools = shared.own_tools(&begun.current, key.agent_id());
         tools.retain(|tool| !over_funnel::LEFT_OUT.contains(&&*tool.spec().name));
@@ -271,7 +272,10 @@ pub(super) fn tools_of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin) ->
     if let Some(bounds) = bounds {
         // A run that goes on after a crash may be anybody's.
         let sender = begun.first.as_ref().map(|inbound| inbound.sender.id.as_str());
-        tools.retain(|tool| bounds.has(sender, &tool.spec().name));
+        tools.retain(|tool| match tool.spec().name.as_str() {
+            name if by_server.contains(name) => bounds.has(sender, &node_tools::names_of_own(name)),
+            name => bounds.has(sender, &[name]),
+        });
     }
     if !tools.iter().any(|tool| tool.spec().name == tools::WEB_FETCH) {
         for tool in tools.iter_mut().filter(|tool| tool.spec().name == tools::MESSAGE) {

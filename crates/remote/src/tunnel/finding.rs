@@ -328,7 +328,8 @@ async fn start(starter: &Starter, place: &Place, spec: &TunnelSpec) -> Result<()
     place.prepare().map_err(failed)?;
     let mut command = Command::from(starter.command(SUPERVISE, place, spec).map_err(failed)?);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(failed)?;
+    let unstarted = |error: io::Error| TunnelError::Start(format!("{}: {error}", starter.program.display()));
+    let mut child = command.spawn().map_err(unstarted)?;
     let Some(out) = child.stdout.take() else {
         return Err(TunnelError::Start("it has no output".to_owned()));
     };

@@ -18,11 +18,13 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Both programs are of one version, or what one asks for is not what the other does.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The small program's name.
 const NAME: &str = "openclaw-tunnel";
 /// The first words of a leash's command line.
 const LEASH: [&str; 2] = ["remote", "ssh-leash"];
-/// Those of a supervisor's that all share; the tunnel's key, the state directory and the tunnel as JSON follow.
+/// Those of a supervisor's that all share; the version, the tunnel's key, the state directory and the tunnel as JSON follow.
 pub(super) const SUPERVISE: [&str; 2] = ["remote", "supervise"];
 /// Those of one that stays in the foreground of a service, with the same after them.
 const KEEP: [&str; 2] = ["remote", "keep"];
@@ -119,7 +121,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, SuperviseError> {
 /// What follows the words of a supervisor.
 fn read(line: &[OsString]) -> Result<(Place, TunnelSpec, PathBuf), SuperviseError> {
     let none = || SuperviseError::Line("it is started by commands; try: openclaw remote up".to_owned());
-    let [key, state_dir, spec] = line else { return Err(none()) };
+    let [version, key, state_dir, spec] = line else { return Err(none()) };
+    if version.to_str() != Some(VERSION) {
+        return Err(SuperviseError::Line(format!(
+            "{NAME} is of version {VERSION} and openclaw of {}: install both",
+            version.display()
+        )));
+    }
     let (Some(key), Some(spec)) = (key.to_str(), spec.to_str()) else { return Err(none()) };
     let wire: WireSpec = serde_json::from_str(spec).map_err(|e| SuperviseError::Line(e.to_string()))?;
     let spec = TunnelSpec::from_wire(wire).map_err(SuperviseError::Line)?;
@@ -165,14 +173,15 @@ impl Starter {
 
     /// Becomes the process that looks after this tunnel in the foreground. Comes back only with what is wrong.
     pub fn become_keeper(&self, place: &Place, spec: &TunnelSpec) -> io::Error {
-        self.command(KEEP, place, spec).map_or_else(|error| error, |mut command| command.exec())
+        let named = |error| io::Error::other(format!("{}: {error}", self.program.display()));
+        named(self.command(KEEP, place, spec).map_or_else(|error| error, |mut command| command.exec()))
     }
 
     /// The command line of a supervisor.
     pub(super) fn command(&self, words: [&str; 2], place: &Place, spec: &TunnelSpec) -> io::Result<Command> {
         let spec = serde_json::to_string(&spec.to_wire())?;
         let mut command = Command::new(&self.program);
-        command.args(words).arg(place.key()).arg(&self.state_dir).arg(spec);
+        command.args(words).arg(VERSION).arg(place.key()).arg(&self.state_dir).arg(spec);
         // What a supervisor has no use for, it does not get.
         for secret in ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"] {
             command.env_remove(secret);
@@ -197,7 +206,8 @@ impl Leash {
 /// The small program in the directory of this one. Whoever could put another there could put another in this one's place.
 fn beside(own: &Path) -> Option<PathBuf> {
     let small = own.with_file_name(NAME);
-    rustix::fs::access(&small, rustix::fs::Access::EXEC_OK).is_ok().then_some(small)
+    let can_be_started = rustix::fs::access(&small, rustix::fs::Access::EXEC_OK).is_ok();
+    (small.is_file() && can_be_started).then_some(small)
 }
 
 #[cfg(test)]
@@ -210,6 +220,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (own, small) = (dir.path().join("openclaw"), dir.path().join(NAME));
         assert_eq!(beside(&own), None);
+        std::fs::create_dir(&small).unwrap();
+        assert_eq!(beside(&own), None);
+        std::fs::remove_dir(&small).unwrap();
         std::fs::write(&small, "").unwrap();
         std::fs::set_permissions(&small, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(beside(&own), None);
@@ -219,7 +232,13 @@ mod tests {
 
     #[test]
     fn a_command_line_that_is_none_of_a_supervisor_is_refused_with_the_way_on() {
-        for line in [&[][..], &["key"], &["key", "/state", "{}"], &["key", "/state", "no JSON"]] {
+        for line in [
+            &[][..],
+            &["key"],
+            &[VERSION, "key", "/state", "{}"],
+            &[VERSION, "key", "/state", "no JSON"],
+            &["0.0.0", "key", "/state", "{}"],
+        ] {
             let line: Vec<OsString> = line.iter().map(OsString::from).collect();
             let error = read(&line).unwrap_err().to_string();
             assert!(error.starts_with("this tunnel cannot be looked after: "), "{error}");

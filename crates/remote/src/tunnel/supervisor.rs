@@ -21,6 +21,10 @@ const WAITING: usize = 64;
 /// Somebody holds a new tunnel within this time, or it ends.
 const FIRST_HOLDER_WITHIN: Duration = Duration::from_secs(15);
 
+/// A lock that somebody has this often, so long apart, is another supervisor's.
+const LOOKS: usize = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+
 /// What a supervisor needs.
 pub(super) struct Supervise {
     /// Where its files are.
@@ -74,7 +78,7 @@ pub(super) async fn supervise(
     let failed = |source| SuperviseError::Files { path: place.socket().display().to_string(), source };
     place.prepare().map_err(failed)?;
     // Held until the process is gone.
-    let lock = place.lock().map_err(failed)?.ok_or(SuperviseError::Held)?;
+    let lock = take(&place).await.map_err(failed)?.ok_or(SuperviseError::Held)?;
     let listener = listen(&place).map_err(failed)?;
     let holders = Arc::<Holders>::default();
     let (commands, asked) = mpsc::channel(WAITING);
@@ -94,6 +98,17 @@ pub(super) async fn supervise(
     server.finish().await;
     drop(lock);
     Ok(())
+}
+
+/// The place's lock; nothing where somebody has it. Whoever looks whether it is held has it for a moment, too.
+async fn take(place: &Place) -> io::Result<Option<fs::File>> {
+    for _ in 0..LOOKS {
+        if let Some(lock) = place.lock()? {
+            return Ok(Some(lock));
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    place.lock()
 }
 
 fn listen(place: &Place) -> io::Result<UnixListener> {

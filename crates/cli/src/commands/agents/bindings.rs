@@ -102,6 +102,18 @@ pub(super) fn add_to(agents: &mut Value, connect: &ConnectArgs, ctx: &Context) -
     Ok(())
 }
 
+/// Refuses where the gateway is elsewhere: its agents hear what its own host's configuration says.
+///
+/// # Errors
+/// It is.
+pub(super) fn must_be_here(connect: &ConnectArgs, ctx: &Context) -> Result<(), Failure> {
+    if link::target(ctx, connect, &link::config_for(ctx, connect)?)?.local {
+        return Ok(());
+    }
+    Err(Failure::usage("--bind changes this host's configuration, and the agent is made elsewhere")
+        .hint("make it without --bind, and on that host: openclaw agents bind"))
+}
+
 /// Binds places to an agent.
 ///
 /// # Errors

@@ -51,8 +51,8 @@ pub(super) struct SetArgs {
     #[arg(long, value_name = "SOURCE", value_parser = ["env", "file", "exec"], requires = "ref_id")]
     ref_source: Option<String>,
     /// Which of the secrets.providers there
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    ref_provider: String,
+    #[arg(long, value_name = "NAME", requires = "ref_id")]
+    ref_provider: Option<String>,
     #[command(flatten)]
     how: How,
 }
@@ -196,7 +196,9 @@ fn taken_up(live: &[&str], restart: &[&str]) -> String {
 
 fn value_of(args: &SetArgs) -> Result<Value, Failure> {
     if let Some(id) = &args.ref_id {
-        return Ok(json!({"source": args.ref_source, "provider": args.ref_provider, "id": id}));
+        return Ok(
+            json!({"source": args.ref_source, "provider": args.ref_provider.as_deref().unwrap_or("default"), "id": id}),
+        );
     }
     let value = args.value.as_deref().unwrap_or_default();
     let as_text = || Value::String(value.to_owned());

@@ -50,14 +50,24 @@ pub(super) async fn run(args: BroadcastArgs, ctx: &Context) -> Result<(), Failur
         results.extend(args.targets.iter().map(|to| json!({"to": to, "ok": true, "sent": false})));
     } else {
         let link = Link::dial_for(ctx, &args.connect, "send").await?;
+        let mut is_gone = false;
         for to in &args.targets {
+            if is_gone {
+                // Each would wait for the way to come back, one after the other.
+                results.push(json!({"to": to, "ok": false, "error": "not tried: the gateway is gone"}));
+                continue;
+            }
             let mut params = message.clone();
             params["to"] = to.as_str().into();
-            params["idempotencyKey"] = model::new_id().into();
+            let key = model::new_id();
+            params["idempotencyKey"] = key.as_str().into();
             let sent = link.call_within("send", params, args.connect.timeout()).await;
             results.push(match sent {
                 Ok(payload) => result(to, &payload),
-                Err(failure) => json!({"to": to, "ok": false, "error": failure.message}),
+                Err(failure) => {
+                    is_gone = matches!(failure.exit, Exit::Dropped | Exit::Unreachable);
+                    failed(to, &key, &failure)
+                }
             });
         }
         link.leave().await;
@@ -99,6 +109,16 @@ fn message(args: &BroadcastArgs) -> Result<Value, Failure> {
         params["accountId"] = account.as_str().into();
     }
     Ok(params)
+}
+
+/// One that failed, or of which nobody knows: where its code says so, it may have arrived, and the key tells whether it is the same again.
+fn failed(to: &str, key: &str, failure: &Failure) -> Value {
+    let unknown = matches!(failure.exit, Exit::Dropped | Exit::Timeout);
+    let may = if unknown { "; it may have arrived all the same" } else { "" };
+    json!({
+        "to": to, "ok": false, "error": format!("{}{may}", failure.message), "code": failure.code,
+        "idempotencyKey": key,
+    })
 }
 
 fn result(to: &str, payload: &Value) -> Value {

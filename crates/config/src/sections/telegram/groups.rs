@@ -135,9 +135,10 @@ impl ChatTools {
         Self(self.0.iter().chain(&other.0).cloned().collect())
     }
 
-    /// Whether a tool is there for a sender; where nobody knows who that is, whether it is for every one.
-    pub fn has(&self, sender: Option<&str>, tool: &str) -> bool {
-        let has = |bounds: &Option<ToolBounds>| bounds.as_ref().is_none_or(|bounds| bounds.has(tool));
+    /// Whether a tool is there for a sender; where nobody knows who that is, whether it is for every one. `names` are what
+    /// lists may call it, its own first.
+    pub fn has(&self, sender: Option<&str>, names: &[&str]) -> bool {
+        let has = |bounds: &Option<ToolBounds>| bounds.as_ref().is_none_or(|bounds| bounds.has(names));
         let Some(sender) = sender else {
             return self.0.iter().all(|layer| has(&layer.all) && layer.by_sender.values().all(has));
         };
@@ -175,12 +176,12 @@ impl ToolBounds {
     }
 
     /// Whether a tool is among them. Jobs run later and without these bounds, so that `cron` has to be named.
-    pub fn has(&self, tool: &str) -> bool {
-        let listed = |list: &[String]| lists_tool(list, tool);
-        let named = |list: &[String]| names_tool(list, tool);
+    pub fn has(&self, names: &[&str]) -> bool {
+        let listed = |list: &[String]| names.iter().any(|name| lists_tool(list, name));
+        let named = |list: &[String]| names_tool(list, "cron");
         self.allow.as_deref().is_none_or(listed)
             && !listed(&self.deny)
-            && (tool != "cron" || self.allow.as_deref().is_some_and(named))
+            && (names != ["cron"] || self.allow.as_deref().is_some_and(named))
     }
 }
 
@@ -201,14 +202,20 @@ mod tests {
         let own = layer(&[("1", None), ("2", deny(&["exec"]))], None);
         let any = layer(&[("3", None)], deny(&["exec", "read"]));
         let tools = own.over(&any);
-        let has = |sender: &str| ["exec", "read"].map(|tool| tools.has(Some(sender), tool));
+        let has = |sender: &str| ["exec", "read"].map(|tool| tools.has(Some(sender), &[tool]));
         assert_eq!(
             ["1", "2", "3", "4"].map(has),
             [[true, true], [false, true], [true, true], [false, false]]
         );
-        assert!(!tools.has(None, "exec") && !tools.has(None, "read") && tools.has(None, "ls"));
+        assert!(!tools.has(None, &["exec"]) && !tools.has(None, &["read"]) && tools.has(None, &["ls"]));
+        let lent = ["search__find", "bundle-mcp", "group:plugins"];
+        for (listed, is_there) in
+            [("bundle-mcp", false), ("group:plugins", false), ("search__*", false), ("exec", true)]
+        {
+            assert_eq!(layer(&[], deny(&[listed])).has(None, &lent), is_there, "{listed}");
+        }
         let closed = layer(&[("*", deny(&["exec"]))], None).over(&layer(&[("4", None)], None));
-        assert!(!closed.has(Some("4"), "exec"), "the closest entry's * is closer than another's id");
+        assert!(!closed.has(Some("4"), &["exec"]), "the closest entry's * is closer than another's id");
         assert!(tools.differ_by_sender() && !layer(&[], deny(&["exec"])).differ_by_sender());
         for (key, id) in [
             ("id:7", Some("7")),

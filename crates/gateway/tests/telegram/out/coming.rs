@@ -100,6 +100,33 @@ async fn the_parts_of_an_album_wait_for_each_other() {
 }
 
 #[tokio::test]
+async fn a_stop_is_for_what_waits_for_its_file_too() {
+    let (bench, fake) = two_friends().await;
+    let come = fake.hold_next("getFile");
+    send_document(&fake, FRIEND, "first: read this");
+    fake.push_text(FRIEND, FRIEND, "second: and now?");
+    fake.wait_for_calls("getFile", 1, PATIENCE).await.unwrap();
+    fake.push_text(FRIEND, FRIEND, "/stop");
+    let here = answers(&fake, FRIEND, 1).await;
+    assert!(here[0].contains("Stopped"), "{here:?}");
+    come.notify_one();
+    fake.push_text(FRIEND, FRIEND, "third: go on");
+    let here = answers(&fake, FRIEND, 2).await;
+    assert!(here[1].contains("third: go on") && bench.model.requests().len() == 1, "{here:?}");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_whose_place_is_asked_for_before_the_network_is_there_comes_all_the_same() {
+    let (bench, fake) = two_friends().await;
+    fake.cut_next("getFile");
+    send_document(&fake, FRIEND, "read this");
+    let here = answers(&fake, FRIEND, 1).await;
+    assert!(here[0].contains("saved as /"), "{here:?}");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_file_that_was_coming_at_the_end_is_there_after_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let (model, fake) = (FakeModel::start().await, FakeTelegram::start(BOT_TOKEN).await);
