@@ -113,7 +113,9 @@ async fn document(fake: &FakeTelegram, dir: &std::path::Path) -> (Telegram, mode
 async fn a_file_that_never_comes_is_named_in_its_message() {
     let (dir, fake) = (tempfile::tempdir().unwrap(), FakeTelegram::start(TOKEN).await);
     let (telegram, inbound) = document(&fake, dir.path()).await;
-    fake.hang_next("getFile");
+    for _ in 0..60 {
+        fake.hang_next("getFile");
+    }
     tokio::time::pause();
     let message = telegram.fetch(inbound, true).await;
     assert!(message.text.starts_with("look\n[document a.pdf: could not be downloaded: "), "{}", message.text);

@@ -50,7 +50,7 @@ pub(super) struct SetArgs {
     /// Where that is
     #[arg(long, value_name = "SOURCE", value_parser = ["env", "file", "exec"], requires = "ref_id")]
     ref_source: Option<String>,
-    /// Which of the secrets.providers there
+    /// Which of the secrets.providers there [default: default]
     #[arg(long, value_name = "NAME", requires = "ref_id")]
     ref_provider: Option<String>,
     #[command(flatten)]
