@@ -19,7 +19,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("sudo loginctl ", "takes logind, which a real login has"),
     ("timedatectl ", "sets a real computer's clock"),
     ("tailscale ", "a real tailnet"),
-    ("docker ", "takes an engine; the runbook says that it was not tried"),
+    ("docker ", "takes an engine; the runbook says with which one it was tried"),
     ("ssh-copy-id ", "asks for a password"),
     ("ssh -N -L", "stays up; the measurement of the tunnel runs it"),
 ];
