@@ -68,7 +68,11 @@ impl Page<'_> {
     pub(super) async fn go(&self, url: &str) -> Result<bool, Refusal> {
         self.guard.check_page(url).await.map_err(Refusal::blocked)?;
         let before = self.loads();
-        let gone = self.call("Page.navigate", json!({"url": url})).await?;
+        let mut gone = self.call("Page.navigate", json!({"url": url})).await?;
+        // An address that this host just got or lost, in the middle of it: that is no answer of the page's.
+        if gone["errorText"] == "net::ERR_NETWORK_CHANGED" {
+            gone = self.call("Page.navigate", json!({"url": url})).await?;
+        }
         match gone["errorText"].as_str().filter(|error| !error.is_empty()) {
             Some(_) if gone["isDownload"] == true => return Ok(false),
             Some(error) if error.contains("BLOCKED_BY_CLIENT") => {
