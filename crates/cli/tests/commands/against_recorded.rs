@@ -1,6 +1,5 @@
 //! The commands against what an OpenClaw gateway was recorded to answer.
 
-// Helpers outside of test functions may end the test too.
 use crate::recorded::{Recorded, TOKEN};
 use crate::support::{Home, Ran};
 use serde_json::{Value, json};

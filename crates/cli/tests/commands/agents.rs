@@ -84,7 +84,7 @@ async fn a_bound_agent_hears_a_channel_from_then_on_and_several_chats_get_one_me
         ["agents", "add", "far", "--bind", "telegram", "--url", "ws://127.0.0.1:1", "--token", "x"];
     let elsewhere = bind(&elsewhere[1..]);
     assert!(
-        elsewhere.code == 2 && elsewhere.err.contains("the agent is made elsewhere"),
+        elsewhere.code == 2 && elsewhere.err.contains("the agent would be made elsewhere"),
         "{}",
         elsewhere.err
     );

@@ -1,7 +1,6 @@
 //! `openclaw approvals`: documents of this host, of the gateway's and of a node's, and the decision about a command on a node.
 
-use crate::live;
-use crate::live::{Node, TOKEN};
+use crate::live::{self, Node, TOKEN};
 use crate::support::Home;
 use crate::world::World;
 use client::{ClientDescription, ConnectOptions, Connection};

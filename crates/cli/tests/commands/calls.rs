@@ -1,7 +1,6 @@
 //! Every command that asks a gateway, against a running one of this build, with a node, a model and Telegram.
 
-use crate::live;
-use crate::live::{Gateway, Node, PATIENCE, Program, TOKEN};
+use crate::live::{self, Gateway, Node, PATIENCE, Program, TOKEN};
 use crate::support::Home;
 use crate::world::World;
 use serde_json::{Value, json};

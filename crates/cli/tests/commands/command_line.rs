@@ -1,6 +1,5 @@
 //! The command line itself: help, what is refused, and what errors look like to people and to programs.
 
-// Helpers outside of test functions may end the test too.
 use crate::support::{Home, free_port};
 
 #[test]

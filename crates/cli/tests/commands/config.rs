@@ -1,6 +1,5 @@
 //! `openclaw config`: changing the file from the command line.
 
-// Helpers outside of test functions may end the test too.
 use crate::support::Home;
 use serde_json::json;
 

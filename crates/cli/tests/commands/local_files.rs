@@ -1,6 +1,5 @@
 //! What works without a gateway: the configuration file and the node's key.
 
-// Helpers outside of test functions may end the test too.
 use crate::support::Home;
 
 const CONFIG: &str = "{ // what people have

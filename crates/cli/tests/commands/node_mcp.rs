@@ -1,11 +1,9 @@
 //! What a node lends by its own configuration, used by the agent of a gateway: a server of tools, and a browser. And the same of the
 //! gateway itself.
 
-use crate::live;
-use crate::live::{Node, Program, TOKEN};
+use crate::live::{self, Node, Program, TOKEN};
 use crate::support::Home;
-use crate::world;
-use crate::world::{PAIRING, World};
+use crate::world::{self, PAIRING, World};
 use serde_json::Value;
 use std::path::Path;
 
@@ -130,14 +128,7 @@ async fn the_agent_drives_the_browser_of_the_node_which_does_not_outlive_a_node_
     let stat = format!("/proc/{pid}/stat");
     assert!(std::fs::exists(&stat).unwrap());
     node.program.kill();
-    let gone =
-        || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "));
-    let ended = async {
-        while !gone() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(live::PATIENCE, ended).await.expect("the browser lives on");
+    browser_ended(&stat).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -232,14 +223,7 @@ async fn the_gateway_has_a_browser_itself_only_where_its_configuration_says_so_a
     let stat = format!("/proc/{pid}/stat");
     assert!(std::fs::exists(&stat).unwrap());
     world.gateway.program.kill();
-    let gone =
-        || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "));
-    let ended = async {
-        while !gone() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(live::PATIENCE, ended).await.expect("the browser lives on");
+    browser_ended(&stat).await;
 }
 
 #[test]
@@ -255,4 +239,16 @@ fn a_configuration_that_cannot_be_used_stops_the_node_and_names_the_key() {
     let ran = home.run_with(&args, &[("OPENCLAW_GATEWAY_TOKEN", TOKEN)]);
     assert_eq!(ran.code, 6, "{}{}", ran.out, ran.err);
     assert!(ran.err.contains("nodeHost.mcp.servers.docs.command"), "{}", ran.err);
+}
+
+/// Waits until the process with this file of `/proc` has ended.
+async fn browser_ended(stat: &str) {
+    let gone =
+        || std::fs::read_to_string(stat).map_or(true, |stat| stat.contains(") Z ") || stat.contains(") X "));
+    let ended = async {
+        while !gone() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(live::PATIENCE, ended).await.expect("the browser lives on");
 }

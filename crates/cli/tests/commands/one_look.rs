@@ -1,7 +1,6 @@
 //! The commands that ask one thing and show it: agents, models, channels, presence, and which gateway answers.
 
-use crate::live;
-use crate::live::TOKEN;
+use crate::live::{self, TOKEN};
 use crate::support::{Home, free_port};
 use crate::world::World;
 use serde_json::{Value, json};

@@ -1,7 +1,6 @@
 //! `devices` on the host itself: with a gateway, without one, and for the tokens of those that are paired.
 
-use crate::live;
-use crate::live::{Gateway, Program, TOKEN};
+use crate::live::{self, Gateway, Program, TOKEN};
 use crate::support::{Home, free_port};
 use serde_json::{Value, json};
 

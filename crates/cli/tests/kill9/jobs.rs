@@ -6,6 +6,7 @@
 //! it had its effect, its run says that nobody knows. A time that came while no gateway was there is made up for once: a line
 //! at once, a turn two minutes after the start (`gateway/tests/jobs/cron.rs` sees it happen, under a clock that it moves).
 
+use crate::cut_run;
 use crate::live::{Gateway, PATIENCE, Places, Program, TOKEN, config};
 use crate::support::Home;
 use client::{ClientDescription, ConnectOptions, Connection};
@@ -308,16 +309,6 @@ fn schedule(kind: &str, at_ms: i64) -> Value {
             json!({"kind": "cron", "expr": expr, "tz": "UTC", "staggerMs": 0})
         }
     }
-}
-
-/// `(session, run)` of a log line about a run that was cut.
-fn cut_run(line: &str) -> Option<(String, String)> {
-    let (_, fields) = line.split_once("a run was cut")?;
-    let field = |name: &str| {
-        let (_, value) = fields.split_once(&format!(" {name}="))?;
-        Some(value.split_whitespace().next()?.to_owned())
-    };
-    Some((field("session")?, field("run")?))
 }
 
 fn now() -> i64 {

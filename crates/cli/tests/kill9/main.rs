@@ -15,3 +15,13 @@ mod support;
 mod verdict;
 #[path = "../support/world.rs"]
 mod world;
+
+/// `(session, run)` of a log line about a run that was cut.
+fn cut_run(line: &str) -> Option<(String, String)> {
+    let (_, fields) = line.split_once("a run was cut")?;
+    let field = |name: &str| {
+        let (_, value) = fields.split_once(&format!(" {name}="))?;
+        Some(value.split_whitespace().next()?.to_owned())
+    };
+    Some((field("session")?, field("run")?))
+}

@@ -6,10 +6,10 @@ mod files;
 mod files_in;
 mod webhook;
 
+use crate::cut_run;
 use crate::live::{Gateway, PATIENCE, Places, Program, config};
 use crate::support::Home;
-use crate::verdict;
-use crate::verdict::tag_in;
+use crate::verdict::{self, tag_in};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -151,16 +151,6 @@ async fn something_happens(lives: &Lives<'_>, random: &mut Random, short: bool) 
         _ => longest = 250_000,
     }
     tokio::time::sleep(Duration::from_micros(random.below(longest) as u64)).await;
-}
-
-/// `(session, run)` of a log line about a run that was cut.
-fn cut_run(line: &str) -> Option<(String, String)> {
-    let (_, fields) = line.split_once("a run was cut")?;
-    let field = |name: &str| {
-        let (_, value) = fields.split_once(&format!(" {name}="))?;
-        Some(value.split_whitespace().next()?.to_owned())
-    };
-    Some((field("session")?, field("run")?))
 }
 
 /// Waits until every message has an answer.

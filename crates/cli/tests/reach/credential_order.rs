@@ -1,6 +1,5 @@
 //! Which credentials go where: every row of the order, as the far side sees it.
 
-// Helpers outside of test functions may end the test too.
 use crate::far::Far;
 use crate::live;
 use crate::support::{Home, Ran};

@@ -1,13 +1,10 @@
 //! Finding gateways over real multicast between two network namespaces, and in a domain; whatever strangers say is bounded and
 //! cleaned, and is never more than a hint. Root and iproute2 are needed.
 
-// Helpers outside of test functions may end the test too.
-use crate::live;
-use crate::live::{PATIENCE, Program, TOKEN};
+use crate::live::{self, PATIENCE, Program, TOKEN};
 use crate::namespaces::Net;
 use crate::stranger;
-use crate::support;
-use crate::support::Home;
+use crate::support::{self, Home};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

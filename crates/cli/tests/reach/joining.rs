@@ -1,10 +1,8 @@
 //! Joining a gateway with one pasted text: a join URL makes a node, a setup code an operator or a node, and each is good once.
 
-// Helpers outside of test functions may end the test too.
 use crate::live::{Gateway, Program, TOKEN};
 use crate::namespaces::Net;
-use crate::support;
-use crate::support::{Home, Ran};
+use crate::support::{self, Home, Ran};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,10 +1,8 @@
 //! Where a gateway can be reached, in network namespaces of their own.
 
 #![cfg(target_os = "linux")]
-use crate::live;
-use crate::live::{Gateway, PATH, Program, TOKEN};
-use crate::support;
-use crate::support::Home;
+use crate::live::{self, Gateway, PATH, Program, TOKEN};
+use crate::support::{self, Home};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;

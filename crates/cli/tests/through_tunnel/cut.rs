@@ -29,6 +29,14 @@ fn cut_in_a_turn(far: &Far, killed: &str, meanwhile: impl FnOnce(), after: impl 
     })
 }
 
+/// The turn was asked for twice and run once, and its answer came.
+fn assert_run_once(far: &Far, ran: &Output) {
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success() && out.contains("an answer that took its time"), "{out}{err}");
+    assert!(err.contains("asking again under the same key"), "{err}");
+    assert_eq!(far.model().request_count(), 1, "one run");
+}
+
 #[test]
 fn a_turn_whose_ssh_is_killed_is_run_once_and_its_answer_arrives() {
     let far = far();
@@ -43,10 +51,7 @@ fn a_turn_whose_ssh_is_killed_is_run_once_and_its_answer_arrives() {
             pen.end();
         },
     );
-    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success() && out.contains("an answer that took its time"), "{out}{err}");
-    assert!(err.contains("asking again under the same key"), "{err}");
-    assert_eq!(far.model().request_count(), 1, "one run");
+    assert_run_once(&far, &ran);
     assert!(far.tunnel()["starts"].as_u64() > Some(1), "{}", far.tunnel());
 }
 
@@ -63,10 +68,7 @@ fn a_turn_whose_supervisor_is_killed_starts_another_one_and_is_run_once() {
             pen.end();
         },
     );
-    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success() && out.contains("an answer that took its time"), "{out}{err}");
-    assert!(err.contains("asking again under the same key"), "{err}");
-    assert_eq!(far.model().request_count(), 1, "one run");
+    assert_run_once(&far, &ran);
     // It was the command's own, and goes with it; the port stays.
     nobody_is_left(&far, &[]);
     assert_eq!(far.near_json(&["remote", "up"])["localPort"], PORT);

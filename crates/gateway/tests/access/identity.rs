@@ -1,5 +1,4 @@
 //! Users who are known by name: behind a proxy, and through Tailscale; and what never comes over Funnel.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 mod proxy;
 mod tailscale;
 

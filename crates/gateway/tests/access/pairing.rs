@@ -1,5 +1,4 @@
 //! The whole life of a pairing as it was recorded, replayed: the same answers, and the same events at operator and node.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 mod compare;
 mod decisions;
 

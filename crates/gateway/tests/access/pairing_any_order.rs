@@ -4,7 +4,6 @@
 //! Whatever happens: a good token ends only by the use of a later one or by an operator's word; a revoked one is worthless at
 //! once, and ends the connection that was made with it; a connection holds what it asked for and nobody more than was
 //! approved; and from wherever it ended, one command on the host lets a device in again, with the secret and without it.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 mod model;
 mod world;
 

@@ -1,5 +1,4 @@
 //! Device tokens, names, scopes and setup codes over the wire: who may change what, and what it does to those who are here.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 use crate::support::ask::{Ask, Device};
 use crate::support::logged::Logged;
 use crate::support::{Raw, gateway_of, gateway_with, pass};

@@ -4,8 +4,7 @@ mod failover;
 mod params;
 mod tasks;
 
-use crate::flow;
-use crate::flow::{Bench, MAIN, keys, recorded, refusal, reply};
+use crate::flow::{self, Bench, MAIN, keys, recorded, refusal, reply};
 use client::EventFrame;
 use protocol::ErrorCode;
 use serde_json::{Value, json};

@@ -1,8 +1,7 @@
 //! What holds of every question about a command: people see what runs, it runs as it was shown or not at all, it ends once and in
 //! time, and nobody asks without bounds.
 
-use crate::flow;
-use crate::flow::{Bench, MAIN, Operator, PATIENCE, gateway_at};
+use crate::flow::{self, Bench, MAIN, Operator, PATIENCE, gateway_at};
 use model::ManualClock;
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -1,14 +1,11 @@
 //! Commands that people are asked about, from the agent's call to the decision and what comes of it.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Bench, MAIN, Operator, PATIENCE, gateway_at, reply};
+use super::world::{FRIEND, World};
+use crate::flow::{Bench, MAIN, Operator, PATIENCE, reply};
 use serde_json::{Value, json};
 use std::path::Path;
-use testkit::fake_model::FakeModel;
-use testkit::fake_telegram::FakeTelegram;
-use testkit::gateway::{TestGateway, config_with_model};
+use testkit::gateway::TestGateway;
 
-const FRIEND: i64 = 777;
 const STRANGER: i64 = 999;
 const ASK: &str = r#"tools: { exec: { mode: "ask" } },"#;
 const ALWAYS: &str = r#"tools: { exec: { security: "full", ask: "always" } },"#;
@@ -249,35 +246,13 @@ async fn a_client_asks_in_two_phases_and_only_where_somebody_can_answer() {
     bench.gateway.stop().await;
 }
 
-/// A gateway with a chat, whose state outlives it.
-struct World {
-    dir: tempfile::TempDir,
-    model: FakeModel,
-    fake: FakeTelegram,
+/// A gateway with a chat, which asks before it runs anything.
+async fn asking(world: &World, account: &str) -> TestGateway {
+    world.start_as(account, ALWAYS).await
 }
 
-impl World {
-    async fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        Self { dir, model: FakeModel::start().await, fake: FakeTelegram::start(BOT_TOKEN).await }
-    }
-
-    async fn start(&self, account: &str) -> TestGateway {
-        let channels = flow::telegram(&self.fake, account);
-        gateway_at(self.dir.path(), config_with_model(&self.model.url(), &format!("{channels} {ALWAYS}")))
-            .await
-    }
-
-    async fn sent(&self, count: usize) -> Vec<String> {
-        match self.fake.wait_for_sent(count, PATIENCE).await {
-            Ok(sent) => sent.into_iter().map(|s| s.plain).collect(),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    fn touch(&self, path: &Path) -> String {
-        exec(&format!("touch {}", path.display()))
-    }
+fn touch(path: &Path) -> String {
+    exec(&format!("touch {}", path.display()))
 }
 
 /// The id that the chat was told.
@@ -289,13 +264,15 @@ fn told_id(prompt: &str) -> String {
 #[tokio::test]
 async fn the_chat_that_asked_decides() {
     let world = World::new().await;
-    let gateway = world
-        .start(&format!(
+    let gateway = asking(
+        &world,
+        &format!(
             r#"allowFrom: [{FRIEND}], groupPolicy: "open", groups: {{ "*": {{ requireMention: false }} }},"#
-        ))
-        .await;
+        ),
+    )
+    .await;
     let file = world.dir.path().join("ran");
-    world.fake.push_text(FRIEND, FRIEND, &world.touch(&file));
+    world.fake.push_text(FRIEND, FRIEND, &touch(&file));
     let prompt = world.sent(1).await.remove(0);
     assert!(prompt.contains("touch") && prompt.contains("allow-once|deny"), "{prompt}");
     let id = told_id(&prompt);
@@ -318,12 +295,12 @@ async fn the_chat_that_asked_decides() {
 async fn a_restart_ends_what_waits_and_says_that_it_did_not_run() {
     let world = World::new().await;
     let account = format!("allowFrom: [{FRIEND}],");
-    let first = world.start(&account).await;
+    let first = asking(&world, &account).await;
     let file = world.dir.path().join("ran");
-    world.fake.push_text(FRIEND, FRIEND, &world.touch(&file));
+    world.fake.push_text(FRIEND, FRIEND, &touch(&file));
     let id = told_id(&world.sent(1).await[0]);
     first.stop().await;
-    let second = world.start(&account).await;
+    let second = asking(&world, &account).await;
     let sent = world.sent(3).await;
     assert!(sent.iter().any(|s| s.contains("has ended") && s.contains(&id)), "{sent:?}");
     let told = world.model.requests().last().unwrap().to_string();

@@ -1,7 +1,6 @@
 //! The configuration, changed over the wire and on disk while the gateway runs.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Bench, Operator, PATIENCE, asked, gateway_at, reply, telegram};
+use crate::flow::{self, BOT_TOKEN, Bench, Operator, PATIENCE, asked, gateway_at, reply, telegram};
 use client::EventFrame;
 use serde_json::{Value, json};
 use std::path::PathBuf;

@@ -13,6 +13,7 @@ mod config;
 mod restart;
 mod terminal;
 mod tools;
+mod world;
 
 #[path = "../flow/mod.rs"]
 mod flow;

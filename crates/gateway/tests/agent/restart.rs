@@ -1,44 +1,10 @@
 //! A gateway that stops in the middle of something, and another that goes on where it was.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, MAIN, Operator, PATIENCE, gateway_at, reply, text_of};
+use super::world::{FRIEND, World};
+use crate::flow::{MAIN, Operator, PATIENCE, reply, text_of};
 use serde_json::{Value, json};
 use std::path::Path;
-use testkit::fake_model::{FakeModel, Step};
-use testkit::fake_telegram::FakeTelegram;
-use testkit::gateway::{TestGateway, config_with_model};
-
-const FRIEND: i64 = 777;
-
-/// What outlives a gateway.
-struct World {
-    dir: tempfile::TempDir,
-    model: FakeModel,
-    fake: FakeTelegram,
-}
-
-impl World {
-    async fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        Self { dir, model: FakeModel::start().await, fake: FakeTelegram::start(BOT_TOKEN).await }
-    }
-
-    async fn start(&self) -> TestGateway {
-        self.start_with("").await
-    }
-
-    async fn start_with(&self, more: &str) -> TestGateway {
-        let channels = flow::telegram(&self.fake, &format!("allowFrom: [{FRIEND}],"));
-        gateway_at(self.dir.path(), config_with_model(&self.model.url(), &format!("{channels} {more}"))).await
-    }
-
-    async fn sent(&self, count: usize) -> Vec<String> {
-        match self.fake.wait_for_sent(count, PATIENCE).await {
-            Ok(sent) => sent.into_iter().map(|s| s.plain).collect(),
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
+use testkit::fake_model::Step;
 
 fn notes(history: &[Value]) -> Vec<&Value> {
     history.iter().filter(|m| m["role"] == "note" && m["kind"] == "restart").collect()

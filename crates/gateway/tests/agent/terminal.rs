@@ -1,6 +1,5 @@
 //! Shells for administrators: what is typed and printed, who looks on, and how they end.
 
-// Helpers outside of test functions may end the test too.
 use crate::support;
 use crate::support::ask::Ask;
 use crate::support::{PATIENCE, Raw, gateway_with};

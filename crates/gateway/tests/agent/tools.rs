@@ -1,7 +1,6 @@
 //! Tools and chat commands by RPC, and directories to pick from.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Bench, MAIN, PATIENCE};
+use crate::flow::{self, BOT_TOKEN, Bench, MAIN, PATIENCE};
 use serde_json::{Value, json};
 use testkit::fake_telegram::FakeTelegram;
 

@@ -1,78 +1,31 @@
 //! Jobs that run by themselves, through the real gateway: when they run, where their answers go, what is left of them when
 //! the gateway is stopped in between.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Operator, PATIENCE, asked};
-use model::ManualClock;
+use crate::bench::Bench;
+use crate::flow::{self, Operator, PATIENCE, asked};
 use serde_json::{Value, json};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
-use testkit::fake_model::{FakeModel, Step};
-use testkit::fake_telegram::FakeTelegram;
-use testkit::gateway::{TestGateway, TestOptions, default_config};
+use testkit::fake_model::Step;
+use testkit::gateway::TestGateway;
 
 /// 2027-01-01T00:00:00Z.
 const START: i64 = 1_798_761_600_000;
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
-/// A gateway under a clock that the test moves, its model and its chat platform.
-struct Bench {
-    clock: Arc<ManualClock>,
-    model: FakeModel,
-    telegram: FakeTelegram,
-    dir: tempfile::TempDir,
-}
-
 impl Bench {
-    async fn new() -> Self {
-        let telegram = FakeTelegram::start(BOT_TOKEN).await;
-        telegram.know_chat(777);
-        Self {
-            clock: Arc::new(ManualClock::at(START)),
-            model: FakeModel::start().await,
-            telegram,
-            dir: tempfile::tempdir().unwrap(),
-        }
-    }
-
     async fn started() -> (Self, TestGateway, Operator) {
-        let bench = Self::new().await;
+        let bench = Self::new(START).await;
         let (gateway, operator) = bench.start("").await;
         (bench, gateway, operator)
     }
 
     /// Starts a gateway on the bench's directory, as often as a test likes.
     async fn start(&self, more: &str) -> (TestGateway, Operator) {
-        let channels = flow::telegram(&self.telegram, "allowFrom: [777],");
-        let config = default_config(&format!(
-            r#"models: {{ providers: {{ fake: {{ baseUrl: "{}", apiKey: "none", api: "openai-completions",
-                 models: [ {{ id: "test-model", name: "Test", contextWindow: 128000, maxTokens: 8192 }} ] }} }} }},
-               agents: {{ defaults: {{ model: {{ primary: "fake/test-model" }}, heartbeat: {{ every: "0m" }} }} }},
-               {channels} {more}"#,
-            self.model.url()
-        ));
+        let config = self.config(r#"heartbeat: { every: "0m" }"#, more);
         let gateway = self.start_with(self.dir.path(), config).await;
         let operator = Operator::connect(&gateway).await;
         (gateway, operator)
-    }
-
-    async fn start_with(&self, dir: &Path, config: String) -> TestGateway {
-        TestGateway::with(TestOptions {
-            config,
-            clock: self.clock.clone(),
-            state_dir: Some(dir.to_owned()),
-            ..TestOptions::default()
-        })
-        .await
-    }
-
-    /// Lets time pass and has the scheduler look: whoever adds a job wakes it.
-    async fn pass(&self, operator: &Operator, ms: i64) {
-        self.clock.advance_ms(ms);
-        let id = add(operator, with(hourly("nothing"), json!({"enabled": false}))).await;
-        operator.call("cron.remove", json!({"id": id})).await;
     }
 }
 
@@ -494,7 +447,7 @@ async fn what_cannot_be_a_job_is_refused_by_name_and_changes_nothing() {
 
 #[tokio::test]
 async fn only_so_many_runs_at_once_and_none_at_all_where_jobs_are_off() {
-    let bench = Bench::new().await;
+    let bench = Bench::new(START).await;
     let (gateway, mut operator) = bench.start("cron: { maxConcurrentRuns: 1 },").await;
     let first = add(&operator, hourly("first")).await;
     let second = add(&operator, hourly("second")).await;
@@ -523,7 +476,7 @@ async fn only_so_many_runs_at_once_and_none_at_all_where_jobs_are_off() {
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_leaves_no_job_waiting_for_a_wrong_year() {
-    let bench = Bench::new().await;
+    let bench = Bench::new(START).await;
     bench.clock.advance_ms(365 * 24 * HOUR);
     let (gateway, operator) = bench.start("").await;
     let schedule = json!({"schedule": {"kind": "cron", "expr": "30 * * * *", "tz": "UTC"}});

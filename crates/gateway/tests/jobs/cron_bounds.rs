@@ -1,7 +1,6 @@
 //! What jobs may not do: an agent to another's, a schedule to the machine, old runs to the list of sessions.
 
-use crate::flow;
-use crate::flow::{Operator, reply};
+use crate::flow::{self, Operator, reply};
 use model::ManualClock;
 use serde_json::{Value, json};
 use std::sync::Arc;

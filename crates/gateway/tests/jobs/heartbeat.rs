@@ -1,54 +1,20 @@
 //! Lines for the agent and its heartbeat: what wakes it, what it says, and what nobody needs to hear.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, MAIN, Operator, PATIENCE, asked};
-use model::ManualClock;
+use crate::bench::Bench;
+use crate::flow::{self, MAIN, Operator, PATIENCE, asked};
 use serde_json::{Value, json};
-use std::sync::Arc;
-use testkit::fake_model::{FakeModel, Step};
-use testkit::fake_telegram::FakeTelegram;
-use testkit::gateway::{TestGateway, TestOptions, default_config};
+use testkit::fake_model::Step;
+use testkit::gateway::TestGateway;
 
 /// 2027-01-01T12:00:00Z.
 const START: i64 = 1_798_804_800_000;
 const MINUTE: i64 = 60_000;
 
-struct Bench {
-    clock: Arc<ManualClock>,
-    model: FakeModel,
-    telegram: FakeTelegram,
-    dir: tempfile::TempDir,
-}
-
 impl Bench {
-    async fn new() -> Self {
-        let telegram = FakeTelegram::start(BOT_TOKEN).await;
-        telegram.know_chat(777);
-        Self {
-            clock: Arc::new(ManualClock::at(START)),
-            model: FakeModel::start().await,
-            telegram,
-            dir: tempfile::tempdir().unwrap(),
-        }
-    }
-
     /// Starts a gateway whose `agents.defaults.heartbeat` has these properties.
-    async fn start(&self, heartbeat: &str) -> (TestGateway, Operator) {
-        let channels = flow::telegram(&self.telegram, "allowFrom: [777],");
-        let config = default_config(&format!(
-            r#"models: {{ providers: {{ fake: {{ baseUrl: "{}", apiKey: "none", api: "openai-completions",
-                 models: [ {{ id: "test-model", name: "Test", contextWindow: 128000, maxTokens: 8192 }} ] }} }} }},
-               agents: {{ defaults: {{ model: {{ primary: "fake/test-model" }}, userTimezone: "UTC",
-                 heartbeat: {{ {heartbeat} }} }} }}, {channels}"#,
-            self.model.url()
-        ));
-        let gateway = TestGateway::with(TestOptions {
-            config,
-            clock: self.clock.clone(),
-            state_dir: Some(self.dir.path().to_owned()),
-            ..TestOptions::default()
-        })
-        .await;
+    async fn beating(&self, heartbeat: &str) -> (TestGateway, Operator) {
+        let defaults = format!(r#"userTimezone: "UTC", heartbeat: {{ {heartbeat} }}"#);
+        let gateway = self.start_with(self.dir.path(), self.config(&defaults, "")).await;
         let operator = Operator::connect(&gateway).await;
         (gateway, operator)
     }
@@ -56,17 +22,6 @@ impl Bench {
     /// Writes `HEARTBEAT.md`.
     fn tell(&self, text: &str) {
         std::fs::write(self.dir.path().join("workspace/HEARTBEAT.md"), text).unwrap();
-    }
-
-    /// Lets time pass and has the scheduler look: whoever adds a job wakes it.
-    async fn pass(&self, operator: &Operator, ms: i64) {
-        self.clock.advance_ms(ms);
-        let job = json!({
-            "name": "nothing", "enabled": false, "schedule": {"kind": "every", "everyMs": 1000}, "sessionTarget": "main",
-            "wakeMode": "now", "payload": {"kind": "systemEvent", "text": "nothing"},
-        });
-        let id = operator.call("cron.add", job).await["id"].clone();
-        operator.call("cron.remove", json!({"id": id})).await;
     }
 }
 
@@ -76,8 +31,8 @@ async fn heartbeat(operator: &mut Operator) -> Value {
 
 #[tokio::test]
 async fn a_heartbeat_follows_its_file_and_tells_the_owner_only_what_needs_attention() {
-    let bench = Bench::new().await;
-    let (gateway, mut operator) = bench.start(r#"every: "30m""#).await;
+    let bench = Bench::new(START).await;
+    let (gateway, mut operator) = bench.beating(r#"every: "30m""#).await;
     bench.tell("# Watch\n- [ ] look at the mail\n");
     bench.model.script(vec![Step::Text("HEARTBEAT_OK".into())]);
     bench.pass(&operator, 30 * MINUTE).await;
@@ -95,16 +50,16 @@ async fn a_heartbeat_follows_its_file_and_tells_the_owner_only_what_needs_attent
     assert_eq!((sent.len(), sent[0].plain.as_str()), (1, "The mail server is down."));
     assert_eq!(operator.call("last-heartbeat", json!({})).await, loud);
     gateway.stop().await;
-    let (gateway, operator) = bench.start(r#"every: "30m""#).await;
+    let (gateway, operator) = bench.beating(r#"every: "30m""#).await;
     assert_eq!(operator.call("last-heartbeat", json!({})).await, loud, "it is known after a restart");
     gateway.stop().await;
 }
 
 #[tokio::test]
 async fn where_there_is_nothing_to_do_no_model_is_asked_and_it_is_said_why() {
-    let bench = Bench::new().await;
+    let bench = Bench::new(START).await;
     let hours = r#"every: "30m", activeHours: { start: "08:00", end: "13:00" }"#;
-    let (gateway, mut operator) = bench.start(hours).await;
+    let (gateway, mut operator) = bench.beating(hours).await;
     bench.pass(&operator, 30 * MINUTE).await;
     assert_eq!(heartbeat(&mut operator).await["reason"], "empty-heartbeat-file");
     bench.tell("look at the mail");
@@ -121,14 +76,14 @@ async fn where_there_is_nothing_to_do_no_model_is_asked_and_it_is_said_why() {
 
 #[tokio::test]
 async fn a_line_that_wakes_is_read_at_once_and_one_that_does_not_waits_for_the_next_turn() {
-    let bench = Bench::new().await;
-    let (gateway, operator) = bench.start(r#"every: "0m""#).await;
+    let bench = Bench::new(START).await;
+    let (gateway, operator) = bench.beating(r#"every: "0m""#).await;
     let ok = operator.call("wake", json!({"mode": "next-heartbeat", "text": "the parcel came"})).await;
     assert_eq!(ok, json!({"ok": true}));
     operator.call("system-event", json!({"text": "the door was opened"})).await;
     gateway.stop().await;
 
-    let (gateway, mut operator) = bench.start(r#"every: "0m""#).await;
+    let (gateway, mut operator) = bench.beating(r#"every: "0m""#).await;
     assert_eq!(bench.model.request_count(), 0, "nobody was woken");
     bench.model.script(vec![Step::Text("Your parcel came.".into())]);
     operator.call("wake", json!({"mode": "now", "text": "somebody rang"})).await;
@@ -151,8 +106,8 @@ async fn a_line_that_wakes_is_read_at_once_and_one_that_does_not_waits_for_the_n
 
 #[tokio::test]
 async fn a_wake_while_the_heartbeat_is_busy_is_followed_by_another() {
-    let bench = Bench::new().await;
-    let (gateway, mut operator) = bench.start(r#"every: "0m", target: "none""#).await;
+    let bench = Bench::new(START).await;
+    let (gateway, mut operator) = bench.beating(r#"every: "0m", target: "none""#).await;
     bench.model.script(vec![Step::Hang]);
     operator.call("wake", json!({"mode": "now", "text": "first"})).await;
     bench.model.wait_for_requests(1).await;
@@ -167,15 +122,15 @@ async fn a_wake_while_the_heartbeat_is_busy_is_followed_by_another() {
 
 #[tokio::test]
 async fn a_wake_that_was_accepted_is_not_lost_with_the_gateway() {
-    let bench = Bench::new().await;
-    let (gateway, operator) = bench.start(r#"every: "0m", target: "none""#).await;
+    let bench = Bench::new(START).await;
+    let (gateway, operator) = bench.beating(r#"every: "0m", target: "none""#).await;
     bench.model.script(vec![Step::Hang]);
     operator.call("wake", json!({"mode": "now", "text": "the bell rang"})).await;
     bench.model.wait_for_requests(1).await;
     operator.call("wake", json!({"mode": "now", "text": "the door was left open"})).await;
     gateway.stop().await;
 
-    let (gateway, _operator) = bench.start(r#"every: "0m", target: "none""#).await;
+    let (gateway, _operator) = bench.beating(r#"every: "0m", target: "none""#).await;
     // The first look is taken up where it was, and another follows it.
     bench.model.wait_for_requests(3).await;
     let requests = bench.model.requests();
@@ -186,8 +141,8 @@ async fn a_wake_that_was_accepted_is_not_lost_with_the_gateway() {
 
 #[tokio::test]
 async fn a_scheduled_line_that_wakes_is_read_when_it_is_due() {
-    let bench = Bench::new().await;
-    let (gateway, mut operator) = bench.start(r#"every: "0m""#).await;
+    let bench = Bench::new(START).await;
+    let (gateway, mut operator) = bench.beating(r#"every: "0m""#).await;
     let job = json!({
         "name": "tea", "schedule": {"kind": "at", "at": "2027-01-01T12:05:00Z"}, "sessionTarget": "main", "wakeMode": "now",
         "payload": {"kind": "systemEvent", "text": "the tea is ready"},
@@ -203,8 +158,8 @@ async fn a_scheduled_line_that_wakes_is_read_when_it_is_due() {
 
 #[tokio::test]
 async fn the_agent_sets_its_own_reminders_and_its_answer_comes_back_to_the_chat() {
-    let bench = Bench::new().await;
-    let (gateway, mut operator) = bench.start(r#"every: "0m""#).await;
+    let bench = Bench::new(START).await;
+    let (gateway, mut operator) = bench.beating(r#"every: "0m""#).await;
     let job = json!({
         "name": "tea", "schedule": {"kind": "at", "at": "2027-01-01T12:05:00Z"},
         "payload": {"kind": "agentTurn", "message": "say that the tea is ready"},
@@ -227,8 +182,8 @@ async fn the_agent_sets_its_own_reminders_and_its_answer_comes_back_to_the_chat(
 
 #[tokio::test]
 async fn the_heartbeat_is_a_job_that_is_seen_and_set_by_the_configuration_alone() {
-    let bench = Bench::new().await;
-    let (gateway, operator) = bench.start(r#"every: "45m""#).await;
+    let bench = Bench::new(START).await;
+    let (gateway, operator) = bench.beating(r#"every: "45m""#).await;
     bench.pass(&operator, 0).await;
     let jobs = operator.call("cron.list", json!({})).await["jobs"].clone();
     let job = &jobs[0];
@@ -245,7 +200,7 @@ async fn the_heartbeat_is_a_job_that_is_seen_and_set_by_the_configuration_alone(
         assert!(refused.message.contains("agents.defaults.heartbeat"), "{}", refused.message);
     }
     gateway.stop().await;
-    let (gateway, operator) = bench.start(r#"every: "1h""#).await;
+    let (gateway, operator) = bench.beating(r#"every: "1h""#).await;
     bench.pass(&operator, 0).await;
     let again = operator.call("cron.get", json!({"id": job["id"]})).await;
     assert_eq!(again["schedule"]["everyMs"], 60 * MINUTE);
@@ -254,8 +209,8 @@ async fn the_heartbeat_is_a_job_that_is_seen_and_set_by_the_configuration_alone(
 
 #[tokio::test]
 async fn a_line_that_says_nothing_or_too_much_is_refused() {
-    let bench = Bench::new().await;
-    let (gateway, operator) = bench.start("").await;
+    let bench = Bench::new(START).await;
+    let (gateway, operator) = bench.beating("").await;
     for params in [
         json!({"mode": "now", "text": "  "}),
         json!({"mode": "now", "text": "x".repeat(20_000)}),

@@ -1,5 +1,4 @@
 //! The words that wake a voice assistant: one list, kept, and known to every node and to operators who may read.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 use crate::flow::gateway_at;
 use crate::support::ask::{Ask, Device};
 use crate::support::{Raw, gateway_with};

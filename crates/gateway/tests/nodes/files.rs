@@ -1,5 +1,4 @@
 //! Files of nodes: which may be read and written, and that the node does it with the file that the policy was asked about.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 use crate::flow;
 use crate::support;
 use crate::support::ask::{Ask, Device};

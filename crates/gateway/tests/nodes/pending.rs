@@ -1,5 +1,4 @@
 //! What waits for a node: requests for one that sleeps, and calls for an app that is not in front.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 use crate::flow::gateway_at;
 use crate::support::ask::{Ask, Device};
 use crate::support::{Raw, gateway_with};

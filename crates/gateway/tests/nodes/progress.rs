@@ -1,19 +1,12 @@
 //! What a node's command has given before it was over: kept in order and in bounds, given to the caller where no result comes.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 use crate::support::ask::{Ask, Device};
-use crate::support::{Raw, gateway_with};
+use crate::support::{Raw, approved_node, gateway_with};
 use serde_json::{Value, json};
 use testkit::gateway::TestGateway;
 
 /// A node whose command is approved.
 async fn node(gateway: &TestGateway, operator: &mut Raw, number: u8) -> Raw {
-    let ask = Ask::node(Device::new(number), &["system.run"]);
-    let id = Device::new(number).id();
-    let node = Raw::connected(gateway.port(), &ask).await;
-    let meant = |e: &Value| e["event"] == "node.pair.requested" && e["payload"]["nodeId"] == id.as_str();
-    let (_, event) = operator.event(0, meant).await;
-    operator.call("node.pair.approve", json!({"requestId": event["payload"]["requestId"]})).await;
-    node
+    approved_node(gateway, operator, number, "system.run").await
 }
 
 fn invoke(number: u8, key: &str) -> Value {

@@ -1,7 +1,5 @@
 //! Tools that a node lends: described by it, approved by their command, had by agents, made by a call to it.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
-use crate::flow;
-use crate::flow::{Bench, MAIN, Operator, reply};
+use crate::flow::{self, Bench, MAIN, Operator, reply};
 use crate::support::Raw;
 use crate::support::ask::{Ask, Device};
 use serde_json::{Value, json};

@@ -1,7 +1,6 @@
 //! What is left of a session that was deleted or begun anew: nothing that waited on disk makes it again.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Bench, MAIN, Operator, PATIENCE};
+use crate::flow::{self, BOT_TOKEN, Bench, MAIN, Operator, PATIENCE};
 use serde_json::{Value, json};
 use std::path::Path;
 use testkit::fake_model::{FakeModel, Step};

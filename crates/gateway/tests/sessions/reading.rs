@@ -1,8 +1,7 @@
 //! Finding and reading sessions over RPC: previews, keys that mean something, words that were said, single messages,
 //! entries without a turn; and what was used, by day, session and model.
 
-use crate::flow;
-use crate::flow::{Bench, MAIN, Operator, differences, recorded_payload, text_of};
+use crate::flow::{self, Bench, MAIN, Operator, differences, recorded_payload, text_of};
 use model::ManualClock;
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! Sessions over RPC: their shapes beside recorded ones, transcripts, subscriptions, queue modes, compaction, usage.
 
-use crate::flow;
-use crate::flow::{Bench, MAIN, Operator, asked, differences, recorded_payload, reply, text_of};
+use crate::flow::{self, Bench, MAIN, Operator, asked, differences, recorded_payload, reply, text_of};
 use protocol::ErrorCode;
 use serde_json::{Value, json};
 use testkit::fake_model::{FakeModel, Step};

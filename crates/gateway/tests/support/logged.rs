@@ -1,5 +1,5 @@
 //! What the gateway logs, from where a test asks for it on. The test's runtime has to be of one thread: others are not heard.
-// Each test file is a crate of its own and uses a part of this.
+// Each program of tests uses a part of this.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 use std::fmt::{Debug, Write};

@@ -1,11 +1,11 @@
 //! A client that says exactly what a test tells it to, also what no proper client would say.
-// Each test file is a crate of its own and uses a part of this.
+// Each program of tests uses a part of this.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 pub mod ask;
 pub mod logged;
 
-use ask::Ask;
+use ask::{Ask, Device};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -31,6 +31,17 @@ pub async fn gateway_with(section: &str) -> TestGateway {
 /// A gateway with this configuration.
 pub async fn gateway_of(config: String) -> TestGateway {
     TestGateway::with(TestOptions { config, ..TestOptions::default() }).await
+}
+
+/// A node of this number, which offers one command and is approved for it.
+pub async fn approved_node(gateway: &TestGateway, operator: &mut Raw, number: u8, command: &str) -> Raw {
+    let ask = Ask::node(Device::new(number), &[command]);
+    let id = Device::new(number).id();
+    let node = Raw::connected(gateway.port(), &ask).await;
+    let meant = |e: &Value| e["event"] == "node.pair.requested" && e["payload"]["nodeId"] == id.as_str();
+    let (_, event) = operator.event(0, meant).await;
+    operator.call("node.pair.approve", json!({"requestId": event["payload"]["requestId"]})).await;
+    node
 }
 
 /// Lets so much of the gateway's time pass at once. Sockets go on in real time.

@@ -1,8 +1,7 @@
 //! Telegram, from a person's message to the answer in the chat: who is let in, how answers look, what the platform may
 //! do wrong meanwhile.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Bench, MAIN, PATIENCE, asked, text_of};
+use crate::flow::{self, BOT_TOKEN, Bench, MAIN, PATIENCE, asked, text_of};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;

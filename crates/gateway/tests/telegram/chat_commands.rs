@@ -1,7 +1,6 @@
 //! Commands in chats: reached whatever else the session does, meant for us, and worth no more than who writes them.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Bench, MAIN, Operator, PATIENCE, gateway_at};
+use crate::flow::{self, BOT_TOKEN, Bench, MAIN, Operator, PATIENCE, gateway_at};
 use serde_json::{Value, json};
 use testkit::fake_model::{FakeModel, Step};
 use testkit::fake_telegram::FakeTelegram;

@@ -1,7 +1,6 @@
 //! Groups on Telegram: what was said before, topics, what the agent may do there, reactions, and groups that move.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Operator, PATIENCE, asked, gateway_at};
+use crate::flow::{self, BOT_TOKEN, Operator, PATIENCE, asked, gateway_at};
 use serde_json::{Value, json};
 use testkit::fake_model::FakeModel;
 use testkit::fake_telegram::{BOT_USERNAME, FakeTelegram};

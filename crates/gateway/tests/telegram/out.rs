@@ -8,8 +8,7 @@ mod files;
 mod routing;
 mod sending;
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Bench, PATIENCE};
+use crate::flow::{self, BOT_TOKEN, Bench, PATIENCE};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use testkit::fake_telegram::FakeTelegram;

@@ -1,7 +1,6 @@
 //! Telegram's deliveries: taken once they are stored, from nobody but Telegram, and once.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Operator, PATIENCE, gateway_at};
+use crate::flow::{self, BOT_TOKEN, Operator, PATIENCE, gateway_at};
 use serde_json::{Value, json};
 use testkit::fake_model::FakeModel;
 use testkit::fake_telegram::{FakeTelegram, deliver};

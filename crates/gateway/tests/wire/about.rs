@@ -1,5 +1,4 @@
 //! What a gateway says of its machine, its owner and its providers' keys, and of what it has none of.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 use crate::flow::gateway_at;
 use crate::support::ask::{Ask, Device};
 use crate::support::{Raw, gateway_of, gateway_with};

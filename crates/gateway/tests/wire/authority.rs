@@ -1,6 +1,5 @@
 //! Who may see and do what once connected: no more than was granted, and nothing after it was taken back.
 
-// Helpers outside of test functions may end the test too.
 use crate::support::ask::{Ask, Device};
 use crate::support::{Raw, gateway_with, pass};
 use serde_json::{Value, json};

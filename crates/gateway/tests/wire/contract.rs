@@ -1,6 +1,5 @@
 //! Test gateways are really looked at: their frames reach the contract, and one that breaks it ends the test.
 
-// Helpers outside of test functions may end the test too.
 use crate::support::Raw;
 use crate::support::ask::Ask;
 use gateway::Tap;

@@ -1,7 +1,6 @@
 //! What OpenClaw's own command line asks for and looks up in the answers, where it would stop without it.
 
-use crate::flow;
-use crate::flow::{BOT_TOKEN, Bench, MAIN, PATIENCE};
+use crate::flow::{self, BOT_TOKEN, Bench, MAIN, PATIENCE};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::fake_telegram::FakeTelegram;

@@ -1,5 +1,4 @@
 //! Every recorded handshake against the running gateway: the same answer, details and close in each.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 use crate::support::ask::{ALL_SCOPES, Ask, Device};
 use crate::support::{Got, Raw, gateway_with};
 use serde_json::{Value, json};

@@ -1,6 +1,5 @@
 //! Bounds and bad manners: what is too large, too slow, too much, malformed or not theirs ends or changes nothing but
 //! the connection that it came on.
-// A test may end where it stands; clippy knows that of the test functions alone, not of what they call.
 mod frames;
 mod node_calls;
 mod repetition;

@@ -1,6 +1,5 @@
 //! What is too large for a frame, a node or a key is refused where it is noticed, and nothing else suffers.
 
-// Helpers outside of test functions may end the test too.
 use crate::support::ask::{Ask, Device};
 use crate::support::{Raw, gateway_with};
 use serde_json::{Value, json};

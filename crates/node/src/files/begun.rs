@@ -10,11 +10,15 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A file that is not whole yet ends so, and begins with a dot.
 pub(super) const PART: &str = ".openclaw-part";
 /// Bytes of an entry: a path, and some more of directories on the way.
 const MAX_ENTRY: u64 = 256 * 1024;
+
+/// An entry that has nothing in it is about to be written and locked, for so long: another node may share the directory.
+const BEING_WRITTEN: Duration = Duration::from_secs(60);
 
 /// What is under way, an entry a file: `<state>/transfers`.
 pub(crate) struct Ledger {
@@ -108,7 +112,12 @@ fn undo(path: &Path) -> io::Result<Option<PathBuf>> {
         Err(TryLockError::Error(error)) => return Err(error),
     }
     let mut text = Vec::new();
+    let made = file.metadata()?.modified()?;
+    let is_new = made.elapsed().is_ok_and(|age| age < BEING_WRITTEN);
     file.take(MAX_ENTRY).read_to_end(&mut text)?;
+    if text.is_empty() && is_new {
+        return Ok(None);
+    }
     // One that is not whole itself is of a transfer that had made nothing yet.
     let entry: Option<Entry> = serde_json::from_slice(&text).ok();
     if let Some(entry) = &entry {

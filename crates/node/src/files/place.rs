@@ -57,8 +57,10 @@ impl Place<'_> {
             Made { path: self.path, directories: Vec::new(), part: None, whole: false, begun: Some(begun) };
         let dir = self.directory(anchor, &mut made)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // Before the part is there: nothing may fail between that and the word of it.
+        let parent = self.own(&dir)?;
         let fd = fs::openat(&dir, &part, flags, FILE).map_err(|e| self.failed(e))?;
-        made.part = Some((self.own(&dir)?, part.clone()));
+        made.part = Some((parent, part.clone()));
         let mut file = File::from(fd);
         fill(&mut file)?;
         let kept = self.keep_mode(&file).and_then(|()| file.sync_all());
@@ -102,8 +104,9 @@ impl Place<'_> {
         };
         let mut dir = open(&anchor.dir, OsStr::new("."))?;
         for name in &anchor.missing {
+            let parent = self.own(&dir)?;
             match fs::mkdirat(&dir, name, DIRECTORY) {
-                Ok(()) => made.directories.push((self.own(&dir)?, name.clone())),
+                Ok(()) => made.directories.push((parent, name.clone())),
                 // Somebody else made it meanwhile; a link in its place is not followed.
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(self.failed(error)),

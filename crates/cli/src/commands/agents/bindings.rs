@@ -110,7 +110,7 @@ pub(super) fn must_be_here(connect: &ConnectArgs, ctx: &Context) -> Result<(), F
     if link::target(ctx, connect, &link::config_for(ctx, connect)?)?.local {
         return Ok(());
     }
-    Err(Failure::usage("--bind changes this host's configuration, and the agent is made elsewhere")
+    Err(Failure::usage("--bind changes this host's configuration, and the agent would be made elsewhere")
         .hint("make it without --bind, and on that host: openclaw agents bind"))
 }
 

@@ -14,6 +14,7 @@ use plan::{Planned, planned};
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::Arc;
 use store::{Archived, Patched, Session, SessionFilter, SessionGuard, SessionPatch, Store, StoreError};
 
@@ -159,20 +160,21 @@ impl Asked {
     }
 }
 
-/// All sessions of an agent that are not put away.
+/// All sessions of an agent that are not put away. One that is spoken in meanwhile moves to the front, and those behind it come twice.
 async fn of_agent(store: &Store, agent: &str) -> Result<Vec<Session>, StoreError> {
-    let mut all = Vec::new();
+    let (mut all, mut known, mut read) = (Vec::new(), HashSet::new(), 0);
     loop {
         let filter = SessionFilter {
             agent_id: Some(agent.to_owned()),
             limit: PAGE,
-            offset: all.len(),
+            offset: read,
             archived: Archived::No,
             ..SessionFilter::default()
         };
         let page = store.sessions(filter).await?;
         let is_last = page.len() < PAGE;
-        all.extend(page);
+        read += page.len();
+        all.extend(page.into_iter().filter(|session| known.insert(session.key.clone())));
         if is_last {
             return Ok(all);
         }

@@ -1,7 +1,7 @@
 //! Nodes that answer twice, late, or for each other.
 
 use crate::support::ask::{Ask, Device};
-use crate::support::{Raw, gateway_with};
+use crate::support::{Raw, approved_node, gateway_with};
 use serde_json::{Value, json};
 use testkit::gateway::TestGateway;
 
@@ -13,13 +13,7 @@ async fn operator_and_node(gateway: &TestGateway, number: u8) -> (Raw, Raw) {
 }
 
 async fn node(gateway: &TestGateway, operator: &mut Raw, number: u8) -> Raw {
-    let ask = Ask::node(Device::new(number), &["system.which"]);
-    let id = Device::new(number).id();
-    let node = Raw::connected(gateway.port(), &ask).await;
-    let meant = |e: &Value| e["event"] == "node.pair.requested" && e["payload"]["nodeId"] == id.as_str();
-    let (_, event) = operator.event(0, meant).await;
-    operator.call("node.pair.approve", json!({"requestId": event["payload"]["requestId"]})).await;
-    node
+    approved_node(gateway, operator, number, "system.which").await
 }
 
 fn invoke(number: u8, key: &str, more: Value) -> Value {

@@ -51,12 +51,26 @@ impl OwnServers {
     /// Takes up what is wanted, now and whenever it changes. Programs may be asked for secrets, each for a bounded time.
     async fn follow(&self, end: &CancellationToken) {
         let mut wanted = self.wanted.subscribe();
-        let mut told = Vec::new();
+        let (mut told, mut taken) = (Vec::new(), Vec::<McpServer>::new());
         loop {
-            let now = wanted.borrow_and_update().clone();
-            let problems = match tokio::task::spawn_blocking(move || now.resolved()).await {
+            let mut now = {
+                let now = wanted.borrow_and_update();
+                // Since the sleep ended.
+                if now.has_changed() {
+                    taken.clear();
+                }
+                now.clone()
+            };
+            // Those that run go on with what they were given: only what was missing is asked for again.
+            now.servers.retain(|server| !taken.iter().any(|has| has.name == server.name));
+            let resolved = tokio::select! {
+                resolved = tokio::task::spawn_blocking(move || now.resolved()) => resolved,
+                () = end.cancelled() => return,
+            };
+            let problems = match resolved {
                 Ok((servers, problems)) => {
-                    self.servers.set(servers);
+                    taken.extend(servers);
+                    self.servers.set(taken.clone());
                     problems
                 }
                 Err(error) => vec![error.to_string()],
@@ -66,7 +80,7 @@ impl OwnServers {
             }
             told = problems;
             tokio::select! {
-                _ = wanted.changed() => {}
+                _ = wanted.changed() => taken.clear(),
                 () = tokio::time::sleep(self.again), if !told.is_empty() => {}
                 () = end.cancelled() => return,
             }
@@ -119,20 +133,31 @@ mod tests {
     use std::path::Path;
 
     #[tokio::test]
-    async fn a_server_whose_secret_comes_later_begins_then_and_the_others_do_not_wait_for_it() {
+    async fn a_server_whose_secret_comes_later_begins_then_and_the_others_neither_wait_nor_begin_anew() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         let server = |key: &str, out: &str| {
-            let script = format!("printf %s \"$KEY\" > {}.part && mv {0}.part {0}; cat", at(out).display());
+            let script = format!(
+                "echo >> {0}.starts; printf %s \"$KEY\" > {0}.part && mv {0}.part {0}; cat",
+                at(out).display()
+            );
             format!(r#"{{ command: "/bin/sh", args: ["-c", {script:?}], env: {{ KEY: {key} }} }}"#)
         };
         let text = format!(
-            r#"{{ secrets: {{ providers: {{ one: {{ source: "file", path: {:?}, mode: "singleValue" }} }} }},
+            r#"{{ secrets: {{ providers: {{ one: {{ source: "file", path: {:?}, mode: "singleValue" }},
+                    two: {{ source: "file", path: {:?}, mode: "singleValue" }} }} }},
                 mcp: {{ servers: {{ late: {}, soon: {} }} }} }}"#,
             at("secret"),
+            at("known"),
             server(r#"{ source: "file", provider: "one", id: "value" }"#, "late"),
-            server(r#""known""#, "soon"),
+            server(r#"{ source: "file", provider: "two", id: "value" }"#, "soon"),
         );
+        let keep = |name: &str, text: &str| {
+            std::fs::write(at("new"), text).unwrap();
+            std::fs::set_permissions(at("new"), std::fs::Permissions::from_mode(0o600)).unwrap();
+            std::fs::rename(at("new"), at(name)).unwrap();
+        };
+        keep("known", "known");
         let loaded = config::parse(&text, Path::new("openclaw.json"), &Env::default()).unwrap();
         let servers = OwnServers::asking_again(&loaded.config, Env::default(), Duration::from_millis(10));
         let written = async |name: &str| {
@@ -145,10 +170,11 @@ mod tests {
         let script = async {
             assert_eq!(written("soon").await, "known");
             assert!(!at("late").exists());
-            std::fs::write(at("new"), "it is here").unwrap();
-            std::fs::set_permissions(at("new"), std::fs::Permissions::from_mode(0o600)).unwrap();
-            std::fs::rename(at("new"), at("secret")).unwrap();
+            // Who has its secret needs it no more.
+            std::fs::remove_file(at("known")).unwrap();
+            keep("secret", "it is here");
             assert_eq!(written("late").await, "it is here");
+            assert_eq!(std::fs::read_to_string(at("soon.starts")).unwrap(), "\n");
             end.cancel();
         };
         let both = async { tokio::join!(servers.run(&end), script) };
