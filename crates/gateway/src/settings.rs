@@ -2,7 +2,13 @@
 //! `openclaw.json`, but for `config.get`, which shows it.
 
 mod access;
+mod account;
+mod commands;
 mod mentions;
+mod zone;
+
+pub(crate) use account::AccountSettings;
+pub(crate) use zone::Zone;
 
 use crate::auth::rate_limit::RateLimitSettings;
 use crate::auth::rules::Rules;
@@ -11,8 +17,6 @@ use crate::hub::policy::CommandPolicy;
 use agent::queue::QueueMode;
 use channels::policy::AccessPolicy;
 use config::{Config, Env, Loaded, Paths, ServerAuth};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,63 +95,6 @@ pub(crate) struct Settings {
     pub(crate) mentions: mentions::Mentions,
 }
 
-/// An account of a channel.
-pub(crate) struct AccountSettings {
-    access: AccessPolicy,
-    inline_buttons: config::InlineButtons,
-    pub(crate) history_limit: usize,
-    pub(crate) reactions: config::ReactionNotifications,
-    /// Whether what happens there may change the configuration file.
-    pub(crate) config_writes: bool,
-    pub(crate) reply_to: Option<config::ReplyToMode>,
-    /// Where a message goes without a chat.
-    pub(crate) default_to: Option<String>,
-    pub(crate) streaming: config::StreamingConfig,
-    /// Where people are asked about commands, and by which ids those go who decide.
-    pub(crate) approvals: config::ExecApprovals,
-    approvers: Vec<String>,
-    /// What is put on a message that was taken up; `None`: the agent's own emoji.
-    pub(crate) ack_reaction: Option<String>,
-    pub(crate) reaction_level: config::ReactionLevel,
-    pub(crate) actions: config::Actions,
-    /// Whether the agent says hello in a group that it is added to.
-    pub(crate) join_intro: bool,
-    pub(crate) error_policy: config::ErrorPolicy,
-    /// Whether errors come without a sound.
-    pub(crate) silent_errors: bool,
-    /// Characters of a message at most.
-    pub(crate) text_limit: usize,
-    direct: BTreeMap<String, config::ChatTools>,
-    /// By chat id, topic and all, or `*`.
-    groups: BTreeMap<String, config::GroupConfig>,
-}
-
-impl AccountSettings {
-    /// Who may speak.
-    pub(crate) fn access(&self) -> &AccessPolicy {
-        &self.access
-    }
-
-    /// Those who alone decide about commands, where there are some.
-    pub(crate) fn approvers(&self) -> &[String] {
-        &self.approvers
-    }
-
-    /// The tools of a direct chat; its own entry takes the place of the one for all.
-    pub(crate) fn direct_tools(&self, chat_id: &str) -> Option<&config::ChatTools> {
-        self.direct.get(chat_id).or_else(|| self.direct.get("*"))
-    }
-
-    /// What is configured for a group or topic.
-    pub(crate) fn group(&self, chat_id: &str) -> Option<&config::GroupConfig> {
-        channels::policy::candidates(chat_id).iter().find_map(|id| self.groups.get(id))
-    }
-}
-
-/// Messages that were not for the agent it is told of: where nobody says how many, and at most.
-const HISTORY: u64 = 50;
-const MOST_HISTORY: u64 = 200;
-
 /// What stays the same while the gateway runs.
 struct Fixed {
     auth: AuthMode,
@@ -207,9 +154,9 @@ impl Settings {
             max_concurrent: defaults.max_concurrent(),
             reserve_tokens: defaults.compaction.reserve_tokens,
             zone: Zone::named(defaults.user_timezone.as_deref()),
-            exec: exec_defaults(config),
-            browser: browser_defaults(&config.gateway.nodes.browser),
-            exec_request: exec_request(&config.tools.exec),
+            exec: commands::exec_defaults(config),
+            browser: commands::browser_defaults(&config.gateway.nodes.browser),
+            exec_request: commands::exec_request(&config.tools.exec),
             terminal: config.gateway.terminal.clone(),
             tools_allow: config.tools.allow.clone(),
             tools_deny: config.tools.deny.clone(),
@@ -238,7 +185,7 @@ impl Settings {
                 .iter()
                 .map(|(name, mode)| (name.clone(), queue_mode(*mode)))
                 .collect(),
-            telegram: accounts(config),
+            telegram: account::accounts(config),
             mentions: mentions::Mentions::read(config),
         }
     }
@@ -291,7 +238,7 @@ impl Settings {
 
     /// Who may speak on an account of a channel; `None` where it is not configured.
     pub(crate) fn access_policy(&self, channel: &str, account: &str) -> Option<&AccessPolicy> {
-        self.account(channel, account).map(|account| &account.access)
+        self.account(channel, account).map(AccountSettings::access)
     }
 
     /// What a message of this channel does while a turn runs.
@@ -314,64 +261,6 @@ impl Settings {
     pub(crate) fn has_agent(&self, id: &str) -> bool {
         self.agents.iter().any(|a| a.id == id)
     }
-}
-
-/// The user's time zone.
-#[derive(Debug, Clone)]
-pub(crate) struct Zone(TimeZone);
-
-impl Zone {
-    /// `agents.defaults.userTimezone`, else that of this host. A name that nobody knows is reported, and reads as UTC.
-    pub(crate) fn named(name: Option<&str>) -> Self {
-        let Some(name) = name else { return Self(TimeZone::system()) };
-        Self(TimeZone::get(name).unwrap_or_else(|error| {
-            tracing::warn!(%error, "agents.defaults.userTimezone is no known time zone (write it as Europe/Berlin); using UTC");
-            TimeZone::UTC
-        }))
-    }
-
-    /// Its name, and how many minutes it is ahead of UTC at this time.
-    pub(crate) fn at(&self, now_ms: i64) -> (String, i32) {
-        let name = self.0.iana_name().unwrap_or("UTC").to_owned();
-        let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
-        (name, self.0.to_offset(now).seconds() / 60)
-    }
-}
-
-fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
-    let telegram = config.channels.telegram.as_ref();
-    let account = |of: &config::TelegramConfig| {
-        let limit = of.history_limit.or(config.messages.group_history_limit).unwrap_or(HISTORY);
-        // Their word for: whatever the program thinks best.
-        let limit = if limit > 1_000_000_000 { HISTORY } else { limit.min(MOST_HISTORY) };
-        let settings = AccountSettings {
-            access: access::policy(of),
-            inline_buttons: of.inline_buttons,
-            history_limit: usize::try_from(limit).unwrap_or_default(),
-            reactions: of.reaction_notifications,
-            config_writes: of.config_writes,
-            reply_to: of.reply_to_mode,
-            default_to: of.default_to.clone(),
-            streaming: of.streaming.clone(),
-            approvals: of.exec_approvals.clone(),
-            approvers: match &of.exec_approvals.approvers {
-                _ if !of.exec_approvals.enabled => vec![],
-                Some(approvers) => approvers.clone(),
-                None => config.telegram_owners(),
-            },
-            ack_reaction: of.ack_reaction.clone().or_else(|| config.messages.ack_reaction.clone()),
-            reaction_level: of.reaction_level,
-            actions: of.actions.clone(),
-            join_intro: of.join_intro,
-            error_policy: of.error_policy,
-            silent_errors: of.silent_errors,
-            text_limit: of.text_limit,
-            direct: of.direct.clone(),
-            groups: access::groups(of).into_iter().collect(),
-        };
-        (of.account.clone(), settings)
-    };
-    telegram.into_iter().flat_map(|telegram| telegram.enabled_accounts()).map(account).collect()
 }
 
 /// The first person that a channel lets in by name: direct chats have the person's own id.
@@ -429,69 +318,4 @@ pub(crate) fn agents(config: &Config, paths: &Paths) -> Vec<AgentSettings> {
         agents.push(AgentSettings { id, name: None, emoji: None, avatar: None, workspace: shared });
     }
     agents
-}
-
-fn exec_defaults(config: &Config) -> tools::ExecDefaults {
-    let exec = &config.tools.exec;
-    tools::ExecDefaults {
-        host: match exec.host {
-            config::ExecHost::Node => tools::ExecHost::Node,
-            // In a sandbox, no command runs at all; see `exec_request`.
-            config::ExecHost::Auto | config::ExecHost::Gateway | config::ExecHost::Sandbox => {
-                tools::ExecHost::Gateway
-            }
-        },
-        timeout: Duration::from_secs(exec.timeout_seconds),
-        node: exec.node.clone(),
-    }
-}
-
-/// `tools.exec.mode` in terms of security and asking; where both ways are used, the stricter counts. `auto` wants a
-/// reviewer, and there is none but people.
-fn browser_defaults(browser: &config::NodeBrowser) -> tools::BrowserDefaults {
-    tools::BrowserDefaults {
-        off: browser.mode == config::NodeBrowserMode::Off,
-        manual: browser.mode == config::NodeBrowserMode::Manual,
-        node: browser.node.clone(),
-        // Whoever makes the gateway says so.
-        host: false,
-    }
-}
-
-fn exec_request(exec: &config::ExecConfig) -> ::exec::policy::Request {
-    use ::exec::policy::{Ask, Request, Security};
-    let by_mode = match exec.mode {
-        Some(config::ExecMode::Deny) => Request { security: Security::Deny, ask: Ask::Off },
-        Some(config::ExecMode::Allowlist) => Request { security: Security::Allowlist, ask: Ask::Off },
-        Some(config::ExecMode::Ask | config::ExecMode::Auto) => {
-            Request { security: Security::Allowlist, ask: Ask::OnMiss }
-        }
-        Some(config::ExecMode::Full) | None => Request::default(),
-    };
-    let security = match exec.security {
-        // There is no sandbox, and outside of it is not what was meant.
-        _ if exec.host == config::ExecHost::Sandbox => Security::Deny,
-        Some(config::ExecSecurity::Deny) => Security::Deny,
-        Some(config::ExecSecurity::Allowlist) => Security::Allowlist,
-        Some(config::ExecSecurity::Full) | None => Security::Full,
-    };
-    let ask = match exec.ask {
-        Some(config::ExecAsk::Always) => Ask::Always,
-        Some(config::ExecAsk::OnMiss) => Ask::OnMiss,
-        Some(config::ExecAsk::Off) | None => Ask::Off,
-    };
-    Request { security: by_mode.security.min(security), ask: by_mode.ask.max(ask) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_zone_knows_summer_and_winter_and_an_unknown_one_is_utc() {
-        let berlin = Zone::named(Some("Europe/Berlin"));
-        assert_eq!(berlin.at(1_795_226_141_932), ("Europe/Berlin".into(), 60));
-        assert_eq!(berlin.at(1_782_900_000_000), ("Europe/Berlin".into(), 120));
-        assert_eq!(Zone::named(Some("Mars/Olympus")).at(0), ("UTC".into(), 0));
-    }
 }
