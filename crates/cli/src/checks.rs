@@ -32,7 +32,7 @@ mod tailscale;
 mod tls;
 
 pub(crate) use finding::{Finding, Kind, Severity};
-pub(crate) use run::{Outcome, Ran, run};
+pub(crate) use run::{Outcome, Ran, checks, run};
 pub(crate) use scene::Scene;
 
 use std::future::{Future, ready};

@@ -20,6 +20,7 @@ pub(crate) mod health;
 pub(crate) mod living;
 pub(crate) mod logs;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod message;
 pub(crate) mod models;
 pub(crate) mod node;
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Channels(channels::ChannelsArgs),
     /// The models that the gateway is configured with
     Models(models::ModelsArgs),
+    /// The servers of tools (MCP) beside the gateway, as this host's configuration has them
+    Mcp(Box<mcp::McpArgs>),
     /// What the models cost, day by day
     Usage(gateway::UsageCostArgs),
     /// What the agent does at set times
@@ -158,6 +161,7 @@ pub(crate) async fn run(command: Command, line: fn() -> clap::Command, ctx: &Con
         Command::Message(args) => message::run(args, ctx).await,
         Command::Channels(args) => channels::run(args, ctx).await,
         Command::Models(args) => models::run(args, ctx).await,
+        Command::Mcp(args) => mcp::run(*args, ctx).await,
         Command::Usage(args) => gateway::usage(args, ctx).await,
         Command::Cron(args) => cron::run(args, ctx).await,
         Command::Plugins(args) => plugins::run(args, ctx).await,

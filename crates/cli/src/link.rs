@@ -151,6 +151,11 @@ impl Link {
         answer.map_err(|e| call::explain(e, method))
     }
 
+    /// The events of the connection; see [`Connection::take_events`].
+    pub(crate) fn take_events(&mut self) -> tokio::sync::mpsc::Receiver<protocol::EventFrame> {
+        self.connection.take_events()
+    }
+
     /// The connection that calls go over.
     fn now(&self) -> &Connection {
         self.again.get().map_or(&self.connection, |again| &again.connection)

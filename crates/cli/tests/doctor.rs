@@ -473,3 +473,24 @@ fn an_ssh_server_that_refuses_tunnels_is_told() {
         assert!(report["skipped"].as_array().unwrap().iter().all(|s| s["check"] != "sshd"), "{report:#}");
     }
 }
+
+#[test]
+fn one_check_is_run_alone_or_left_out() {
+    let home = lived_in();
+    set_mode(&home.state().join("openclaw.json"), 0o644);
+    let counts = |args: &[&str]| {
+        let report = doctor(&home, &[&["--json"], args].concat()).json();
+        let of = |key: &str| report[key].as_u64().unwrap();
+        (of("checksRun") + of("checksSkipped"), report["findings"].as_array().unwrap().len())
+    };
+    let (all, found) = counts(&[]);
+    assert!(all > 5 && found > 0, "{all} {found}");
+    assert_eq!(counts(&["--only", "disk"]).0, 1);
+    assert_eq!(counts(&["--only", "disk,permissions"]).0, 2);
+    assert_eq!(counts(&["--skip", "disk", "--skip", "permissions"]).0, all - 2);
+    assert_eq!(doctor(&home, &["--only", "disk"]).code, 0);
+    assert_eq!(doctor(&home, &["--only", "permissions", "--lint", "--yes"]).code, 9);
+    let unknown = doctor(&home, &["--only", "nothing"]);
+    assert!(unknown.code == 2 && unknown.err.contains("disk"), "{}{}", unknown.code, unknown.err);
+    assert!(counts(&["--severity-min", "error"]).1 < found + 1);
+}

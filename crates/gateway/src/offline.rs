@@ -3,7 +3,7 @@
 
 use crate::current::{Base, Current};
 use crate::methods::agents::list::agents;
-use crate::methods::channels::pairing;
+use crate::methods::channels::{dead_letters, pairing};
 use crate::methods::models::{auth_status, list::models};
 use crate::methods::sessions::cleanup;
 use crate::methods::sessions::list::{self, Seen};
@@ -59,7 +59,7 @@ impl Offline {
         Ok(Self { base, current, store })
     }
 
-    /// What a gateway would answer to `agents.list`, `channels.pairing.list`, `models.authStatus`, `models.list`, `sessions.list`, or
+    /// What a gateway would answer to `agents.list`, `channels.deadLetters.list`, `channels.pairing.list`, `models.authStatus`, `models.list`, `sessions.list`, or
     /// `sessions.cleanup` with `dryRun`.
     ///
     /// # Errors
@@ -71,6 +71,7 @@ impl Offline {
             "models.authStatus" => self.auth_status().await,
             "sessions.list" => self.sessions(read(params)?).await,
             "sessions.cleanup" => self.cleanup(read(params)?).await,
+            "channels.deadLetters.list" => Ok(dead_letters::page(read(params)?, self.store.as_ref()).await?),
             "channels.pairing.list" => self.waiting(read(params)?).await,
             other => Err(OfflineError::Method(other.to_owned())),
         }

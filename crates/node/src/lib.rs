@@ -24,7 +24,7 @@ mod stream;
 
 pub use browser::{BrowserOptions, LocalBrowser, Reach};
 pub use kept::{keep_commands, kept_commands, name};
-pub use mcp::{LocalServers, McpHttp, McpProgram, McpServer, McpWay};
+pub use mcp::{LocalServers, McpHttp, McpProgram, McpServer, McpWay, Probe, ProbedServer};
 pub use notice::{Notice, Notices};
 pub use options::{NodeError, NodeIdentity, NodeOptions};
 

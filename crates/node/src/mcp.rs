@@ -15,9 +15,11 @@ mod keep;
 mod local;
 mod names;
 mod pause;
+mod probe;
 mod wire;
 
 pub use local::LocalServers;
+pub use probe::{Probe, ProbedServer};
 
 use crate::invoke::Failure;
 use catalog::{ListedTool, Whose, descriptors};

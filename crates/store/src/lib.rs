@@ -14,6 +14,7 @@ mod check;
 mod cron;
 mod cron_runs;
 mod cron_types;
+mod dead_letters;
 mod devices;
 mod drafts;
 mod error;

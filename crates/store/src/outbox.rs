@@ -152,7 +152,7 @@ pub(crate) fn put(
     Ok(rows)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<OutboxRow> {
+pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<OutboxRow> {
     Ok(OutboxRow {
         id: row.get(0)?,
         outbound: row.get::<_, Json<_>>(1)?.0,

@@ -29,18 +29,19 @@ pub(crate) struct Outcome {
     pub(crate) failed: Vec<String>,
 }
 
-/// Runs the checks of one command. With `fix`, mends what can be mended of the findings that it picks, and looks again.
+/// Runs the checks of one command that are meant. With `fix`, mends what can be mended of the findings that it picks, and looks again.
 pub(crate) async fn run(
     ctx: &Context,
     connect: &ConnectArgs,
     command: UsedBy,
     deep: bool,
     fix: Option<&dyn Fn(&Finding) -> bool>,
+    is_meant: &dyn Fn(&Check) -> bool,
 ) -> Outcome {
     let mut outcome = Outcome { ran: Vec::new(), mended: Vec::new(), failed: Vec::new() };
     if let Some(picks) = fix {
         // One after the other, each with a look of its own: what one mends may be what the next one needs.
-        for check in checks(command) {
+        for check in checks(command).filter(|check| is_meant(check)) {
             let scene = Scene::of(ctx, connect, command, deep);
             let found = (check.look)(&scene).await.findings;
             for mend in found.into_iter().filter(|finding| picks(finding)).filter_map(|finding| finding.mend)
@@ -56,7 +57,7 @@ pub(crate) async fn run(
     }
     let scene = Scene::of(ctx, connect, command, deep);
     // Together: most of the time goes by in waiting for other programs, and nothing is changed.
-    let looks = checks(command).map(async |check| {
+    let looks = checks(command).filter(|check| is_meant(check)).map(async |check| {
         let Looked { findings, skipped, note } = (check.look)(&scene).await;
         debug_assert!(findings.iter().all(|finding| check.announces(finding)), "{findings:?}");
         Ran { check, findings, skipped, note }
@@ -65,7 +66,8 @@ pub(crate) async fn run(
     outcome
 }
 
-fn checks(command: UsedBy) -> impl Iterator<Item = &'static Check> {
+/// The checks of one command.
+pub(crate) fn checks(command: UsedBy) -> impl Iterator<Item = &'static Check> {
     CHECKS.iter().filter(move |check| check.used_by.includes(command))
 }
 

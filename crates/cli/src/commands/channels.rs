@@ -1,6 +1,7 @@
 //! `openclaw channels`: the platforms that the gateway speaks on.
 
 mod configured;
+mod dead_letters;
 mod logs;
 mod remove;
 
@@ -32,6 +33,9 @@ enum ChannelsCommand {
     List(configured::ListArgs),
     /// Configure an account, or change what is configured of it
     Add(configured::AddArgs),
+    /// Messages that a platform would not take and that were given up
+    #[command(visible_alias = "failed")]
+    DeadLetters(dead_letters::DeadLettersArgs),
     /// Switch an account off, or delete what is configured of it
     Remove(remove::RemoveArgs),
 }
@@ -70,6 +74,7 @@ pub(crate) async fn run(args: ChannelsArgs, ctx: &Context) -> Result<(), Failure
         ChannelsCommand::Logs(args) => logs::run(args, ctx).await,
         ChannelsCommand::List(args) => configured::list(&args, ctx),
         ChannelsCommand::Add(args) => configured::add(args, ctx),
+        ChannelsCommand::DeadLetters(args) => dead_letters::run(args, ctx).await,
         ChannelsCommand::Remove(args) => remove::remove(args, ctx),
     }
 }

@@ -1,5 +1,6 @@
 //! `openclaw config`: the configuration file of this host, read and changed without a gateway. Secrets are never shown.
 
+mod batch;
 mod set;
 
 pub(crate) use set::{told, when};

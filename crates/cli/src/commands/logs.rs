@@ -74,7 +74,7 @@ pub(crate) async fn run(args: LogsArgs, ctx: &Context) -> Result<(), Failure> {
 
 /// Whether the same again may go better by itself: nobody answers, the connection was cut, or the tunnel is not up and goes
 /// on trying.
-fn passes(failure: &Failure) -> bool {
+pub(super) fn passes(failure: &Failure) -> bool {
     match failure.exit {
         Exit::Unreachable | Exit::Timeout | Exit::Dropped => true,
         Exit::Tunnel => failure.details.as_ref().is_some_and(|details| details["state"] != "refused"),

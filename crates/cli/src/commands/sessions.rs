@@ -3,6 +3,7 @@
 mod cleanup;
 mod compact;
 mod lifecycle;
+mod tail;
 
 use crate::args::ConnectArgs;
 use crate::context::Context;
@@ -35,6 +36,8 @@ enum SessionsCommand {
     Cleanup(cleanup::CleanupArgs),
     /// Make what the model reads of a session shorter
     Compact(compact::CompactArgs),
+    /// What is said in a session, once or as it goes on
+    Tail(tail::TailArgs),
 }
 
 /// Which sessions.
@@ -86,6 +89,7 @@ pub(crate) async fn run(args: SessionsArgs, ctx: &Context) -> Result<(), Failure
         Some(SessionsCommand::Delete(args)) => return lifecycle::delete(args, ctx).await,
         Some(SessionsCommand::Cleanup(args)) => return cleanup::run(args, ctx).await,
         Some(SessionsCommand::Compact(args)) => return compact::run(args, ctx).await,
+        Some(SessionsCommand::Tail(args)) => return tail::run(args, ctx).await,
         None => args.filter,
     };
     let mut params = json!({});

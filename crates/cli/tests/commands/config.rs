@@ -141,3 +141,49 @@ fn the_first_change_of_all_makes_a_state_directory_that_nobody_else_can_look_int
     let report = home.run_with(&["doctor", "--json"], &[("PATH", "/usr/bin:/bin")]).json();
     assert_eq!(report["findings"], serde_json::json!([]), "{report}");
 }
+
+#[test]
+fn several_values_are_set_at_once_or_none() {
+    let home = Home::with_config(CONFIG);
+    let batch = r#"[{"path": "gateway.port", "value": 6000}, {"path": "logging.level", "value": "debug"},
+        {"path": "gateway.auth.token", "ref": {"source": "env", "provider": "default", "id": "TOKEN"}},
+        {"path": "gateway.port", "value": 6001}]"#;
+    for (wrong, what) in [
+        ("{}", "no list"),
+        ("[]", "empty"),
+        (r#"[{"path": "gateway.port", "value": 6000}, {"path": "gateway.port"}]"#, "item 2"),
+        (r#"[{"value": 1}]"#, "item 1"),
+        (
+            r#"[{"path": "gateway.port", "value": 6000}, {"path": "gateway.port", "value": "many"}]"#,
+            "gateway.port",
+        ),
+    ] {
+        let ran = home.run(&["config", "set", "--batch-json", wrong]);
+        assert!(ran.code != 0 && ran.err.contains(what), "{wrong}: {}{}", ran.code, ran.err);
+        assert_eq!(text(&home), CONFIG, "{wrong}");
+    }
+    std::fs::write(home.path().join("batch.json"), batch).unwrap();
+    let dry = home.run(&["config", "set", "--batch-file", "batch.json", "--dry-run"]);
+    assert!(dry.code == 0 && text(&home) == CONFIG, "{}{}", dry.out, dry.err);
+    let done = home.run(&["config", "set", "--batch-file", "batch.json", "--json"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let changed = done.json()["changedPaths"].as_array().unwrap().len();
+    assert!(changed >= 3, "{}", done.out);
+    let now = text(&home);
+    assert!(now.contains("// mine") && now.contains("6001") && !now.contains("hunter2"), "{now}");
+    assert_eq!(home.run(&["config", "set", "gateway.port", "1", "--batch-json", "[]"]).code, 2);
+}
+
+#[test]
+fn a_value_is_changed_only_where_the_expected_one_stands() {
+    let home = Home::with_config(CONFIG);
+    let set = |expected: &[&str]| home.run(&[&["config", "set", "gateway.port", "6000"], expected].concat());
+    for expected in [&["--expect-current-absent"][..], &["--expect-current-json", "4999"]] {
+        let ran = set(expected);
+        assert!(ran.code == 1 && text(&home) == CONFIG, "{expected:?}: {}{}", ran.code, ran.err);
+    }
+    assert_eq!(set(&["--expect-current-json", "many"]).code, 2);
+    assert_eq!(set(&["--expect-current-json", "5000"]).code, 0);
+    let absent = home.run(&["config", "set", "logging.level", "debug", "--expect-current-absent"]);
+    assert_eq!(absent.code, 0, "{}", absent.err);
+}

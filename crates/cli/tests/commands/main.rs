@@ -10,14 +10,17 @@ mod calls;
 mod command_line;
 mod config;
 mod cron;
+mod dead_letters;
 mod gateway_run;
 mod local_files;
+mod mcp;
 mod node_mcp;
 mod node_output;
 mod one_look;
 mod pairing;
 mod refusals;
 mod sessions;
+mod tail;
 
 #[path = "../support/live.rs"]
 mod live;

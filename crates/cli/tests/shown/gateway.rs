@@ -49,6 +49,10 @@ fn url(gateway: &Gateway) -> String {
 fn nothing_yet(scene: &Scene) {
     for args in [
         &["sessions", "list"][..],
+        &["sessions", "tail"],
+        &["channels", "dead-letters", "list"],
+        &["channels", "dead-letters", "resubmit", "17"],
+        &["channels", "dead-letters", "drop", "17"],
         &["agents", "list"],
         &["pairing", "list"],
         &["nodes", "list"],
@@ -101,6 +105,7 @@ fn sessions(scene: &Scene) {
     }
     scene.json(&["gateway", "call", "sessions.create", "--params", r#"{"key":"old"}"#]);
     scene.shows(&["sessions", "list"]);
+    scene.shows(&["sessions", "tail", "--session-key", "work", "--tail", "3"]);
     scene.shows(&["sessions", "compact", "agent:main:work", "--max-lines", "2"]);
     scene.shows(&["sessions", "archive", "agent:main:old", "agent:main:none", "--dry-run"]);
     scene.shows(&["sessions", "archive", "agent:main:old"]);

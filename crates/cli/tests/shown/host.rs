@@ -24,6 +24,7 @@ pub(crate) fn run(book: &Book) {
     configuration(&scene(&home));
     models(&scene(&home));
     channels(&scene(&home));
+    mcp(&scene(&home));
     approvals(&scene(&home));
     others(&scene(&home));
     onboarding(book);
@@ -49,6 +50,7 @@ fn nothing_yet(empty: &Scene) {
         &["models", "fallbacks", "list"],
         &["models", "aliases", "list"],
         &["models", "auth", "list"],
+        &["mcp", "list"],
         &["approvals", "get"],
         &["devices", "list", "--local"],
         &["gateway", "tls", "fingerprint"],
@@ -73,6 +75,8 @@ fn configuration(scene: &Scene) {
     scene.shows(&["config", "set", "gateway.port", "18791", "--dry-run"]);
     scene.shows(&["config", "set", "gateway.port", "18791"]);
     scene.shows(&["config", "set", "gateway.port", "many"]);
+    let batch = r#"[{"path": "gateway.port", "value": 18792}, {"path": "logging.level", "value": "info"}]"#;
+    scene.shows(&["config", "set", "--batch-json", batch, "--dry-run"]);
     scene.shows(&["config", "unset", "gateway.port"]);
     let by_name = ["--ref-source", "env", "--ref-id", "LAB_KEY", "--dry-run"];
     scene.shows(&[&["config", "set", "models.providers.lab.apiKey"], &by_name[..]].concat());
@@ -123,6 +127,26 @@ fn channels(scene: &Scene) {
     let delete = ["channels", "remove", "--channel", "telegram", "--account", "alerts", "--delete"];
     scene.shows(&delete);
     scene.shows(&[&delete[..], &["--yes"]].concat());
+}
+
+fn mcp(scene: &Scene) {
+    let docs = ["mcp", "add", "docs", "--command", "/opt/docs/server", "--env", "API_KEY=hunter10"];
+    scene.shows(&docs);
+    scene.shows(&[&docs[..], &["--no-probe"]].concat());
+    scene.shows_when("that is there already", &["mcp", "add", "docs", "--command", "x", "--no-probe"]);
+    let notes =
+        "{ type: 'http', url: 'https://mcp.example/mcp', headers: { Authorization: 'Bearer ${NOTES}' } }";
+    scene.shows(&["mcp", "set", "notes", notes]);
+    scene.shows(&["mcp", "configure", "notes", "--disable", "--timeout", "20", "--connect-timeout", "5"]);
+    scene.shows(&["mcp", "tools", "notes", "--include", "search,read_*"]);
+    scene.shows(&["mcp", "list"]);
+    scene.shows(&["mcp", "show", "docs"]);
+    scene.shows(&["mcp", "status"]);
+    scene.shows(&["mcp", "status", "--verbose"]);
+    scene.shows(&["mcp", "doctor"]);
+    scene.shows(&["mcp", "probe"]);
+    scene.shows(&["mcp", "unset", "notes"]);
+    scene.shows(&["mcp", "show", "notes"]);
 }
 
 fn approvals(scene: &Scene) {

@@ -30,6 +30,16 @@ const ASK_NONE: &[&str] = &[
     "gateway tls fingerprint",
     "gateway tls rotate",
     "man",
+    "mcp list",
+    "mcp show",
+    "mcp status",
+    "mcp doctor",
+    "mcp probe",
+    "mcp add",
+    "mcp set",
+    "mcp configure",
+    "mcp tools",
+    "mcp unset",
     "models set",
     "models fallbacks list",
     "models fallbacks add",
@@ -79,8 +89,15 @@ const ASK_NONE: &[&str] = &[
 ];
 
 /// Commands that look into the files of this host, where no gateway runs on it; for one elsewhere they need it as all do.
-const FILES_DO: &[&str] =
-    &["agents list", "models list", "models status", "pairing list", "sessions list", "sessions cleanup"];
+const FILES_DO: &[&str] = &[
+    "agents list",
+    "channels dead-letters list",
+    "models list",
+    "models status",
+    "pairing list",
+    "sessions list",
+    "sessions cleanup",
+];
 
 /// Where the example of a command asks something else first, or never ends.
 const INSTEAD: &[(&str, &str)] = &[
@@ -88,6 +105,7 @@ const INSTEAD: &[(&str, &str)] = &[
     ("browser upload", "browser upload media://inbound/report.pdf"),
     ("gateway probe", "gateway probe"),
     ("logs", "logs"),
+    ("sessions tail", "sessions tail"),
 ];
 
 #[test]

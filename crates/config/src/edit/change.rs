@@ -38,6 +38,8 @@ pub enum Change {
         /// The lists that may lose items, and what is replaced as a whole.
         replace: Vec<String>,
     },
+    /// Several of these (but [`Change::Rename`] and [`Change::Replace`]), one after the other, and none where one cannot be made.
+    All(Vec<Change>),
     /// Give keys other names, and leave them and their comments where they are. A name that is taken stays whose it is.
     Rename(Vec<(Vec<PathStep>, String)>),
     /// Make, change or delete an agent.
@@ -294,6 +296,7 @@ impl Change {
                 Ok(())
             }
             Change::Merge { patch, .. } => restore::restore(patch, &now.source),
+            Change::All(changes) => changes.iter_mut().try_for_each(|change| change.restore(now)),
             Change::Unset { .. }
             | Change::Rename(_)
             | Change::Agent(_)
@@ -314,6 +317,7 @@ impl Change {
                 patch::merge(value, &Value::Object(map.clone()), replace)
             }
             Change::Merge { .. } => Err(EditError::place("", "a patch must be an object: { … }")),
+            Change::All(changes) => changes.iter().try_for_each(|change| change.apply_to(value)),
             Change::Agent(change) => agents::apply(value, change),
             Change::Grant(change) => grants::apply(value, change),
             // These are texts of their own.

@@ -9,7 +9,7 @@ use super::{CALL_TIMEOUT, Live, McpHttp, McpProgram, McpServer, McpWay, Place, S
 use crate::calls::CallError;
 use exec::{CommandSpec, Pipes};
 use model::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -74,22 +74,31 @@ async fn run(
         drop(starting);
         serve(servers, server, &client, &changed, answered).await
     };
-    let why = match &server.way {
-        McpWay::Program(program) => {
-            run_program(program, place, (&client, &changed, lines), session, end).await
-        }
-        McpWay::Http(way) => {
-            let within = server.request_timeout.unwrap_or(CALL_TIMEOUT).max(server.connection_timeout);
-            run_http(way, within, (&client, &changed, lines), session, end).await
-        }
-    };
+    let why = speak(server, place, (&client, &changed, lines), session, end).await;
     client.end();
     servers.withdraw(&server.name);
     why
 }
 
+/// Speaks with a server as it is described until the session ends, or the server; why.
+pub(super) async fn speak(
+    server: &McpServer,
+    place: Place<'_>,
+    line: Line<'_>,
+    session: impl Future<Output = String>,
+    end: &CancellationToken,
+) -> String {
+    match &server.way {
+        McpWay::Program(program) => run_program(program, place, line, session, end).await,
+        McpWay::Http(way) => {
+            let within = server.request_timeout.unwrap_or(CALL_TIMEOUT).max(server.connection_timeout);
+            run_http(way, within, line, session, end).await
+        }
+    }
+}
+
 /// What a session is spoken over: the client, what tells that tools have changed, and the lines to be said.
-type Line<'a> = (&'a Client, &'a Notify, mpsc::Receiver<String>);
+pub(super) type Line<'a> = (&'a Client, &'a Notify, mpsc::Receiver<String>);
 
 /// Reaches a server over HTTP until that ends; why.
 async fn run_http(
@@ -152,10 +161,11 @@ fn spec(program: &McpProgram, Place { path, cwd }: Place<'_>) -> CommandSpec {
     spec
 }
 
-async fn greet(client: &Client, name: &str, within: Duration) -> Result<(), CallError> {
-    client.call("initialize", wire::introduction(name), within).await?;
+/// What it says of itself.
+pub(super) async fn greet(client: &Client, name: &str, within: Duration) -> Result<Value, CallError> {
+    let itself = client.call("initialize", wire::introduction(name), within).await?;
     client.tell(wire::notification("notifications/initialized", &json!({})));
-    Ok(())
+    Ok(itself)
 }
 
 /// Lends its tools, again whenever they change, until it does not answer any more; why.
@@ -191,7 +201,8 @@ async fn serve(
     }
 }
 
-async fn list(server: &McpServer, client: &Client) -> Result<Vec<ListedTool>, CallError> {
+/// Its tools that are lent.
+pub(super) async fn list(server: &McpServer, client: &Client) -> Result<Vec<ListedTool>, CallError> {
     let within = server.request_timeout.unwrap_or(LIST_TIMEOUT);
     let mut tools = Vec::new();
     let all = async {

@@ -36,6 +36,10 @@ pub(super) const METHODS: &[MethodSpec] = &[
     write("poll", &POLL).gives(&["runId", "messageId", "channel"]),
     admin("channels.start", &ONE_ACCOUNT).gives(&["channel", "accountId", "started"]),
     admin("channels.stop", &ONE_ACCOUNT).gives(&["channel", "accountId", "stopped"]),
+    // What was to be said, and why it could not be.
+    read("channels.deadLetters.list", &DEAD_LETTERS).gives(&["entries", "total"]),
+    write("channels.deadLetters.resubmit", &ONE_DEAD_LETTER).gives(&["id", "resubmitted"]),
+    write("channels.deadLetters.drop", &ONE_DEAD_LETTER).gives(&["id", "dropped"]),
     write("send", &SEND).gives(&["runId", "messageId", "channel"]),
     pairing("channels.pairing.list", &CHANNEL_PAIRING_LIST).gives(&[
         "accounts",
@@ -58,6 +62,13 @@ const CHANNELS_STATUS: Shape = Shape {
 
 const ONE_ACCOUNT: Shape =
     Shape { fields: &[req("channel", Kind::Name), opt("accountId", Kind::Text)], ignored: &[] };
+
+const DEAD_LETTERS: Shape = Shape {
+    fields: &[opt("channel", Kind::Name), opt("accountId", Kind::Name), opt("limit", Kind::Int(1))],
+    ignored: &[],
+};
+
+const ONE_DEAD_LETTER: Shape = Shape { fields: &[req("id", Kind::Int(1))], ignored: &[] };
 
 const SEND: Shape = Shape {
     fields: &[

@@ -48,6 +48,17 @@ pub struct OutboxRow {
     pub created_at_ms: i64,
 }
 
+/// A message that was given up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadLetter {
+    /// The message, as it waited.
+    pub row: OutboxRow,
+    /// Why it was given up.
+    pub error: String,
+    /// When.
+    pub given_up_at_ms: i64,
+}
+
 /// What became of an outbox row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutboxState {

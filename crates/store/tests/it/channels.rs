@@ -82,6 +82,33 @@ async fn the_outbox_keeps_its_order_through_retries_and_restarts() {
 }
 
 #[tokio::test]
+async fn what_was_given_up_stays_until_it_is_sent_again_or_dropped() {
+    let f = fixture();
+    let (rows, _) = f.store.enqueue(vec![outbound("a", "1"), outbound("b", "2")], None, None).await.unwrap();
+    let all = || f.store.dead_letters(None, None, 10);
+    assert_eq!(all().await.unwrap(), (vec![], 0));
+    assert!(!f.store.resubmit_dead_letter(rows[0].id).await.unwrap(), "it only waits");
+    assert!(!f.store.drop_dead_letter(rows[0].id).await.unwrap(), "it only waits");
+    for row in &rows {
+        f.store.bury_outbox(row.id, "chat not found").await.unwrap();
+    }
+    let f = f.restarted().await;
+    let (letters, total) = f.store.dead_letters(None, None, 1).await.unwrap();
+    assert_eq!((letters[0].row.id, letters[0].error.as_str(), total), (rows[1].id, "chat not found", 2));
+    let channel = rows[0].outbound.channel.clone();
+    assert_eq!(f.store.dead_letters(Some(channel), None, 10).await.unwrap().1, 2);
+    assert_eq!(f.store.dead_letters(None, Some("another".into()), 10).await.unwrap().1, 0);
+
+    assert!(f.store.resubmit_dead_letter(rows[0].id).await.unwrap());
+    assert!(!f.store.resubmit_dead_letter(rows[0].id).await.unwrap(), "it is sent again once");
+    let pending = f.store.pending_outbox().await.unwrap();
+    assert_eq!((pending.len(), pending[0].id, pending[0].attempts), (1, rows[0].id, 0));
+    assert!(f.store.drop_dead_letter(rows[1].id).await.unwrap());
+    assert_eq!(f.store.outbox_state(rows[1].id).await.unwrap(), None);
+    assert_eq!(f.store.dead_letters(None, None, 10).await.unwrap(), (vec![], 0));
+}
+
+#[tokio::test]
 async fn a_repeated_send_is_queued_once() {
     let f = fixture();
     let (first, new) =

@@ -100,6 +100,10 @@ pub const NOT_PUBLISHED: &[&str] = &[
     "sessions.unsubscribe",
     // In OpenClaw a plugin's, which its command line and its interface in the browser use.
     "browser.request",
+    // What could not be sent: OpenClaw's command line reads it from the files of its own gateway.
+    "channels.deadLetters.drop",
+    "channels.deadLetters.list",
+    "channels.deadLetters.resubmit",
 ];
 
 /// Parts of answers that have a definition: method, place (`*` for every item), definition. A place that is not there is

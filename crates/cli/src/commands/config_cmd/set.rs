@@ -1,5 +1,6 @@
 //! `openclaw config set`, `unset` and `patch`: changing the configuration file.
 
+use super::batch;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use clap::Args;
@@ -25,13 +26,13 @@ pub(super) struct How {
 #[derive(Debug, Args)]
 pub(super) struct SetArgs {
     /// The key, such as agents.defaults.model.primary
-    #[arg(value_name = "PATH")]
-    path: String,
+    #[arg(value_name = "PATH", required_unless_present_any = ["batch_json", "batch_file"])]
+    path: Option<String>,
     /// The value: JSON5 where it is that, such as 5000, true or [1, 2], else text
     #[arg(
         value_name = "VALUE",
         allow_hyphen_values = true,
-        required_unless_present = "ref_id",
+        required_unless_present_any = ["ref_id", "batch_json", "batch_file"],
         conflicts_with = "ref_id"
     )]
     value: Option<String>,
@@ -53,6 +54,19 @@ pub(super) struct SetArgs {
     /// Which of the secrets.providers there [default: default]
     #[arg(long, value_name = "NAME", requires = "ref_id")]
     ref_provider: Option<String>,
+    /// Change it only if this is what stands there now, as JSON
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["expect_current_absent", "base_hash"])]
+    expect_current_json: Option<String>,
+    /// Change it only if nothing stands there now
+    #[arg(long, conflicts_with = "base_hash")]
+    expect_current_absent: bool,
+    #[command(flatten)]
+    batch: batch::BatchArgs,
+    // Here a value takes the place of what is there unless --merge is given, and no program is run.
+    #[arg(long, hide = true, conflicts_with = "merge")]
+    replace: bool,
+    #[arg(long, hide = true)]
+    allow_exec: bool,
     #[command(flatten)]
     how: How,
 }
@@ -85,8 +99,15 @@ pub(super) struct PatchArgs {
 
 /// Sets the value and says what is left to do. The value itself is not repeated: it may be a secret.
 pub(super) fn run(args: &SetArgs, ctx: &Context) -> Result<(), Failure> {
-    let steps = steps(&args.path)?;
+    if let Some(changes) = args.batch.read()? {
+        let edited = edit(ctx, &args.how, Change::All(changes))?;
+        return told(ctx, &edited, args.how.dry_run, "");
+    }
+    let path = args.path.as_deref().unwrap_or_default();
+    let steps = steps(path)?;
     let value = value_of(args)?;
+    let expected = expected(args, &steps, ctx)?;
+    let how = How { base_hash: expected.or_else(|| args.how.base_hash.clone()), ..args.how };
     let change = if args.merge && value.is_object() {
         let nested = steps
             .iter()
@@ -96,8 +117,31 @@ pub(super) fn run(args: &SetArgs, ctx: &Context) -> Result<(), Failure> {
     } else {
         Change::Set { steps, value }
     };
-    let edited = edit(ctx, &args.how, change)?;
-    told(ctx, &edited, args.how.dry_run, &args.path)
+    let edited = edit(ctx, &how, change)?;
+    told(ctx, &edited, how.dry_run, path)
+}
+
+/// The hash of the file in which the expected value stands; `None` where nothing is expected.
+fn expected(args: &SetArgs, steps: &[PathStep], ctx: &Context) -> Result<Option<String>, Failure> {
+    if args.expect_current_json.is_none() && !args.expect_current_absent {
+        return Ok(None);
+    }
+    let wanted: Option<Value> =
+        args.expect_current_json.as_deref().map(serde_json::from_str).transpose().map_err(|e| {
+            Failure::usage(format!("--expect-current-json is no JSON: {e}; text needs quotes of its own"))
+        })?;
+    let loaded = ctx.load()?;
+    if config::find(&loaded.source, steps) == wanted.as_ref() {
+        return Ok(Some(loaded.hash));
+    }
+    let path = args.path.as_deref().unwrap_or_default();
+    // Neither value is repeated: it may be a secret.
+    Err(Failure::new(
+        Exit::Failed,
+        "CONFIG_CONFLICT",
+        format!("{path} is not what was expected; nothing was changed"),
+    )
+    .hint(format!("see what it is: openclaw config get {path}")))
 }
 
 /// Takes the value out and says what is left to do.
@@ -115,7 +159,7 @@ pub(super) fn patch(args: &PatchArgs, ctx: &Context) -> Result<(), Failure> {
     told(ctx, &edited, args.how.dry_run, "")
 }
 
-fn steps(path: &str) -> Result<Vec<PathStep>, Failure> {
+pub(super) fn steps(path: &str) -> Result<Vec<PathStep>, Failure> {
     let steps = config::path_steps(path).map_err(Failure::usage)?;
     if steps.is_empty() {
         return Err(Failure::usage("the path is empty; write it like gateway.auth.mode".to_owned()));

@@ -90,11 +90,13 @@ fn channel_lines(ctx: &Context, report: &Value) -> String {
 /// Nothing where everything has gone out.
 fn outbox_line(ctx: &Context, report: &Value) -> String {
     let count = |key: &str| number(report, key).filter(|n| *n > 0);
-    let parts: Vec<String> =
-        [("/outbox/waiting", "on their way"), ("/outbox/givenUp", "given up (openclaw logs says why)")]
-            .into_iter()
-            .filter_map(|(key, words)| Some(format!("{} {words}", count(key)?)))
-            .collect();
+    let parts: Vec<String> = [
+        ("/outbox/waiting", "on their way"),
+        ("/outbox/givenUp", "given up (openclaw channels dead-letters list says why)"),
+    ]
+    .into_iter()
+    .filter_map(|(key, words)| Some(format!("{} {words}", count(key)?)))
+    .collect();
     if parts.is_empty() {
         return String::new();
     }

@@ -3,7 +3,7 @@
 use crate::live::Program;
 use crate::town::{OPEN, TOKEN, Town};
 use crate::walk::Walk;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 
 const AT_A_TERMINAL: &str = "asks one thing after the other; tests/onboard answers it at a terminal";
@@ -49,6 +49,16 @@ impl Place {
         self.node.take();
         let node = self.town.server.stays("openclaw node run --display-name laptop", "connected to");
         self.node.replace(Some(node));
+    }
+
+    /// The number of a message that Telegram refused for good.
+    fn refused(&self) -> String {
+        let answer =
+            json!({"ok": false, "error_code": 403, "description": "Forbidden: bot was blocked by the user"});
+        self.town.telegram.fail_next("sendMessage", 403, answer);
+        self.run("openclaw message send --channel telegram --target 1001 --message hello || true");
+        let first = |shown: &Value| shown["entries"][0]["id"].as_i64().map(|id| id.to_string());
+        self.town.server.shows("openclaw channels dead-letters list", first).unwrap()
     }
 
     fn request(&self) -> String {
@@ -98,6 +108,7 @@ pub(super) fn commands(page: &'static str) {
     of_the_gateway(&mut walk, &place);
     of_what_is_said(&mut walk, &place);
     of_models(&mut walk, &place);
+    of_servers_of_tools(&mut walk, &place);
     of_nodes(&mut walk, &place);
     of_devices(&mut walk, &place);
     of_the_laptop(&mut walk, &place);
@@ -116,6 +127,11 @@ fn of_the_gateway<'a>(walk: &mut Walk<'a>, place: &'a Place) {
 }
 
 fn of_what_is_said<'a>(walk: &mut Walk<'a>, place: &'a Place) {
+    // What the platform refuses, under a number that stands on no page.
+    for line in ["openclaw channels dead-letters resubmit", "openclaw channels dead-letters drop"] {
+        walk.line(line).finds("17", || place.refused());
+    }
+    walk.line("openclaw sessions tail").stays("hello");
     walk.line("openclaw agents delete").asks(&[("[y/N] ", "y")]);
     walk.line("openclaw sessions archive")
         .after(|| place.run("openclaw agent --session-key agent:main:old --message hello"));
@@ -158,6 +174,17 @@ fn of_what_is_said<'a>(walk: &mut Walk<'a>, place: &'a Place) {
     let task = || text(&place.town.server.json("openclaw tasks list")["tasks"][0]["taskId"]);
     walk.line("openclaw tasks show").finds("TASK", task).says("status: ");
     walk.line("openclaw tasks cancel").finds("TASK", task).ends(1).says("Task has ended.");
+}
+
+fn of_servers_of_tools<'a>(walk: &mut Walk<'a>, place: &'a Place) {
+    let there = || place.run("openclaw mcp set docs '{ command: \"cat\" }'");
+    walk.line("openclaw mcp add")
+        .cannot("fetches a program from npm; tests/commands/mcp.rs adds one that is there");
+    walk.line("openclaw mcp probe").cannot("needs a server that answers; tests/commands/mcp.rs has one");
+    walk.line("openclaw mcp doctor").cannot("speaks with servers; tests/commands/mcp.rs has one");
+    for line in ["openclaw mcp show", "openclaw mcp configure", "openclaw mcp tools", "openclaw mcp unset"] {
+        walk.line(line).after(there);
+    }
 }
 
 fn of_models<'a>(walk: &mut Walk<'a>, place: &'a Place) {

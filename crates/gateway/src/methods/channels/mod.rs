@@ -2,6 +2,7 @@
 
 mod action;
 mod acts;
+pub(crate) mod dead_letters;
 mod media;
 pub(crate) mod pairing;
 mod running;
@@ -16,6 +17,9 @@ pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "channels.status" => status::handle,
     "channels.pairing.list" => pairing::list,
     "channels.pairing.approve" => pairing::approve,
+    "channels.deadLetters.list" => dead_letters::list,
+    "channels.deadLetters.resubmit" => dead_letters::resubmit,
+    "channels.deadLetters.drop" => dead_letters::drop,
     "message.action" => action::handle,
     "channels.start" => running::start,
     "channels.stop" => running::stop,
