@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use http::Addresses;
 pub use kept::{keep_bytes, keep_copy, tidy as tidy_files};
 pub use status::ChannelStatus;
-pub use telegram::{MAX_FILE, Reactions, Telegram, TelegramConfig, TelegramError, Webhook};
+pub use telegram::{MAX_FILE, Reactions, Sound, Telegram, TelegramConfig, TelegramError, Webhook};
 
 /// Where a channel delivers what it receives. The gateway implements it over its store.
 pub trait Inbox: Send + Sync {

@@ -64,7 +64,7 @@ impl Running {
     async fn complete(&mut self) -> Vec<Inbound> {
         let mut complete = Vec::new();
         for inbound in self.batch().await.0 {
-            complete.push(self.telegram.fetch(inbound, true).await);
+            complete.push(self.telegram.fetch(inbound, true).await.0);
         }
         complete
     }
@@ -100,6 +100,7 @@ fn config_in(dir: &Path, api_root: String) -> TelegramConfig {
         media_max_bytes: 1_000,
         image_max_bytes: 1_000,
         media_dir: dir.join("media"),
+        local_roots: vec![],
         commands: Some(vec![("status".into(), "Show how it stands.".into())]),
         webhook: None,
         link_preview: true,

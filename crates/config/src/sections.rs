@@ -14,6 +14,7 @@ mod gateway_identity;
 mod heartbeat;
 mod logging;
 mod mcp;
+mod media;
 mod messages;
 mod model_auth;
 mod models;
@@ -51,6 +52,10 @@ pub use gateway_identity::{AutoApprove, OperatorScope, TailscaleConfig, Tailscal
 pub use heartbeat::{ActiveHours, HeartbeatConfig};
 pub use logging::{LogLevel, LoggingConfig};
 pub use mcp::{McpConfig, McpServerConfig, McpTransport, McpWayConfig};
+pub use media::{
+    AudioConfig, EntryType, MediaBounds, MediaBy, MediaConfig, MediaKind, MediaModel, MediaScope,
+    ScopeAction, ScopeChat, ScopeRule,
+};
 pub use messages::{AckScope, MessagesConfig, QueueConfig, QueueMode};
 pub use model_auth::ModelAuthConfig;
 pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};

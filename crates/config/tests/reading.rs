@@ -373,6 +373,24 @@ fn a_webhook_of_the_section_is_that_of_its_own_account_and_lends_the_others_its_
 }
 
 #[test]
+fn who_could_not_be_heard_and_who_could_not_be_asked_for_transcripts_is_warned_about() {
+    let text = r#"{ channels: { telegram: { botToken: "1:a", dmPolicy: "allowlist", accounts: { b: { botToken: "2:b", dmPolicy: "allowlist", allowFrom: [1] } } } },
+  tools: { media: { models: [ { capabilities: ["audio"] }, { type: "cli", command: "whisper" }, { provider: "groq" } ], video: { enabled: true } } } }"#;
+    let said = warnings(text);
+    let parts = [
+        "channels.telegram.dmPolicy: \"allowlist\" lets nobody write to the bot",
+        "tools.media.models[0].provider: is missing, so that the entry is left out",
+        "tools.media.models[1].type: the entry is left out",
+        "tools.media.video: not supported by this version yet",
+    ];
+    assert_eq!(said.len(), parts.len(), "{said:#?}");
+    for part in parts {
+        assert!(said.iter().any(|warning| warning.contains(part)), "{part}: {said:#?}");
+    }
+    assert_eq!(good(text).config.tools.media.models.len(), 1);
+}
+
+#[test]
 fn what_stands_in_the_place_of_a_section_is_not_told() {
     for text in [
         r#"{ gateway: { auth: "hunter2" } }"#,

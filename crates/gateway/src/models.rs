@@ -2,6 +2,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod failover;
+pub(crate) mod hearing;
 mod keys;
 mod plan;
 

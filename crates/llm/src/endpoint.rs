@@ -83,10 +83,35 @@ impl Endpoint {
         body: Vec<u8>,
         cancel: &'c CancellationToken,
     ) -> Result<Reply<'c>, Fault> {
+        self.send(self.url.clone(), self.headers.clone(), body, cancel).await
+    }
+
+    /// As [`Endpoint::post`], with a body that is no JSON, and a query.
+    pub(crate) async fn post_as<'c>(
+        &self,
+        content_type: HeaderValue,
+        query: &[(&str, String)],
+        body: Vec<u8>,
+        cancel: &'c CancellationToken,
+    ) -> Result<Reply<'c>, Fault> {
+        let (mut url, mut headers) = (self.url.clone(), self.headers.clone());
+        headers.insert(CONTENT_TYPE, content_type);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.send(url, headers, body, cancel).await
+    }
+
+    async fn send<'c>(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        cancel: &'c CancellationToken,
+    ) -> Result<Reply<'c>, Fault> {
         let limits = *self.http.limits();
         let first_byte = Instant::now() + limits.first_byte;
-        let request =
-            self.http.client(&self.url)?.post(self.url.clone()).headers(self.headers.clone()).body(body);
+        let request = self.http.client(&url)?.post(url).headers(headers).body(body);
         let response = bounded(cancel, first_byte, || self.silent(limits.first_byte), request.send())
             .await?
             .map_err(|e| self.unreachable(e))?;

@@ -15,6 +15,7 @@ mod openai;
 mod provider;
 mod sign_in;
 mod stream;
+mod transcribe;
 mod types;
 
 pub use anthropic::AnthropicModel;
@@ -25,6 +26,7 @@ pub use provider::{
     Api, ProviderConfig, Setup, WELL_KNOWN, WellKnown, build, build_with, detect_ollama, well_known,
 };
 pub use sign_in::exchange_code;
+pub use transcribe::{HEARING, Hearing, Listener, Speech};
 pub use types::{
     Completion, ErrorKind, EventSink, Model, ModelError, ModelFuture, ModelInfo, Price, Request, StreamEvent,
     ToolSpec,

@@ -7,6 +7,7 @@ mod clock;
 pub mod cron;
 mod ids;
 mod message;
+mod multipart;
 mod near;
 mod pin;
 mod session_key;
@@ -21,6 +22,7 @@ pub use message::{
     AssistantMessage, Block, CUT_BY_RESTART, Content, Message, NEVER_ALLOWED, NOT_STARTED, NoteMessage, Part,
     STOPPED_UNDER_WAY, StopReason, ToolOutcome, ToolResultMessage, Usage, UserMessage,
 };
+pub use multipart::{FilePart, multipart};
 pub use near::{is_carrier_grade_ip, is_private_ip};
 pub use pin::{Pin, PinError};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -43,6 +43,11 @@ impl SessionKey {
         }
     }
 
+    /// The session of a thread in what this session hears.
+    pub fn thread(&self, id: &str) -> Self {
+        Self(format!("{}:thread:{id}", self.0))
+    }
+
     /// Reads a full key.
     ///
     /// # Errors

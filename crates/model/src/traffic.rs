@@ -73,6 +73,15 @@ impl Inbound {
         self.text.push_str(remark);
     }
 
+    /// What was said by voice, in words: a line of the text, and what was said itself where nothing was written.
+    pub fn hear(&mut self, words: &str) {
+        let quoted = serde_json::Value::from(words);
+        self.remark(&format!("[Audio transcript (machine-generated, untrusted)]: {quoted}"));
+        if let Some(said) = self.said.as_mut().filter(|said| said.trim().is_empty()) {
+            words.clone_into(said);
+        }
+    }
+
     /// Goes without what would have come with it, and says why.
     pub fn give_up(&mut self, why: &str) {
         for coming in std::mem::take(&mut self.coming) {
@@ -108,6 +117,9 @@ pub enum Becomes {
         name: Option<String>,
         /// Whether the label tells its size.
         is_sized: bool,
+        /// The media type of what can be heard, such as `audio/ogg`; `None` for everything else.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sound: Option<String>,
     },
 }
 

@@ -113,11 +113,14 @@ impl Store {
         .await
     }
 
-    /// A message has what comes with it, or goes without; one that has ended meanwhile stays as it is.
-    pub async fn complete_inbound(&self, id: i64, complete: Inbound) -> R<()> {
-        self.write(move |c, _| {
+    /// A message has what comes with it, or goes without, and `said` of it is queued; one that has ended meanwhile stays as it is.
+    pub async fn complete_inbound(&self, id: i64, complete: Inbound, said: Vec<Outbound>) -> R<()> {
+        // One commit: after a crash nothing is said twice, nor before it is so.
+        self.write(move |c, now| {
             let sql = "UPDATE inbound SET body = ?2 WHERE id = ?1 AND closed_at_ms IS NULL";
-            sql::run(c, sql, params![id, json(&complete)?])?;
+            if sql::run(c, sql, params![id, json(&complete)?])? > 0 {
+                outbox::put(c, said, None, None, now)?;
+            }
             Ok(())
         })
         .await

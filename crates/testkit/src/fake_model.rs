@@ -1,6 +1,7 @@
 //! A model provider on the wire, OpenAI's chat completions and Anthropic's messages both, streaming. It is quick enough
 //! to stand behind benchmarks, and scripted where a test wants it to fail.
 
+mod listen;
 mod pen;
 mod wire;
 
@@ -11,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use futures_util::{StreamExt, stream};
+pub use listen::Listened;
 pub use pen::Pen;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -65,7 +67,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Default)]
 struct Shared {
     log: Mutex<Log>,
+    ears: Mutex<listen::Ears>,
     seen: watch::Sender<usize>,
+    listened: watch::Sender<usize>,
     hung_up: watch::Sender<usize>,
 }
 
@@ -88,6 +92,10 @@ impl Shared {
     fn log(&self) -> MutexGuard<'_, Log> {
         // What another thread left behind is still a list of requests.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ears(&self) -> MutexGuard<'_, listen::Ears> {
+        self.ears.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records a request and takes the step that it gets, and the time that passes first.
@@ -127,6 +135,8 @@ impl FakeModel {
         let app = Router::new()
             .route("/v1/chat/completions", post(openai))
             .route("/v1/messages", post(anthropic))
+            .route("/v1/audio/transcriptions", post(listen::openai))
+            .route("/v1/listen", post(listen::deepgram))
             .route("/api/tags", get(tags))
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(shared.clone());

@@ -128,7 +128,14 @@ impl FakeTelegram {
         self.inner.know_chat(chat_id);
     }
 
-    /// Puts a file there for `getFile` and download.
+    /// A file that `getFile` has on the server's own disk, as a server of one's own does: it gives the path there, and no download.
+    pub fn have_on_disk(&self, file_id: &str, path: &std::path::Path) {
+        let size = std::fs::metadata(path).map(|about| about.len()).unwrap_or_default();
+        self.inner.announce_size(file_id, size);
+        self.inner.have_on_disk(file_id, &path.to_string_lossy());
+    }
+
+    /// Puts a file there for `getFile` and download, which is planned for as the method `download`.
     pub fn put_file(&self, file_id: &str, bytes: Vec<u8>) {
         self.inner.put_file(file_id, bytes);
     }

@@ -2,12 +2,12 @@
 
 use super::file::{MAX_FILE, is_about_picture, transient};
 use super::media::mime_type;
-use super::multipart::Part;
 use super::send::{beside, permanent};
 use super::tries::{Form, Meaning, in_some_form};
 use super::types::Sent;
 use super::{Inner, format};
 use crate::SendError;
+use model::FilePart;
 use model::{Outbound, SentFile};
 use serde_json::{Value, json};
 
@@ -33,8 +33,8 @@ pub(super) async fn send(inner: &Inner, out: &Outbound, files: &[SentFile]) -> R
         read.push((name.as_str(), bytes));
     }
     let fields: Vec<String> = (0..read.len()).map(|n| format!("file{n}")).collect();
-    let parts: Vec<Part<'_>> =
-        fields.iter().zip(&read).map(|(field, (name, bytes))| Part { field, name, bytes }).collect();
+    let parts: Vec<FilePart<'_>> =
+        fields.iter().zip(&read).map(|(field, (name, bytes))| FilePart { field, name, bytes }).collect();
     let rendered = format::of(out);
     let photos = read.iter().all(|(_, bytes)| mime_type(bytes).is_some() && bytes.len() <= MAX_PHOTO);
     let call = |form: Form| {

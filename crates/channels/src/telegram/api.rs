@@ -1,7 +1,7 @@
 //! Calls of the Bot API: one HTTP request each, with a deadline, a bound on the answer, and errors that never show the
 //! token (it is part of every URL).
 
-use super::multipart;
+use super::media::Missed;
 use crate::http;
 use crate::kept::Keeping;
 use model::{ExposeSecret, SecretString};
@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// For calls that do not wait for anything.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -17,6 +18,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// A large file over a slow line; a batch as a whole has no longer.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// A line over which nothing comes for so long has broken, whatever it says.
+const STALLED: Duration = Duration::from_secs(20);
 /// What the network may add to a long poll.
 const POLL_GRACE: Duration = Duration::from_secs(10);
 /// A hundred of the largest updates stay well below it.
@@ -50,6 +53,14 @@ impl ApiError {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
             Self::Network { .. } | Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// Whether it is the server's trouble, and may be over soon.
+    pub(crate) fn is_of_server(&self) -> bool {
+        match self {
+            Self::Network { .. } => true,
+            Self::Refused { code: status, .. } | Self::Unreadable { status, .. } => *status >= 500,
         }
     }
 }
@@ -122,9 +133,9 @@ impl Api {
         &self,
         method: &'static str,
         fields: &Map<String, Value>,
-        files: &[multipart::Part<'_>],
+        files: &[model::FilePart<'_>],
     ) -> Result<T, ApiError> {
-        let (content_type, body) = multipart::body(fields, files);
+        let (content_type, body) = model::multipart(fields, files);
         let request = self.post(method).header("content-type", content_type).body(body);
         self.answer(method, request.timeout(UPLOAD_TIMEOUT)).await
     }
@@ -179,12 +190,17 @@ impl Api {
     }
 
     /// A file's bytes; `path` is what `getFile` gave.
-    pub(crate) async fn download(&self, path: &str, max_bytes: u64) -> Result<Vec<u8>, String> {
-        match read_body(self.file(path).await?, max_bytes).await {
-            Ok(bytes) => Ok(bytes),
-            Err(BodyError::Network(e)) => Err(self.describe(e)),
-            Err(BodyError::TooLarge) => Err(format!("it is larger than {max_bytes} bytes")),
+    pub(crate) async fn download(&self, path: &str, max_bytes: u64) -> Result<Vec<u8>, Missed> {
+        let mut response = self.file(path).await?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.chunk(&mut response).await? {
+            let chunk = chunk.as_ref();
+            if bytes.len() as u64 + chunk.len() as u64 > max_bytes {
+                return Err(Missed::from(format!("it is larger than {max_bytes} bytes")));
+            }
+            bytes.extend_from_slice(chunk);
         }
+        Ok(bytes)
     }
 
     /// A file, piece by piece to where it is kept; `path` is what `getFile` gave. Gives its size.
@@ -193,29 +209,46 @@ impl Api {
         path: &str,
         max_bytes: u64,
         to: &mut Keeping,
-    ) -> Result<u64, String> {
+    ) -> Result<u64, Missed> {
         let mut response = self.file(path).await?;
         let mut size = 0u64;
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.describe(e))? {
+        while let Some(chunk) = self.chunk(&mut response).await? {
+            let chunk = chunk.as_ref();
             size = size.saturating_add(chunk.len() as u64);
             if size > max_bytes {
-                return Err(format!("it is larger than {max_bytes} bytes"));
+                return Err(Missed::from(format!("it is larger than {max_bytes} bytes")));
             }
-            to.write(&chunk).await.map_err(|e| format!("it could not be written: {e}"))?;
+            to.write(chunk).await.map_err(|e| format!("it could not be written: {e}"))?;
         }
         Ok(size)
     }
 
-    async fn file(&self, path: &str) -> Result<reqwest::Response, String> {
+    async fn chunk(
+        &self,
+        response: &mut reqwest::Response,
+    ) -> Result<Option<impl AsRef<[u8]> + use<>>, Missed> {
+        let chunk = timeout(STALLED, response.chunk()).await;
+        let chunk =
+            chunk.map_err(|_| Missed::passing(format!("nothing came for {} s", STALLED.as_secs())))?;
+        chunk.map_err(|e| Missed::passing(self.describe(e)))
+    }
+
+    async fn file(&self, path: &str) -> Result<reqwest::Response, Missed> {
         if path.split('/').any(|part| part == "..") || path.contains(['?', '#', '\\']) {
-            return Err("Telegram gave a file path that is none".to_owned());
+            return Err(Missed::from("Telegram gave a file path that is none".to_owned()));
         }
         let url = format!("{}/file/bot{}/{path}", self.root, self.token.expose_secret());
         let get = self.client.get(url).timeout(DOWNLOAD_TIMEOUT);
-        let response = get.send().await.map_err(|e| self.describe(e))?;
-        match response.status().is_success() {
-            true => Ok(response),
-            false => Err(format!("HTTP {}", response.status().as_u16())),
+        let response = timeout(STALLED, get.send()).await;
+        let response =
+            response.map_err(|_| Missed::passing(format!("no answer within {} s", STALLED.as_secs())))?;
+        let response = response.map_err(|e| Missed::passing(self.describe(e)))?;
+        match response.status().as_u16() {
+            200..300 => Ok(response),
+            status => Err(Missed {
+                why: format!("HTTP {status}"),
+                is_passing: status >= 500 || matches!(status, 408 | 429),
+            }),
         }
     }
 

@@ -112,9 +112,22 @@ fn file(what: &str, info: &FileInfo, max_bytes: u64) -> Content {
         unique_id: unique_id.clone(),
         name: info.file_name.clone(),
         is_sized: info.file_size.is_some(),
+        sound: sound(what, info),
     };
     let file = Coming { file_id: info.file_id.clone(), label, becomes };
     Content { file: Some(file), ..Content::default() }
+}
+
+/// The media type of what can be heard.
+fn sound(what: &str, info: &FileInfo) -> Option<String> {
+    let told = info.mime_type.as_deref().map(str::to_ascii_lowercase);
+    let by_kind = match what {
+        // Telegram's own are OGG.
+        "voice message" => Some("audio/ogg"),
+        "audio" => Some("audio/mpeg"),
+        _ => None,
+    };
+    told.filter(|told| told.starts_with("audio/")).or(by_kind.map(str::to_owned))
 }
 
 fn describe(what: &str, info: &FileInfo) -> String {

@@ -1,12 +1,12 @@
 //! Sending a file: a photo, a film or a piece of music as such where Telegram shows it so, everything else as a document.
 
 use super::media::mime_type;
-use super::multipart::Part;
 use super::send::{beside, permanent};
 use super::tries::{Form, Meaning, in_some_form};
 use super::types::Sent;
 use super::{Inner, format};
 use crate::{SendError, SendErrorKind};
+use model::FilePart;
 use model::{FileAs, Outbound, SentFile};
 use serde_json::json;
 
@@ -97,7 +97,7 @@ pub(super) async fn send(
         fields.extend(beside(out, false));
         let (method, field) = if form.otherwise { Shown::Document } else { first }.call();
         let bytes = bytes.as_slice();
-        async move { inner.api.upload::<Sent>(method, &fields, &[Part { field, name, bytes }]).await }
+        async move { inner.api.upload::<Sent>(method, &fields, &[FilePart { field, name, bytes }]).await }
     };
     // Dimensions, formats: what it does not show as such it takes as a document.
     let meaning = |description: &str| match first != Shown::Document && is_about_picture(description) {

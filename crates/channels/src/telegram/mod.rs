@@ -12,9 +12,9 @@ mod draft;
 mod file;
 mod format;
 mod html;
+mod local;
 mod media;
 mod menu;
-mod multipart;
 mod outline;
 mod poll;
 mod reactions;
@@ -34,6 +34,7 @@ mod split_tests;
 mod update_tests;
 
 pub use file::{MAX_CAPTION, MAX_FILE};
+pub use media::Sound;
 pub use reactions::Reactions;
 pub use webhook::Webhook;
 
@@ -73,6 +74,8 @@ pub struct TelegramConfig {
     pub image_max_bytes: u64,
     /// Where files are kept; it is made when the first comes.
     pub media_dir: PathBuf,
+    /// Directories of this host in which a Bot API server of one's own keeps files: those that it names are read there.
+    pub local_roots: Vec<PathBuf>,
     /// The menu of commands that people see, by name and description; with none, it is taken away. `None` leaves it as it is.
     pub commands: Option<Vec<(String, String)>>,
     /// Where Telegram delivers; `None`: messages are fetched.
@@ -131,6 +134,7 @@ struct Inner {
     api: api::Api,
     bounds: content::Bounds,
     media_dir: PathBuf,
+    local_roots: Vec<PathBuf>,
     commands: Option<Vec<(String, String)>>,
     status: StatusBoard,
     /// One file goes out at a time.
@@ -169,6 +173,7 @@ impl Telegram {
             media_max_bytes,
             image_max_bytes,
             media_dir,
+            local_roots,
             commands,
             webhook,
             link_preview,
@@ -181,6 +186,7 @@ impl Telegram {
                 api,
                 bounds,
                 media_dir,
+                local_roots,
                 commands,
                 status,
                 uploads: Semaphore::new(1),
@@ -223,8 +229,8 @@ impl Telegram {
 
     /// Fetches what comes with a message of this account, [`Inbound::coming`]: images into the message, unless there is no room for
     /// them, files to where they are kept. What cannot be had, or is not here within a minute, is named in the message. Dropping it
-    /// leaves nothing behind.
-    pub async fn fetch(&self, inbound: Inbound, has_room: bool) -> Inbound {
+    /// leaves nothing behind. Also given is what of it can be heard.
+    pub async fn fetch(&self, inbound: Inbound, has_room: bool) -> (Inbound, Vec<Sound>) {
         media::complete(&self.inner, inbound, has_room).await
     }
 
@@ -346,6 +352,7 @@ mod tests {
             media_max_bytes: 1,
             image_max_bytes: 1,
             media_dir: PathBuf::new(),
+            local_roots: vec![],
             commands: None,
             webhook: None,
             link_preview: true,

@@ -139,7 +139,7 @@ impl Poller<'_> {
             Ok(user) => user,
             Err(error) => return Err(self.trouble(error).await),
         };
-        let bot = Bot { id: user.id, username: user.username };
+        let bot = Bot::from(user);
         self.inner.status.identified(bot.username.clone());
         self.bot = Some(bot.clone());
         Ok(bot)

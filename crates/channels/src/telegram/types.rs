@@ -83,6 +83,9 @@ pub(crate) struct User {
     pub(crate) first_name: String,
     pub(crate) last_name: Option<String>,
     pub(crate) username: Option<String>,
+    /// Of a bot: whether its direct chats have topics.
+    #[serde(default)]
+    pub(crate) has_topics_enabled: bool,
 }
 
 impl User {

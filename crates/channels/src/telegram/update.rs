@@ -14,6 +14,14 @@ pub(crate) const CHANNEL: &str = "telegram";
 pub(crate) struct Bot {
     pub(crate) id: i64,
     pub(crate) username: Option<String>,
+    /// Whether its direct chats have topics.
+    pub(crate) has_topics: bool,
+}
+
+impl From<User> for Bot {
+    fn from(user: User) -> Self {
+        Self { id: user.id, username: user.username, has_topics: user.has_topics_enabled }
+    }
 }
 
 /// What reading needs to know.
@@ -50,7 +58,7 @@ impl Reader<'_> {
             (None, None) => ("", &message.entities),
         };
         let addressed = kind == ChatKind::Direct || self.is_addressed(&message, text, entities);
-        let topic = topic(&message.chat, message.message_thread_id, message.is_topic_message);
+        let topic = self.topic(&message.chat, message.message_thread_id, message.is_topic_message);
         // What is asked about a picture is mostly asked in a reply to it.
         let shown = || context::replied(&message).and_then(|to| content::read(&to.media, self.bounds).image);
         let image = content.image.or_else(shown);
@@ -94,7 +102,7 @@ impl Reader<'_> {
         let Callback { id, from, message, data } = callback;
         let (message, data) = (message?, data?);
         let (kind, sender) = (kind(&message.chat)?, person(&from)?);
-        let topic = topic(&message.chat, message.message_thread_id, message.is_topic_message);
+        let topic = self.topic(&message.chat, message.message_thread_id, message.is_topic_message);
         let text = if data.starts_with('/') { data } else { format!("callback_data: {data}") };
         let message_id = message.message_id.to_string();
         Some(Inbound {
@@ -127,7 +135,7 @@ impl Reader<'_> {
             addressed: true,
             sent_at_ms: change.date.saturating_mul(1000),
             event: Some(ChatEvent::Joined),
-            ..self.bare(&change.chat, topic(&change.chat, None, false), kind, person(&change.from)?)
+            ..self.bare(&change.chat, self.topic(&change.chat, None, false), kind, person(&change.from)?)
         })
     }
 
@@ -152,7 +160,7 @@ impl Reader<'_> {
             addressed: true,
             sent_at_ms: date.saturating_mul(1000),
             event: Some(event),
-            ..self.bare(&chat, topic(&chat, None, false), kind(&chat)?, sender)
+            ..self.bare(&chat, self.topic(&chat, None, false), kind(&chat)?, sender)
         })
     }
 
@@ -175,6 +183,13 @@ impl Reader<'_> {
             sent_at_ms: self.now_ms,
             directives: None,
         }
+    }
+
+    /// Telegram names no topic for messages in a forum's general one. Elsewhere a thread is only what answers one message.
+    fn topic(&self, chat: &types::Chat, thread_id: Option<i64>, is_topic_message: bool) -> Option<i64> {
+        let has_topics = is_topic_message || (self.bot.has_topics && chat.kind == "private");
+        let general = chat.is_forum.then_some(GENERAL_TOPIC);
+        thread_id.filter(|_| has_topics).or(general)
     }
 
     fn is_addressed(&self, message: &Message, text: &str, entities: &[Entity]) -> bool {
@@ -239,12 +254,6 @@ fn kind(chat: &types::Chat) -> Option<ChatKind> {
         "group" | "supergroup" => Some(ChatKind::Group),
         _ => None,
     }
-}
-
-/// Telegram names no topic for messages in a forum's general one.
-fn topic(chat: &types::Chat, thread_id: Option<i64>, is_topic_message: bool) -> Option<i64> {
-    let general = chat.is_forum.then_some(GENERAL_TOPIC);
-    thread_id.filter(|_| is_topic_message).or(general)
 }
 
 /// An entity's text; offsets count UTF-16 units.

@@ -6,7 +6,7 @@ use model::{ChatEvent, ChatKind, Inbound};
 use serde_json::{Value, json};
 
 fn read(message: Value) -> Option<Inbound> {
-    let bot = Bot { id: 42, username: Some("Helper_Bot".into()) };
+    let bot = Bot { id: 42, username: Some("Helper_Bot".into()), has_topics: false };
     let bounds = Bounds { image: 1_000_000, file: 1_000_000 };
     let reader = Reader { account: "default", bot: &bot, bounds, now_ms: 5 };
     let mut update = json!({ "update_id": 1, "message": {
@@ -179,7 +179,7 @@ fn what_is_answered_quoted_and_passed_on_stands_beside_the_text() {
 }
 
 fn update(update: Value) -> Option<Inbound> {
-    let bot = Bot { id: 42, username: None };
+    let bot = Bot { id: 42, username: None, has_topics: false };
     let bounds = Bounds { image: 1_000_000, file: 1_000_000 };
     Reader { account: "default", bot: &bot, bounds, now_ms: 5 }.read(&update.to_string()).unwrap()
 }

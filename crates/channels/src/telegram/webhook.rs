@@ -8,18 +8,23 @@ use super::poll::{OnDrop, UPDATES, acknowledge, press_id};
 use super::types::User;
 use super::update::{Bot, Reader};
 use super::{Inbox, Inner};
-use model::{ExposeSecret, Inbound, SecretString};
+use model::{ExposeSecret, FilePart, Inbound, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// Telegram waits about a minute for an answer, and every later update waits behind this one: a delivery is taken within this
 /// time, or comes again.
 const TAKE_WITHIN: Duration = Duration::from_secs(15);
+
+/// Bytes of a certificate's file; those of Telegram's kind have a few thousand.
+const MAX_CERTIFICATE: u64 = 256 * 1024;
 
 /// Where Telegram delivers, and what it proves itself with.
 #[derive(Debug, Clone)]
@@ -28,6 +33,8 @@ pub struct Webhook {
     pub url: String,
     /// What stands in `X-Telegram-Bot-Api-Secret-Token`: 1 to 256 letters, digits, `_` and `-`.
     pub secret: SecretString,
+    /// The certificate of that address, in PEM, where Telegram knows none of those who signed it.
+    pub certificate: Option<PathBuf>,
     /// How often Telegram is asked whether it still delivers here, and can: another program may have told it otherwise.
     pub look_every: Duration,
 }
@@ -115,7 +122,7 @@ async fn work(inner: &Inner, hook: &Webhook) -> std::convert::Infallible {
 async fn look(inner: &Inner, hook: &Webhook, known: &mut Known, menu: &mut Menu) -> Result<(), Trouble> {
     if inner.bot.get().is_none() {
         let user: User = inner.api.call("getMe", &json!({})).await?;
-        let bot = inner.bot.get_or_init(|| Bot { id: user.id, username: user.username });
+        let bot = inner.bot.get_or_init(|| Bot::from(user));
         inner.status.identified(bot.username.clone());
     }
     menu.show(inner).await;
@@ -160,12 +167,34 @@ impl Known {
     }
 }
 
-async fn set(inner: &Inner, hook: &Webhook) -> Result<(), ApiError> {
+async fn set(inner: &Inner, hook: &Webhook) -> Result<(), Trouble> {
     let secret = hook.secret.expose_secret();
     // One after the other: what is delivered beside another could be read before what was said first.
     let body =
         json!({ "url": hook.url, "secret_token": secret, "allowed_updates": UPDATES, "max_connections": 1 });
-    inner.api.call::<bool>("setWebhook", &body).await.map(|_| ())
+    let Some(path) = &hook.certificate else {
+        return Ok(inner.api.call::<bool>("setWebhook", &body).await.map(|_| ())?);
+    };
+    let bytes = certificate(path).await.map_err(Trouble::Delivery)?;
+    let file = FilePart { field: "certificate", name: "certificate.pem", bytes: &bytes };
+    let fields = body.as_object().cloned().unwrap_or_default();
+    Ok(inner.api.upload::<bool>("setWebhook", &fields, &[file]).await.map(|_| ())?)
+}
+
+/// The certificate, and nothing else of a file that may hold its key too.
+async fn certificate(path: &Path) -> Result<Vec<u8>, String> {
+    let place = format!("channels.telegram.webhookCertPath: {}", path.display());
+    let file = tokio::fs::File::open(path).await.map_err(|e| format!("{place}: {e}"))?;
+    let mut text = String::new();
+    file.take(MAX_CERTIFICATE).read_to_string(&mut text).await.map_err(|e| format!("{place}: {e}"))?;
+    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+    let found = text.find(begin).and_then(|at| {
+        let rest = text.get(at..)?;
+        rest.get(..rest.find(end)? + end.len())
+    });
+    found
+        .map(|pem| format!("{pem}\n").into_bytes())
+        .ok_or_else(|| format!("{place}: it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"))
 }
 
 /// Takes one update. `Ok` says that it is on disk, or none of our business: Telegram need not deliver it again.

@@ -117,7 +117,7 @@ async fn a_file_that_never_comes_is_named_in_its_message() {
         fake.hang_next("getFile");
     }
     tokio::time::pause();
-    let message = telegram.fetch(inbound, true).await;
+    let message = telegram.fetch(inbound, true).await.0;
     assert!(message.text.starts_with("look\n[document a.pdf: could not be downloaded: "), "{}", message.text);
     assert!(message.coming.is_empty());
 }
@@ -129,7 +129,7 @@ async fn a_platform_that_asks_to_wait_gives_its_file_afterwards_where_that_is_so
     for (seconds, expected) in [(20, "saved as "), (600, "Too Many Requests")] {
         fake.busy_next("getFile", seconds);
         tokio::time::pause();
-        let message = telegram.fetch(inbound.clone(), true).await;
+        let message = telegram.fetch(inbound.clone(), true).await.0;
         tokio::time::resume();
         assert!(message.text.contains(expected), "{seconds}: {}", message.text);
     }
@@ -142,8 +142,65 @@ async fn images_for_which_there_is_no_room_are_named_and_not_fetched() {
     fake.push_message(7, 7, json!({ "photo": photo }));
     let mut running = run_with(super::telegram_in(dir.path(), fake.url()), None, 0);
     let inbound = running.batch().await.0.remove(0);
-    let message = running.telegram.fetch(inbound, false).await;
+    let message = running.telegram.fetch(inbound, false).await.0;
     assert_eq!(message.text, "[photo: could not be downloaded: too many large images came at once]");
     assert_eq!(fake.calls("getFile"), 0);
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_is_begun_again() {
+    let (dir, fake) = (tempfile::tempdir().unwrap(), FakeTelegram::start(TOKEN).await);
+    let (telegram, inbound) = document(&fake, dir.path()).await;
+    fake.cut_next("download");
+    fake.fail_next("download", 502, json!({}));
+    fake.hang_next("download");
+    tokio::time::pause();
+    let message = telegram.fetch(inbound.clone(), true).await.0;
+    assert!(message.text.contains("4 bytes: saved as "), "{}", message.text);
+    assert_eq!(fake.calls("download"), 4);
+    let kept = std::fs::read_dir(dir.path().join("media")).unwrap().count();
+    assert_eq!(kept, 1, "nothing is left of what broke off");
+    // What is refused is not asked for again, and what breaks off each time is given up.
+    fake.fail_next("download", 403, json!({}));
+    let message = telegram.fetch(inbound.clone(), true).await.0;
+    assert!(message.text.ends_with(": could not be downloaded: HTTP 403]"), "{}", message.text);
+    assert_eq!(fake.calls("download"), 5);
+    fake.announce_size("slow", 9);
+    let message = telegram.fetch(inbound, true).await.0;
+    assert!(message.text.ends_with("only 4 of 9 bytes came]"), "{}", message.text);
+    assert_eq!(fake.calls("download"), 10);
+}
+
+#[tokio::test]
+async fn a_server_of_ones_own_has_its_files_read_from_the_disk_where_that_is_trusted() {
+    let (dir, fake) = (tempfile::tempdir().unwrap(), FakeTelegram::start(TOKEN).await);
+    let (trusted, other) = (dir.path().join("bot-api"), dir.path().join("other"));
+    for root in [&trusted, &other] {
+        std::fs::create_dir(root).unwrap();
+        std::fs::write(root.join("a.pdf"), b"%PDF").unwrap();
+        std::fs::write(root.join("large.pdf"), vec![0; 1_001]).unwrap();
+    }
+    std::os::unix::fs::symlink(other.join("a.pdf"), trusted.join("link.pdf")).unwrap();
+    let (_, inbound) = document(&fake, dir.path()).await;
+    let config = super::config_in(dir.path(), fake.url());
+    let with = |roots: Vec<std::path::PathBuf>| {
+        let config = channels::TelegramConfig { local_roots: roots, ..config.clone() };
+        Telegram::new(config, std::sync::Arc::new(model::ManualClock::at(5_000))).unwrap()
+    };
+    let trusting = with(vec![dir.path().join("none"), trusted.clone()]);
+    for (telegram, path, expected) in [
+        (&trusting, trusted.join("a.pdf"), "saved as "),
+        (&trusting, trusted.join("link.pdf"), "not below channels.telegram.trustedLocalFileRoots"),
+        (&trusting, other.join("a.pdf"), "not below channels.telegram.trustedLocalFileRoots"),
+        (&trusting, trusted.join("../other/a.pdf"), "not below channels.telegram.trustedLocalFileRoots"),
+        (&trusting, trusted.join("large.pdf"), "the limit is 1000"),
+        (&trusting, trusted.join("gone.pdf"), "cannot be read there"),
+        (&with(vec![]), trusted.join("a.pdf"), "names no directory there"),
+    ] {
+        fake.have_on_disk("slow", &path);
+        let message = telegram.fetch(inbound.clone(), true).await.0;
+        assert!(message.text.contains(expected), "{}: {}", path.display(), message.text);
+    }
+    assert_eq!(fake.calls("download"), 0);
 }

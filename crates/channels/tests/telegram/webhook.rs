@@ -1,10 +1,12 @@
 //! Deliveries: what Telegram says of them stands in the status, and each is taken in time.
 
 use super::{DEADLINE, Memory, TOKEN, config_in};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use channels::{Telegram, TelegramConfig, Webhook};
 use model::ManualClock;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use testkit::fake_telegram::FakeTelegram;
@@ -19,8 +21,13 @@ pub(super) fn hooked(fake: &FakeTelegram) -> Telegram {
 }
 
 fn hooked_in(dir: &Path, fake: &FakeTelegram) -> Telegram {
+    with_certificate(dir, fake, None)
+}
+
+fn with_certificate(dir: &Path, fake: &FakeTelegram, certificate: Option<PathBuf>) -> Telegram {
     let look_every = Duration::from_millis(20);
-    let webhook = Some(Webhook { url: URL.into(), secret: "s".to_owned().into(), look_every });
+    let secret = "s".to_owned().into();
+    let webhook = Some(Webhook { url: URL.into(), secret, certificate, look_every });
     let config = TelegramConfig { webhook, ..config_in(dir, fake.url()) };
     Telegram::new(config, Arc::new(ManualClock::at(5_000))).unwrap()
 }
@@ -120,9 +127,31 @@ async fn a_delivery_is_taken_before_its_file_has_come() {
     telegram.take(&inbox, &update(json!({"caption": "look", "document": document}))).await.unwrap();
     let message = taken.recv().await.unwrap().0.remove(0);
     assert_eq!((message.text.as_str(), message.coming.len(), fake.calls("getFile")), ("look", 1, 0));
-    let message = telegram.fetch(message, true).await;
+    let message = telegram.fetch(message, true).await.0;
     let path = message.text.strip_prefix("look\n[document a.pdf, 4 bytes: saved as ").unwrap();
     assert_eq!(std::fs::read(path.trim_end_matches(']')).unwrap(), b"%PDF");
     assert_eq!((message.said.as_deref(), message.coming), (Some("look"), vec![]));
+    drop(task);
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_knows_goes_with_the_address_and_its_key_does_not() {
+    let (dir, fake) = (tempfile::tempdir().unwrap(), FakeTelegram::start(TOKEN).await);
+    let path = dir.path().join("bot.pem");
+    let telegram = with_certificate(dir.path(), &fake, Some(path.clone()));
+    let task = awaiting(&telegram);
+    // Until it is there, the status says what is missing.
+    let told = until(&telegram, "backing-off").await;
+    assert!(told.contains("webhookCertPath") && told.contains("bot.pem"), "{told}");
+    let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    std::fs::write(&path, format!("-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n{pem}"))
+        .unwrap();
+    until(&telegram, "ready").await;
+    let requests = fake.requests();
+    let set = &requests.iter().find(|(method, _)| method == "setwebhook").unwrap().1;
+    assert_eq!((set["url"].as_str(), set["secret_token"].as_str()), (Some(URL), Some("s")));
+    let sent = STANDARD.decode(set["certificate"]["bytes"].as_str().unwrap()).unwrap();
+    assert_eq!(String::from_utf8(sent).unwrap(), pem);
+    assert!(set["allowed_updates"].as_str().unwrap().contains("message_reaction"), "{set}");
     drop(task);
 }

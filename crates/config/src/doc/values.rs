@@ -41,6 +41,16 @@ impl<'a> Section<'a> {
     /// A path with `~` expanded; a relative one is taken from the directory of the config file.
     pub(crate) fn path(&self, key: &'static str) -> Option<PathBuf> {
         let text = self.text(key)?;
+        self.path_at(key, &text)
+    }
+
+    /// A list of paths, each as [`Section::path`] has them.
+    pub(crate) fn paths(&self, key: &'static str) -> Option<Vec<PathBuf>> {
+        let texts = self.texts(key)?;
+        Some(texts.iter().filter_map(|text| self.path_at(key, text)).collect())
+    }
+
+    fn path_at(&self, key: &'static str, text: &str) -> Option<PathBuf> {
         if text.trim().is_empty() {
             self.error(key, "an empty path is not allowed; name a path or remove the key");
             return None;

@@ -51,6 +51,10 @@ const WELL_KNOWN: &[(&str, &str, ProviderApi)] = &[
     ("openai", "https://api.openai.com/v1", ProviderApi::OpenaiCompletions),
     ("openrouter", "https://openrouter.ai/api/v1", ProviderApi::OpenaiCompletions),
     ("ollama", "http://127.0.0.1:11434/v1", ProviderApi::OpenaiCompletions),
+    // Both speak it; the third only listens.
+    ("groq", "https://api.groq.com/openai/v1", ProviderApi::OpenaiCompletions),
+    ("mistral", "https://api.mistral.ai/v1", ProviderApi::OpenaiCompletions),
+    ("deepgram", "https://api.deepgram.com/v1", ProviderApi::OpenaiCompletions),
     ("lmstudio", "http://127.0.0.1:1234/v1", ProviderApi::OpenaiCompletions),
 ];
 

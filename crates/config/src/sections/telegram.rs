@@ -11,6 +11,7 @@ mod way;
 mod webhook;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use model::SecretString;
 
@@ -133,6 +134,8 @@ pub struct TelegramConfig {
     pub token_file: Option<SecretInput>,
     /// `apiRoot` without a slash at the end, `https://api.telegram.org` by default.
     pub api_root: String,
+    /// `trustedLocalFileRoots`: where a Bot API server of one's own has files on a disk of this host.
+    pub local_roots: Vec<PathBuf>,
     /// `dmPolicy`, pairing by default.
     pub dm_policy: DmPolicy,
     /// `allowFrom`: user ids or `"*"`, without a `telegram:` or `tg:` before them.
@@ -156,8 +159,8 @@ pub struct TelegramConfig {
     pub webhook: Option<WebhookConfig>,
     /// What stands there of it.
     webhook_keys: WebhookKeys,
-    /// `direct` by chat id or `"*"`: the tools that the agent has in a direct chat.
-    pub direct: BTreeMap<String, ChatTools>,
+    /// `direct` by chat id or `"*"`: what the agent is told and has in a direct chat, and in its topics.
+    pub direct: BTreeMap<String, GroupConfig>,
     /// `replyToMode`; `None`: answers in groups are shown as replies.
     pub reply_to_mode: Option<ReplyToMode>,
     /// `historyLimit`: how many messages that were not for the agent it is told of, once it is spoken to in a group; 50 by default,

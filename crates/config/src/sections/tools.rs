@@ -2,6 +2,7 @@
 
 use crate::choice::choice;
 use crate::doc::Section;
+use crate::sections::MediaConfig;
 
 choice! {
     /// Where commands run when the agent does not say.
@@ -68,6 +69,8 @@ pub struct ToolsConfig {
     pub exec: ExecConfig,
     /// `web.fetch`.
     pub web_fetch: WebFetchConfig,
+    /// `media`.
+    pub media: MediaConfig,
 }
 
 /// `tools.exec`.
@@ -142,6 +145,7 @@ impl ToolsConfig {
             deny: s.texts("deny").unwrap_or_default(),
             exec: s.section("exec", ExecConfig::read),
             web_fetch: s.section("web", |web| web.section("fetch", WebFetchConfig::read)),
+            media: s.section("media", MediaConfig::read),
         }
     }
 }

@@ -28,6 +28,15 @@ impl Albums {
         self.seen().values().map(|(_, since)| *since + QUIET).min()
     }
 
+    /// Whether an album is whole, and the files of all of its parts are here.
+    fn is_ready(&self, key: &Key, parts: usize, is_here: bool) -> bool {
+        if !is_here {
+            // What it waits for wakes whoever looks; no time does.
+            self.seen().remove(key);
+        }
+        is_here && self.is_whole(key, parts)
+    }
+
     /// Whether no part has come for a while.
     fn is_whole(&self, key: &Key, parts: usize) -> bool {
         let now = Instant::now();
@@ -65,11 +74,7 @@ pub(crate) async fn gathered(
     for (key, parts) in parts {
         let ids: Vec<i64> = parts.iter().map(|row| row.id).collect();
         let is_here = ids.iter().all(|id| !not_here.contains(id));
-        if !is_here {
-            // What it waits for wakes whoever looks; no time does.
-            shared.albums.seen().remove(&key);
-        }
-        if !is_here || !shared.albums.is_whole(&key, parts.len()) {
+        if !shared.albums.is_ready(&key, parts.len(), is_here) {
             waiting.extend(ids);
             continue;
         }
@@ -110,4 +115,25 @@ fn one_of(parts: Vec<InboundRow>) -> Option<Inbound> {
         one.context = one.context.or(part.context);
     }
     Some(one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_album_whose_file_is_late_is_looked_at_when_it_comes_and_at_no_time() {
+        let (albums, key) = (Albums::default(), (String::new(), String::new(), String::new(), String::new()));
+        assert!(!albums.is_ready(&key, 2, true), "more may come");
+        assert_eq!(albums.next(), Some(Instant::now() + QUIET));
+        tokio::time::advance(QUIET).await;
+        // Its time is over, and whoever looks at it now must not be told to do so at once again.
+        assert!(!albums.is_ready(&key, 2, false), "a file is late");
+        assert_eq!(albums.next(), None);
+        assert!(!albums.is_ready(&key, 2, true), "it is here");
+        assert_eq!(albums.next(), Some(Instant::now() + QUIET));
+        tokio::time::advance(QUIET).await;
+        assert!(albums.is_ready(&key, 2, true));
+        assert_eq!(albums.next(), None);
+    }
 }

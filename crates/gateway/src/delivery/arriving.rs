@@ -2,24 +2,29 @@
 //! crash begins it anew. What cannot be had is named in the message, which is never lost for it.
 
 use super::channels::TELEGRAM;
+use super::transcripts;
 use crate::runs::dispatch;
 use crate::shared::Shared;
 use channels::Telegram;
 use channels::policy::Access;
 use futures_util::FutureExt;
-use model::Inbound;
+use model::{Becomes, Inbound};
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::{InboundRow, StoreError};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 /// Messages of one account whose files come at the same time: more would only share the line, and as many images are in memory.
 const AT_ONCE: usize = 4;
 /// Of these, from one chat: whoever sends many leaves room for others.
 const OF_A_CHAT: usize = 2;
-/// Bytes of all messages that wait, beyond which no image is fetched: they are read each time that one comes or is taken up.
+/// Bytes of all messages that wait, beyond which an image waits until some of them have ended: they are read each time that one comes or is taken up.
 const ROOM: u64 = 32 * 1024 * 1024;
+/// So long an image waits for room: turns that take longer may take for ever.
+const FOR_ROOM: Duration = Duration::from_secs(60);
 /// A message that could not be stored is looked at again after this time.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -28,11 +33,24 @@ type Origin = (String, String);
 
 /// The messages whose files are coming, by their rows.
 #[derive(Default)]
-pub(crate) struct Arriving(Mutex<HashMap<i64, Origin>>);
+pub(crate) struct Arriving {
+    places: Mutex<HashMap<i64, Origin>>,
+    /// Counts what may have made room.
+    ended: watch::Sender<u64>,
+}
 
 impl Arriving {
     fn places(&self) -> MutexGuard<'_, HashMap<i64, Origin>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A message has ended, or is not held any more: whoever waits for room looks again.
+    pub(crate) fn may_have_room(&self) {
+        self.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
+    }
+
+    fn looks(&self) -> Looks {
+        Looks { ended: self.ended.subscribe(), until: Instant::now() + FOR_ROOM, is_first: true }
     }
 
     /// Takes a place, where there is one.
@@ -66,7 +84,12 @@ pub(crate) async fn not_here(shared: &Arc<Shared>, rows: &[InboundRow]) -> Resul
     let mut not_here = HashSet::new();
     for row in rows.iter().filter(|row| !row.inbound.coming.is_empty()) {
         // For those alone who are heard, so that strangers fill neither memory nor disk.
-        if dispatch::access(shared, &row.inbound).await? == Some(Access::Allow) {
+        let is_heard = match dispatch::access(shared, &row.inbound).await? {
+            Some(Access::Allow) => true,
+            Some(Access::Overhear) => transcripts::may_call(shared, &row.inbound).await,
+            _ => false,
+        };
+        if is_heard {
             begin(shared, row);
             not_here.insert(row.id);
         }
@@ -100,25 +123,66 @@ async fn arrive(shared: &Shared, id: i64, bot: &Telegram) {
     }
 }
 
+/// Whether there is room for a message's images. Waits for some while others have it.
+async fn has_room(shared: &Shared, inbound: &Inbound) -> Result<bool, StoreError> {
+    if !inbound.coming.iter().any(|coming| coming.becomes == Becomes::Image) {
+        return Ok(true);
+    }
+    let mut looks = shared.arriving.looks();
+    while looks.next().await {
+        if shared.store.waiting_bytes().await? < ROOM {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// When it is worth while to look for room: at once, and whenever a message has ended, until the time is over.
+struct Looks {
+    ended: watch::Receiver<u64>,
+    until: Instant,
+    is_first: bool,
+}
+
+impl Looks {
+    /// Waits for the next time; false where there is none any more.
+    async fn next(&mut self) -> bool {
+        if std::mem::take(&mut self.is_first) {
+            self.ended.mark_unchanged();
+            return true;
+        }
+        // Whoever tells of it is a part of what is shared, and does not go.
+        matches!(timeout_at(self.until, self.ended.changed()).await, Ok(Ok(())))
+    }
+}
+
 async fn fetch(shared: &Shared, id: i64, bot: &Telegram) -> Result<(), StoreError> {
     // Since the list that it stands in was read, it may have ended, or have been completed.
     let Some(inbound) = shared.store.waiting_inbound(id).await? else { return Ok(()) };
     if inbound.coming.is_empty() {
         return Ok(());
     }
-    let has_room = shared.store.waiting_bytes().await? < ROOM;
-    let fetching = AssertUnwindSafe(bot.fetch(inbound.clone(), has_room)).catch_unwind();
-    let complete = fetching.await.unwrap_or_else(|_| {
+    let has_room = has_room(shared, &inbound).await?;
+    let fetching = async {
+        let (mut complete, sounds) = bot.fetch(inbound.clone(), has_room).await;
+        let said = transcripts::add(shared, &mut complete, &sounds).await?;
+        Ok::<_, StoreError>((complete, said))
+    };
+    let fetched = AssertUnwindSafe(fetching).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(row = id, "fetching what came with a message panicked");
-        without(inbound.clone(), "fetching it failed")
+        Ok((without(inbound.clone(), "fetching it failed"), vec![]))
     });
-    match shared.store.complete_inbound(id, complete).await {
-        Ok(()) => Ok(()),
+    let (complete, said) = fetched?;
+    match shared.store.complete_inbound(id, complete, said).await {
+        Ok(()) => {
+            shared.outbox.wake();
+            Ok(())
+        }
         // Without its images it may fit.
         Err(error) => {
             shared
                 .store
-                .complete_inbound(id, without(inbound, &format!("it cannot be stored: {error}")))
+                .complete_inbound(id, without(inbound, &format!("it cannot be stored: {error}")), vec![])
                 .await
         }
     }
@@ -127,4 +191,27 @@ async fn fetch(shared: &Shared, id: i64, bot: &Telegram) -> Result<(), StoreErro
 fn without(mut inbound: Inbound, why: &str) -> Inbound {
     inbound.give_up(why);
     inbound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_no_room_looks_again_when_a_message_has_ended_and_not_for_ever() {
+        let arriving = Arriving::default();
+        let mut looks = arriving.looks();
+        assert!(looks.next().await);
+        arriving.may_have_room();
+        arriving.may_have_room();
+        assert!(looks.next().await, "both are seen at one look");
+        {
+            let mut next = std::pin::pin!(looks.next());
+            assert!(futures_util::poll!(&mut next).is_pending(), "nothing has ended since");
+            arriving.may_have_room();
+            assert!(next.await);
+        }
+        // Time passes where nobody has anything to do.
+        assert!(!looks.next().await);
+    }
 }

@@ -8,3 +8,4 @@ pub(crate) mod files;
 pub(crate) mod gates;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
+mod transcripts;

@@ -48,7 +48,7 @@ impl Models {
         Ok(vec![Key { id: format!("{provider} (configuration)"), secret, is_token: false }])
     }
 
-    fn profile_keys(&self, provider: &str, turn: u64) -> Result<Vec<Key>, String> {
+    pub(super) fn profile_keys(&self, provider: &str, turn: u64) -> Result<Vec<Key>, String> {
         let profiles = profiles(self.secrets.get(secrets::PROFILES))?;
         let order = self.config.auth.order_of(provider);
         let usable = profiles.usable(provider, order.as_deref(), self.setup.clock.now_ms(), turn);

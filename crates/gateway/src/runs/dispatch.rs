@@ -95,7 +95,17 @@ pub(crate) async fn access(shared: &Shared, inbound: &Inbound) -> Result<Option<
     Ok(Some(decide(policy, &known, paired)))
 }
 
-/// What is configured for the group or topic of a chat.
+/// As [`access`], where it counts whether words that were only spoken call the agent.
+pub(crate) async fn access_when_called(
+    shared: &Shared,
+    inbound: &Inbound,
+) -> Result<Option<Access>, store::StoreError> {
+    let mut seen = inbound.clone();
+    seen.addressed |= is_called(shared, &seen);
+    access(shared, &seen).await
+}
+
+/// What is configured for a chat: a group, a direct chat, or a topic of either.
 pub(crate) fn group_of(
     moved: &MovedGroups,
     settings: &Settings,
@@ -104,6 +114,10 @@ pub(crate) fn group_of(
     chat_id: &str,
 ) -> Option<config::GroupConfig> {
     let account = settings.account(channel, account)?;
+    // Groups have negative ids, or names.
+    if chat_id.starts_with(|c: char| c.is_ascii_digit()) {
+        return account.direct(chat_id);
+    }
     let known_as = moved.known_as(chat_id);
     let is_named = names_group(account.access(), chat_id);
     account.group(if is_named { chat_id } else { &known_as }).cloned()
@@ -228,7 +242,9 @@ fn is_said(inbound: &Inbound) -> bool {
 /// The command that a message of a channel is.
 fn command_of(inbound: &Inbound) -> Option<Parsed<'_>> {
     let may_be = inbound.channel != RPC && inbound.images.is_empty() && is_said(inbound);
-    may_be.then(|| chat_commands::parse(&inbound.text)).flatten()
+    // What was only spoken stands beside remarks alone.
+    let spoken = inbound.said.as_deref().filter(|_| inbound.text.starts_with('['));
+    may_be.then(|| chat_commands::parse(spoken.unwrap_or(&inbound.text))).flatten()
 }
 
 /// Answers a command at once. Its answer and the end of the row are one commit: a crash before it does the command again,
@@ -371,10 +387,10 @@ fn session_in(settings: &Settings, moved: &MovedGroups, inbound: &Inbound) -> Se
     let known_as = moved.known_as(&chat.id);
     let binding = settings.binding((channel, account), is_group, &[&chat.id, &known_as]);
     let bound = binding.map(|binding| &binding.agent_id);
-    let agent = of_topic.as_ref().filter(|_| is_group).or(bound).unwrap_or(agent);
+    let agent = of_topic.as_ref().or(bound).unwrap_or(agent);
     let dm_scope = binding.and_then(|binding| binding.dm_scope).unwrap_or(settings.dm_scope);
     let group_scope = binding.and_then(|binding| binding.group_scope).unwrap_or(settings.group_scope);
-    match (chat.kind, dm_scope, group_scope) {
+    let session = match (chat.kind, dm_scope, group_scope) {
         (ChatKind::Group, _, GroupScope::PerGroup) => SessionKey::group(agent, channel, &known_as),
         (ChatKind::Group, _, GroupScope::Main) | (ChatKind::Direct, DmScope::Main, _) => {
             SessionKey::main(agent)
@@ -386,21 +402,18 @@ fn session_in(settings: &Settings, moved: &MovedGroups, inbound: &Inbound) -> Se
         (ChatKind::Direct, DmScope::PerAccountChannelPeer, _) => {
             SessionKey::direct(agent, Some(&format!("{channel}:{account}")), &sender.id)
         }
+    };
+    match chat.id.split_once(":topic:").filter(|_| chat.kind == ChatKind::Direct) {
+        Some((chat, topic)) => session.thread(&format!("{chat}:{topic}")),
+        None => session,
     }
 }
 
 /// Whether the tools of a chat are not the same for all who speak there: then nobody speaks in another's turn.
 fn differs_by_sender(shared: &Shared, inbound: &Inbound) -> bool {
-    let settings = shared.settings();
     let Inbound { channel, account, chat, .. } = inbound;
-    let tools = match chat.kind {
-        ChatKind::Group => group_of(&shared.channels.moved_groups(), &settings, channel, account, &chat.id)
-            .map(|group| group.tools),
-        ChatKind::Direct => {
-            settings.account(channel, account).and_then(|account| account.direct_tools(&chat.id)).cloned()
-        }
-    };
-    tools.is_some_and(|tools| tools.differ_by_sender())
+    let of_chat = group_of(&shared.channels.moved_groups(), &shared.settings(), channel, account, &chat.id);
+    of_chat.is_some_and(|of_chat| of_chat.tools.differ_by_sender())
 }
 
 fn queue_mode(shared: &Shared, inbound: &Inbound) -> QueueMode {

@@ -317,6 +317,7 @@ impl Drop for Claim {
     fn drop(&mut self) {
         let Some(shared) = self.shared.upgrade() else { return };
         shared.runs.claimed.lock().unwrap_or_else(|e| e.into_inner()).remove(&self.row);
+        shared.arriving.may_have_room();
         shared.inbox.wake();
     }
 }

@@ -113,6 +113,7 @@ async fn begin_rows(
             Box::pin(begin_rows(shared, key, open)).await
         }
         Begun::Started { run, transcript } => {
+            shared.arriving.may_have_room();
             let current = shared.current();
             let new = transcript.len().saturating_sub(said);
             super::events::session_messages(shared, key, transcript.get(new..).unwrap_or_default());
@@ -240,14 +241,6 @@ fn group_of(shared: &Shared, begun: &Begin) -> Option<config::GroupConfig> {
         &route.account,
         &route.to,
     )
-    .filter(|_| route.to.starts_with('-'))
-}
-
-/// The tools of the direct chat in which the message was said.
-fn direct_tools(begun: &Begin) -> Option<&config::ChatTools> {
-    let route = begun.run.route.as_ref().filter(|_| begun.run.directives.is_none())?;
-    let account = begun.current.settings.account(&route.channel, &route.account)?;
-    account.direct_tools(&route.to).filter(|_| !route.to.starts_with('-'))
 }
 
 /// The tools of a turn: those of the agent, as far as the call and the chat let it have them.
@@ -264,12 +257,7 @@ pub(super) fn tools_of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin) ->
     if directives.no_message_tool {
         tools.retain(|tool| tool.spec().name != tools::MESSAGE);
     }
-    let group = group_of(shared, begun);
-    let bounds = match &group {
-        Some(group) => Some(&group.tools),
-        None => direct_tools(begun),
-    };
-    if let Some(bounds) = bounds {
+    if let Some(bounds) = group_of(shared, begun).map(|group| group.tools) {
         // A run that goes on after a crash may be anybody's.
         let sender = begun.first.as_ref().map(|inbound| inbound.sender.id.as_str());
         tools.retain(|tool| match tool.spec().name.as_str() {
@@ -313,10 +301,19 @@ async fn prompt(shared: &Shared, key: &SessionKey, begun: &Begin, tools: &agent:
         utc_offset_minutes,
         tools: tools.iter().map(|t| t.spec().name.clone()).collect(),
         nodes: node_names(shared),
-        skills: crate::node_skills::told(shared, &begun.current),
+        skills: skills(shared, begun),
         workspace: workspace.root().display().to_string(),
         files: if light { vec![] } else { workspace.bootstrap().await },
     })
+}
+
+/// The skills that the agent is told of: of those that it has, the ones of its chat.
+fn skills(shared: &Shared, begun: &Begin) -> Vec<agent::prompt::Skill> {
+    let mut skills = crate::node_skills::told(shared, &begun.current);
+    if let Some(only) = group_of(shared, begun).and_then(|group| group.skills) {
+        skills.retain(|skill| only.contains(&skill.name));
+    }
+    skills
 }
 
 fn node_names(shared: &Shared) -> Vec<String> {

@@ -35,7 +35,7 @@ pub(crate) struct AccountSettings {
     pub(crate) silent_errors: bool,
     /// Characters of a message at most.
     pub(crate) text_limit: usize,
-    direct: BTreeMap<String, config::ChatTools>,
+    direct: BTreeMap<String, config::GroupConfig>,
     /// By chat id, topic and all, or `*`.
     groups: BTreeMap<String, config::GroupConfig>,
 }
@@ -51,9 +51,10 @@ impl AccountSettings {
         &self.approvers
     }
 
-    /// The tools of a direct chat; its own entry takes the place of the one for all.
-    pub(crate) fn direct_tools(&self, chat_id: &str) -> Option<&config::ChatTools> {
-        self.direct.get(chat_id).or_else(|| self.direct.get("*"))
+    /// What is configured for a direct chat or a topic of it; a chat's own entry takes the place of the one for all.
+    pub(crate) fn direct(&self, chat_id: &str) -> Option<config::GroupConfig> {
+        let (chat, topic) = chat_id.split_once(":topic:").map_or((chat_id, None), |(c, t)| (c, Some(t)));
+        self.direct.get(chat).or_else(|| self.direct.get("*")).map(|direct| direct.in_topic(topic))
     }
 
     /// What is configured for a group or topic.

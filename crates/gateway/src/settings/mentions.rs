@@ -29,7 +29,16 @@ impl Mentions {
 
     /// Whether a text speaks to an agent.
     pub(crate) fn speaks_to(&self, agent_id: &str, text: &str) -> bool {
-        self.of.get(agent_id).unwrap_or(&self.of_others).iter().any(|pattern| pattern.is_match(text))
+        self.patterns(agent_id).iter().any(|pattern| pattern.is_match(text))
+    }
+
+    /// Whether there are words by which an agent is spoken to.
+    pub(crate) fn has_any(&self, agent_id: &str) -> bool {
+        !self.patterns(agent_id).is_empty()
+    }
+
+    fn patterns(&self, agent_id: &str) -> &[Regex] {
+        self.of.get(agent_id).unwrap_or(&self.of_others)
     }
 }
 

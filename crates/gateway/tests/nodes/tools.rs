@@ -343,6 +343,30 @@ async fn skills_of_a_node_are_told_and_read_while_it_is_connected_and_commands_m
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_has_the_agent_told_of_the_skills_that_it_names_alone() {
+    let fake = testkit::fake_telegram::FakeTelegram::start(crate::flow::BOT_TOKEN).await;
+    let groups = r#"allowFrom: [777], groups: { "-1": { requireMention: false, skills: ["a"] },
+        "-2": { requireMention: false, skills: [] }, "-3": { requireMention: false } },"#;
+    let bench = bench("", &crate::flow::telegram(&fake, groups)).await;
+    let mut operator = bench.operator().await;
+    let mut node = node(&bench, &mut operator, 1, &["system.run"]).await;
+    let skill = |name: &str| {
+        let content = format!("---\nname: {name}\ndescription: Does {name}.\n---\nDo it.\n");
+        json!({"name": name, "description": format!("Does {name}."), "content": content})
+    };
+    node.call("node.skills.update", json!({"skills": [skill("a"), skill("b")]})).await;
+    for (count, (group, told)) in
+        [(-1, [true, false]), (-2, [false, false]), (-3, [true, true])].into_iter().enumerate()
+    {
+        fake.push_text(group, 777, "hi");
+        fake.wait_for_sent(count + 1, crate::flow::PATIENCE).await.unwrap();
+        let prompt = bench.model.requests()[count]["messages"][0]["content"].to_string();
+        assert_eq!(["Does a.", "Does b."].map(|skill| prompt.contains(skill)), told, "{group}: {prompt}");
+    }
+    bench.gateway.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_of_skills_that_is_not_in_order_changes_nothing() {
     let bench = bench("", "").await;
     let mut operator = bench.operator().await;

@@ -6,6 +6,7 @@
 mod accounts;
 mod channels;
 mod chat_commands;
+mod direct;
 mod groups;
 mod message_actions;
 mod out;

@@ -7,6 +7,7 @@ mod drafts;
 mod files;
 mod routing;
 mod sending;
+mod transcripts;
 
 use crate::flow::{self, BOT_TOKEN, Bench, PATIENCE};
 use serde_json::{Value, json};

@@ -104,13 +104,7 @@ pub(super) async fn call_via(
             change(&inner, &params, "unpin", |shown| pinned(shown, false)).map(|_| json!(true))
         }
         "sendchataction" => known_chat(&inner, &params).map(|_| json!(true)),
-        "setwebhook" => match params["url"].as_str().filter(|url| url.starts_with("https://")) {
-            Some(url) => {
-                inner.set_webhook(url);
-                Ok(json!(true))
-            }
-            None => Err(bad("bad webhook: An HTTPS URL must be provided for webhook")),
-        },
+        "setwebhook" => set_webhook(&inner, &params),
         "getwebhookinfo" => Ok(webhook_info(&inner)),
         "getchat" => known_chat(&inner, &params).map(|chat| match inner.allowed(chat) {
             Some(allowed) => json!({ "id": chat, "available_reactions": allowed }),
@@ -128,14 +122,28 @@ pub(super) async fn call_via(
 }
 
 pub(super) async fn download(
-    State((inner, _)): State<App>,
+    State((inner, cancel)): State<App>,
     Path((bot, path)): Path<(String, String)>,
 ) -> Response {
     if bot.strip_prefix("bot") != Some(inner.token.as_str()) {
         return reply(Err((401, "Unauthorized".to_owned())));
     }
-    let bytes = path.strip_prefix("files/").and_then(|id| inner.file(id));
-    bytes.map_or_else(|| reply(Err((404, "Not Found".to_owned()))), IntoResponse::into_response)
+    let Some(bytes) = path.strip_prefix("files/").and_then(|id| inner.file(id)) else {
+        return reply(Err((404, "Not Found".to_owned())));
+    };
+    match inner.enter("download", &json!({ "path": path })) {
+        Some(Planned::Instead { status, body } | Planned::After { status, body }) => raw(status, body),
+        Some(Planned::Cut) => cut_off(bytes),
+        Some(Planned::Silence) => {
+            cancel.cancelled().await;
+            raw(503, json!({}))
+        }
+        Some(Planned::Held(go)) => {
+            go.notified().await;
+            bytes.into_response()
+        }
+        None => bytes.into_response(),
+    }
 }
 
 fn parameters(query: HashMap<String, String>, body: &Bytes) -> Result<Value, String> {
@@ -176,6 +184,23 @@ fn form(body: &[u8]) -> Option<Value> {
 fn uploaded(params: &Value) -> usize {
     let fields = params.as_object().into_iter().flat_map(Map::values);
     fields.filter_map(|field| Some(field.get("bytes")?.as_str()?.len() / 4 * 3)).sum()
+}
+
+/// Where to deliver, perhaps with the certificate of the address: a file, in PEM, and nothing beside it.
+fn set_webhook(inner: &Inner, params: &Value) -> Answer {
+    let url = params["url"].as_str().filter(|url| url.starts_with("https://"));
+    let url = url.ok_or_else(|| bad("bad webhook: An HTTPS URL must be provided for webhook"))?;
+    if let Some(file) = params.get("certificate") {
+        let bytes = file["bytes"].as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
+        let pem = String::from_utf8_lossy(&bytes).trim().to_owned();
+        let is_pem =
+            pem.starts_with("-----BEGIN CERTIFICATE-----") && pem.ends_with("-----END CERTIFICATE-----");
+        if !is_pem || pem.contains("PRIVATE KEY") {
+            return Err(bad("bad webhook: a PEM file with the certificate is expected"));
+        }
+    }
+    inner.set_webhook(url);
+    Ok(json!(true))
 }
 
 /// A file, with a caption of at most 1,024 UTF-16 units under it.
@@ -234,11 +259,16 @@ fn send_album(inner: &Inner, params: &Value, via: &str, at: Instant) -> Answer {
 
 /// An answer that announces more than it brings.
 fn cut(answer: Answer) -> Response {
-    let whole = json!({ "ok": true, "result": answer.unwrap_or_default() }).to_string();
-    let half = whole.get(..whole.len() / 2).unwrap_or_default().to_owned();
+    cut_off(json!({ "ok": true, "result": answer.unwrap_or_default() }).to_string().into_bytes())
+}
+
+/// A body that breaks off in its middle.
+fn cut_off(mut whole: Vec<u8>) -> Response {
+    let length = whole.len();
+    whole.truncate(length / 2);
     let broken = std::io::Error::other("cut");
-    let stream = futures_util::stream::iter([Ok(half), Err(broken)]);
-    ([("content-length", whole.len().to_string())], axum::body::Body::from_stream(stream)).into_response()
+    let stream = futures_util::stream::iter([Ok(whole), Err(broken)]);
+    ([("content-length", length.to_string())], axum::body::Body::from_stream(stream)).into_response()
 }
 
 fn raw(status: u16, body: Value) -> Response {
@@ -473,5 +503,6 @@ fn get_file(inner: &Inner, params: &Value) -> Answer {
     if size > MAX_DOWNLOAD && !inner.is_local() {
         return Err(bad("file is too big"));
     }
-    Ok(json!({ "file_id": id, "file_unique_id": id, "file_size": size, "file_path": format!("files/{id}") }))
+    let path = inner.local_path(id).unwrap_or_else(|| format!("files/{id}"));
+    Ok(json!({ "file_id": id, "file_unique_id": id, "file_size": size, "file_path": path }))
 }

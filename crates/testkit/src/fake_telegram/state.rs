@@ -100,6 +100,7 @@ struct State {
     undelivered: Undelivered,
     files: HashMap<String, Vec<u8>>,
     announced: HashMap<String, u64>,
+    on_disk: HashMap<String, String>,
     reactions: HashMap<i64, Value>,
     sent: Vec<Sent>,
     shown: HashMap<(i64, i64), Shown>,
@@ -339,6 +340,15 @@ impl Inner {
 
     pub(super) fn put_file(&self, file_id: &str, bytes: Vec<u8>) {
         self.lock().files.insert(file_id.to_owned(), bytes);
+    }
+
+    pub(super) fn have_on_disk(&self, file_id: &str, path: &str) {
+        self.lock().on_disk.insert(file_id.to_owned(), path.to_owned());
+    }
+
+    /// Where the server has a file on its own disk, and gives it nowhere else.
+    pub(super) fn local_path(&self, file_id: &str) -> Option<String> {
+        self.lock().on_disk.get(file_id).cloned()
     }
 
     pub(super) fn be_local(&self) {

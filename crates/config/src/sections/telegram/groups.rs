@@ -24,8 +24,12 @@ pub struct GroupConfig {
     pub topics: BTreeMap<String, GroupConfig>,
     /// `topics.<id>.agentId`: the agent that hears this topic.
     pub agent_id: Option<String>,
+    /// `skills`: the only skills that the agent is told of there; `None`: all that it has.
+    pub skills: Option<Vec<String>>,
     /// `errorPolicy`; `None`: the account's.
     pub error_policy: Option<ErrorPolicy>,
+    /// `disableAudioPreflight`: whether voice messages are not listened to for the agent's name, false by default.
+    pub disable_audio_preflight: Option<bool>,
 }
 
 /// `tools` of a group.
@@ -46,17 +50,43 @@ impl GroupConfig {
         Self { topics: topics.into_iter().collect(), ..Self::own(s) }
     }
 
+    /// `channels.telegram.direct.<id>`: who is heard there, the account alone says.
+    pub(super) fn of_direct(s: &Section<'_>) -> Self {
+        for key in ["dmPolicy", "allowFrom", "enabled", "requireTopic"] {
+            s.unsupported(key, "who is heard directly is said by dmPolicy and allowFrom of the account");
+        }
+        s.unsupported("autoTopicLabel", "a topic keeps the name that its people gave it");
+        let topics = s.entries("topics", |id, topic| {
+            for key in
+                ["enabled", "requireMention", "groupPolicy", "allowFrom", "ingest", "disableAudioPreflight"]
+            {
+                topic.unsupported(key, "a topic of a direct chat is heard as the chat itself is");
+            }
+            let read = Self { agent_id: topic.text("agentId"), ..Self::told(topic) };
+            (id.to_owned(), read)
+        });
+        Self { topics: topics.into_iter().collect(), ..Self::told(s) }
+    }
+
+    /// What the agent is told and has in a chat.
+    fn told(s: &Section<'_>) -> Self {
+        Self {
+            system_prompt: s.text("systemPrompt").filter(|text| !text.trim().is_empty()),
+            tools: ChatTools::read(s),
+            skills: s.texts("skills"),
+            error_policy: s.choice("errorPolicy"),
+            ..Self::default()
+        }
+    }
+
     fn own(s: &Section<'_>) -> Self {
         Self {
             enabled: s.boolean("enabled"),
             require_mention: s.boolean("requireMention"),
             allow_from: senders(s, "allowFrom"),
             group_policy: s.choice("groupPolicy"),
-            system_prompt: s.text("systemPrompt").filter(|text| !text.trim().is_empty()),
-            tools: ChatTools::read(s),
-            topics: BTreeMap::new(),
-            agent_id: None,
-            error_policy: s.choice("errorPolicy"),
+            disable_audio_preflight: s.boolean("disableAudioPreflight"),
+            ..Self::told(s)
         }
     }
 
@@ -71,8 +101,22 @@ impl GroupConfig {
             tools: self.tools.over(&other.tools),
             topics: topics_over(&self.topics, &other.topics),
             agent_id: self.agent_id.clone(),
+            skills: self.skills.clone().or_else(|| other.skills.clone()),
             error_policy: self.error_policy.or(other.error_policy),
+            disable_audio_preflight: self.disable_audio_preflight.or(other.disable_audio_preflight),
         }
+    }
+
+    /// What holds in a topic of this, where it is one: what the topic leaves open is taken from the entry for all, then from this.
+    pub fn in_topic(&self, topic: Option<&str>) -> Self {
+        let Some(topic) = topic else { return self.clone() };
+        let (own, every) = (self.topics.get(topic), self.topics.get("*"));
+        let of_topic = match (own, every) {
+            (Some(own), Some(every)) => own.over(every),
+            (Some(one), None) | (None, Some(one)) => one.clone(),
+            (None, None) => return self.clone(),
+        };
+        of_topic.over(self)
     }
 
     /// Whether the agent must be mentioned; true unless configured otherwise.

@@ -3,9 +3,9 @@
 use super::way::{API_ROOT, MAX_TEXT, NetworkConfig, api_root, network, proxy, text_limit};
 use super::webhook::WebhookKeys;
 use super::{
-    Actions, ChatTools, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, ErrorPolicy, ExecApprovals, GroupConfig,
-    GroupPolicy, HISTORY_CEILING, InlineButtons, ReactionLevel, ReactionNotifications, StreamingConfig,
-    TelegramConfig, senders,
+    Actions, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, ErrorPolicy, ExecApprovals, GroupConfig, GroupPolicy,
+    HISTORY_CEILING, InlineButtons, ReactionLevel, ReactionNotifications, StreamingConfig, TelegramConfig,
+    senders,
 };
 use crate::SecretInput;
 use crate::doc::Section;
@@ -20,6 +20,7 @@ impl Default for TelegramConfig {
             bot_token: None,
             token_file: None,
             api_root: API_ROOT.to_owned(),
+            local_roots: Vec::new(),
             dm_policy: DmPolicy::Pairing,
             allow_from: Vec::new(),
             group_policy: GroupPolicy::Allowlist,
@@ -94,6 +95,7 @@ impl TelegramConfig {
     /// How Telegram is reached, and reaches the gateway.
     fn way(&mut self, s: &Section<'_>, root: Option<&Self>) {
         put(&mut self.api_root, api_root(s));
+        put(&mut self.local_roots, s.paths("trustedLocalFileRoots"));
         put(&mut self.proxy, proxy(s).map(Some));
         put(&mut self.network, s.section("network", network));
         put(&mut self.poll_timeout_seconds, s.integer("pollTimeoutSeconds", 0..=50).map(Some));
@@ -110,7 +112,7 @@ impl TelegramConfig {
         let own_policy = s.choice("dmPolicy");
         put(&mut self.dm_policy, own_policy);
         self.allow_from = allowed(senders(s, "allowFrom"), root);
-        let direct = s.entries("direct", |id, chat| (id.to_owned(), ChatTools::read(chat)));
+        let direct = s.entries("direct", |id, chat| (id.to_owned(), GroupConfig::of_direct(chat)));
         put(&mut self.direct, s.raw("direct").is_some().then(|| direct.into_iter().collect()));
         self.judge_openness(s, own_policy, root.is_some());
     }
@@ -160,6 +162,13 @@ impl TelegramConfig {
 
     /// Everybody is let in only where `allowFrom` says so, too.
     fn judge_openness(&self, s: &Section<'_>, own_policy: Option<DmPolicy>, is_account: bool) {
+        if own_policy == Some(DmPolicy::Allowlist) && self.allow_from.is_empty() {
+            let whose = if is_account { " or channels.telegram" } else { "" };
+            s.warn(
+                "dmPolicy",
+                format!("\"allowlist\" lets nobody write to the bot, because allowFrom is empty; add the user ids of those who may to it{whose}"),
+            );
+        }
         let says_so = self.allow_from.iter().any(|sender| sender == "*");
         if own_policy == Some(DmPolicy::Open) && !says_so {
             let whose = if is_account { ", in channels.telegram too where it has a list" } else { "" };

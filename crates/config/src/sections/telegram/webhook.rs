@@ -3,6 +3,7 @@
 use crate::SecretInput;
 use crate::doc::Section;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 /// Where Telegram delivers.
 #[derive(Debug, Clone)]
@@ -11,6 +12,8 @@ pub struct WebhookConfig {
     pub url: String,
     /// `webhookSecret`: what Telegram proves itself with.
     pub secret: SecretInput,
+    /// `webhookCertPath`: the certificate of that address, which Telegram is given.
+    pub certificate: Option<PathBuf>,
     /// `webhookPath`, `/telegram-webhook` by default.
     pub path: String,
     /// `webhookHost`, `127.0.0.1` by default.
@@ -24,6 +27,7 @@ pub struct WebhookConfig {
 pub(super) struct WebhookKeys {
     url: Option<String>,
     secret: Option<SecretInput>,
+    certificate: Option<PathBuf>,
     path: Option<String>,
     host: Option<IpAddr>,
     port: Option<u16>,
@@ -31,10 +35,10 @@ pub(super) struct WebhookKeys {
 
 impl WebhookKeys {
     pub(super) fn read(s: &Section<'_>) -> Self {
-        s.unsupported("webhookCertPath", "the address needs a certificate that Telegram knows");
         let keys = Self {
             url: s.text("webhookUrl"),
             secret: s.secret("webhookSecret"),
+            certificate: s.path("webhookCertPath"),
             path: s.text("webhookPath"),
             host: s.text("webhookHost").map(|host| {
                 host.parse().unwrap_or_else(|_| {
@@ -66,6 +70,7 @@ impl WebhookKeys {
         Self {
             url: self.url.or(section.url.filter(|_| is_its_own)),
             secret: self.secret.or(section.secret),
+            certificate: self.certificate.or(section.certificate),
             path: self.path.or(section.path),
             host: self.host.or(section.host),
             port: self.port.or(section.port.filter(|_| is_its_own)),
@@ -82,6 +87,7 @@ impl WebhookKeys {
         Some(WebhookConfig {
             url,
             secret,
+            certificate: self.certificate.clone(),
             path: self.path.clone().unwrap_or_else(|| "/telegram-webhook".to_owned()),
             host: self.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port: self.port.unwrap_or(8787),

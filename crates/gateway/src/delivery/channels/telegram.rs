@@ -55,8 +55,9 @@ impl TelegramAccount {
             && a.proxy.as_ref().map(|p| p.expose_secret()) == b.proxy.as_ref().map(|p| p.expose_secret())
             && self.token_source == other.token_source
             && self.listens == other.listens
-            && a.webhook.as_ref().map(|w| (&w.url, w.secret.expose_secret()))
-                == b.webhook.as_ref().map(|w| (&w.url, w.secret.expose_secret()))
+            && a.local_roots == b.local_roots
+            && a.webhook.as_ref().map(|w| (&w.url, w.secret.expose_secret(), &w.certificate))
+                == b.webhook.as_ref().map(|w| (&w.url, w.secret.expose_secret(), &w.certificate))
     }
 }
 
@@ -93,6 +94,7 @@ pub(super) fn account(
         // Models take images up to this size.
         image_max_bytes: protocol::limits::MAX_IMAGE_BYTES as u64,
         media_dir: media_dir(state_dir),
+        local_roots: config.local_roots.clone(),
         commands: Some(menu(config)),
         webhook: hook.as_ref().map(|(_, webhook)| webhook.clone()),
         link_preview: config.link_preview,
@@ -125,7 +127,8 @@ fn webhook(hook: &config::WebhookConfig, secrets: &Secrets) -> Result<(Listens, 
         return Err(format!("{place} is not allowed: Telegram takes 1 to 256 letters, digits, _ and -"));
     }
     let listens = Listens { at: SocketAddr::new(hook.host, hook.port), path: hook.path.clone() };
-    Ok((listens, Webhook { url: hook.url.clone(), secret, look_every: LOOK_EVERY }))
+    let (url, certificate) = (hook.url.clone(), hook.certificate.clone());
+    Ok((listens, Webhook { url, secret, certificate, look_every: LOOK_EVERY }))
 }
 
 /// Where files that come with messages are kept.

@@ -1,18 +1,20 @@
-//! The body of a call that brings a file: `multipart/form-data` (RFC 7578).
+//! The body of an HTTP call that brings a file: `multipart/form-data` (RFC 7578).
 
 use serde_json::{Map, Value};
 
 /// A file in a call.
-pub(super) struct Part<'a> {
+#[derive(Debug, Clone, Copy)]
+pub struct FilePart<'a> {
     /// The field that it is.
-    pub(super) field: &'a str,
+    pub field: &'a str,
     /// What it is called.
-    pub(super) name: &'a str,
-    pub(super) bytes: &'a [u8],
+    pub name: &'a str,
+    /// What it holds.
+    pub bytes: &'a [u8],
 }
 
-/// The content type and the body. Fields that are no text are JSON, as the Bot API has them.
-pub(super) fn body(fields: &Map<String, Value>, parts: &[Part<'_>]) -> (String, Vec<u8>) {
+/// The content type and the body. Fields that are no text are JSON, as Telegram's Bot API has them.
+pub fn multipart(fields: &Map<String, Value>, parts: &[FilePart<'_>]) -> (String, Vec<u8>) {
     let size: usize = parts.iter().map(|part| part.bytes.len()).sum();
     let boundary = boundary(size as u64);
     let mut out = Vec::with_capacity(size + 1024 * (parts.len() + 1));
@@ -22,7 +24,7 @@ pub(super) fn body(fields: &Map<String, Value>, parts: &[Part<'_>]) -> (String, 
             format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{key}\"\r\n\r\n{text}\r\n");
         out.extend_from_slice(head.as_bytes());
     }
-    for Part { field, name, bytes } in parts {
+    for FilePart { field, name, bytes } in parts {
         // As browsers escape it: nothing in a name ends the line or the quotes.
         let name = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
         let head = format!(
@@ -51,7 +53,7 @@ mod tests {
     fn a_name_cannot_break_out_of_its_line() {
         let fields = Map::from_iter([("chat_id".to_owned(), Value::from(7))]);
         let (content_type, body) =
-            body(&fields, &[Part { field: "document", name: "a\"\r\nX: y", bytes: b"bytes" }]);
+            multipart(&fields, &[FilePart { field: "document", name: "a\"\r\nX: y", bytes: b"bytes" }]);
         let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
         let expected = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"chat_id\"\r\n\r\n7\r\n--{boundary}\r\n\
