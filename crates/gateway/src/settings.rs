@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     /// Whom to believe who somebody is.
     pub(crate) rules: Rules,
     pub(crate) auto_approve_local: bool,
+    /// From where nodes that were never paired are, once they proved the shared secret.
+    pub(crate) auto_approve_cidrs: Vec<String>,
     pub(crate) node_commands: CommandPolicy,
     /// Which files of nodes may be read and written.
     pub(crate) node_files: config::FileTransferConfig,
@@ -141,6 +143,7 @@ impl Settings {
             rate_limit: rate_limit(config),
             rules,
             auto_approve_local: config.gateway.nodes.pairing.auto_approve_local,
+            auto_approve_cidrs: config.gateway.nodes.pairing.auto_approve_cidrs.clone(),
             node_commands: CommandPolicy {
                 allow: config.gateway.nodes.commands.allow.clone(),
                 deny: config.gateway.nodes.commands.deny.clone(),

@@ -170,6 +170,12 @@ pub(crate) fn node_files(state_dir: &Path) -> PathBuf {
     state_dir.join("media").join("tool-file-transfer")
 }
 
+/// Where files lie that agents may send although they are in no workspace: those that came with messages, and from nodes. Their names
+/// cannot be guessed.
+pub(crate) fn sendable_media(state_dir: &Path) -> Vec<PathBuf> {
+    vec![crate::delivery::channels::telegram::media_dir(state_dir), node_files(state_dir)]
+}
+
 /// Makes agents' tools.
 pub(crate) struct Toolbox {
     host: Weak<Shared>,
@@ -178,12 +184,14 @@ pub(crate) struct Toolbox {
     browser: bool,
     /// Where files of nodes are kept.
     node_files: PathBuf,
+    /// What may be sent beside what lies in a workspace.
+    media: Vec<PathBuf>,
 }
 
 impl Toolbox {
     pub(crate) fn new(host: Weak<Shared>, state_dir: &Path, browser: bool) -> Self {
-        let node_files = node_files(state_dir);
-        Self { host, processes: Arc::new(exec::Processes::new()), browser, node_files }
+        let (node_files, media) = (node_files(state_dir), sendable_media(state_dir));
+        Self { host, processes: Arc::new(exec::Processes::new()), browser, node_files, media }
     }
 
     fn builtin(&self, current: &Current, clock: &SharedClock, agent_id: &str) -> Tools {
@@ -197,6 +205,7 @@ impl Toolbox {
             browser: tools::BrowserDefaults { host: self.browser, ..settings.browser.clone() },
             clock: clock.clone(),
             node_files: self.node_files.clone(),
+            media: self.media.clone(),
         });
         let are_there = offers_files(settings);
         tools.retain(|tool| are_there || !tools::FILE_TOOLS.contains(&tool.spec().name.as_str()));

@@ -38,7 +38,8 @@ pub(crate) struct Browser {
     spec: ToolSpec,
     host: Arc<dyn Host>,
     defaults: BrowserDefaults,
-    workspace: PathBuf,
+    /// Where files for pages may lie, the workspace first.
+    places: Vec<PathBuf>,
     kept: Kept,
 }
 
@@ -57,7 +58,7 @@ impl Browser {
             spec,
             host: env.host.clone(),
             defaults: env.browser.clone(),
-            workspace: env.workspace.clone(),
+            places: env.places(),
             kept: Kept::new(env),
         }
     }
@@ -136,12 +137,12 @@ impl Browser {
         if paths.is_empty() {
             return Err("paths is missing. Nothing was done.".into());
         }
-        let workspace = self.workspace.clone();
+        let places = self.places.clone();
         blocking(move || {
             let (mut files, mut total) = (Vec::new(), 0);
             for path in &paths {
-                let Media::File(file) = sendable(&workspace, path)? else {
-                    return Err(format!("{path} is no file of the workspace. Nothing was done."));
+                let Media::File(file) = sendable(&places, path)? else {
+                    return Err(format!("{path} is no file here. Nothing was done."));
                 };
                 let bytes = std::fs::read(&file)
                     .map_err(|e| format!("{path} cannot be read: {e}. Nothing was done."))?;
@@ -353,6 +354,8 @@ mod tests {
         bench.host.answer(Ok(json!({"result": {"ok": true, "path": "/browser/1.png"}, "files": [file]})));
         let shown = bench.call("browser", json!({"action": "screenshot"})).await;
         assert_eq!(shown.content[1], Part::Image { data: "aGk=".into(), mime_type: "image/png".into() });
+        // And kept, for whoever is to have it.
+        assert!(text(&shown).contains("/kept/1---"), "{shown:?}");
         bench.host.answer(Ok(
             json!({"error": {"status": 403, "body": {"error": "10.0.0.1 is not for this browser"}}}),
         ));

@@ -205,6 +205,7 @@ const NOW: i64 = 1_800_000_000_000;
 /// All tools over a fake gateway and a fresh workspace.
 pub(crate) struct Bench {
     directory: tempfile::TempDir,
+    media: tempfile::TempDir,
     pub(crate) host: Arc<FakeHost>,
     pub(crate) cancel: CancellationToken,
     pub(crate) tools: Tools,
@@ -216,7 +217,7 @@ impl Bench {
     }
 
     pub(crate) fn with_nodes(nodes: Vec<NodeInfo>) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let (directory, media) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let host = Arc::new(FakeHost { nodes, ..FakeHost::default() });
         let tools = builtin(ToolEnv {
             workspace: directory.path().to_owned(),
@@ -227,12 +228,18 @@ impl Bench {
             browser: BrowserDefaults::default(),
             clock: Arc::new(ManualClock::at(NOW)),
             node_files: directory.path().join("kept"),
+            media: vec![media.path().to_owned()],
         });
-        Self { directory, host, cancel: CancellationToken::new(), tools }
+        Self { directory, media, host, cancel: CancellationToken::new(), tools }
     }
 
     pub(crate) fn workspace(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Where files lie that may be sent although they are not in the workspace.
+    pub(crate) fn media(&self) -> &Path {
+        self.media.path()
     }
 
     pub(crate) fn tool(&self, name: &str) -> Arc<dyn Tool> {

@@ -5,6 +5,7 @@
 
 mod args;
 mod browser;
+mod captures;
 mod cron;
 mod edit;
 mod egress;
@@ -67,6 +68,15 @@ pub struct ToolEnv {
     pub clock: SharedClock,
     /// Where files of nodes are kept.
     pub node_files: PathBuf,
+    /// Where files lie beside the workspace that may be sent: what came with messages, and from nodes.
+    pub media: Vec<PathBuf>,
+}
+
+impl ToolEnv {
+    /// Where files lie that may be sent, as [`sendable`] takes them.
+    fn places(&self) -> Vec<PathBuf> {
+        std::iter::once(&self.workspace).chain(&self.media).cloned().collect()
+    }
 }
 
 /// Where a command runs.

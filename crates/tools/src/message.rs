@@ -9,7 +9,7 @@ use args::{Action, Args, Id, described};
 use llm::ToolSpec;
 use model::{SessionKey, Sticker};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Longer messages are documents.
@@ -22,13 +22,14 @@ const MAX_STICKERS: u64 = 50;
 /// The tool.
 pub(crate) struct SendMessage {
     spec: ToolSpec,
-    workspace: PathBuf,
+    /// Where what it sends may lie, the workspace first.
+    places: Vec<PathBuf>,
     host: Arc<dyn Host>,
 }
 
 impl SendMessage {
     pub(crate) fn new(env: &ToolEnv) -> Self {
-        Self { spec: described(), workspace: env.workspace.clone(), host: env.host.clone() }
+        Self { spec: described(), places: env.places(), host: env.host.clone() }
     }
 
     async fn run(&self, arguments: Value, session: SessionKey, key: String) -> Outcome {
@@ -64,8 +65,8 @@ impl SendMessage {
         if is_plain && to.is_none() && channel.is_none() {
             return Err("to say something in this chat, just answer. Nothing was sent.".into());
         }
-        let workspace = self.workspace.clone();
-        let look = move || named.iter().map(|name| sendable(&workspace, name)).collect::<Result<Vec<_>, _>>();
+        let places = self.places.clone();
+        let look = move || named.iter().map(|name| sendable(&places, name)).collect::<Result<Vec<_>, _>>();
         let media = crate::tool::blocking(look).await?;
         let target = match (&channel, &to) {
             (Some(channel), Some(to)) => format!("{channel} chat {to}"),
@@ -141,22 +142,24 @@ impl SendMessage {
     }
 }
 
-/// What an agent may send by that name: what lies behind a public address, or a regular file in its workspace. Elsewhere are this
-/// user's keys, and whoever may talk to the agent could ask for them even where it may read no files.
+/// What an agent may send by that name: what lies behind a public address, or a regular file in one of `places`, of which the first is its
+/// workspace, where relative paths start. Elsewhere are this user's keys, and whoever may talk to the agent could ask for them even where it may
+/// read no files.
 ///
 /// # Errors
 /// Why it may not, for the agent.
-pub fn sendable(workspace: &Path, name: &str) -> Result<Media, String> {
+pub fn sendable(places: &[PathBuf], name: &str) -> Result<Media, String> {
     if name.starts_with("https://") || name.starts_with("http://") {
         return Ok(Media::Url(name.to_owned()));
     }
+    let workspace = places.first().ok_or("There is no workspace. Nothing was sent.")?;
     let file = &files::resolve(workspace, name)?;
     files::regular("send", file)?;
-    let whole = |path: &Path| path.canonicalize().map_err(|e| files::io_error("send", path, &e));
-    let (workspace, file) = (whole(workspace)?, whole(file)?);
-    if !file.starts_with(&workspace) {
+    let file = file.canonicalize().map_err(|e| files::io_error("send", file, &e))?;
+    // A place that is not there yet has no file in it.
+    if !places.iter().filter_map(|place| place.canonicalize().ok()).any(|place| file.starts_with(place)) {
         return Err(format!(
-            "Cannot send {}: only files in {} are sent; copy it there first. Nothing was sent.",
+            "Cannot send {}: only files in {}, and what came with messages or from nodes, are sent; copy it there first. Nothing was sent.",
             file.display(),
             workspace.display()
         ));
@@ -244,17 +247,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_are_sent_from_the_workspace_alone() {
+    async fn files_are_sent_from_the_workspace_and_from_where_those_of_nodes_are_kept() {
         let bench = Bench::new();
         let elsewhere = tempfile::NamedTempFile::new().unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), bench.workspace().join("link")).unwrap();
         std::fs::write(bench.workspace().join("mine"), "text").unwrap();
-        for (media, is_sent) in
-            [("mine", true), ("link", false), (elsewhere.path().to_str().unwrap(), false), ("../mine", false)]
-        {
+        let kept = bench.media().join("snap---1.jpg");
+        std::fs::write(&kept, "jpg").unwrap();
+        for (media, is_sent) in [
+            ("mine", true),
+            ("link", false),
+            (elsewhere.path().to_str().unwrap(), false),
+            ("../mine", false),
+            (kept.to_str().unwrap(), true),
+            (kept.parent().and_then(|dir| dir.to_str()).unwrap(), false),
+        ] {
             let done = bench.call("message", json!({"action": "send", "media": media})).await;
             assert_eq!(!done.is_error, is_sent, "{media}");
         }
-        assert_eq!(bench.host.sent().len(), 1);
+        assert_eq!(bench.host.sent().len(), 2);
     }
 }

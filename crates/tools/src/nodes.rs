@@ -1,11 +1,13 @@
 //! `nodes`: which nodes there are, and calls to them.
 
+use crate::node_files::kept::Kept;
 use crate::text::clip;
-use crate::tool::{Outcome, finish, spec};
+use crate::tool::{Outcome, blocking, finish, spec};
 use crate::wait::{Waited, bounded};
-use crate::{ASKED_WITHIN, Host, NodeCall, NodeInfo, ToolEnv, args, node_choice};
+use crate::{ASKED_WITHIN, Host, NodeCall, NodeInfo, ToolEnv, args, captures, node_choice};
 use agent::tool::{Tool, ToolContext, ToolFuture, ToolOutput};
 use llm::ToolSpec;
+use model::Part;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -13,8 +15,10 @@ use std::time::Duration;
 
 /// What a model reads of an answer, in bytes.
 const MAX_ANSWER: usize = 50_000;
-/// How long a node has to answer.
+/// How long a node has to answer, beside the time that it is told to take.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest recording: five minutes, as OpenClaw has it.
+const LONGEST_MS: u64 = 300_000;
 /// How much longer than the gateway's own deadline we wait, should it ever miss it.
 const LAST: Duration = Duration::from_secs(10);
 /// How long people may take, who may be asked about a file and about the place that it leads to.
@@ -24,6 +28,7 @@ const ASKED: Duration = Duration::from_secs(2 * ASKED_WITHIN.as_secs());
 pub(crate) struct Nodes {
     spec: ToolSpec,
     host: Arc<dyn Host>,
+    kept: Kept,
 }
 
 #[derive(Deserialize)]
@@ -50,12 +55,12 @@ impl Nodes {
     pub(crate) fn new(env: &ToolEnv) -> Self {
         let spec = spec(
             "nodes",
-            "Paired machines: status (all), describe (what one can do), invoke (call one of its commands; to run shell commands use exec with host node).",
+            "Paired machines: status (all), describe (what one can do), invoke (call one of its commands; photos and films are kept at localPath; to run shell commands use exec with host node).",
             json!({"action": {"enum": ["status", "describe", "invoke"]}, "node": {"type": "string", "description": "id or name"},
                 "command": {"type": "string"}, "params": {"type": "object"}}),
             &["action"],
         );
-        Self { spec, host: env.host.clone() }
+        Self { spec, host: env.host.clone(), kept: Kept::new(env) }
     }
 
     async fn run(&self, arguments: Value, context: &ToolContext) -> Outcome {
@@ -114,16 +119,18 @@ impl Nodes {
                 "Node {name} has no approved command {command:?}; see describe. Nothing was done."
             ));
         }
+        let params = bounded_recording(params);
+        let timeout = time_for(&params);
         let call = NodeCall {
             node_id: node.node_id.clone(),
             command: command.clone(),
             params,
-            timeout: TIMEOUT,
+            timeout,
             idempotency_key: format!("{}:{}", context.run_id, context.tool_call_id),
             context: context.clone(),
         };
-        match bounded(self.host.invoke_node(call), TIMEOUT + ASKED + LAST, &context.cancel).await {
-            Waited::Done(Ok(answer)) => Ok(ToolOutput::text(clip(&answer.to_string(), MAX_ANSWER))),
+        match bounded(self.host.invoke_node(call), timeout + ASKED + LAST, &context.cancel).await {
+            Waited::Done(Ok(answer)) => self.told(&command, answer).await,
             Waited::Done(Err(e)) => Err(format!("Node {name}, {command}: {e}")),
             Waited::Late => {
                 Err(format!("Node {name} did not answer {command} in time; it may have done it."))
@@ -133,6 +140,33 @@ impl Nodes {
             }
         }
     }
+
+    async fn told(&self, command: &str, mut answer: Value) -> Outcome {
+        let (command, kept) = (command.to_owned(), self.kept.clone());
+        blocking(move || {
+            let shown = captures::keep(&command, &mut answer, &kept)?;
+            let mut content = vec![Part::Text { text: clip(&answer.to_string(), MAX_ANSWER) }];
+            content.extend(shown);
+            Ok(ToolOutput { content, is_error: false, command: None })
+        })
+        .await
+    }
+}
+
+/// A recording takes no longer than it may.
+fn bounded_recording(mut params: Value) -> Value {
+    if let Some(duration) =
+        params.get_mut("durationMs").filter(|ms| ms.as_u64().is_some_and(|ms| ms > LONGEST_MS))
+    {
+        *duration = json!(LONGEST_MS);
+    }
+    params
+}
+
+/// How long a node may take that is told to record, or to look where it is, for a time.
+fn time_for(params: &Value) -> Duration {
+    let asked = ["durationMs", "delayMs", "timeoutMs"].map(|key| params[key].as_u64().unwrap_or_default());
+    TIMEOUT + Duration::from_millis(asked.into_iter().max().unwrap_or_default().min(LONGEST_MS))
 }
 
 fn status(nodes: &[NodeInfo]) -> String {

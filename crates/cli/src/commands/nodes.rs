@@ -1,9 +1,14 @@
 //! `openclaw nodes`: which nodes there are, what they may do, and calling them.
 
+mod camera;
+mod device;
 pub(super) mod invoke;
+mod location;
+mod notify;
 mod pairing;
 mod pick;
 mod rename;
+mod screen;
 
 pub(super) use pick::pick;
 
@@ -44,6 +49,14 @@ enum NodesCommand {
     Rename(rename::RenameArgs),
     /// Call a command of a node
     Invoke(invoke::InvokeArgs),
+    /// A node's cameras: photos and short films
+    Camera(camera::CameraArgs),
+    /// What is on a node's screen
+    Screen(screen::ScreenArgs),
+    /// Where a node is
+    Location(location::LocationArgs),
+    /// Show a notice on a node
+    Notify(notify::NotifyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +66,9 @@ struct ListArgs {
     /// Only those that are connected
     #[arg(long)]
     connected: bool,
+    /// Only those that were connected within this time, such as 24h or 7d
+    #[arg(long, value_name = "TIME", value_parser = crate::input::duration)]
+    last_connected: Option<i64>,
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +95,10 @@ pub(crate) async fn run(args: NodesArgs, ctx: &Context) -> Result<(), Failure> {
         NodesCommand::Remove(args) => pairing::remove(args, ctx).await,
         NodesCommand::Rename(args) => rename::run(args, ctx).await,
         NodesCommand::Invoke(args) => invoke::run(args, ctx).await,
+        NodesCommand::Camera(args) => camera::run(args, ctx).await,
+        NodesCommand::Screen(args) => screen::run(args, ctx).await,
+        NodesCommand::Location(args) => location::run(args, ctx).await,
+        NodesCommand::Notify(args) => notify::run(args, ctx).await,
     }
 }
 
@@ -88,7 +108,7 @@ async fn listing(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
     let nodes = link.call("node.list", json!({})).await?;
     link.leave().await;
     // `node.list` knows which of the approved nodes is connected.
-    payload["paired"] = kept(&nodes, args.connected);
+    payload["paired"] = kept(&nodes, &args, ctx.now_ms());
     ctx.out.show(&payload, || {
         let paired = format!("Nodes\n{}", table(ctx, list(&payload, "/paired")));
         let waiting = pairing::table(ctx, &payload);
@@ -102,12 +122,21 @@ async fn listing(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
 
 async fn status(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
     let mut payload = crate::link::one_call(ctx, &args.connect, "node.list", json!({})).await?;
-    payload["nodes"] = kept(&payload, args.connected);
+    payload["nodes"] = kept(&payload, &args, ctx.now_ms());
     ctx.out.show(&payload, || table(ctx, list(&payload, "/nodes")))
 }
 
-fn kept(payload: &Value, connected_only: bool) -> Value {
-    list(payload, "/nodes").iter().filter(|n| !connected_only || flag(n, "/connected")).cloned().collect()
+/// When a node was there last.
+fn last(node: &Value) -> Option<i64> {
+    number(node, "/lastConnectedAtMs").or_else(|| number(node, "/lastSeenAtMs"))
+}
+
+fn kept(payload: &Value, args: &ListArgs, now_ms: i64) -> Value {
+    let is_meant = |node: &&Value| {
+        let was_there = |within: i64| last(node).is_some_and(|at| at >= now_ms - within);
+        (!args.connected || flag(node, "/connected")) && args.last_connected.is_none_or(was_there)
+    };
+    list(payload, "/nodes").iter().filter(is_meant).cloned().collect()
 }
 
 fn table(ctx: &Context, nodes: &[Value]) -> String {
@@ -192,9 +221,22 @@ mod tests {
     }
 
     #[test]
-    fn only_connected_nodes_are_kept_where_that_is_asked() {
-        let payload = json!({"nodes":[{"nodeId":"a","connected":true},{"nodeId":"b"}]});
-        assert_eq!(kept(&payload, true), json!([{"nodeId":"a","connected":true}]));
-        assert_eq!(kept(&payload, false).as_array().map(Vec::len), Some(2));
+    fn nodes_are_kept_that_are_connected_or_were_lately_where_that_is_asked() {
+        let payload = json!({"nodes":[
+            {"nodeId":"a","connected":true,"lastConnectedAtMs":1_000},
+            {"nodeId":"b","lastConnectedAtMs":99_000},
+            {"nodeId":"c"},
+        ]});
+        let asked = |connected, last_connected| {
+            let args = ListArgs { connect: ConnectArgs::default(), connected, last_connected };
+            joined(
+                &json!({"ids": kept(&payload, &args, 100_000).as_array().unwrap().iter().map(|n| n["nodeId"].clone()).collect::<Vec<_>>()}),
+                "/ids",
+            )
+        };
+        assert_eq!(asked(false, None), "a, b, c");
+        assert_eq!(asked(true, None), "a");
+        assert_eq!(asked(false, Some(60_000)), "b");
+        assert_eq!(asked(true, Some(60_000)), "-");
     }
 }

@@ -149,6 +149,8 @@ impl Default for NodesConfig {
 pub struct NodePairing {
     /// `autoApproveLocal`: pair devices on this host silently once they proved the shared secret. True by default.
     pub auto_approve_local: bool,
+    /// `autoApproveCidrs`: addresses or CIDR ranges from which a node that was never paired is, once it proved the shared secret.
+    pub auto_approve_cidrs: Vec<String>,
 }
 
 /// `gateway.nodes.commands`.
@@ -202,7 +204,7 @@ impl Default for NodePluginTools {
 
 impl Default for NodePairing {
     fn default() -> Self {
-        Self { auto_approve_local: true }
+        Self { auto_approve_local: true, auto_approve_cidrs: Vec::new() }
     }
 }
 
@@ -241,7 +243,7 @@ impl GatewayConfig {
             control_ui: s.section("controlUi", |ui| ControlUiConfig {
                 allowed_origins: ui.texts("allowedOrigins").unwrap_or_default(),
             }),
-            trusted_proxies: trusted_proxies(s),
+            trusted_proxies: ranges(s, "trustedProxies"),
             allow_real_ip: s.boolean("allowRealIpFallback").unwrap_or(false),
             tailscale: s.section("tailscale", TailscaleConfig::read),
             nodes: s.section("nodes", NodesConfig::read),
@@ -309,7 +311,7 @@ impl NodesConfig {
     fn read(s: &Section<'_>) -> Self {
         let pairing = s.section("pairing", |pairing| {
             let auto_approve_local = pairing.boolean("autoApproveLocal").unwrap_or(true);
-            NodePairing { auto_approve_local }
+            NodePairing { auto_approve_local, auto_approve_cidrs: ranges(pairing, "autoApproveCidrs") }
         });
         let commands = s.section("commands", |commands| NodeCommands {
             allow: commands.texts("allow").unwrap_or_default(),
@@ -345,18 +347,18 @@ fn custom_host(s: &Section<'_>, bind: Bind) -> Option<IpAddr> {
     }
 }
 
-fn trusted_proxies(s: &Section<'_>) -> Vec<String> {
-    let proxies = s.texts("trustedProxies").unwrap_or_default();
-    for (index, proxy) in proxies.iter().enumerate() {
-        if !is_address_or_range(proxy) {
-            let key = format!("trustedProxies[{index}]");
+/// A list of addresses and ranges.
+fn ranges(s: &Section<'_>, key: &'static str) -> Vec<String> {
+    let ranges = s.texts(key).unwrap_or_default();
+    for (index, range) in ranges.iter().enumerate() {
+        if !is_address_or_range(range) {
             s.error_at(
-                &key,
-                format!("{proxy:?} is not allowed; use an IP address or a range like \"10.0.0.0/8\""),
+                &format!("{key}[{index}]"),
+                format!("{range:?} is not allowed; use an IP address or a range like \"10.0.0.0/8\""),
             );
         }
     }
-    proxies
+    ranges
 }
 
 fn is_address_or_range(text: &str) -> bool {

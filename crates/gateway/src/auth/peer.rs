@@ -231,7 +231,7 @@ fn client_ip(forwarded_for: &str, trusted: &[String]) -> Option<IpAddr> {
 
 /// Whether an address is within `range`: an address, or `address/prefix`. IPv4 may be written as `::ffff:a.b.c.d`, whose prefix
 /// counts the 96 bits before it.
-fn is_within(ip: IpAddr, range: &str) -> bool {
+pub(crate) fn is_within(ip: IpAddr, range: &str) -> bool {
     let (base, prefix) = match range.split_once('/') {
         Some((base, prefix)) => (base, prefix.parse::<u32>().ok()),
         None => (range, None),

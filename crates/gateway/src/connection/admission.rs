@@ -6,7 +6,7 @@
 use super::hello::{Granted, IssuedToken};
 use super::identity::Identity;
 use crate::auth::device::ProvenDevice;
-use crate::auth::peer::Peer;
+use crate::auth::peer::{self, Peer};
 use crate::auth::secret;
 use crate::methods::store_error_unseen;
 use crate::pairing::{self, Shortfall};
@@ -199,6 +199,10 @@ impl Admission<'_> {
             Some(_) if self.peer.local && self.settings.auto_approve_local && !is_revoked => {
                 Some(pairing::approve_silently(self.shared, ask).await?)
             }
+            Some(_) if self.is_expected_node(known.as_ref()) => {
+                tracing::info!(device = %device.id, ip = %self.peer.ip, "a node is paired by gateway.nodes.pairing.autoApproveCidrs");
+                Some(pairing::approve_silently(self.shared, ask).await?)
+            }
             Some(shortfall) => {
                 return Err(pairing::request(self.shared, ask, shortfall, known.as_ref()).await?);
             }
@@ -210,6 +214,17 @@ impl Admission<'_> {
             return Err(changed_meanwhile());
         }
         Ok(self.granted(self.settings.auth.method(), device, &token))
+    }
+
+    /// A node that was never paired, from where the configuration expects nodes. No browser, no operator, nothing that asks for more
+    /// than it has; what it offers is approved apart, as always.
+    fn is_expected_node(&self, known: Option<&Device>) -> bool {
+        let is_fresh_node = known.is_none()
+            && self.role == "node"
+            && self.params.scopes.is_empty()
+            && self.peer.origin.is_none();
+        let ip = self.peer.ip.to_canonical();
+        is_fresh_node && self.settings.auto_approve_cidrs.iter().any(|range| peer::is_within(ip, range))
     }
 
     /// The code's maker has approved the device beforehand, for what the code is good for and no more. What a node offers is

@@ -81,10 +81,12 @@ async fn files(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, reply: &Re
     let seen_as = if reply.as_voice { FileAs::Voice } else { FileAs::Itself };
     let can_fetch = || has_tool(shared, key, begun, tools::WEB_FETCH);
     let (mut kept, mut problems) = (Vec::new(), String::new());
+    let workspace = begun.current.settings.agent(key.agent_id()).workspace.clone();
+    let mut places = crate::shared::sendable_media(&shared.paths.state_dir);
+    places.insert(0, workspace);
     for (n, name) in reply.media.iter().enumerate() {
-        let workspace = begun.current.settings.agent(key.agent_id()).workspace.clone();
-        let named = name.clone();
-        let looked = tokio::task::spawn_blocking(move || sendable(&workspace, &named)).await;
+        let (named, places) = (name.clone(), places.clone());
+        let looked = tokio::task::spawn_blocking(move || sendable(&places, &named)).await;
         let media = match looked.unwrap_or_else(|error| Err(error.to_string())) {
             Ok(Media::Url(_)) if !can_fetch() => Err(format!("{name} is not sent: nothing is fetched here.")),
             looked => looked,

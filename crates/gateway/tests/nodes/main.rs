@@ -3,6 +3,7 @@
 // A helper that cannot do its part fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod captures;
 mod files;
 mod pending;
 mod progress;

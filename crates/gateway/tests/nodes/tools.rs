@@ -5,7 +5,7 @@ use crate::support::ask::{Ask, Device};
 use serde_json::{Value, json};
 
 /// A node whose commands are approved.
-async fn node(bench: &Bench, operator: &mut Operator, number: u8, commands: &[&str]) -> Raw {
+pub(super) async fn node(bench: &Bench, operator: &mut Operator, number: u8, commands: &[&str]) -> Raw {
     let id = Device::new(number).id();
     let node = Raw::connected(bench.gateway.port(), &Ask::node(Device::new(number), commands)).await;
     let asks =
@@ -42,7 +42,7 @@ async fn had(operator: &Operator) -> [Vec<String>; 2] {
 const LAMP: &str = r#""lamp.on", "file.fetch""#;
 
 /// A configuration with these further properties of `gateway.nodes`, and of the whole.
-fn config(model: &testkit::fake_model::FakeModel, more: &str, whole: &str) -> String {
+pub(super) fn config(model: &testkit::fake_model::FakeModel, more: &str, whole: &str) -> String {
     let token = testkit::gateway::TOKEN;
     let config = testkit::gateway::config_with_model(&model.url(), whole);
     let plain = format!(r#"gateway: {{ mode: "local", auth: {{ mode: "token", token: "{token}" }} }}"#);

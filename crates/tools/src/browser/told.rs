@@ -39,12 +39,8 @@ pub(super) fn told(args: &Map<String, Value>, mut answer: Value, (place, kept): 
         if let Some((data, mime_type)) = picture {
             content.push(Part::Image { data: data.to_owned(), mime_type: mime_type.to_owned() });
         }
-        if let Value::Object(result) = &mut result {
-            result.remove("path");
-        }
-    } else {
-        keep(&mut result, files, kept)?;
     }
+    keep(&mut result, files, kept)?;
     let said = match action {
         "snapshot" => result["snapshot"].take().as_str().map(|text| lines_with(text, args)),
         "text" => result["text"].take().as_str().map(str::to_owned),

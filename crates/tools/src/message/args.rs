@@ -206,7 +206,7 @@ pub(super) fn described() -> ToolSpec {
         json!({"action": {"enum": ["send", "react", "emoji-list", "poll", "edit", "delete", "sticker", "sticker-search", "topic-create", "topic-edit"]},
             "channel": of("string", "such as telegram"),
             "to": of("string", "chat id; without channel and to, this chat"), "text": text,
-            "media": of("string", "path in the workspace, or an https address; at most 50 MB"),
+            "media": of("string", "path in the workspace or a localPath, or an https address; at most 50 MB"),
             "attachments": {"type": "array", "description": "several files; pictures in a row are one album", "items": {"type": "object",
                 "properties": {"media": text}, "required": ["media"]}},
             "asVoice": of("boolean", "sound as a voice message"),

@@ -247,3 +247,39 @@ async fn a_node_that_declares_more_keeps_what_was_approved() {
     node.result(&invoked, &json!({"bins": {}})).await;
     assert_eq!(owner.response(&waiting).await["ok"], true);
 }
+
+#[tokio::test]
+async fn a_node_is_paired_silently_from_where_nodes_are_expected_and_nobody_else_is() {
+    let token = testkit::gateway::TOKEN;
+    let gateway = gateway_of(format!(
+        r#"{{ gateway: {{ auth: {{ mode: "token", token: "{token}" }}, trustedProxies: ["127.0.0.1"],
+            nodes: {{ pairing: {{ autoApproveCidrs: ["192.168.7.0/24"] }} }} }} }}"#
+    ))
+    .await;
+    let port = gateway.port();
+    let from = |ask: Ask, ip: &str| ask.header("x-forwarded-for", ip);
+    let node = |number: u8| Ask::node(Device::new(number), &["system.which"]);
+
+    // What it offers is nobody's yet: that is approved apart.
+    let paired = Raw::connected(port, &from(node(1), "192.168.7.9")).await;
+    let pending = Raw::connected(port, &Ask::operator()).await.call("node.pair.list", json!({})).await;
+    assert_eq!(pending["pending"][0]["nodeId"], Device::new(1).id().as_str(), "{pending}");
+    paired.leave().await;
+
+    let operator = Ask::operator().device(Device::new(4));
+    let wrong = node(5).auth(json!({"token": "wrong"}));
+    for (ask, ip, code) in [
+        (node(2), "192.168.8.9", "PAIRING_REQUIRED"),
+        (
+            node(3).header("origin", "https://elsewhere.example"),
+            "192.168.7.9",
+            "CONTROL_UI_ORIGIN_NOT_ALLOWED",
+        ),
+        (operator, "192.168.7.9", "PAIRING_REQUIRED"),
+        (wrong, "192.168.7.9", "AUTH_TOKEN_MISMATCH"),
+    ] {
+        let (error, _) = Raw::refused(port, &from(ask, ip)).await;
+        assert_eq!(error["details"]["code"], code, "{ip}: {error}");
+    }
+    gateway.stop().await;
+}
