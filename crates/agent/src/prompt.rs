@@ -110,7 +110,7 @@ fn skills(out: &mut String, p: &PromptInput) {
     if p.skills.is_empty() || !has("read") || !has("exec") {
         return;
     }
-    out.push_str("\n## Skills\nInstructions for kinds of work. Where one fits the task, read its location with read, whole, and go by it.\n<available_skills>\n");
+    out.push_str("\n## Skills\nInstructions for kinds of work. Where one fits the task, read its location with read, whole, and go by it. A message that begins with /skill NAME asks for that one.\n<available_skills>\n");
     let begun = out.len();
     for (told, skill) in p.skills.iter().enumerate() {
         let entry = format!(

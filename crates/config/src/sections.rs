@@ -4,6 +4,7 @@ mod agents;
 mod bindings;
 mod browser;
 mod channels;
+mod commands;
 mod cron;
 mod discovery;
 mod duration;
@@ -38,6 +39,7 @@ pub use agents::{
 pub use bindings::{Binding, Conversation, PeerKind, bound};
 pub use browser::BrowserConfig;
 pub use channels::ChannelsConfig;
+pub use commands::CommandsConfig;
 pub use cron::CronConfig;
 pub use discovery::{DiscoveryConfig, MdnsMode, ZONE_MARK, dns_domain};
 pub use file_transfer::{
@@ -56,7 +58,7 @@ pub use media::{
     AudioConfig, EntryType, MediaBounds, MediaBy, MediaConfig, MediaKind, MediaModel, MediaScope,
     ScopeAction, ScopeChat, ScopeRule,
 };
-pub use messages::{AckScope, MessagesConfig, QueueConfig, QueueMode};
+pub use messages::{AckScope, MessagesConfig, QueueConfig, QueueMode, ResponseUsage};
 pub use model_auth::ModelAuthConfig;
 pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};
 pub use node_host::{BrowserProxyConfig, NodeHostConfig};

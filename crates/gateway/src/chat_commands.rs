@@ -3,95 +3,26 @@
 
 mod approve;
 mod choose;
+mod configuration;
+mod session;
 mod show;
+mod table;
+mod used;
 
 use crate::connection::outbound::ConnHandle;
 use crate::methods::store_error;
 use crate::runs;
 use crate::shared::Shared;
-use model::SessionKey;
+use model::{ChatKind, Inbound, SessionKey};
 use protocol::ErrorShape;
 use std::sync::Arc;
 use std::time::Duration;
+use table::Act;
+pub(crate) use table::{COMMANDS, ChatArg, ChatCommand};
+pub(crate) use used::line as usage_line;
 
 /// A turn whose answer is out has this time to be done with.
 const TURN_ENDS: Duration = Duration::from_millis(500);
-
-/// A command.
-#[derive(Debug)]
-pub(crate) struct ChatCommand {
-    pub(crate) name: &'static str,
-    pub(crate) description: &'static str,
-    /// As `commands.list` sorts them.
-    pub(crate) category: &'static str,
-    pub(crate) args: &'static [ChatArg],
-    act: Act,
-}
-
-/// A word behind a command.
-#[derive(Debug)]
-pub(crate) struct ChatArg {
-    pub(crate) name: &'static str,
-    pub(crate) description: &'static str,
-    pub(crate) required: bool,
-    pub(crate) choices: &'static [&'static str],
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Act {
-    Help,
-    Status,
-    Model,
-    Reset,
-    Stop,
-    Approve,
-}
-
-const fn plain(
-    name: &'static str,
-    description: &'static str,
-    category: &'static str,
-    act: Act,
-) -> ChatCommand {
-    ChatCommand { name, description, category, args: &[], act }
-}
-
-/// Every command there is.
-pub(crate) const COMMANDS: &[ChatCommand] = &[
-    plain("help", "Show the commands.", "status", Act::Help),
-    plain("commands", "Show the commands.", "status", Act::Help),
-    plain("status", "Show how this session stands.", "status", Act::Status),
-    ChatCommand {
-        name: "model",
-        description: "Show the model in use and those that are configured, or choose one for this conversation.",
-        category: "options",
-        args: &[ChatArg {
-            name: "model",
-            description: "provider/model, a short name, or default",
-            required: false,
-            choices: &[],
-        }],
-        act: Act::Model,
-    },
-    plain("new", "Begin a new conversation; the old one is kept.", "session", Act::Reset),
-    plain("reset", "Begin a new conversation; the old one is kept.", "session", Act::Reset),
-    plain("stop", "Stop the answer that is under way.", "session", Act::Stop),
-    ChatCommand {
-        name: "approve",
-        description: "Decide about a command that waits for approval.",
-        category: "management",
-        args: &[
-            ChatArg { name: "id", description: "The approval's id", required: true, choices: &[] },
-            ChatArg {
-                name: "decision",
-                description: "What may happen",
-                required: true,
-                choices: &["allow-once", "allow-always", "deny"],
-            },
-        ],
-        act: Act::Approve,
-    },
-];
 
 /// Who writes a command, and what that gives them.
 pub(crate) struct Speaker<'a> {
@@ -101,8 +32,30 @@ pub(crate) struct Speaker<'a> {
     pub(crate) decides: Option<Decider<'a>>,
     /// Whether they may begin a new conversation.
     pub(crate) may_reset: bool,
+    /// Whether the gateway is theirs: by the id that the channel knows them by, or by what their device may do. Never by what they say.
+    pub(crate) is_owner: bool,
+    /// What was said, where that was on a channel.
+    pub(crate) inbound: Option<&'a Inbound>,
     /// The last message that was accepted before the command; `None`: all that wait were.
     pub(crate) after: Option<i64>,
+}
+
+impl Speaker<'_> {
+    /// Whether it was said in a group.
+    fn is_in_group(&self) -> bool {
+        self.inbound.is_some_and(|inbound| inbound.chat.kind == ChatKind::Group)
+    }
+
+    /// What somebody reads who wants what is the owner's.
+    fn not_the_owner(&self) -> String {
+        match self.inbound {
+            None => "That is for operators with operator.admin.".into(),
+            Some(inbound) => format!(
+                "That is for whose gateway this is. Whoever looks after it can say so: commands.ownerAllowFrom with \"{}:{}\".",
+                inbound.channel, inbound.sender.id
+            ),
+        }
+    }
 }
 
 /// Who decides about commands in a chat.
@@ -128,17 +81,33 @@ pub(crate) struct Parsed<'a> {
 pub(crate) fn parse(text: &str) -> Option<Parsed<'_>> {
     let line = text.trim().strip_prefix('/')?;
     // `/status@other_bot` is somebody else's: a channel takes our own name away.
-    let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let command = COMMANDS.iter().find(|c| c.name.eq_ignore_ascii_case(name))?;
-    let rest = rest.trim();
-    // `/new`, and then a text, is a text for the agent.
-    (rest.is_empty() || !command.args.is_empty()).then_some(Parsed { command, rest })
+    let end = line.find(|c: char| c.is_whitespace() || c == ':').unwrap_or(line.len());
+    let (name, rest) = line.split_at(end);
+    let command = table::named(name)?;
+    let rest = rest.trim_start_matches(':').trim();
+    let is_for_the_agent = match command.act {
+        // The prompt says what it means.
+        Act::Skills => !rest.is_empty(),
+        // `/new`, and then a text, is a text for the agent.
+        _ => !rest.is_empty() && command.args.is_empty(),
+    };
+    (!is_for_the_agent).then_some(Parsed { command, rest })
 }
 
 impl Parsed<'_> {
     /// Whether it decides about a command.
     pub(crate) fn is_decision(&self) -> bool {
-        matches!(self.command.act, Act::Approve)
+        self.command.act == Act::Approve
+    }
+
+    /// Whether it takes as long as a model does, or as a new configuration: nothing else is to wait for it.
+    pub(crate) fn is_slow(&self) -> bool {
+        matches!(self.command.act, Act::Compact | Act::Config | Act::Mcp)
+    }
+
+    /// Its name, where this gateway has no such command.
+    pub(crate) fn missing(&self) -> Option<&'static str> {
+        (self.command.act == Act::Missing).then_some(self.command.name)
     }
 }
 
@@ -148,16 +117,34 @@ pub(crate) async fn run(
     speaker: &Speaker<'_>,
     parsed: &Parsed<'_>,
 ) -> Result<String, ErrorShape> {
+    let (key, rest) = (&speaker.key, parsed.rest);
     match parsed.command.act {
         Act::Help => Ok(show::help()),
-        Act::Status => show::status(shared, &speaker.key).await,
-        Act::Model if parsed.rest.is_empty() => show::model(shared, &speaker.key).await,
-        Act::Model if speaker.may_reset => choose::model(shared, speaker, parsed.rest).await,
+        Act::Status => show::status(shared, key).await,
+        Act::Whoami => Ok(show::whoami(speaker)),
+        Act::Context => show::context(shared, speaker).await,
+        Act::Tools => Ok(show::tools(shared, speaker)),
+        Act::Skills => Ok(show::skills(shared)),
+        Act::Models => Ok(show::models(shared, rest)),
+        Act::Model if rest.is_empty() => show::model(shared, key).await,
+        Act::Model if speaker.may_reset => choose::model(shared, speaker, rest).await,
         Act::Model => Ok("Choosing a model is for operators with operator.admin.".into()),
         Act::Reset if speaker.may_reset => reset(shared, speaker).await,
         Act::Reset => Ok("A new conversation is for operators with operator.admin.".into()),
         Act::Stop => stop(shared, speaker).await,
-        Act::Approve => approve::run(shared, speaker, parsed.rest).await,
+        Act::Approve => approve::run(shared, speaker, rest).await,
+        Act::Compact if speaker.may_reset => session::compact(shared, key).await,
+        Act::Compact => Ok("Compacting is for operators with operator.admin.".into()),
+        Act::Name => session::name(shared, key, rest).await,
+        Act::Activation => session::activation(shared, speaker, rest).await,
+        Act::Send => session::send(shared, speaker, rest).await,
+        Act::Usage => used::usage(shared, key, rest).await,
+        Act::Config => configuration::config(shared, speaker, rest).await,
+        Act::Mcp => configuration::mcp(shared, speaker, rest).await,
+        Act::Missing => Ok(format!(
+            "/{} is not a command of this gateway. {}",
+            parsed.command.name, parsed.command.description
+        )),
     }
 }
 
@@ -207,6 +194,13 @@ mod tests {
             ("/approve", Some("approve")),
             ("/approve abc deny", Some("approve")),
             ("/new hello", None),
+            ("/id", Some("whoami")),
+            ("/send: on", Some("send")),
+            ("/usage:cost", Some("usage")),
+            ("/skill", Some("skill")),
+            ("/skill weather Paris", None),
+            ("/think high", Some("think")),
+            ("/t high", Some("think")),
             ("status", None),
             ("say /status", None),
             ("/unknown", None),

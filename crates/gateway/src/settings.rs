@@ -95,6 +95,10 @@ pub(crate) struct Settings {
     /// The accounts that are on, by name.
     telegram: BTreeMap<String, AccountSettings>,
     pub(crate) mentions: mentions::Mentions,
+    /// Which commands change the configuration.
+    pub(crate) commands: config::CommandsConfig,
+    /// What an answer in a chat says of its cost where nobody has chosen.
+    pub(crate) response_usage: store::UsageLine,
 }
 
 /// What stays the same while the gateway runs.
@@ -190,6 +194,12 @@ impl Settings {
                 .collect(),
             telegram: account::accounts(config),
             mentions: mentions::Mentions::read(config),
+            commands: config.commands,
+            response_usage: match config.messages.response_usage {
+                None | Some(config::ResponseUsage::Off) => store::UsageLine::Off,
+                Some(config::ResponseUsage::Tokens | config::ResponseUsage::On) => store::UsageLine::Tokens,
+                Some(config::ResponseUsage::Full) => store::UsageLine::Full,
+            },
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) const SELECT: &str =
     "SELECT r.run_id, r.session_key, t.session_id, r.route_channel, r.route_account, r.route_to,
       r.route_reply_to, r.status, r.started_at_ms, r.ended_at_ms, r.resumes, r.reply, r.error, r.used_input,
       r.used_output, r.used_cache_read, r.used_cache_write, r.used_cost, r.transcript, r.directives, s.model_choice,
-      s.fallback
+      s.fallback, s.hears_all, s.sends, s.usage_line
     FROM runs r JOIN transcripts t USING (transcript) LEFT JOIN sessions s ON s.key = r.session_key";
 
 /// A run and the number of its transcript.
@@ -301,6 +301,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
         directives: row.get::<_, Option<Json<_>>>(19)?.map(|json| json.0),
         model_choice: row.get(20)?,
         fallback: row.get::<_, Option<Json<_>>>(21)?.map(|json| json.0),
+        chosen: crate::chosen::read(row, 22)?,
         status: sessions::status(&row.get::<_, String>(7)?),
         started_at_ms: row.get(8)?,
         ended_at_ms: row.get(9)?,

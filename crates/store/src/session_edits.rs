@@ -4,7 +4,7 @@ use crate::error::Sql;
 use crate::ledger::{self, Payer};
 use crate::sessions::{self, current_transcript, find};
 use crate::sql;
-use crate::{Entry, LedgerCall, R, Session, Store, runs, search, system_events, transcript};
+use crate::{ChosenPatch, Entry, LedgerCall, R, Session, Store, chosen, runs, search, system_events, transcript};
 use model::{Message, NoteMessage, SessionKey};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
@@ -40,6 +40,8 @@ pub struct SessionPatch {
     pub pinned: Option<bool>,
     /// Marked as unread, or read just now.
     pub unread: Option<bool>,
+    /// What people choose by commands.
+    pub chosen: ChosenPatch,
 }
 
 /// What must still hold for a change to be made.
@@ -304,6 +306,7 @@ fn label_taken(c: &Connection, key: &SessionKey, patch: &SessionPatch) -> Sql<Op
 }
 
 fn apply(c: &Connection, key: &SessionKey, patch: &SessionPatch, now: i64) -> Sql<()> {
+    chosen::apply(c, key, patch.chosen)?;
     let key = key.as_str();
     if let Some(label) = &patch.label {
         sql::run(c, "UPDATE sessions SET label = ?2 WHERE key = ?1", params![key, label])?;

@@ -3,7 +3,7 @@
 use crate::error::Sql;
 use crate::kept::Kept;
 use crate::sql;
-use crate::{Entry, R, Route, RunBrief, RunStatus, Session, Store, transcript};
+use crate::{Entry, R, Route, RunBrief, RunStatus, Session, Store, chosen, transcript};
 use model::SessionKey;
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
@@ -57,7 +57,7 @@ pub(crate) const SELECT: &str = "SELECT s.key, s.session_id, s.created_at_ms, t.
       s.used_input, s.used_output, s.used_cache_read, s.used_cache_write, s.used_cost, s.context_tokens, t.last_seq,
       s.compactions, s.preview, r.run_id, r.status, r.started_at_ms, r.ended_at_ms, s.label, s.model_choice,
       s.parent_key, s.archived_at_ms, s.pinned_at_ms, s.read_at_ms, s.marked_unread_at_ms, s.context_stale,
-      s.fallback
+      s.fallback, s.hears_all, s.sends, s.usage_line
     FROM sessions s JOIN transcripts t USING (session_id) LEFT JOIN runs r ON r.run_id = s.last_run_id";
 
 impl Store {
@@ -326,6 +326,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         marked_unread_at_ms: row.get(33)?,
         context_is_fresh: !row.get::<_, bool>(34)?,
         fallback: row.get::<_, Option<sql::Json<_>>>(35)?.map(|json| json.0),
+        chosen: chosen::read(row, 36)?,
     })
 }
 

@@ -37,6 +37,20 @@ choice! {
     }
 }
 
+choice! {
+    /// What an answer in a chat says of its own cost.
+    ResponseUsage {
+        /// Nothing.
+        Off => "off",
+        /// Its tokens.
+        Tokens => "tokens",
+        /// Its tokens, its price and the session.
+        Full => "full",
+        /// Its tokens.
+        On => "on",
+    }
+}
+
 /// `messages`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessagesConfig {
@@ -53,6 +67,8 @@ pub struct MessagesConfig {
     pub ack_scope: Option<AckScope>,
     /// `statusReactions.enabled`: whether the reaction then says how far the turn is; false by default.
     pub status_reactions: bool,
+    /// `responseUsage`: what an answer says of its cost where nobody has chosen with `/usage`; `None` is off.
+    pub response_usage: Option<ResponseUsage>,
 }
 
 /// `messages.queue`.
@@ -102,7 +118,18 @@ impl MessagesConfig {
             group_history_limit,
             ack_reaction: s.text("ackReaction"),
             ack_scope: s.choice("ackReactionScope"),
+            response_usage: response_usage(s),
             status_reactions: s.section("statusReactions", |s| s.boolean("enabled")).unwrap_or(false),
         }
+    }
+}
+
+/// A word for all channels, or an object with one for each and for the others.
+fn response_usage(s: &Section<'_>) -> Option<ResponseUsage> {
+    match s.raw("responseUsage") {
+        Some(serde_json::Value::Object(_)) => {
+            s.section("responseUsage", |by| by.choice("telegram").or_else(|| by.choice("default")))
+        }
+        _ => s.choice("responseUsage"),
     }
 }

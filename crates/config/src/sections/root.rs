@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{ExposeSecret, SecretString};
 
 use super::{
-    AgentsConfig, Binding, BrowserConfig, ChannelsConfig, CronConfig, DiscoveryConfig, GatewayConfig,
+    AgentsConfig, Binding, BrowserConfig, ChannelsConfig, CommandsConfig, CronConfig, DiscoveryConfig, GatewayConfig,
     LoggingConfig, McpConfig, MessagesConfig, ModelAuthConfig, ModelsConfig, NodeHostConfig, PluginsConfig,
     SecurityConfig, SessionConfig, ToolsConfig,
 };
@@ -32,6 +32,8 @@ pub struct Config {
     pub messages: MessagesConfig,
     /// `commands.ownerAllowFrom`: whose gateway this is, as ids on platforms (`telegram:123`, `123`).
     pub owners: Vec<String>,
+    /// What else `commands` lets people do in chats.
+    pub commands: CommandsConfig,
     /// `bindings`: which agent hears what is said where.
     pub bindings: Vec<Binding>,
     /// `session`: which conversation belongs to which session.
@@ -66,6 +68,9 @@ impl Config {
             secrets.raw("providers");
             secrets.raw("defaults");
         });
+        let (owners, commands) = s.section("commands", |commands| {
+            (commands.ids("ownerAllowFrom").unwrap_or_default(), CommandsConfig::read(commands))
+        });
         Self {
             gateway: s.section("gateway", GatewayConfig::read),
             models: s.section("models", ModelsConfig::read),
@@ -74,7 +79,8 @@ impl Config {
             browser: s.section("browser", BrowserConfig::read),
             channels: s.section("channels", ChannelsConfig::read),
             messages: s.section("messages", MessagesConfig::read),
-            owners: s.section("commands", |commands| commands.ids("ownerAllowFrom")).unwrap_or_default(),
+            owners,
+            commands,
             bindings: super::bindings::read(s),
             session: s.section("session", SessionConfig::read),
             mcp: s.section("mcp", McpConfig::read),

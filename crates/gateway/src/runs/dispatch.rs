@@ -86,13 +86,29 @@ pub(crate) async fn access(shared: &Shared, inbound: &Inbound) -> Result<Option<
     }
     let paired = shared.store.channel_allowed(&inbound.channel, &inbound.account, &inbound.sender.id).await?;
     let known_as = shared.channels.moved_groups().known_as(&inbound.chat.id);
-    if known_as == inbound.chat.id || names_group(policy, &inbound.chat.id) {
-        return Ok(Some(decide(policy, inbound, paired)));
+    let decided = if known_as == inbound.chat.id || names_group(policy, &inbound.chat.id) {
+        decide(policy, inbound, paired)
+    } else {
+        // A group that has moved is still the one that is configured.
+        let mut known = inbound.clone();
+        known.chat.id = known_as;
+        decide(policy, &known, paired)
+    };
+    activated(shared, inbound, decided).await.map(Some)
+}
+
+/// What `/activation` made of a group: whether all that is said there is for the agent goes before the configuration.
+async fn activated(shared: &Shared, inbound: &Inbound, decided: Access) -> Result<Access, store::StoreError> {
+    let is_heard = matches!(decided, Access::Allow | Access::Overhear);
+    if inbound.chat.kind != ChatKind::Group || inbound.addressed || !is_heard {
+        return Ok(decided);
     }
-    // A group that has moved is still the one that is configured.
-    let mut known = inbound.clone();
-    known.chat.id = known_as;
-    Ok(Some(decide(policy, &known, paired)))
+    let chosen = shared.store.chosen(&session_of(shared, inbound)).await?;
+    Ok(match chosen.hears_all {
+        Some(true) => Access::Allow,
+        Some(false) => Access::Overhear,
+        None => decided,
+    })
 }
 
 /// As [`access`], where it counts whether words that were only spoken call the agent.
@@ -142,8 +158,16 @@ async fn from_channel(
         answer_command(shared, &row, &command).await?;
         return Ok(None);
     }
+    // A command needs no mention of those who are let in by name.
+    let access = match access {
+        Some(Access::Overhear) if own_command_of(shared, inbound).is_some() && is_known(shared, inbound).await? => {
+            Some(Access::Allow)
+        }
+        access => access,
+    };
     match access {
-        Some(Access::Allow) => match command_of(&row.inbound) {
+        Some(Access::Allow) => match own_command_of(shared, &row.inbound) {
+            Some(command) if command.is_slow() => answer_later(shared, row, claim),
             Some(command) => answer_command(shared, &row, &command).await?,
             // Heard only since a moment ago: the end of the claim has it looked at again, and its files fetched.
             None if !row.inbound.coming.is_empty() => {}
@@ -247,6 +271,41 @@ fn command_of(inbound: &Inbound) -> Option<Parsed<'_>> {
     may_be.then(|| chat_commands::parse(spoken.unwrap_or(&inbound.text))).flatten()
 }
 
+/// As [`command_of`], but for what OpenClaw alone has where the configuration gives the agent a command of that name.
+fn own_command_of<'a>(shared: &Shared, inbound: &'a Inbound) -> Option<Parsed<'a>> {
+    let is_custom = |name: &str| {
+        let settings = shared.settings();
+        let account = settings.account(&inbound.channel, &inbound.account);
+        account.is_some_and(|account| account.custom_commands.iter().any(|custom| custom == name))
+    };
+    command_of(inbound).filter(|command| command.missing().is_none_or(|name| !is_custom(name)))
+}
+
+/// Whether the sender is let in by name, and not with everybody.
+async fn is_known(shared: &Shared, inbound: &Inbound) -> Result<bool, store::StoreError> {
+    let Inbound { channel, account, sender, .. } = inbound;
+    let paired = shared.store.channel_allowed(channel, account, &sender.id).await?;
+    let settings = shared.settings();
+    Ok(settings.access_policy(channel, account).is_some_and(|policy| is_named(policy, inbound, paired)))
+}
+
+/// Answers a command that takes its time, beside what comes meanwhile. Its row stays open until then: after a crash it is done again.
+fn answer_later(shared: &Arc<Shared>, row: InboundRow, claim: Arc<Claim>) {
+    let (shared, lifecycle) = (shared.clone(), shared.lifecycle.clone());
+    let soft = lifecycle.soft().clone();
+    lifecycle.spawn(async move {
+        let _held = claim;
+        let Some(command) = own_command_of(&shared, &row.inbound) else { return };
+        let answered = tokio::select! {
+            () = soft.cancelled() => return,
+            answered = answer_command(&shared, &row, &command) => answered,
+        };
+        if let Err(error) = answered {
+            tracing::error!(row = row.id, %error, "a command waits to be answered");
+        }
+    });
+}
+
 /// Answers a command at once. Its answer and the end of the row are one commit: a crash before it does the command again,
 /// which does no harm.
 async fn answer_command(
@@ -273,6 +332,8 @@ async fn answer_command(
             approver_of,
         }),
         may_reset: true,
+        is_owner: settings.account(channel, account).is_some_and(|account| account.owners.contains(&sender.id)),
+        inbound: Some(inbound),
         after: Some(row.id.saturating_sub(1)),
     };
     let text = match chat_commands::run(shared, &speaker, command).await {

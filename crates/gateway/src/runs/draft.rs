@@ -73,7 +73,7 @@ pub(crate) fn of<'a>(
     events: &'a RunEvents,
 ) -> (Watched<'a>, Option<Drafting<'a>>) {
     let run = &begun.run;
-    let route = run.route.as_ref().filter(|_| run.directives.is_none());
+    let route = run.route.as_ref().filter(|_| run.directives.is_none() && !outgoing::is_mute(begun));
     let how = route.and_then(|r| Some(&begun.current.settings.account(&r.channel, &r.account)?.streaming));
     let (Some(route), Some(how)) = (route, how.filter(|how| how.mode != StreamingMode::Off)) else {
         return (Watched { events, feed: None, marks: None }, None);

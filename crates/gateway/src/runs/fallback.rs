@@ -59,6 +59,9 @@ pub(super) fn changed(begun: &Begin, report: Option<&Report>, status: RunStatus)
 /// The line about it for the chat; `None` where it is a group, or where nobody speaks.
 pub(super) fn notice(begun: &Begin, change: Option<&Option<Fallback>>) -> Option<Outbound> {
     let route = begun.run.route.as_ref().filter(|_| begun.run.directives.is_none())?;
+    if super::outgoing::is_mute(begun) {
+        return None;
+    }
     if route.to.starts_with('-') {
         return None;
     }

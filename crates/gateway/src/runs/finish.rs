@@ -35,7 +35,7 @@ pub(crate) async fn finish(
         "endedAt": shared.clock.now_ms()}),
     );
     let end = (status, outcome.reply.as_str(), error.as_deref());
-    let mut outbox = super::outgoing::of(shared, key, begun, end).await;
+    let mut outbox = super::outgoing::of(shared, key, begun, end, &outcome.usage).await;
     let change = fallback::changed(begun, report.as_ref(), status);
     outbox.extend(fallback::notice(begun, change.as_ref()));
     let finish = FinishRun {

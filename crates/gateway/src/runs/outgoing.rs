@@ -4,11 +4,12 @@
 use super::errors;
 use super::reply::{self, Reply, ReplyTo};
 use super::turn::{self, Begin};
+use crate::chat_commands::usage_line;
 use crate::delivery::files;
 use crate::shared::Shared;
 use channels::Telegram;
 use config::{ReplyToMode, StreamingMode};
-use model::{Act, FileAs, Outbound, SessionKey};
+use model::{Act, FileAs, Outbound, SessionKey, Usage};
 use std::sync::Arc;
 use store::{Route, RunStatus};
 use tools::{Media, sendable};
@@ -17,8 +18,17 @@ use tools::{Media, sendable};
 pub(super) type End<'a> = (RunStatus, &'a str, Option<&'a str>);
 
 /// What goes out, a draft of the run's included.
-pub(super) async fn of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, end: End<'_>) -> Vec<Outbound> {
+pub(super) async fn of(
+    shared: &Arc<Shared>,
+    key: &SessionKey,
+    begun: &Begin,
+    end: End<'_>,
+    usage: &Usage,
+) -> Vec<Outbound> {
     let Some(route) = begun.run.route.as_ref() else { return vec![] };
+    if is_mute(begun) {
+        return super::draft::ended(shared, begun, vec![]).await;
+    }
     let is_error = end.2.is_some() && end.0 != RunStatus::Aborted;
     let mut reply = answer(shared, key, begun, end);
     if is_error && !errors::is_told(shared, begun, route, &reply.text) {
@@ -26,7 +36,9 @@ pub(super) async fn of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, en
     }
     let is_quiet = is_error && errors::are_quiet(begun, route);
     let (files, problems) = files(shared, key, begun, &reply).await;
-    let text = [reply.text.as_str(), &problems].map(str::trim_end).join("\n\n");
+    let under = used(key, begun, &reply, usage);
+    let text = [reply.text.as_str(), &problems, &under].map(str::trim_end);
+    let text = text.into_iter().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join("\n\n");
     let texts =
         Telegram::split_within(text.trim_end(), limit(begun, route)).into_iter().map(|text| (text, None));
     let pieces = texts.filter(|(text, _)| !text.trim().is_empty());
@@ -46,6 +58,19 @@ pub(super) async fn of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin, en
         }
     });
     super::draft::ended(shared, begun, out.collect()).await
+}
+
+/// Whether somebody has said that nothing goes out to this chat.
+pub(super) fn is_mute(begun: &Begin) -> bool {
+    begun.run.chosen.sends == Some(false)
+}
+
+/// What an answer says of its own cost, where that is wanted: only what was said in a chat does.
+fn used(key: &SessionKey, begun: &Begin, reply: &Reply, usage: &Usage) -> String {
+    let wanted = begun.run.chosen.usage.unwrap_or(begun.current.settings.response_usage);
+    let is_said = begun.run.directives.is_none() && !reply.text.trim().is_empty();
+    let line = is_said.then(|| usage_line(wanted, usage, key)).flatten();
+    line.unwrap_or_default()
 }
 
 /// How much of an answer a message holds, in UTF-16 units of visible text: as much as the platform takes, where the account does not say

@@ -2,7 +2,7 @@
 
 use super::events::{COALESCE, RunEvents};
 use super::transcript::{RunTranscript, speaker, system_message, user_message};
-use super::{Turn, Work, dispatch, draft, fallback, finish, marks};
+use super::{Turn, Work, dispatch, draft, fallback, finish, marks, outgoing};
 use crate::current::Current;
 use crate::methods::over_funnel;
 use crate::models::failover::Chain;
@@ -13,6 +13,7 @@ use agent::queue::Submission;
 use agent::turn::{Limits, TurnEnd, TurnError, TurnErrorKind, TurnOutcome, TurnSetup, run_turn};
 use model::{ChatKind, Inbound, Message, SessionKey, Usage};
 use serde_json::json;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{BeginRun, Begun, Entry, InboundRow, Route, Run, RunStatus, StoreError, SystemEvent};
@@ -201,7 +202,8 @@ async fn answer(
     watched.marks = feed;
     let turn = async move {
         let turn = run_turn(&setup, messages, &transcript, &watched, cancel);
-        let outcome = tended(shared, begun.run.route.as_ref(), events, turn).await;
+        let route = begun.run.route.as_ref().filter(|_| !outgoing::is_mute(begun));
+        let outcome = tended(shared, route, events, turn).await;
         // The draft ends with what it shows.
         drop(watched);
         outcome
@@ -260,10 +262,7 @@ pub(super) fn tools_of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin) ->
     if let Some(bounds) = group_of(shared, begun).map(|group| group.tools) {
         // A run that goes on after a crash may be anybody's.
         let sender = begun.first.as_ref().map(|inbound| inbound.sender.id.as_str());
-        tools.retain(|tool| match tool.spec().name.as_str() {
-            name if by_server.contains(name) => bounds.has(sender, &node_tools::names_of_own(name)),
-            name => bounds.has(sender, &[name]),
-        });
+        within(&mut tools, &by_server, bounds, sender);
     }
     if !tools.iter().any(|tool| tool.spec().name == tools::WEB_FETCH) {
         for tool in tools.iter_mut().filter(|tool| tool.spec().name == tools::MESSAGE) {
@@ -271,6 +270,19 @@ pub(super) fn tools_of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin) ->
         }
     }
     tools
+}
+
+/// Leaves those of the tools that a chat lets somebody use; `by_server`: the names of those that servers lend.
+pub(crate) fn within(
+    tools: &mut agent::tool::Tools,
+    by_server: &HashSet<String>,
+    bounds: &config::ChatTools,
+    sender: Option<&str>,
+) {
+    tools.retain(|tool| match tool.spec().name.as_str() {
+        name if by_server.contains(name) => bounds.has(sender, &node_tools::names_of_own(name)),
+        name => bounds.has(sender, &[name]),
+    });
 }
 
 /// Whether the agent may put reactions on what it answers, and is to do so often.

@@ -24,6 +24,10 @@ pub(crate) struct AccountSettings {
     /// Where people are asked about commands, and by which ids those go who decide.
     pub(crate) approvals: config::ExecApprovals,
     approvers: Vec<String>,
+    /// Whose gateway this is, by their ids there.
+    pub(crate) owners: Vec<String>,
+    /// Names of commands that are messages for the agent.
+    pub(crate) custom_commands: Vec<String>,
     /// What is put on a message that was taken up; `None`: the agent's own emoji.
     pub(crate) ack_reaction: Option<String>,
     pub(crate) reaction_level: config::ReactionLevel,
@@ -85,6 +89,8 @@ pub(super) fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
                 Some(approvers) => approvers.clone(),
                 None => config.telegram_owners(),
             },
+            owners: config.telegram_owners(),
+            custom_commands: of.custom_commands.iter().map(|custom| custom.command.clone()).collect(),
             ack_reaction: of.ack_reaction.clone().or_else(|| config.messages.ack_reaction.clone()),
             reaction_level: of.reaction_level,
             actions: of.actions.clone(),

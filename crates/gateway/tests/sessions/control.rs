@@ -169,7 +169,7 @@ async fn a_patch_changes_what_it_names_and_refuses_what_is_not_there() {
             "thinkingLevel \"low\" is not supported for fake/test-model (use off)",
         ),
         (json!({"key": WORK, "verboseLevel": "on"}), "/verboseLevel"),
-        (json!({"key": WORK, "sendPolicy": "deny"}), "/sendPolicy"),
+        (json!({"key": WORK, "sendPolicy": "perhaps"}), "/sendPolicy"),
         (json!({"key": WORK, "shoeSize": 43}), "shoeSize"),
         (json!({"key": "nowhere", "pinned": true}), "agent:main:nowhere"),
         (json!({"key": MAIN, "archived": true}), "Cannot archive the main session"),

@@ -10,6 +10,7 @@ mod direct;
 mod groups;
 mod message_actions;
 mod out;
+mod owner_commands;
 mod webhook;
 
 #[path = "../flow/mod.rs"]

@@ -48,6 +48,8 @@ pub struct Session {
     pub model_choice: Option<String>,
     /// Which model answered last instead of the one that was chosen; `None` where that one did.
     pub fallback: Option<Fallback>,
+    /// What was chosen for it by commands.
+    pub chosen: crate::Chosen,
     /// The session from which it was begun.
     pub parent_key: Option<String>,
     /// When it was put away.
@@ -149,6 +151,8 @@ pub struct Run {
     pub model_choice: Option<String>,
     /// Which model answered in its session before it instead of the chosen one, as it was when this was read.
     pub fallback: Option<Fallback>,
+    /// What was chosen for its session by commands, as it was when this was read.
+    pub chosen: crate::Chosen,
     /// How it stands.
     pub status: RunStatus,
     /// When it was accepted.

@@ -103,6 +103,8 @@ async fn command(call: &Call, key: SessionKey, p: Params) -> Answer {
             approver_of: None,
         }),
         may_reset: principal.may(Scope::Admin),
+        is_owner: principal.may(Scope::Admin) && !principal.over_funnel,
+        inbound: None,
         after: None,
         key: key.clone(),
     };

@@ -37,6 +37,9 @@ pub(super) fn entry(session: &Session) -> Value {
         ("pinnedAt", json!(session.pinned_at_ms)),
         ("lastReadAt", json!(session.read_at_ms)),
         ("markedUnreadAt", json!(session.marked_unread_at_ms)),
+        ("sendPolicy", json!(session.chosen.sends.map(|sends| if sends { "allow" } else { "deny" }))),
+        ("groupActivation", json!(session.chosen.hears_all.map(|all| if all { "always" } else { "mention" }))),
+        ("responseUsage", json!(session.chosen.usage.map(store::UsageLine::as_str))),
     ];
     for (name, value) in chosen.into_iter().filter(|(_, value)| !value.is_null()) {
         out[name] = value;

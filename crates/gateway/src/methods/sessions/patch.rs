@@ -8,7 +8,7 @@ use model::SessionKey;
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::json;
-use store::{Patched, SessionGuard, SessionPatch};
+use store::{ChosenPatch, Patched, SessionGuard, SessionPatch, UsageLine};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,6 +26,22 @@ struct Params {
     archived: Option<bool>,
     pinned: Option<bool>,
     unread: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    send_policy: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    group_activation: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    response_usage: Option<Option<String>>,
+}
+
+impl Params {
+    fn chosen(&self) -> ChosenPatch {
+        ChosenPatch {
+            sends: self.send_policy.as_ref().map(|policy| policy.as_deref().map(|policy| policy == "allow")),
+            hears_all: self.group_activation.as_ref().map(|mode| mode.as_deref().map(|mode| mode == "always")),
+            usage: self.response_usage.as_ref().map(|line| line.as_deref().and_then(UsageLine::named)),
+        }
+    }
 }
 
 pub(super) async fn handle(mut call: Call) -> Answer {
@@ -40,6 +56,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     if let Some(level) = &p.thinking_level {
         check_thinking(&call, &key, model.as_ref(), level).await?;
     }
+    let chosen = p.chosen();
     let label = match &p.label {
         Some(Some(text)) => Some(Some(entry::label(text)?)),
         Some(None) => Some(None),
@@ -55,7 +72,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         marked_unread_at_ms: p.expected_marked_unread_at,
         ..SessionGuard::default()
     };
-    let patch = SessionPatch { label, model, archived: p.archived, pinned: p.pinned, unread: p.unread };
+    let patch = SessionPatch { label, model, archived: p.archived, pinned: p.pinned, unread: p.unread, chosen };
     let session = match shared.store.patch_session(&key, guard, patch).await.map_err(store_error)? {
         Patched::Done(session) => session,
         Patched::Missing => return Err(entry::not_found(&key)),

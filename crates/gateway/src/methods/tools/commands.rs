@@ -35,7 +35,7 @@ pub(crate) fn all(with_args: bool) -> Vec<Value> {
 fn entry(command: &ChatCommand, with_args: bool) -> Value {
     let mut entry = json!({
         "name": command.name,
-        "textAliases": [format!("/{}", command.name)],
+        "textAliases": std::iter::once(&command.name).chain(command.aliases).map(|name| format!("/{name}")).collect::<Vec<_>>(),
         "description": command.description,
         "category": command.category,
         "source": "native",
