@@ -58,7 +58,7 @@ pub use media::{
     AudioConfig, EntryType, MediaBounds, MediaBy, MediaConfig, MediaKind, MediaModel, MediaScope,
     ScopeAction, ScopeChat, ScopeRule,
 };
-pub use messages::{AckScope, MessagesConfig, QueueConfig, QueueMode, ResponseUsage};
+pub use messages::{AckScope, InboundConfig, MessagesConfig, QueueConfig, QueueMode, ResponseUsage};
 pub use model_auth::ModelAuthConfig;
 pub use models::{Cost, InputKind, ModelConfig, ModelsConfig, ProviderApi, ProviderConfig};
 pub use node_host::{BrowserProxyConfig, NodeHostConfig};

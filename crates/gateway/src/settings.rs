@@ -24,6 +24,9 @@ use std::time::Duration;
 /// The longest that a turn may take where the configuration says nothing shorter.
 const MAX_TURN: Duration = Duration::from_secs(48 * 3600);
 
+/// So long is waited for more texts on Telegram where the configuration says nothing.
+const TELEGRAM_QUIET_MS: u64 = 300;
+
 /// An agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgentSettings {
@@ -95,6 +98,7 @@ pub(crate) struct Settings {
     /// The accounts that are on, by name.
     telegram: BTreeMap<String, AccountSettings>,
     pub(crate) mentions: mentions::Mentions,
+    inbound: config::InboundConfig,
     /// Which commands change the configuration.
     pub(crate) commands: config::CommandsConfig,
     /// What an answer in a chat says of its cost where nobody has chosen.
@@ -194,6 +198,7 @@ impl Settings {
                 .collect(),
             telegram: account::accounts(config),
             mentions: mentions::Mentions::read(config),
+            inbound: config.messages.inbound.clone(),
             commands: config.commands,
             response_usage: match config.messages.response_usage {
                 None | Some(config::ResponseUsage::Off) => store::UsageLine::Off,
@@ -252,6 +257,13 @@ impl Settings {
     /// Who may speak on an account of a channel; `None` where it is not configured.
     pub(crate) fn access_policy(&self, channel: &str, account: &str) -> Option<&AccessPolicy> {
         self.account(channel, account).map(AccountSettings::access)
+    }
+
+    /// How long nothing is to come from whoever writes before what they wrote is one message.
+    pub(crate) fn inbound_quiet(&self, channel: &str) -> Duration {
+        let of_channel = self.inbound.by_channel.get(channel).copied();
+        let usual = if channel == crate::delivery::channels::TELEGRAM { TELEGRAM_QUIET_MS } else { 0 };
+        Duration::from_millis(of_channel.or(self.inbound.debounce_ms).unwrap_or(usual))
     }
 
     /// What a message of this channel does while a turn runs.

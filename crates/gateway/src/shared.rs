@@ -8,6 +8,7 @@ use crate::cron::Cron;
 use crate::current::{Base, Current, Holder};
 use crate::delivery::albums::Albums;
 use crate::delivery::arriving::Arriving;
+use crate::delivery::batches::Batches;
 use crate::delivery::channels::Channels;
 use crate::delivery::inbox::InboxSignal;
 use crate::delivery::outbox::OutboxSignal;
@@ -66,6 +67,7 @@ pub(crate) struct Shared {
     pub(crate) channels: Channels,
     pub(crate) inbox: InboxSignal,
     pub(crate) albums: Albums,
+    pub(crate) batches: Batches,
     pub(crate) arriving: Arriving,
     pub(crate) outbox: OutboxSignal,
     pub(crate) drafts: Pace,

@@ -325,6 +325,7 @@ impl Parts {
             channels,
             inbox: inbox::InboxSignal::default(),
             albums: crate::delivery::albums::Albums::default(),
+            batches: crate::delivery::batches::Batches::default(),
             arriving: crate::delivery::arriving::Arriving::default(),
             outbox: outbox::OutboxSignal::default(),
             drafts: crate::runs::draft::Pace::default(),

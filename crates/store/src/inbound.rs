@@ -58,8 +58,15 @@ impl Store {
         .await
     }
 
-    /// Several messages become one, that of the first row: the others end. False, and nothing changes, where one has ended.
-    pub async fn merge_inbound(&self, first: i64, merged: Inbound, others: Vec<i64>) -> R<bool> {
+    /// Several messages become one, that of the first row: the others end, as parts of an `album` or of a `batch`, whose parts were all
+    /// heard. False, and nothing changes, where one has ended.
+    pub async fn merge_inbound(
+        &self,
+        first: i64,
+        merged: Inbound,
+        others: Vec<i64>,
+        kind: &'static str,
+    ) -> R<bool> {
         // One transaction: a part is never heard twice, nor lost.
         self.write(move |c, now| {
             for id in std::iter::once(&first).chain(&others) {
@@ -68,7 +75,7 @@ impl Store {
                 }
             }
             sql::run(c, "UPDATE inbound SET body = ?2 WHERE id = ?1", params![first, json(&merged)?])?;
-            close(c, &others, &format!("album:{first}"), now)?;
+            close(c, &others, &format!("{kind}:{first}"), now)?;
             Ok(true)
         })
         .await
@@ -202,7 +209,9 @@ impl Store {
                 let outcome: Option<String> = row.get(1)?;
                 let fate = match outcome.as_deref() {
                     None => Fate::Heard,
-                    Some(outcome) if outcome.starts_with("run:") => Fate::Heard,
+                    Some(outcome) if outcome.starts_with("run:") || outcome.starts_with("batch:") => {
+                        Fate::Heard
+                    }
                     Some("overheard") => Fate::Overheard,
                     Some(_) => Fate::Left,
                 };

@@ -4,7 +4,9 @@ use crate::error::Sql;
 use crate::ledger::{self, Payer};
 use crate::sessions::{self, current_transcript, find};
 use crate::sql;
-use crate::{ChosenPatch, Entry, LedgerCall, R, Session, Store, chosen, runs, search, system_events, transcript};
+use crate::{
+    ChosenPatch, Entry, LedgerCall, R, Session, Store, chosen, runs, search, system_events, transcript,
+};
 use model::{Message, NoteMessage, SessionKey};
 use rusqlite::{Connection, params};
 use std::collections::HashSet;

@@ -53,11 +53,23 @@ pub fn default_config(more: &str) -> String {
 
 /// A configuration whose agent asks an OpenAI-compatible server, with `more` as in [`default_config`].
 pub fn config_with_model(base_url: &str, more: &str) -> String {
-    default_config(&format!(
+    unbatched(&default_config(&format!(
         r#"models: {{ providers: {{ fake: {{ baseUrl: "{base_url}", apiKey: "none", api: "openai-completions",
              models: [ {{ id: "test-model", name: "Test", contextWindow: 128000, maxTokens: 8192 }} ] }} }} }},
            agents: {{ defaults: {{ model: {{ primary: "fake/test-model" }} }} }}, {more}"#
-    ))
+    )))
+}
+
+/// A configuration in which each text of a chat is a message of its own, unless it says itself how long more is waited for.
+pub fn unbatched(config: &str) -> String {
+    const OFF: &str = "inbound: { debounceMs: 0 },";
+    if config.contains("inbound:") || !config.contains("telegram: {") {
+        return config.to_owned();
+    }
+    match config.contains("messages: {") {
+        true => config.replacen("messages: {", &format!("messages: {{ {OFF}"), 1),
+        false => config.replacen('{', &format!("{{ messages: {{ {OFF} }},"), 1),
+    }
 }
 
 /// A running gateway. Stops with [`TestGateway::stop`], or with the runtime. Every frame that it sent is held against the

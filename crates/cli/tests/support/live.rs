@@ -168,11 +168,11 @@ pub(crate) struct Places<'a> {
 /// A configuration with a model and Telegram, shaped as people have it.
 pub(crate) fn config(places: &Places<'_>) -> String {
     let Places { model, api, telegram, dm, more } = places;
-    format!(
+    testkit::gateway::unbatched(&format!(
         r#"{{ gateway: {{ mode: "local", port: 18789, bind: "loopback", auth: {{ mode: "token", token: "{TOKEN}" }} }},
   models: {{ providers: {{ local: {{ baseUrl: "{model}", apiKey: "none", api: "{api}",
     models: [ {{ id: "some-model", name: "Some", contextWindow: 128000, maxTokens: 8192 }} ] }} }} }},
   agents: {{ defaults: {{ model: {{ primary: "local/some-model" }} }} }}, {more}
   channels: {{ telegram: {{ enabled: true, botToken: "123:abc", apiRoot: "{telegram}", streaming: {{ mode: "off" }}, {dm} }} }} }}"#
-    )
+    ))
 }

@@ -81,20 +81,31 @@ impl<'a> Section<'a> {
     pub(crate) fn integer(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
         self.asks(key, || Fact::Integer(*range.start(), *range.end()));
         let value = self.get(key)?;
-        let whole = value.as_u64().or_else(|| {
-            let float = value.as_f64().filter(|f| f.fract() == 0.0 && (0.0..=9.0e15).contains(f))?;
-            // In that range every whole float is exactly one u64.
-            Some(float as u64)
-        });
-        let good = whole.filter(|number| range.contains(number));
+        let good = whole(value).filter(|number| range.contains(number));
         if good.is_none() {
-            let allowed = match *range.end() {
-                u64::MAX => format!("a whole number from {}", range.start()),
-                end => format!("a whole number from {} to {end}", range.start()),
-            };
-            self.wrong(key, value, &allowed);
+            self.wrong(key, value, &numbers(&range));
         }
         good
+    }
+
+    /// The object at `key`, each of whose values is a whole number in `range`.
+    pub(crate) fn integer_entries(
+        &self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Vec<(String, u64)> {
+        self.asks(key, || Fact::MapOf(Box::new(Fact::Integer(*range.start(), *range.end()))));
+        let mut out = Vec::new();
+        for (name, path, value) in self.entries_raw(key) {
+            match whole(value).filter(|number| range.contains(number)) {
+                Some(good) => out.push((name.to_owned(), good)),
+                None => {
+                    let message = format!("{} is not allowed; use {}", shown(value), numbers(&range));
+                    self.doc.remark(Level::Error, &path, false, message);
+                }
+            }
+        }
+        out
     }
 
     /// A number that is not negative.
@@ -284,6 +295,21 @@ impl<'a> Section<'a> {
             }
         }
         out
+    }
+}
+
+fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| {
+        let float = value.as_f64().filter(|f| f.fract() == 0.0 && (0.0..=9.0e15).contains(f))?;
+        // In that range every whole float is exactly one u64.
+        Some(float as u64)
+    })
+}
+
+fn numbers(range: &RangeInclusive<u64>) -> String {
+    match *range.end() {
+        u64::MAX => format!("a whole number from {}", range.start()),
+        end => format!("a whole number from {} to {end}", range.start()),
     }
 }
 

@@ -13,9 +13,6 @@ pub struct CommandsConfig {
 
 impl CommandsConfig {
     pub(crate) fn read(s: &Section<'_>) -> Self {
-        Self {
-            config: s.boolean("config").unwrap_or(false),
-            mcp: s.boolean("mcp").unwrap_or(false),
-        }
+        Self { config: s.boolean("config").unwrap_or(false), mcp: s.boolean("mcp").unwrap_or(false) }
     }
 }

@@ -69,6 +69,29 @@ pub struct MessagesConfig {
     pub status_reactions: bool,
     /// `responseUsage`: what an answer says of its cost where nobody has chosen with `/usage`; `None` is off.
     pub response_usage: Option<ResponseUsage>,
+    /// `inbound`: how long is waited for more from whoever writes.
+    pub inbound: InboundConfig,
+}
+
+/// `messages.inbound`: texts of one person in one chat that come one after the other are one message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InboundConfig {
+    /// `debounceMs`: nothing comes for so long, and they are whole; 0: each is one of its own. Where nothing is said, 300 on Telegram.
+    pub debounce_ms: Option<u64>,
+    /// `byChannel`: the same for some channels, like `telegram`.
+    pub by_channel: BTreeMap<String, u64>,
+}
+
+/// Ten minutes: nobody waits longer for an answer to begin.
+const MOST_QUIET_MS: u64 = 600_000;
+
+impl InboundConfig {
+    fn read(s: &Section<'_>) -> Self {
+        Self {
+            debounce_ms: s.integer("debounceMs", 0..=MOST_QUIET_MS),
+            by_channel: s.integer_entries("byChannel", 0..=MOST_QUIET_MS).into_iter().collect(),
+        }
+    }
 }
 
 /// `messages.queue`.
@@ -119,6 +142,7 @@ impl MessagesConfig {
             ack_reaction: s.text("ackReaction"),
             ack_scope: s.choice("ackReactionScope"),
             response_usage: response_usage(s),
+            inbound: s.section("inbound", InboundConfig::read),
             status_reactions: s.section("statusReactions", |s| s.boolean("enabled")).unwrap_or(false),
         }
     }

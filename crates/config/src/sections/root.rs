@@ -6,9 +6,9 @@ use std::sync::Arc;
 use model::{ExposeSecret, SecretString};
 
 use super::{
-    AgentsConfig, Binding, BrowserConfig, ChannelsConfig, CommandsConfig, CronConfig, DiscoveryConfig, GatewayConfig,
-    LoggingConfig, McpConfig, MessagesConfig, ModelAuthConfig, ModelsConfig, NodeHostConfig, PluginsConfig,
-    SecurityConfig, SessionConfig, ToolsConfig,
+    AgentsConfig, Binding, BrowserConfig, ChannelsConfig, CommandsConfig, CronConfig, DiscoveryConfig,
+    GatewayConfig, LoggingConfig, McpConfig, MessagesConfig, ModelAuthConfig, ModelsConfig, NodeHostConfig,
+    PluginsConfig, SecurityConfig, SessionConfig, ToolsConfig,
 };
 use crate::Env;
 use crate::doc::Section;

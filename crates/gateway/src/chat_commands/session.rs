@@ -65,7 +65,8 @@ pub(super) async fn choose(
 
 async fn patched(shared: &Arc<Shared>, key: &SessionKey, patch: SessionPatch) -> Result<Patched, ErrorShape> {
     shared.store.ensure_session(key, "channel").await.map_err(store_error)?;
-    let patched = shared.store.patch_session(key, SessionGuard::default(), patch).await.map_err(store_error)?;
+    let patched =
+        shared.store.patch_session(key, SessionGuard::default(), patch).await.map_err(store_error)?;
     events::session_changed(shared, key, "patch").await;
     Ok(patched)
 }
@@ -86,9 +87,7 @@ pub(super) async fn name(shared: &Arc<Shared>, key: &SessionKey, title: &str) ->
     Ok(match patched(shared, key, patch).await? {
         Patched::LabelTaken(_) => format!("Another conversation is called {title}."),
         Patched::Done(_) => format!("✅ This conversation is called {title} now."),
-        Patched::Missing | Patched::Changed => {
-            "The conversation was deleted meanwhile; say it again.".into()
-        }
+        Patched::Missing | Patched::Changed => "The conversation was deleted meanwhile; say it again.".into(),
     })
 }
 

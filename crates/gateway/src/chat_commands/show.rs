@@ -7,6 +7,7 @@ use crate::runs::{dispatch, turn};
 use crate::shared::Shared;
 use agent::tool::Tools;
 use agent::workspace::Workspace;
+use llm::ToolSpec;
 use model::{ChatKind, SessionKey};
 use protocol::ErrorShape;
 use std::sync::Arc;
@@ -76,10 +77,14 @@ pub(super) async fn model(shared: &Shared, key: &SessionKey) -> Result<String, E
 
 pub(super) fn models(shared: &Shared, provider: &str) -> String {
     let list = shared.models().list();
-    let wanted = |m: &&crate::models::ModelInfo| provider.is_empty() || m.provider.eq_ignore_ascii_case(provider);
-    let lines: Vec<String> = list.iter().filter(wanted).map(|m| format!("- {}/{}", m.provider, m.id)).collect();
+    let of = list.iter().filter(|m| provider.is_empty() || m.provider.eq_ignore_ascii_case(provider));
+    let lines: Vec<String> = of.map(|m| format!("- {}/{}", m.provider, m.id)).collect();
     if lines.is_empty() {
-        return if provider.is_empty() { "No model is configured.".into() } else { format!("{provider} has no model here.") };
+        return if provider.is_empty() {
+            "No model is configured.".into()
+        } else {
+            format!("{provider} has no model here.")
+        };
     }
     shortened(lines)
 }
@@ -111,7 +116,11 @@ pub(super) fn whoami(speaker: &Speaker<'_>) -> String {
 /// The tools that a message of this chat may use.
 pub(super) fn tools(shared: &Arc<Shared>, speaker: &Speaker<'_>) -> String {
     let names: Vec<String> = of_chat(shared, speaker).iter().map(|tool| tool.spec().name.clone()).collect();
-    if names.is_empty() { "The agent has no tools here.".into() } else { format!("The agent has here: {}", names.join(", ")) }
+    if names.is_empty() {
+        "The agent has no tools here.".into()
+    } else {
+        format!("The agent has here: {}", names.join(", "))
+    }
 }
 
 fn of_chat(shared: &Arc<Shared>, speaker: &Speaker<'_>) -> Tools {
@@ -121,7 +130,8 @@ fn of_chat(shared: &Arc<Shared>, speaker: &Speaker<'_>) -> Tools {
     let (settings, moved) = (&current.settings, shared.channels.moved_groups());
     let bounds = match inbound.chat.kind {
         ChatKind::Group => {
-            dispatch::group_of(&moved, settings, &inbound.channel, &inbound.account, &inbound.chat.id).map(|group| group.tools)
+            dispatch::group_of(&moved, settings, &inbound.channel, &inbound.account, &inbound.chat.id)
+                .map(|group| group.tools)
         }
         ChatKind::Direct => {
             let account = settings.account(&inbound.channel, &inbound.account);
@@ -152,11 +162,20 @@ pub(super) async fn context(shared: &Arc<Shared>, speaker: &Speaker<'_>) -> Resu
     let mut lines = vec!["🧠 What the agent reads here".to_owned()];
     match session {
         Some(session) => {
-            let window = current.models.info_for_run(key.agent_id(), session.model_choice.as_deref()).map(|info| info.context_window);
+            let window = current
+                .models
+                .info_for_run(key.agent_id(), session.model_choice.as_deref())
+                .map(|info| info.context_window);
             let window = window.map(|w| format!(" of {w}")).unwrap_or_default();
             let stale = if session.context_is_fresh { "" } else { ", before it was compacted" };
-            lines.push(format!("Conversation: {} tokens{window} at the last call{stale}", session.context_tokens));
-            lines.push(format!("Messages: {}, compacted {} times", session.message_count, session.compactions));
+            lines.push(format!(
+                "Conversation: {} tokens{window} at the last call{stale}",
+                session.context_tokens
+            ));
+            lines.push(format!(
+                "Messages: {}, compacted {} times",
+                session.message_count, session.compactions
+            ));
         }
         None => lines.push("Conversation: nothing was said yet".into()),
     }
@@ -164,7 +183,8 @@ pub(super) async fn context(shared: &Arc<Shared>, speaker: &Speaker<'_>) -> Resu
         lines.push(format!("{name}: {} characters", text.chars().count()));
     }
     let tools = of_chat(shared, speaker);
-    let described: usize = tools.iter().map(|tool| serde_json::to_string(&tool.spec()).map_or(0, |json| json.len())).sum();
+    let length = |spec: &ToolSpec| spec.description.len() + spec.parameters.to_string().len();
+    let described: usize = tools.iter().map(|tool| length(tool.spec())).sum();
     lines.push(format!("Tools: {}, described in {described} characters", tools.len()));
     lines.push(format!("Skills: {}", node_skills::told(shared, &current).len()));
     Ok(shortened(lines))

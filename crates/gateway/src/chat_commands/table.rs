@@ -64,11 +64,7 @@ const fn also(command: ChatCommand, aliases: &'static [&'static str]) -> ChatCom
     ChatCommand { aliases, ..command }
 }
 
-const fn arg(
-    name: &'static str,
-    description: &'static str,
-    choices: &'static [&'static str],
-) -> ChatArg {
+const fn arg(name: &'static str, description: &'static str, choices: &'static [&'static str]) -> ChatArg {
     ChatArg { name, description, required: false, choices }
 }
 
@@ -78,7 +74,12 @@ pub(crate) const COMMANDS: &[ChatCommand] = &[
     plain("commands", "Show the commands.", "status", Act::Help),
     plain("status", "Show how this session stands.", "status", Act::Status),
     also(plain("whoami", "Show your id, as the gateway knows it.", "status", Act::Whoami), &["id"]),
-    plain("context", "Show what the agent reads of this conversation, and what takes how much room.", "status", Act::Context),
+    plain(
+        "context",
+        "Show what the agent reads of this conversation, and what takes how much room.",
+        "status",
+        Act::Context,
+    ),
     plain("tools", "Show the tools that the agent has.", "status", Act::Tools),
     with(
         plain("skill", "Show the skills; with a name, have the agent use one.", "tools", Act::Skills),
@@ -122,7 +123,12 @@ pub(crate) const COMMANDS: &[ChatCommand] = &[
         ],
     ),
     with(
-        plain("activation", "In a group: answer everything, or what mentions the bot.", "management", Act::Activation),
+        plain(
+            "activation",
+            "In a group: answer everything, or what mentions the bot.",
+            "management",
+            Act::Activation,
+        ),
         &[arg("mode", "mention or always", &["mention", "always"])],
     ),
     with(
@@ -145,11 +151,7 @@ pub(crate) const COMMANDS: &[ChatCommand] = &[
     ),
 ];
 
-const fn missing(
-    name: &'static str,
-    aliases: &'static [&'static str],
-    instead: &'static str,
-) -> ChatCommand {
+const fn missing(name: &'static str, aliases: &'static [&'static str], instead: &'static str) -> ChatCommand {
     ChatCommand { name, aliases, description: instead, category: "", args: ANYTHING, act: Act::Missing }
 }
 
@@ -159,7 +161,11 @@ const ANYTHING: &[ChatArg] = &[arg("input", "", &[])];
 /// Those that OpenClaw has and this gateway has not, with what there is instead.
 pub(super) const MISSING: &[ChatCommand] = &[
     missing("acp", &[], "There are no ACP sessions."),
-    missing("agents", &[], "No agents are bound to threads; bindings in the configuration say which agent hears a chat."),
+    missing(
+        "agents",
+        &[],
+        "No agents are bound to threads; bindings in the configuration say which agent hears a chat.",
+    ),
     missing("allowlist", &[], "Who is heard is said in the configuration (/config), and by pairing codes."),
     missing("bash", &[], "Ask the agent to run the command."),
     missing("btw", &["side"], "Ask it as a message; /name tells conversations apart."),

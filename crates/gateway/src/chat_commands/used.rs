@@ -38,11 +38,14 @@ pub(super) async fn usage(shared: &Arc<Shared>, key: &SessionKey, mode: &str) ->
 async fn cost(shared: &Arc<Shared>, key: &SessionKey) -> Result<String, ErrorShape> {
     let now = shared.clock.now_ms();
     let agent = key.agent_id().to_owned();
-    let filter = |from_ms| UsageFilter { from_ms, before_ms: now + 1, agent_id: Some(agent.clone()), key: None };
-    let sum = |cells: &[store::UsedCell]| cells.iter().fold(Usage::default(), |mut sum, cell| {
-        sum.add(&cell.usage);
-        sum
-    });
+    let filter =
+        |from_ms| UsageFilter { from_ms, before_ms: now + 1, agent_id: Some(agent.clone()), key: None };
+    let sum = |cells: &[store::UsedCell]| {
+        cells.iter().fold(Usage::default(), |mut sum, cell| {
+            sum.add(&cell.usage);
+            sum
+        })
+    };
     let session = shared.store.session(key).await.map_err(store_error)?;
     let of_session = session.map(|session| session.usage).unwrap_or_default();
     let day = sum(&shared.store.used(filter(now - DAY_MS)).await.map_err(store_error)?);

@@ -80,7 +80,7 @@ pub(crate) async fn gathered(
         }
         let Some((first, others)) = ids.split_first() else { continue };
         let Some(one) = one_of(parts) else { continue };
-        if shared.store.merge_inbound(*first, one.clone(), others.to_vec()).await? {
+        if shared.store.merge_inbound(*first, one.clone(), others.to_vec(), "album").await? {
             gone.extend_from_slice(others);
             merged.insert(*first, one);
         }

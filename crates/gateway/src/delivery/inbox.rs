@@ -100,7 +100,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             Err(error) => tracing::error!(%error, "inbound messages could not be read"),
         }
         let sweep = Instant::now() + SWEEP;
-        let next = shared.albums.next().map_or(sweep, |album| album.min(sweep));
+        let comes = shared.albums.next().into_iter().chain(shared.batches.next());
+        let next = comes.min().map_or(sweep, |next| next.min(sweep));
         tokio::select! {
             () = shared.lifecycle.soft().cancelled() => return,
             () = shared.inbox.wake.notified() => {}

@@ -2,6 +2,7 @@
 
 pub(crate) mod albums;
 pub(crate) mod arriving;
+pub(crate) mod batches;
 pub(crate) mod channels;
 pub(crate) mod emoji;
 pub(crate) mod files;

@@ -3,7 +3,7 @@
 use super::{Claim, Work, acks, edits, history, joined, reactions};
 use crate::chat_commands::{self, Decider, Parsed, Speaker};
 use crate::delivery::channels::{MovedGroups, TELEGRAM, renamed};
-use crate::delivery::{albums, arriving};
+use crate::delivery::{albums, arriving, batches};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use agent::queue::{QueueMode, Submission, Submitted};
@@ -27,7 +27,7 @@ pub(crate) enum Dispatched {
 
 /// Takes rows that are open, in order. Rows that somebody has taken already are passed over. Once a session is full, its
 /// later rows wait too, even if there is room meanwhile: nothing overtakes, but for commands, which are not for its turns. What
-/// follows in its chat on an album that is not whole, or on a file that is not here, waits with it.
+/// follows in its chat on an album that is not whole, on a text that may go on, or on a file that is not here, waits with it.
 pub(crate) async fn rows(shared: &Arc<Shared>, mut rows: Vec<InboundRow>) -> Result<(), store::StoreError> {
     for row in &mut rows {
         row.inbound.addressed |= is_called(shared, &row.inbound);
@@ -35,11 +35,15 @@ pub(crate) async fn rows(shared: &Arc<Shared>, mut rows: Vec<InboundRow>) -> Res
     let mut full = shared.inbox.full_sessions();
     let not_here = arriving::not_here(shared, &rows).await?;
     let (rows, not_whole) = albums::gathered(shared, rows, &not_here).await?;
+    let mut held = not_here;
+    held.extend(not_whole);
+    let (rows, growing) = batches::gathered(shared, rows, &held).await?;
+    held.extend(growing);
     let mut waiting = HashSet::new();
     for row in rows {
         let key = session_of(shared, &row.inbound);
         let chat = (row.inbound.account.clone(), row.inbound.chat.id.clone());
-        if not_here.contains(&row.id) || not_whole.contains(&row.id) {
+        if held.contains(&row.id) {
             waiting.insert(chat);
             continue;
         }
@@ -160,7 +164,9 @@ async fn from_channel(
     }
     // A command needs no mention of those who are let in by name.
     let access = match access {
-        Some(Access::Overhear) if own_command_of(shared, inbound).is_some() && is_known(shared, inbound).await? => {
+        Some(Access::Overhear)
+            if own_command_of(shared, inbound).is_some() && is_known(shared, inbound).await? =>
+        {
             Some(Access::Allow)
         }
         access => access,
@@ -332,7 +338,9 @@ async fn answer_command(
             approver_of,
         }),
         may_reset: true,
-        is_owner: settings.account(channel, account).is_some_and(|account| account.owners.contains(&sender.id)),
+        is_owner: settings
+            .account(channel, account)
+            .is_some_and(|account| account.owners.contains(&sender.id)),
         inbound: Some(inbound),
         after: Some(row.id.saturating_sub(1)),
     };

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod accounts;
+mod batches;
 mod channels;
 mod chat_commands;
 mod direct;

@@ -30,7 +30,11 @@ impl World {
     }
 
     async fn owned() -> Self {
-        Self::start("", &format!(r#"commands: {{ ownerAllowFrom: ["telegram:{OWNER}"], config: true, mcp: true }},"#)).await
+        Self::start(
+            "",
+            &format!(r#"commands: {{ ownerAllowFrom: ["telegram:{OWNER}"], config: true, mcp: true }},"#),
+        )
+        .await
     }
 
     async fn again(self) -> Self {
@@ -80,7 +84,11 @@ async fn a_group_is_told_to_hear_everything_and_back_by_its_owner_alone() {
     assert!(world.say(GROUP, FRIEND, "still there").await.contains("still there"));
     assert!(world.say(GROUP, OWNER, "/activation mention").await.contains("set to mention"));
     world.fake.push_text(GROUP, FRIEND, "not for you");
-    let told = world.say(GROUP, FRIEND, &format!("/whoami@{BOT_USERNAME}")).await;
+    let command = format!("/whoami@{BOT_USERNAME}");
+    let entity = json!({"type": "bot_command", "offset": 0, "length": command.len()});
+    let before = world.fake.sent().len();
+    world.fake.push_message(GROUP, FRIEND, json!({"text": command, "entities": [entity]}));
+    let told = world.fake.wait_for_sent(before + 1, PATIENCE).await.unwrap().remove(before).plain;
     assert!(told.contains("Owner: no") && told.contains("Chat: -1005"), "{told}");
     assert!(!world.model.requests().last().unwrap().to_string().contains("not for you"));
     world.gateway.stop().await;
@@ -111,7 +119,10 @@ async fn answers_stay_in_when_the_owner_says_so_and_say_what_they_cost() {
         .call("sessions.patch", json!({"key": flow::MAIN, "responseUsage": "on", "sendPolicy": "deny", "groupActivation": "always"}))
         .await;
     let entry = &patched["entry"];
-    assert_eq!((&entry["responseUsage"], &entry["sendPolicy"], &entry["groupActivation"]), (&json!("tokens"), &json!("deny"), &json!("always")));
+    assert_eq!(
+        (&entry["responseUsage"], &entry["sendPolicy"], &entry["groupActivation"]),
+        (&json!("tokens"), &json!("deny"), &json!("always"))
+    );
     world.gateway.stop().await;
 }
 

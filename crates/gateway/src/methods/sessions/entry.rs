@@ -38,7 +38,10 @@ pub(super) fn entry(session: &Session) -> Value {
         ("lastReadAt", json!(session.read_at_ms)),
         ("markedUnreadAt", json!(session.marked_unread_at_ms)),
         ("sendPolicy", json!(session.chosen.sends.map(|sends| if sends { "allow" } else { "deny" }))),
-        ("groupActivation", json!(session.chosen.hears_all.map(|all| if all { "always" } else { "mention" }))),
+        (
+            "groupActivation",
+            json!(session.chosen.hears_all.map(|all| if all { "always" } else { "mention" })),
+        ),
         ("responseUsage", json!(session.chosen.usage.map(store::UsageLine::as_str))),
     ];
     for (name, value) in chosen.into_iter().filter(|(_, value)| !value.is_null()) {

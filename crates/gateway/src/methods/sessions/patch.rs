@@ -38,7 +38,10 @@ impl Params {
     fn chosen(&self) -> ChosenPatch {
         ChosenPatch {
             sends: self.send_policy.as_ref().map(|policy| policy.as_deref().map(|policy| policy == "allow")),
-            hears_all: self.group_activation.as_ref().map(|mode| mode.as_deref().map(|mode| mode == "always")),
+            hears_all: self
+                .group_activation
+                .as_ref()
+                .map(|mode| mode.as_deref().map(|mode| mode == "always")),
             usage: self.response_usage.as_ref().map(|line| line.as_deref().and_then(UsageLine::named)),
         }
     }
@@ -72,7 +75,8 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         marked_unread_at_ms: p.expected_marked_unread_at,
         ..SessionGuard::default()
     };
-    let patch = SessionPatch { label, model, archived: p.archived, pinned: p.pinned, unread: p.unread, chosen };
+    let patch =
+        SessionPatch { label, model, archived: p.archived, pinned: p.pinned, unread: p.unread, chosen };
     let session = match shared.store.patch_session(&key, guard, patch).await.map_err(store_error)? {
         Patched::Done(session) => session,
         Patched::Missing => return Err(entry::not_found(&key)),
