@@ -20,7 +20,10 @@ use std::time::Duration;
 pub use http::Addresses;
 pub use kept::{keep_bytes, keep_copy, tidy as tidy_files};
 pub use status::ChannelStatus;
-pub use telegram::{MAX_FILE, Reactions, Sound, Telegram, TelegramConfig, TelegramError, Webhook};
+pub use telegram::{
+    BotInfo, MAX_FILE, Reactions, Sound, Tables, Telegram, TelegramConfig, TelegramError, Webhook,
+    with_tables,
+};
 
 /// Where a channel delivers what it receives. The gateway implements it over its store.
 pub trait Inbox: Send + Sync {

@@ -22,6 +22,8 @@ pub struct ChannelStatus {
     pub port: Option<u16>,
     /// The bot's handle, without `@`, once the platform has told it.
     pub bot_username: Option<String>,
+    /// Whether the platform gives it what is said in groups without a mention of it, once that is known.
+    pub hears_groups: Option<bool>,
     /// The last start.
     pub last_start_at: Option<i64>,
     /// The last stop.
@@ -59,6 +61,7 @@ impl StatusBoard {
             mode,
             port: None,
             bot_username: None,
+            hears_groups: None,
             last_start_at: None,
             last_stop_at: None,
             last_connected_at: None,
@@ -114,9 +117,10 @@ impl StatusBoard {
         self.edit(|s, _| s.port = Some(port));
     }
 
-    pub(crate) fn identified(&self, username: Option<String>) {
+    pub(crate) fn identified(&self, username: Option<String>, hears_groups: Option<bool>) {
         self.edit(|s, now| {
             s.bot_username = username;
+            s.hears_groups = hears_groups;
             s.last_transport_activity_at = now;
         });
     }

@@ -34,7 +34,7 @@ mod tool_list;
 mod tools;
 
 pub use agents::{
-    AgentConfig, AgentDefaults, AgentIdentity, AgentsConfig, CompactionConfig, MAIN_AGENT, ModelChoice,
+    AgentConfig, AgentDefaults, AgentIdentity, AgentsConfig, CompactionConfig, MAIN_AGENT, ModelChoice, OnOff,
 };
 pub use bindings::{Binding, Conversation, PeerKind, bound};
 pub use browser::BrowserConfig;
@@ -72,7 +72,8 @@ pub use telegram::{
     Actions, ApprovalTarget, BreakPreference, ChatTools, ChunkMode, CommandText, CustomCommand,
     DEFAULT_ACCOUNT, DmPolicy, DnsOrder, ErrorPolicy, ExecApprovals, GroupConfig, GroupPolicy, InlineButtons,
     NetworkConfig, ReactionLevel, ReactionNotifications, ReplyToMode, StreamingConfig, StreamingMode,
-    TelegramConfig, ToolBounds, WebhookConfig, bot_id, is_account_name, is_bot_token, is_webhook_secret,
+    TableMode, TelegramConfig, ToolBounds, WebhookConfig, bot_id, is_account_name, is_bot_token,
+    is_webhook_secret,
 };
 pub use tls::TlsConfig;
 pub use tool_list::{lists_tool, names_tool};

@@ -259,6 +259,12 @@ impl Settings {
         self.account(channel, account).map(AccountSettings::access)
     }
 
+    /// A text as it is said on an account: its tables as they are wanted there.
+    pub(crate) fn as_said(&self, channel: &str, account: &str, text: &str) -> String {
+        let tables = self.account(channel, account).map(|account| account.tables).unwrap_or_default();
+        channels::with_tables(text, tables).into_owned()
+    }
+
     /// How long nothing is to come from whoever writes before what they wrote is one message.
     pub(crate) fn inbound_quiet(&self, channel: &str) -> Duration {
         let of_channel = self.inbound.by_channel.get(channel).copied();

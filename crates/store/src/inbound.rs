@@ -3,11 +3,14 @@
 
 use crate::error::Sql;
 use crate::sql::{self, Json, json};
-use crate::{Earlier, Fate, InboundRow, OutboxRow, R, Store, outbox, settings, system_events};
+use crate::{Earlier, Fate, InboundRow, OutboxRow, R, Store, outbox, said, settings, system_events};
 use model::{Inbound, Outbound, SessionKey};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+/// Texts that were written one after the other, and all heard.
+const BATCH: &str = "batch";
 
 impl Store {
     /// Takes in what a platform delivered up to `cursor`. Gives the new rows alone: a message that was delivered
@@ -73,6 +76,10 @@ impl Store {
                 if !is_open(c, *id)? {
                     return Ok(false);
                 }
+            }
+            if kind == BATCH {
+                // What each says is theirs alone once it is one message.
+                std::iter::once(&first).chain(&others).try_for_each(|id| said::heard(c, *id, now))?;
             }
             sql::run(c, "UPDATE inbound SET body = ?2 WHERE id = ?1", params![first, json(&merged)?])?;
             close(c, &others, &format!("{kind}:{first}"), now)?;
@@ -162,6 +169,7 @@ impl Store {
     /// [`Store::overheard`] gives it to whoever speaks to the agent next.
     pub async fn close_overheard(&self, id: i64) -> R<()> {
         self.write(move |c, now| {
+            said::heard(c, id, now)?;
             let sql = "UPDATE inbound SET closed_at_ms = ?2, outcome = 'overheard' WHERE id = ?1 AND closed_at_ms IS NULL";
             sql::run(c, sql, params![id, now])?;
             Ok(())
@@ -209,7 +217,7 @@ impl Store {
                 let outcome: Option<String> = row.get(1)?;
                 let fate = match outcome.as_deref() {
                     None => Fate::Heard,
-                    Some(outcome) if outcome.starts_with("run:") || outcome.starts_with("batch:") => {
+                    Some(outcome) if outcome.starts_with("run:") || outcome.starts_with(BATCH) => {
                         Fate::Heard
                     }
                     Some("overheard") => Fate::Overheard,
@@ -227,6 +235,7 @@ impl Store {
         // One commit: after a crash the line is neither lost nor left twice.
         self.write(move |c, now| {
             if is_open(c, id)? {
+                said::heard(c, id, now)?;
                 system_events::leave(c, &session, &note, now)?;
             }
             close(c, &[id], &outcome, now)
@@ -300,6 +309,9 @@ fn insert(
 pub(crate) fn close(c: &Connection, ids: &[i64], outcome: &str, now: i64) -> Sql<()> {
     let sql = "UPDATE inbound SET closed_at_ms = ?2, outcome = ?3, body = NULL WHERE id = ?1 AND closed_at_ms IS NULL";
     for id in ids {
+        if outcome.starts_with("run:") {
+            said::heard(c, *id, now)?;
+        }
         sql::run(c, sql, params![id, now, outcome])?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::error::Sql;
 use crate::sql::{self, Json, json};
-use crate::{OutboxRow, OutboxState, R, Store, system_events};
+use crate::{OutboxRow, OutboxState, R, Store, said, system_events};
 use model::{Outbound, SessionKey};
 use rusqlite::{Connection, Row, params};
 
@@ -99,7 +99,9 @@ impl Store {
         self.write(move |c, now| {
             let sql = "UPDATE outbox SET state = 'sent', platform_id = ?2, settled_at_ms = ?3, error = NULL,
                        attempts = attempts + 1 WHERE id = ?1 AND state = 'pending'";
-            sql::run(c, sql, params![id, platform_id, now])?;
+            if sql::run(c, sql, params![id, platform_id, now])? > 0 {
+                said::sent(c, id, &platform_id, now)?;
+            }
             Ok(())
         })
         .await

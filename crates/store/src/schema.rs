@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("schema/0012.sql"),
     include_str!("schema/0013.sql"),
     include_str!("schema/0014.sql"),
+    include_str!("schema/0015.sql"),
 ];
 
 /// The latest format that this program knows.

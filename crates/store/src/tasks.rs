@@ -77,8 +77,8 @@ fn select() -> String {
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Task> {
-    let (id, name): (Option<String>, Option<String>) = (row.get(23)?, row.get(24)?);
-    Ok(Task { number: row.get(22)?, run: runs::read(row)?.run, job: id.zip(name) })
+    let (id, name): (Option<String>, Option<String>) = (row.get(26)?, row.get(27)?);
+    Ok(Task { number: row.get(25)?, run: runs::read(row)?.run, job: id.zip(name) })
 }
 
 fn text(status: RunStatus) -> &'static str {

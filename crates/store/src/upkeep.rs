@@ -6,6 +6,9 @@ use rusqlite::params;
 /// Sent messages and the keys against redelivery are kept so long.
 const KEEP_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
+/// What was said in chats is kept so long, as text alone.
+const KEEP_SAID_MS: i64 = 365 * 24 * 60 * 60 * 1000;
+
 /// Rows of one kind that a call takes at most, so that upkeep never holds up the writer.
 const STEP: i64 = 2000;
 
@@ -31,6 +34,9 @@ impl Store {
             for sql in AGED {
                 most = most.max(sql::run(c, sql, params![now - KEEP_MS, STEP])?);
             }
+            let sql = "DELETE FROM said WHERE (channel, account, chat_id, message_id) IN
+                         (SELECT channel, account, chat_id, message_id FROM said WHERE sent_at_ms < ?1 LIMIT ?2)";
+            most = most.max(sql::run(c, sql, params![now - KEEP_SAID_MS, STEP])?);
             most = most.max(node_calls::prune(c, now, STEP)?);
             Ok(sql::int(most as u64) >= STEP)
         })

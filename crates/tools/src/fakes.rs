@@ -83,6 +83,14 @@ impl Host for FakeHost {
         Box::pin(async move { Ok(reactions) })
     }
 
+    fn read_messages<'a>(
+        &'a self,
+        _: SessionKey,
+        asked: ReadMessages,
+    ) -> BoxFuture<'a, Result<Value, HostError>> {
+        Box::pin(async move { Ok(json!({"ok": true, "messages": [], "limit": asked.limit})) })
+    }
+
     fn stickers<'a>(
         &'a self,
         _: SessionKey,

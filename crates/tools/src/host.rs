@@ -27,6 +27,12 @@ pub trait Host: Send + Sync + 'static {
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>>;
     /// The reactions that the chat allows that the session answers.
     fn reactions<'a>(&'a self, session: SessionKey) -> BoxFuture<'a, Result<Reactions, HostError>>;
+    /// What was said in the chat that a session answers, as JSON.
+    fn read_messages<'a>(
+        &'a self,
+        session: SessionKey,
+        asked: ReadMessages,
+    ) -> BoxFuture<'a, Result<Value, HostError>>;
     /// The stickers that people have sent to an account (the one of the chat that the session answers, where none is named) and that have to
     /// do with `query`, the best first.
     fn stickers<'a>(
@@ -103,6 +109,19 @@ pub struct NodeCall {
     pub idempotency_key: String,
     /// Whose call it is. Cancelled when nobody wants the answer any more.
     pub context: ToolContext,
+}
+
+/// Which messages of a chat are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadMessages {
+    /// This one alone.
+    pub message_id: Option<i64>,
+    /// The latest before this one.
+    pub before: Option<i64>,
+    /// The first after this one.
+    pub after: Option<i64>,
+    /// At most so many.
+    pub limit: Option<u64>,
 }
 
 /// What is done with jobs that run by themselves.

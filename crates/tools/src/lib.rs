@@ -36,7 +36,7 @@ pub use browser::chosen as browser_node;
 pub use egress::{Egress, EgressError, EgressPolicy, Fetched, FetchedFile, Resolver, SystemResolver};
 pub use host::{
     ASKED_WITHIN, AdmittedCommand, BoxFuture, CommandToRun, CronCall, Host, HostError, Media, NodeApproval,
-    NodeCall, NodeInfo, NodeQuestion, OutgoingMessage, Reactions, SessionInfo,
+    NodeCall, NodeInfo, NodeQuestion, OutgoingMessage, Reactions, ReadMessages, SessionInfo,
 };
 pub use message::{sendable, without_urls};
 pub use node_files::{ArchiveError, FILE_TOOLS, MAX_TREE_ENTRIES, read_archive, tidy_node_files};

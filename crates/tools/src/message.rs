@@ -3,7 +3,7 @@
 mod args;
 
 use crate::tool::{Outcome, SHORT, within};
-use crate::{Host, Media, OutgoingMessage, ToolEnv, files};
+use crate::{Host, Media, OutgoingMessage, ReadMessages, ToolEnv, files};
 use agent::tool::{Tool, ToolContext, ToolFuture, ToolOutput};
 use args::{Action, Args, Id, described};
 use llm::ToolSpec;
@@ -44,6 +44,9 @@ impl SendMessage {
         }
         if args.action == Action::EmojiList {
             return self.reactions(session).await;
+        }
+        if args.action == Action::Read {
+            return self.read(args, session).await;
         }
         let act = args.act()?;
         let seen_as = args.seen_as()?;
@@ -112,6 +115,28 @@ impl SendMessage {
                 }
             }
         }))
+    }
+
+    /// What was said in the chat that is answered; in no other.
+    async fn read(&self, args: Args, session: SessionKey) -> Outcome {
+        if args.to.is_some() {
+            return Err("read is about this chat alone; leave channel and to out.".into());
+        }
+        let number = |name: &str, id: Option<Id>| match id.map(Id::text) {
+            None => Ok(None),
+            Some(text) => {
+                text.trim().parse::<i64>().map(Some).map_err(|_| format!("{name} is no message id"))
+            }
+        };
+        let asked = ReadMessages {
+            message_id: number("messageId", args.message_id)?,
+            before: number("before", args.before)?,
+            after: number("after", args.after)?,
+            limit: args.limit,
+        };
+        let read = self.host.read_messages(session, asked).await;
+        let read = read.map_err(|e| format!("Not read: {e}"))?;
+        Ok(ToolOutput::text(read.to_string()))
     }
 
     async fn reactions(&self, session: SessionKey) -> Outcome {
@@ -225,7 +250,8 @@ mod tests {
         assert_eq!((sent[0].to.as_deref(), sent[0].idempotency_key.as_str()), (Some("42"), "run-1:call-1"));
         for bad in [
             json!({"action": "send", "channel": "telegram", "to": "42", "text": " "}),
-            json!({"action": "read", "channel": "telegram", "to": "42", "text": "x"}),
+            json!({"action": "read", "channel": "telegram", "to": "42"}),
+            json!({"action": "read", "before": "yesterday"}),
             json!({"action": "send", "channel": "nowhere", "to": "42", "text": "x"}),
             json!({"action": "send", "text": "x"}),
             json!({"action": "send", "to": "42", "text": "x"}),

@@ -30,6 +30,16 @@ pub struct TurnOutcome {
     pub end: TurnEnd,
 }
 
+impl TurnOutcome {
+    /// The model that gave the last answer, `provider/model`.
+    pub fn answered_by(&self) -> Option<String> {
+        self.messages.iter().rev().find_map(|message| match message {
+            Message::Assistant(answer) => Some(format!("{}/{}", answer.provider, answer.model)),
+            _ => None,
+        })
+    }
+}
+
 /// How much of a transcript stays where somebody asks to make it shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {

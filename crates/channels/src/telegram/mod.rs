@@ -20,6 +20,7 @@ mod poll;
 mod reactions;
 mod send;
 mod table;
+mod table_text;
 mod target;
 mod tries;
 mod types;
@@ -36,6 +37,7 @@ mod update_tests;
 pub use file::{MAX_CAPTION, MAX_FILE};
 pub use media::Sound;
 pub use reactions::Reactions;
+pub use table_text::{Tables, with_tables};
 pub use webhook::Webhook;
 
 use crate::http::Addresses;
@@ -55,6 +57,17 @@ const MAX_TEXT: usize = 4096;
 const MAX_POLL: Duration = Duration::from_secs(50);
 /// Shorter ones would be a flood of calls.
 const MIN_POLL: Duration = Duration::from_secs(1);
+
+/// What Telegram says of the bot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotInfo {
+    /// Its id.
+    pub id: i64,
+    /// Its handle, without `@`.
+    pub username: Option<String>,
+    /// Whether it gets what is said in groups without a mention of it; its privacy mode keeps that away.
+    pub hears_groups: Option<bool>,
+}
 
 /// What one Telegram account needs.
 #[derive(Debug, Clone)]
@@ -272,15 +285,26 @@ impl Telegram {
         reactions::allowed(&self.inner, to).await
     }
 
-    /// Asks Telegram now who the bot is: the token is good, and the platform answers. Gives the bot's id and its name, if
-    /// it has one. Ends within 30 s.
+    /// Asks Telegram now who the bot is: the token is good, and the platform answers. Ends within 30 s.
     ///
     /// # Errors
     /// What went wrong, in words and without the token.
-    pub async fn probe(&self) -> Result<(i64, Option<String>), String> {
+    pub async fn probe(&self) -> Result<BotInfo, String> {
         let bot: types::User =
             self.inner.api.call("getMe", &serde_json::json!({})).await.map_err(|e| e.to_string())?;
-        Ok((bot.id, bot.username))
+        let hears_groups = bot.can_read_all_group_messages;
+        Ok(BotInfo { id: bot.id, username: bot.username, hears_groups })
+    }
+
+    /// Asks Telegram now what the bot is in a group, in its own word: `member`, `administrator`, `left` … Ends within 30 s.
+    ///
+    /// # Errors
+    /// What went wrong, in words and without the token.
+    pub async fn membership(&self, group: &str, bot_id: i64) -> Result<String, String> {
+        let asked = serde_json::json!({"chat_id": group, "user_id": bot_id});
+        let member: types::Member =
+            self.inner.api.call("getChatMember", &asked).await.map_err(|e| e.to_string())?;
+        Ok(member.status)
     }
 
     /// Splits Markdown into messages that Telegram accepts: each is at most 4,096 UTF-16 units of visible text. It

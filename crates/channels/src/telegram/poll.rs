@@ -139,8 +139,9 @@ impl Poller<'_> {
             Ok(user) => user,
             Err(error) => return Err(self.trouble(error).await),
         };
+        let hears_groups = user.can_read_all_group_messages;
         let bot = Bot::from(user);
-        self.inner.status.identified(bot.username.clone());
+        self.inner.status.identified(bot.username.clone(), hears_groups);
         self.bot = Some(bot.clone());
         Ok(bot)
     }

@@ -86,6 +86,8 @@ pub(crate) struct User {
     /// Of a bot: whether its direct chats have topics.
     #[serde(default)]
     pub(crate) has_topics_enabled: bool,
+    /// Of a bot: whether it gets what is said in groups without a mention of it.
+    pub(crate) can_read_all_group_messages: Option<bool>,
 }
 
 impl User {

@@ -122,8 +122,9 @@ async fn work(inner: &Inner, hook: &Webhook) -> std::convert::Infallible {
 async fn look(inner: &Inner, hook: &Webhook, known: &mut Known, menu: &mut Menu) -> Result<(), Trouble> {
     if inner.bot.get().is_none() {
         let user: User = inner.api.call("getMe", &json!({})).await?;
+        let hears_groups = user.can_read_all_group_messages;
         let bot = inner.bot.get_or_init(|| Bot::from(user));
-        inner.status.identified(bot.username.clone());
+        inner.status.identified(bot.username.clone(), hears_groups);
     }
     menu.show(inner).await;
     // Whatever Telegram knows at first, it may know another secret.

@@ -73,9 +73,28 @@ pub(crate) fn channels(out: &Output, payload: &Value, now_ms: i64) -> String {
             let name = text(account, "/accountId").filter(|_| accounts.len() > 1);
             let name = name.map_or(String::new(), |name| format!(" ({name})"));
             lines.push_str(&line(out, &format!("{label}{name}"), account, now_ms));
+            lines.push_str(&warnings(out, payload, id, text(account, "/accountId")));
         }
     }
     lines
+}
+
+/// What keeps an account that works from doing all that is configured, and what to do about it.
+fn warnings(out: &Output, payload: &Value, id: &str, account: Option<&str>) -> String {
+    let issues = list(payload, "/statusIssues").iter().filter(|issue| {
+        text(issue, "/channel") == Some(id)
+            && text(issue, "/accountId") == account
+            && text(issue, "/fix").is_some()
+    });
+    let line = |issue: &Value| {
+        let said = format!(
+            "{}; {}",
+            text(issue, "/message").unwrap_or_default(),
+            text(issue, "/fix").unwrap_or_default()
+        );
+        format!("          {}{}\n", out.paint(Tone::Warn, "warning: "), crate::output::printable(&said))
+    };
+    issues.map(line).collect()
 }
 
 /// How each account of a channel is doing: `channels.status` lists them beside it, those that do not work among the issues; `health`

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::HeartbeatConfig;
+use crate::choice::choice;
 use crate::doc::Section;
 
 /// The agent that there is when none is configured.
@@ -47,6 +48,9 @@ pub struct AgentDefaults {
     pub heartbeat: HeartbeatConfig,
     /// `models.<provider/model>.alias`: a model and what it is called for short.
     pub aliases: Vec<(String, String)>,
+    /// `blockStreamingDefault`: on; answers come as messages of at most so many characters (`blockStreamingCoalesce.maxChars`, else
+    /// `blockStreamingChunk.maxChars`, else 1200), each once it is complete, wherever a channel says nothing of its own.
+    pub block_chars: Option<usize>,
 }
 
 /// `agents.defaults.compaction`: shortening a transcript before the window is full.
@@ -106,6 +110,7 @@ impl Default for AgentDefaults {
             compaction: CompactionConfig::default(),
             heartbeat: HeartbeatConfig::default(),
             aliases: Vec::new(),
+            block_chars: None,
         }
     }
 }
@@ -176,6 +181,28 @@ impl AgentsConfig {
     }
 }
 
+choice! {
+    /// On or off.
+    OnOff {
+        /// On.
+        On => "on",
+        /// Off.
+        Off => "off",
+    }
+}
+
+/// Characters of a message where answers come in several and nothing is said of it.
+const BLOCK: u64 = 1200;
+
+/// `blockStreamingDefault`: how long the messages are in which answers come where a channel says nothing of its own; `None`: each comes as
+/// one.
+fn block_chars(s: &Section<'_>) -> Option<usize> {
+    let is_on = s.choice::<OnOff>("blockStreamingDefault") == Some(OnOff::On);
+    let of = |key| s.section(key, |section| section.integer("maxChars", 1..=4096));
+    let chars = of("blockStreamingCoalesce").or(of("blockStreamingChunk")).unwrap_or(BLOCK);
+    is_on.then(|| usize::try_from(chars).unwrap_or(usize::MAX))
+}
+
 impl AgentDefaults {
     fn read(s: &Section<'_>) -> Self {
         let default = Self::default();
@@ -189,6 +216,7 @@ impl AgentDefaults {
             user_timezone: s.text("userTimezone"),
             max_concurrent: concurrent,
             compaction: s.section("compaction", CompactionConfig::read),
+            block_chars: block_chars(s),
             heartbeat: s.section("heartbeat", HeartbeatConfig::read),
             aliases: s
                 .entries("models", |model, entry| Some((model.to_owned(), entry.text("alias")?)))

@@ -69,6 +69,8 @@ pub struct MessagesConfig {
     pub status_reactions: bool,
     /// `responseUsage`: what an answer says of its cost where nobody has chosen with `/usage`; `None` is off.
     pub response_usage: Option<ResponseUsage>,
+    /// `responsePrefix`: what stands before everything that is said, where a channel says nothing of its own.
+    pub response_prefix: Option<String>,
     /// `inbound`: how long is waited for more from whoever writes.
     pub inbound: InboundConfig,
 }
@@ -142,6 +144,7 @@ impl MessagesConfig {
             ack_reaction: s.text("ackReaction"),
             ack_scope: s.choice("ackReactionScope"),
             response_usage: response_usage(s),
+            response_prefix: s.text("responsePrefix"),
             inbound: s.section("inbound", InboundConfig::read),
             status_reactions: s.section("statusReactions", |s| s.boolean("enabled")).unwrap_or(false),
         }

@@ -86,6 +86,20 @@ choice! {
 }
 
 choice! {
+    /// How tables are shown.
+    TableMode {
+        /// As they are written.
+        Off => "off",
+        /// Each row as a point.
+        Bullets => "bullets",
+        /// In columns, in a fixed-width font.
+        Code => "code",
+        /// As `code`, since Telegram has no tables.
+        Block => "block",
+    }
+}
+
+choice! {
     /// Which errors are told in a chat.
     ErrorPolicy {
         /// All.
@@ -194,6 +208,10 @@ pub struct TelegramConfig {
     pub actions: Actions,
     /// `streaming`: what people see of an answer while it is being written.
     pub streaming: StreamingConfig,
+    /// `responsePrefix`: what stands before everything that is said; `None` is what `messages` says.
+    pub response_prefix: Option<String>,
+    /// `markdown.tables`, block by default.
+    pub tables: TableMode,
     /// `configWrites`: whether what happens on Telegram may change the configuration file, true by default. A group that has
     /// moved does.
     pub config_writes: bool,

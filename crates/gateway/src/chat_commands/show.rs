@@ -128,18 +128,9 @@ fn of_chat(shared: &Arc<Shared>, speaker: &Speaker<'_>) -> Tools {
     let (mut tools, by_server) = shared.tools_and_lenders(&current, speaker.key.agent_id());
     let Some(inbound) = speaker.inbound else { return tools };
     let (settings, moved) = (&current.settings, shared.channels.moved_groups());
-    let bounds = match inbound.chat.kind {
-        ChatKind::Group => {
-            dispatch::group_of(&moved, settings, &inbound.channel, &inbound.account, &inbound.chat.id)
-                .map(|group| group.tools)
-        }
-        ChatKind::Direct => {
-            let account = settings.account(&inbound.channel, &inbound.account);
-            account.and_then(|account| account.direct_tools(&inbound.chat.id)).cloned()
-        }
-    };
-    if let Some(bounds) = bounds {
-        turn::within(&mut tools, &by_server, &bounds, Some(&inbound.sender.id));
+    let of_chat = dispatch::group_of(&moved, settings, &inbound.channel, &inbound.account, &inbound.chat.id);
+    if let Some(of_chat) = of_chat {
+        turn::within(&mut tools, &by_server, &of_chat.tools, Some(&inbound.sender.id));
     }
     tools
 }

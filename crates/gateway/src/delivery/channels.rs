@@ -2,6 +2,7 @@
 //! configuration, and an operator may stop and start them; who may speak is a matter of the settings.
 
 mod account;
+pub(crate) mod audit;
 mod receive;
 pub(crate) mod renamed;
 pub(crate) mod telegram;
@@ -9,6 +10,7 @@ mod webhook;
 
 use crate::lifecycle::Lifecycle;
 use crate::secrets::Secrets;
+use crate::settings::Settings;
 use crate::shared::Shared;
 use account::{Account, Receiving};
 use channels::{ChannelStatus, SendError, SendErrorKind};
@@ -201,9 +203,15 @@ impl Channels {
 
     /// Asks the platform now whether it answers and knows each account, for at most `patience` together. Gives what `health`
     /// shows of it, by account.
-    pub(crate) async fn probe(&self, patience: Duration) -> Vec<(String, Value)> {
+    ///
+    /// With `settings`, whether each bot is in the groups in which it is to hear everything is asked, too.
+    pub(crate) async fn probe(
+        &self,
+        patience: Duration,
+        settings: Option<&Settings>,
+    ) -> Vec<(String, Value)> {
         let accounts = self.working();
-        let probes = accounts.iter().map(|account| probe(account, patience));
+        let probes = accounts.iter().map(|account| audit::probe(account, patience, settings));
         futures_util::future::join_all(probes).await
     }
 
@@ -336,23 +344,6 @@ fn alone_with_its_bot(
         Some((first, _)) => Err(config.bot_is_taken(first)),
         None => Ok(made),
     }
-}
-
-async fn probe(account: &TelegramAccount, patience: Duration) -> (String, Value) {
-    let begun = tokio::time::Instant::now();
-    let answer = tokio::time::timeout(patience, account.bot.probe()).await;
-    let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let probe = match answer {
-        Ok(Ok((id, username))) => {
-            json!({"ok": true, "error": null, "elapsedMs": elapsed, "bot": {"id": id, "username": username}})
-        }
-        Ok(Err(error)) => json!({"ok": false, "error": error, "elapsedMs": elapsed}),
-        Err(_) => {
-            let error = format!("Telegram did not answer within {} ms", patience.as_millis());
-            json!({"ok": false, "error": error, "elapsedMs": elapsed})
-        }
-    };
-    (account.name().to_owned(), probe)
 }
 
 /// Starts receiving where there is an account that nobody holds, once the tasks before have ended, whoever has told them to:

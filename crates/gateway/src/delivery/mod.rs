@@ -9,4 +9,6 @@ pub(crate) mod files;
 pub(crate) mod gates;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
+pub(crate) mod prefix;
+pub(crate) mod reading;
 mod transcripts;

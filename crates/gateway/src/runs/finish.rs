@@ -9,7 +9,7 @@ use crate::models::failover::Report;
 use crate::shared::Shared;
 use agent::queue::Submission;
 use agent::turn::{TurnEnd, TurnErrorKind, TurnOutcome};
-use model::{Message, SessionKey};
+use model::SessionKey;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) async fn finish(
         "endedAt": shared.clock.now_ms()}),
     );
     let end = (status, outcome.reply.as_str(), error.as_deref());
-    let mut outbox = super::outgoing::of(shared, key, begun, end, &outcome.usage).await;
+    let mut outbox = super::outgoing::of(shared, key, begun, end, &outcome).await;
     let change = fallback::changed(begun, report.as_ref(), status);
     outbox.extend(fallback::notice(begun, change.as_ref()));
     let finish = FinishRun {
@@ -174,10 +174,7 @@ fn payload(
         json!([{"text": visible(&outcome.reply), "mediaUrl": null}])
     };
     // The one that answered, which need not be the one that was chosen.
-    let answered = outcome.messages.iter().rev().find_map(|message| match message {
-        Message::Assistant(answer) => Some(format!("{}/{}", answer.provider, answer.model)),
-        _ => None,
-    });
+    let answered = outcome.answered_by();
     let choice = answered.as_deref().or(run.model_choice.as_deref());
     let info = begun.current.models.info_for_run(key.agent_id(), choice);
     let info = info.as_ref();

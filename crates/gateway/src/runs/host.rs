@@ -164,6 +164,14 @@ impl Host for GatewayHost {
         Box::pin(async move { super::said::reactions(self.shared()?.as_ref(), &session).await })
     }
 
+    fn read_messages<'a>(
+        &'a self,
+        session: SessionKey,
+        asked: tools::ReadMessages,
+    ) -> BoxFuture<'a, Result<Value, HostError>> {
+        Box::pin(async move { super::said::read(self.shared()?.as_ref(), &session, asked).await })
+    }
+
     fn stickers<'a>(
         &'a self,
         session: SessionKey,

@@ -5,8 +5,9 @@ use super::errors;
 use super::reply::{self, Reply, ReplyTo};
 use super::turn::{self, Begin};
 use crate::chat_commands::usage_line;
-use crate::delivery::files;
+use crate::delivery::{files, prefix};
 use crate::shared::Shared;
+use agent::turn::TurnOutcome;
 use channels::Telegram;
 use config::{ReplyToMode, StreamingMode};
 use model::{Act, FileAs, Outbound, SessionKey, Usage};
@@ -23,7 +24,7 @@ pub(super) async fn of(
     key: &SessionKey,
     begun: &Begin,
     end: End<'_>,
-    usage: &Usage,
+    outcome: &TurnOutcome,
 ) -> Vec<Outbound> {
     let Some(route) = begun.run.route.as_ref() else { return vec![] };
     if is_mute(begun) {
@@ -36,7 +37,9 @@ pub(super) async fn of(
     }
     let is_quiet = is_error && errors::are_quiet(begun, route);
     let (files, problems) = files(shared, key, begun, &reply).await;
-    let under = used(key, begun, &reply, usage);
+    let under = used(key, begun, &reply, &outcome.usage);
+    reply.text = begun.current.settings.as_said(&route.channel, &route.account, &reply.text);
+    reply.text = prefix::before(&prefix_of(key, begun, route, outcome), &reply.text);
     let text = [reply.text.as_str(), &problems, &under].map(str::trim_end);
     let text = text.into_iter().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join("\n\n");
     let texts =
@@ -63,6 +66,19 @@ pub(super) async fn of(
 /// Whether somebody has said that nothing goes out to this chat.
 pub(super) fn is_mute(begun: &Begin) -> bool {
     begun.run.chosen.sends == Some(false)
+}
+
+/// What stands before an answer: it may name the model that answered, else the one that was to.
+fn prefix_of(key: &SessionKey, begun: &Begin, route: &Route, outcome: &TurnOutcome) -> String {
+    let settings = &begun.current.settings;
+    let account = settings.account(&route.channel, &route.account);
+    let Some(template) = account.and_then(|account| account.response_prefix.as_deref()) else {
+        return String::new();
+    };
+    let chosen = || begun.run.model_choice.clone().or_else(|| begun.current.models.name_for(key.agent_id()));
+    let model = outcome.answered_by().or_else(chosen);
+    let identity = settings.agent(key.agent_id()).name.as_deref();
+    prefix::of_answer(template, prefix::Names { model: model.as_deref(), identity })
 }
 
 /// What an answer says of its own cost, where that is wanted: only what was said in a chat does.

@@ -2,13 +2,14 @@
 
 use super::host::{host_error, store_error};
 use crate::delivery::channels::TELEGRAM;
-use crate::delivery::{emoji, files, gates, outbox};
+use crate::delivery::{emoji, files, gates, outbox, prefix, reading};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use channels::{Reactions as Allowed, Telegram};
 use model::{Act, Outbound, SessionKey, Sticker};
+use serde_json::Value;
 use store::Route;
-use tools::{HostError, OutgoingMessage, Reactions};
+use tools::{HostError, OutgoingMessage, Reactions, ReadMessages};
 
 fn refused(message: impl Into<String>) -> HostError {
     HostError { code: "INVALID_REQUEST".into(), message: message.into() }
@@ -69,6 +70,7 @@ pub(super) async fn send(shared: &Shared, message: OutgoingMessage) -> Result<St
             acts
         }
     };
+    let text = prefix::sent(&settings, (&channel, &account), message.session.agent_id(), &acts, text);
     let (reply_to, quote, silent) = (message.reply_to, message.quote, message.silent);
     let outbound =
         Outbound { channel, account, to, text, is_html: false, reply_to, quote, silent, act: None };
@@ -120,6 +122,19 @@ pub(super) async fn reactions(shared: &Shared, session: &SessionKey) -> Result<R
     let found = emoji::of(shared, (&here.channel, &here.account), &here.to).await.map_err(refused)?;
     let Allowed { emoji, custom, .. } = found;
     Ok(Reactions { emoji, custom })
+}
+
+/// What was said in the chat that a session answers, before what it answers where nothing else is said.
+pub(super) async fn read(
+    shared: &Shared,
+    session: &SessionKey,
+    mut asked: ReadMessages,
+) -> Result<Value, HostError> {
+    let here = route_of(shared, session).await?.ok_or_else(|| refused("this session answers no chat"))?;
+    if asked == (ReadMessages { limit: asked.limit, ..ReadMessages::default() }) {
+        asked.before = here.reply_to.as_ref().and_then(|id| id.parse().ok());
+    }
+    reading::read(shared, (&here.channel, &here.account, &here.to), asked).await.map_err(host_error)
 }
 
 /// The stickers that have to do with a query.

@@ -262,7 +262,7 @@ pub(super) fn tools_of(shared: &Arc<Shared>, key: &SessionKey, begun: &Begin) ->
     if let Some(bounds) = group_of(shared, begun).map(|group| group.tools) {
         // A run that goes on after a crash may be anybody's.
         let sender = begun.first.as_ref().map(|inbound| inbound.sender.id.as_str());
-        within(&mut tools, &by_server, bounds, sender);
+        within(&mut tools, &by_server, &bounds, sender);
     }
     if !tools.iter().any(|tool| tool.spec().name == tools::WEB_FETCH) {
         for tool in tools.iter_mut().filter(|tool| tool.spec().name == tools::MESSAGE) {

@@ -37,6 +37,9 @@ pub(crate) struct AccountSettings {
     pub(crate) error_policy: config::ErrorPolicy,
     /// Whether errors come without a sound.
     pub(crate) silent_errors: bool,
+    /// What stands before everything that is said there.
+    pub(crate) response_prefix: Option<String>,
+    pub(crate) tables: channels::Tables,
     /// Characters of a message at most.
     pub(crate) text_limit: usize,
     direct: BTreeMap<String, config::GroupConfig>,
@@ -61,6 +64,15 @@ impl AccountSettings {
         self.direct.get(chat).or_else(|| self.direct.get("*")).map(|direct| direct.in_topic(topic))
     }
 
+    /// The groups in which everything that is said is for the agent: those that are named by id, and whether all others are among them.
+    pub(crate) fn unmentioned_groups(&self) -> (Vec<String>, bool) {
+        let hears_all = |group: &config::GroupConfig| group.is_enabled() && !group.requires_mention();
+        let is_id =
+            |id: &&String| id.strip_prefix('-').is_some_and(|id| id.bytes().all(|b| b.is_ascii_digit()));
+        let named = self.groups.iter().filter(|(_, group)| hears_all(group)).map(|(id, _)| id);
+        (named.filter(is_id).cloned().collect(), self.groups.get("*").is_some_and(hears_all))
+    }
+
     /// What is configured for a group or topic.
     pub(crate) fn group(&self, chat_id: &str) -> Option<&config::GroupConfig> {
         channels::policy::candidates(chat_id).iter().find_map(|id| self.groups.get(id))
@@ -82,7 +94,7 @@ pub(super) fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
             config_writes: of.config_writes,
             reply_to: of.reply_to_mode,
             default_to: of.default_to.clone(),
-            streaming: of.streaming.clone(),
+            streaming: of.streaming.or_whole(config.agents.defaults.block_chars),
             approvals: of.exec_approvals.clone(),
             approvers: match &of.exec_approvals.approvers {
                 _ if !of.exec_approvals.enabled => vec![],
@@ -97,6 +109,12 @@ pub(super) fn accounts(config: &Config) -> BTreeMap<String, AccountSettings> {
             join_intro: of.join_intro,
             error_policy: of.error_policy,
             silent_errors: of.silent_errors,
+            response_prefix: of.response_prefix.clone().or_else(|| config.messages.response_prefix.clone()),
+            tables: match of.tables {
+                config::TableMode::Off => channels::Tables::Raw,
+                config::TableMode::Bullets => channels::Tables::Points,
+                config::TableMode::Code | config::TableMode::Block => channels::Tables::Columns,
+            },
             text_limit: of.text_limit,
             direct: of.direct.clone(),
             groups: access::groups(of).into_iter().collect(),

@@ -62,6 +62,25 @@ async fn all_dispatched(fake: &FakeTelegram, before: usize) {
 }
 
 #[tokio::test]
+async fn a_bot_that_does_not_hear_its_groups_is_warned_of_and_so_are_groups_that_it_is_not_in() {
+    let groups =
+        r#"groups: { "-1005": { requireMention: false }, "-1006": { requireMention: false }, "-1007": {} },"#;
+    let (bench, fake) = bench(groups, "").await;
+    fake.know_chat(-1005);
+    let operator = bench.operator().await;
+    fake.wait_for_calls("getUpdates", 1, PATIENCE).await.unwrap();
+    let status = operator.call("channels.status", json!({"probe": true})).await;
+    let issues = status["statusIssues"].as_array().unwrap();
+    let said: Vec<&str> = issues.iter().map(|issue| issue["message"].as_str().unwrap()).collect();
+    assert_eq!(said.len(), 2, "{status}");
+    assert!(said[0].contains("privacy mode") && issues[0]["fix"].as_str().unwrap().contains("/setprivacy"));
+    assert!(said[1].contains("-1006"), "{said:?}");
+    let audit = &status["channelAccounts"]["telegram"][0]["probe"]["audit"];
+    assert_eq!((&audit["checkedGroups"], &audit["ok"]), (&json!(2), &json!(false)));
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_stranger_gets_one_code_and_is_heard_once_the_owner_approves_it() {
     let (bench, fake) = bench("", "").await;
     let operator = bench.operator().await;

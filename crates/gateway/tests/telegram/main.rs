@@ -12,6 +12,8 @@ mod groups;
 mod message_actions;
 mod out;
 mod owner_commands;
+mod reading;
+mod said_as;
 mod webhook;
 
 #[path = "../flow/mod.rs"]

@@ -112,7 +112,7 @@ async fn what_the_platform_would_refuse_is_refused_before_it_is_asked() {
         ),
         ("send", json!({"to": "777", "presentation": {"blocks": [{"type": "dance"}]}}), "dance"),
         ("send", json!({"to": "777", "message": "x", "delivery": {"fax": true}}), "delivery.fax"),
-        ("fly", json!({"to": "777"}), "\"fly\" here; there are: send, poll, react"),
+        ("fly", json!({"to": "777"}), "\"fly\" here; there are: send, read, poll, react"),
     ] {
         let refused = operator.refused("message.action", action(name, "k", params.clone())).await;
         assert!(refused.message.contains(says), "{name} {params}: {}", refused.message);

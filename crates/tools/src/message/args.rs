@@ -37,7 +37,7 @@ pub(super) struct Args {
     #[serde(default)]
     pub(super) quote_text: Option<String>,
     #[serde(default)]
-    message_id: Option<Id>,
+    pub(super) message_id: Option<Id>,
     #[serde(default)]
     emoji: Option<String>,
     #[serde(default)]
@@ -56,6 +56,10 @@ pub(super) struct Args {
     pub(super) query: Option<String>,
     #[serde(default)]
     pub(super) limit: Option<u64>,
+    #[serde(default)]
+    pub(super) before: Option<Id>,
+    #[serde(default)]
+    pub(super) after: Option<Id>,
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
@@ -85,6 +89,7 @@ pub(super) enum Action {
     Sticker,
     StickerSearch,
     EmojiList,
+    Read,
     TopicCreate,
     TopicEdit,
 }
@@ -139,7 +144,7 @@ impl Args {
         let about = |id: Option<Id>| id.map(Id::text).ok_or("say messageId. Nothing was done.");
         Ok(Some(match self.action {
             Action::Send => return self.location.take().map(|at| at.place().map(Act::Place)).transpose(),
-            Action::StickerSearch | Action::EmojiList => return Ok(None),
+            Action::StickerSearch | Action::EmojiList | Action::Read => return Ok(None),
             Action::React => {
                 let emoji = self.emoji.take();
                 let emoji =
@@ -202,8 +207,8 @@ pub(super) fn described() -> ToolSpec {
     let of = |kind: &str, about: &str| json!({"type": kind, "description": about});
     spec(
         crate::MESSAGE,
-        "Send a message to another chat, or files, buttons, a poll, a place, a sticker to this one; react; change or delete what you sent here. Text that you answer in this chat arrives by itself.",
-        json!({"action": {"enum": ["send", "react", "emoji-list", "poll", "edit", "delete", "sticker", "sticker-search", "topic-create", "topic-edit"]},
+        "Send a message to another chat, or files, buttons, a poll, a place, a sticker to this one; read what was said here earlier; react; change or delete what you sent here. Text that you answer in this chat arrives by itself.",
+        json!({"action": {"enum": ["send", "read", "react", "emoji-list", "poll", "edit", "delete", "sticker", "sticker-search", "topic-create", "topic-edit"]},
             "channel": of("string", "such as telegram"),
             "to": of("string", "chat id; without channel and to, this chat"), "text": text,
             "media": of("string", "path in the workspace or a localPath, or an https address; at most 50 MB"),
@@ -223,7 +228,8 @@ pub(super) fn described() -> ToolSpec {
             "pollQuestion": text, "pollOption": {"type": "array", "items": text}, "pollMulti": of("boolean", "one may choose several"),
             "pollPublic": of("boolean", "everybody sees who chose what"), "pollDurationSeconds": json!({"type": "integer"}),
             "fileId": of("string", "sticker: what sticker-search gave"), "query": of("string", "sticker-search: emoji or set"),
-            "limit": json!({"type": "integer"}), "name": of("string", "topic-create, topic-edit"),
+            "limit": json!({"type": "integer"}), "before": of("string", "read: what was said here before this message id; without it, the latest"),
+            "after": of("string", "read: what was said after this message id"), "name": of("string", "topic-create, topic-edit"),
             "iconColor": json!({"type": "integer"}), "iconCustomEmojiId": text,
             "threadId": of("string", "topic-edit: the topic"), "account": text}),
         &["action"],

@@ -4,8 +4,8 @@ use super::way::{API_ROOT, MAX_TEXT, NetworkConfig, api_root, network, proxy, te
 use super::webhook::WebhookKeys;
 use super::{
     Actions, CustomCommand, DEFAULT_ACCOUNT, DmPolicy, ErrorPolicy, ExecApprovals, GroupConfig, GroupPolicy,
-    HISTORY_CEILING, InlineButtons, ReactionLevel, ReactionNotifications, StreamingConfig, TelegramConfig,
-    senders,
+    HISTORY_CEILING, InlineButtons, ReactionLevel, ReactionNotifications, StreamingConfig, TableMode,
+    TelegramConfig, senders,
 };
 use crate::SecretInput;
 use crate::doc::Section;
@@ -49,6 +49,8 @@ impl Default for TelegramConfig {
             join_intro: true,
             actions: Actions::default(),
             streaming: StreamingConfig::default(),
+            response_prefix: None,
+            tables: TableMode::Block,
             config_writes: true,
             poll_timeout_seconds: None,
             accounts: BTreeMap::new(),
@@ -146,6 +148,8 @@ impl TelegramConfig {
         put(&mut self.error_policy, s.choice("errorPolicy"));
         put(&mut self.silent_errors, s.boolean("silentErrorReplies"));
         put(&mut self.link_preview, s.boolean("linkPreview"));
+        put(&mut self.response_prefix, s.text("responsePrefix").map(Some));
+        put(&mut self.tables, s.section("markdown", |markdown| markdown.choice("tables")));
         s.unsupported("richMessages", "messages are in Telegram's HTML, which all of its clients show");
         put(&mut self.text_limit, text_limit(s));
         put(&mut self.default_to, s.id("defaultTo").map(Some));

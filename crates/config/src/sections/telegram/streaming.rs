@@ -77,6 +77,8 @@ pub struct StreamingConfig {
     /// `block.enabled`: whether an answer comes as messages of at most `block.coalesce.maxChars` (1200) characters, each once it is
     /// complete, whatever `mode` says; false by default.
     pub is_whole: bool,
+    /// Whether what stands here keeps answers from coming in such messages where agents are to have them so.
+    says_how: bool,
     /// `progress.commentary`: whether what the agent says before it uses a tool is a line among the others, and not at their head;
     /// false by default.
     pub commentary: bool,
@@ -99,6 +101,7 @@ impl Default for StreamingConfig {
             max_lines: 8,
             max_line_chars: 120,
             is_whole: false,
+            says_how: false,
             commentary: false,
         }
     }
@@ -108,14 +111,14 @@ impl Default for StreamingConfig {
 const WHOLE: usize = 1200;
 
 /// `block`: how long the messages are, where answers come in such.
-fn block(s: &Section<'_>) -> Option<usize> {
+fn block(s: &Section<'_>) -> (Option<usize>, bool) {
     let is_enabled = s.boolean("enabled");
     let max_chars = s.section("coalesce", |coalesce| {
         coalesce.unsupported("minChars", "a message is as long as whole paragraphs allow");
         coalesce.unsupported("idleMs", "a message goes out when it is full, however long that takes");
         size(coalesce, "maxChars", 4096)
     });
-    (is_enabled == Some(true)).then(|| max_chars.unwrap_or(WHOLE))
+    ((is_enabled == Some(true)).then(|| max_chars.unwrap_or(WHOLE)), is_enabled.is_some())
 }
 
 /// What stands under `preview`.
@@ -182,8 +185,9 @@ impl StreamingConfig {
     pub(super) fn read(s: &Section<'_>) -> Option<Self> {
         let default = Self::default();
         s.choice::<ChunkMode>("chunkMode");
-        let whole = s.section("block", block);
-        let mode = s.choice("mode").unwrap_or(default.mode);
+        let (whole, says_whole) = s.section("block", block);
+        let own_mode: Option<StreamingMode> = s.choice("mode");
+        let mode = own_mode.unwrap_or(default.mode);
         let mode = if whole.is_some() { StreamingMode::Block } else { mode };
         let preview = s.section("preview", Preview::read);
         let progress = s.section("progress", Progress::read);
@@ -199,6 +203,7 @@ impl StreamingConfig {
             min_chars: if whole.is_some() { 1 } else { preview.min_chars.unwrap_or(default.min_chars) },
             max_chars: whole.or(preview.max_chars).unwrap_or(default.max_chars),
             is_whole: whole.is_some(),
+            says_how: says_whole || own_mode.is_some_and(|mode| mode != StreamingMode::Off),
             break_at: preview.break_at.unwrap_or(default.break_at),
             label_stays: progress.labels.is_some(),
             labels: progress.labels.unwrap_or(default.labels),
@@ -206,6 +211,23 @@ impl StreamingConfig {
             max_line_chars: progress.max_line_chars.unwrap_or(default.max_line_chars),
             commentary: progress.commentary.unwrap_or(default.commentary),
         })
+    }
+}
+
+impl StreamingConfig {
+    /// With what agents are to do wherever a channel says nothing of its own: answers as messages of at most so many characters.
+    pub fn or_whole(&self, max_chars: Option<usize>) -> Self {
+        match max_chars.filter(|_| !self.says_how) {
+            None => self.clone(),
+            Some(max_chars) => Self {
+                mode: StreamingMode::Block,
+                tool_progress: false,
+                min_chars: 1,
+                max_chars,
+                is_whole: true,
+                ..self.clone()
+            },
+        }
     }
 }
 

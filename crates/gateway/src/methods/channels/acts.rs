@@ -3,7 +3,7 @@
 
 use super::only_channel;
 use super::send::{self, Message};
-use crate::delivery::{emoji, gates, outbox};
+use crate::delivery::{emoji, gates, outbox, reading};
 use crate::methods::{Answer, Call, store_error};
 use model::{Act, Topic};
 use protocol::ErrorShape;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// What there is beside `send`, as the refusal of everything else says it.
-pub(super) const ACTIONS: &str = "send, poll, react, emoji-list, edit, delete, pin, unpin, sticker, sticker-search, topic-create, topic-edit";
+pub(super) const ACTIONS: &str = "send, read, poll, react, emoji-list, edit, delete, pin, unpin, sticker, sticker-search, topic-create, topic-edit";
 
 /// So many reactions are named at once.
 const MAX_EMOJI: u64 = 100;
@@ -89,6 +89,9 @@ pub(super) async fn handle(call: &Call, action: Action) -> Answer {
     if action.name == "sticker-search" {
         return stickers(call, &action, &params).await;
     }
+    if action.name == "read" {
+        return said(call, &action, &params).await;
+    }
     if action.name == "emoji-list" {
         return reactions(call, &action, &params).await;
     }
@@ -163,6 +166,25 @@ async fn stickers(call: &Call, action: &Action, params: &Given<'_>) -> Answer {
         .map(|s| json!({"fileId": s.file_id, "emoji": s.emoji, "setName": s.set_name}))
         .collect();
     Ok(json!({"ok": true, "channel": action.channel, "count": found.len(), "stickers": found}).into())
+}
+
+/// What was said in a chat, as far as it came here.
+async fn said(call: &Call, action: &Action, params: &Given<'_>) -> Answer {
+    let mut chat = outbox::chat_id(&action.channel, &params.need(&["to", "target", "chatId"], "to")?);
+    if let Some(thread) = params.text(&["threadId", "messageThreadId"]).filter(|_| !chat.contains(":topic:"))
+    {
+        chat = format!("{chat}:topic:{thread}");
+    }
+    let account = action.account_id.clone().or_else(|| params.text(&["accountId"]));
+    let account = account.unwrap_or_else(|| call.shared.channels.default_account());
+    let id = |name: &'static str| params.number(name).map(|id| id.and_then(|id| i64::try_from(id).ok()));
+    let asked = tools::ReadMessages {
+        message_id: id("messageId")?,
+        before: id("before")?,
+        after: id("after")?,
+        limit: params.number("limit")?,
+    };
+    Ok(reading::read(&call.shared, (&action.channel, &account, &chat), asked).await?.into())
 }
 
 /// The reactions that a chat allows.

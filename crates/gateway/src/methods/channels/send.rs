@@ -2,7 +2,7 @@
 
 use super::media::Attached;
 use super::only_channel;
-use crate::delivery::{files, gates, outbox};
+use crate::delivery::{files, gates, outbox, prefix};
 use crate::methods::{Answer, Call, submit};
 use channels::Telegram;
 use model::{Act, FileAs, Outbound, SessionKey};
@@ -186,6 +186,11 @@ pub(super) async fn send(call: &Call, m: Message) -> Result<Sent, ErrorShape> {
             (presented.text, presented.rows)
         }
         None => (m.message, vec![]),
+    };
+    let agent = m.told.as_ref().map_or(settings.default_agent.as_str(), |session| session.agent_id());
+    let text = match m.act.is_none() && !m.is_html {
+        true => prefix::sent(&settings, (&m.channel, &account), agent, &[], text),
+        false => text,
     };
     let out = Outbound {
         channel: m.channel.clone(),

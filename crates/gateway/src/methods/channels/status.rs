@@ -1,6 +1,6 @@
 //! `channels.status`: every channel and its accounts. With `probe` the platforms are asked now.
 
-use crate::delivery::channels::TELEGRAM;
+use crate::delivery::channels::{TELEGRAM, audit};
 use crate::health::channel_json;
 use crate::methods::{Answer, Call};
 use serde::Deserialize;
@@ -27,11 +27,12 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let wanted = |name: &str| p.channel.as_deref().is_none_or(|c| c == name);
     let patience = p.timeout_ms.map_or(PATIENCE, Duration::from_millis).min(LONGEST);
     let is_probed = p.probe && shared.channels.names().iter().any(|name| wanted(name));
-    let probes = if is_probed { shared.channels.probe(patience).await } else { vec![] };
+    let probes =
+        if is_probed { shared.channels.probe(patience, Some(&shared.settings())).await } else { vec![] };
     let mut channels = Map::new();
     let mut accounts = Map::new();
     let default = shared.channels.default_account();
-    let mut list = Vec::new();
+    let (mut list, mut issues): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
     for (name, status, source) in shared.channels.statuses().iter().filter(|(name, ..)| wanted(name)) {
         let mut summary = json!({
             "configured": status.configured, "running": status.running, "lastStartAt": status.last_start_at,
@@ -39,7 +40,12 @@ pub(super) async fn handle(mut call: Call) -> Answer {
             "mode": status.mode,
         });
         let mut account = channel_json(status, source);
-        if let Some((_, probe)) = probes.iter().find(|(probed, _)| *probed == status.account) {
+        let probe = probes.iter().find(|(probed, _)| *probed == status.account).map(|(_, probe)| probe);
+        for (message, fix) in audit::issues(&shared.settings(), status, probe) {
+            let account = &status.account;
+            issues.push(json!({"channel": name, "accountId": account, "kind": "config", "message": message, "fix": fix}));
+        }
+        if let Some(probe) = probe {
             for shown in [&mut summary, &mut account] {
                 shown["probe"] = probe.clone();
                 shown["lastProbeAt"] = json!(shared.clock.now_ms());
@@ -51,7 +57,6 @@ pub(super) async fn handle(mut call: Call) -> Answer {
         list.push(account);
         accounts.insert((*name).to_owned(), json!(list));
     }
-    let mut issues: Vec<Value> = Vec::new();
     for (account, problem) in shared.channels.broken_accounts().iter().filter(|_| wanted(TELEGRAM)) {
         if *account == default || !channels.contains_key(TELEGRAM) {
             let broken = json!({"configured": false, "running": false, "lastError": problem});

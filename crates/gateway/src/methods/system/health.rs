@@ -22,7 +22,7 @@ pub(super) async fn handle(mut call: Call) -> Answer {
     let p: Params = call.params()?;
     let (shared, sight) = (&call.shared, Sight::of(call.conn.principal()));
     let probes = match p.probe && sight != Sight::Outline {
-        true => shared.channels.probe(PROBE_PATIENCE).await,
+        true => shared.channels.probe(PROBE_PATIENCE, None).await,
         false => vec![],
     };
     let health = shared.health.current(shared).await.seen_by(sight);
