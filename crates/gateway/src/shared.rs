@@ -172,10 +172,10 @@ pub(crate) fn node_files(state_dir: &Path) -> PathBuf {
     state_dir.join("media").join("tool-file-transfer")
 }
 
-/// Where files lie that agents may send although they are in no workspace: those that came with messages, and from nodes. Their names
-/// cannot be guessed.
+/// Where files lie that agents may send although they are in no workspace: those that came from nodes. Their names cannot be guessed, as those
+/// of files that came with messages can.
 pub(crate) fn sendable_media(state_dir: &Path) -> Vec<PathBuf> {
-    vec![crate::delivery::channels::telegram::media_dir(state_dir), node_files(state_dir)]
+    vec![node_files(state_dir)]
 }
 
 /// Makes agents' tools.

@@ -48,6 +48,10 @@ impl Store {
     /// Forgets it. False: it is none any more.
     pub async fn drop_dead_letter(&self, id: i64) -> R<bool> {
         self.write(move |c, _| {
+            // With the message goes what says that the run of a job did not reach anybody.
+            let told = "UPDATE cron_runs SET delivery = 'not-delivered' WHERE delivery = 'outbox'
+                        AND run_id = (SELECT run_id FROM outbox WHERE id = ?1 AND state = 'dead')";
+            sql::run(c, told, [id])?;
             Ok(sql::run(c, "DELETE FROM outbox WHERE id = ?1 AND state = 'dead'", [id])? > 0)
         })
         .await

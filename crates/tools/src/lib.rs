@@ -68,7 +68,7 @@ pub struct ToolEnv {
     pub clock: SharedClock,
     /// Where files of nodes are kept.
     pub node_files: PathBuf,
-    /// Where files lie beside the workspace that may be sent: what came with messages, and from nodes.
+    /// Where files lie beside the workspace that may be sent: what came from nodes.
     pub media: Vec<PathBuf>,
 }
 

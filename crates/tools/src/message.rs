@@ -184,7 +184,7 @@ pub fn sendable(places: &[PathBuf], name: &str) -> Result<Media, String> {
     // A place that is not there yet has no file in it.
     if !places.iter().filter_map(|place| place.canonicalize().ok()).any(|place| file.starts_with(place)) {
         return Err(format!(
-            "Cannot send {}: only files in {}, and what came with messages or from nodes, are sent; copy it there first. Nothing was sent.",
+            "Cannot send {}: only files in {}, and what came from nodes, are sent; copy it there first. Nothing was sent.",
             file.display(),
             workspace.display()
         ));

@@ -98,7 +98,7 @@ async fn sniff(file: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// The type of an image, by its first bytes: names lie.
-fn image_type(start: &[u8]) -> Option<&'static str> {
+pub(crate) fn image_type(start: &[u8]) -> Option<&'static str> {
     match start {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
         [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),

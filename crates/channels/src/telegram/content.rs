@@ -127,7 +127,14 @@ fn sound(what: &str, info: &FileInfo) -> Option<String> {
         "audio" => Some("audio/mpeg"),
         _ => None,
     };
-    told.filter(|told| told.starts_with("audio/")).or(by_kind.map(str::to_owned))
+    told.filter(|told| is_sound(told)).or(by_kind.map(str::to_owned))
+}
+
+/// Whether a sender's word for a type is one, and nothing that a shell or a header would read otherwise.
+fn is_sound(told: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-');
+    told.strip_prefix("audio/")
+        .is_some_and(|kind| (1..=64).contains(&kind.len()) && kind.chars().all(is_plain))
 }
 
 fn describe(what: &str, info: &FileInfo) -> String {

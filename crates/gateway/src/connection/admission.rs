@@ -216,15 +216,19 @@ impl Admission<'_> {
         Ok(self.granted(self.settings.auth.method(), device, &token))
     }
 
-    /// A node that was never paired, from where the configuration expects nodes. No browser, no operator, nothing that asks for more
-    /// than it has; what it offers is approved apart, as always.
+    /// A node that was never paired, from where the configuration expects nodes, with the secret that there is. No browser, no operator,
+    /// nothing that asks for more than it has; what it offers is approved apart, as always. A trusted proxy that does not say for whom it
+    /// speaks is not where its clients are.
     fn is_expected_node(&self, known: Option<&Device>) -> bool {
         let is_fresh_node = known.is_none()
             && self.role == "node"
             && self.params.scopes.is_empty()
             && self.peer.origin.is_none();
+        let has_secret = !matches!(self.settings.auth, secret::AuthMode::None);
+        let is_proxy = !self.peer.forwarded && peer::is_trusted(self.peer.socket.ip(), &self.settings.rules);
         let ip = self.peer.ip.to_canonical();
-        is_fresh_node && self.settings.auto_approve_cidrs.iter().any(|range| peer::is_within(ip, range))
+        let is_there = || self.settings.auto_approve_cidrs.iter().any(|range| peer::is_within(ip, range));
+        is_fresh_node && has_secret && !is_proxy && is_there()
     }
 
     /// The code's maker has approved the device beforehand, for what the code is good for and no more. What a node offers is

@@ -31,19 +31,59 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// An account and a chat.
 type Origin = (String, String);
 
-/// The messages whose files are coming, by their rows.
+fn origin(inbound: &Inbound) -> Origin {
+    (inbound.account.clone(), inbound.chat.id.clone())
+}
+
+/// What is under way for messages, by their rows: so much of an account and of a chat at the same time, and no more.
+#[derive(Default)]
+struct Places {
+    taken: Mutex<HashMap<i64, Origin>>,
+    /// Counts those that have become free.
+    left: watch::Sender<u64>,
+}
+
+impl Places {
+    fn taken(&self) -> MutexGuard<'_, HashMap<i64, Origin>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one, where there is one; it is free again when what is given is dropped.
+    fn take(self: &Arc<Self>, row: i64, from: Origin) -> Option<Place> {
+        let mut taken = self.taken();
+        let of_account = taken.values().filter(|(account, _)| *account == from.0).count();
+        let of_chat = taken.values().filter(|other| **other == from).count();
+        let is_free = of_account < AT_ONCE && of_chat < OF_A_CHAT && !taken.contains_key(&row);
+        is_free.then(|| {
+            taken.insert(row, from);
+            Place { of: self.clone(), row }
+        })
+    }
+
+    /// Takes one once there is one; none where there is none in time.
+    async fn wait(self: &Arc<Self>, row: i64, from: Origin, until: Instant) -> Option<Place> {
+        let mut left = self.left.subscribe();
+        loop {
+            left.mark_unchanged();
+            if let Some(place) = self.take(row, from.clone()) {
+                return Some(place);
+            }
+            timeout_at(until, left.changed()).await.ok()?.ok()?;
+        }
+    }
+}
+
+/// The messages whose files are coming, and those that are listened to.
 #[derive(Default)]
 pub(crate) struct Arriving {
-    places: Mutex<HashMap<i64, Origin>>,
+    fetching: Arc<Places>,
+    /// Apart, so that whoever listens slowly holds up no files.
+    listening: Arc<Places>,
     /// Counts what may have made room.
     ended: watch::Sender<u64>,
 }
 
 impl Arriving {
-    fn places(&self) -> MutexGuard<'_, HashMap<i64, Origin>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A message has ended, or is not held any more: whoever waits for room looks again.
     pub(crate) fn may_have_room(&self) {
         self.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
@@ -52,30 +92,18 @@ impl Arriving {
     fn looks(&self) -> Looks {
         Looks { ended: self.ended.subscribe(), until: Instant::now() + FOR_ROOM, is_first: true }
     }
-
-    /// Takes a place, where there is one.
-    fn take(&self, row: &InboundRow) -> bool {
-        let from = (row.inbound.account.clone(), row.inbound.chat.id.clone());
-        let mut places = self.places();
-        let of_account = places.values().filter(|(account, _)| *account == from.0).count();
-        let of_chat = places.values().filter(|other| **other == from).count();
-        let is_free = of_account < AT_ONCE && of_chat < OF_A_CHAT && !places.contains_key(&row.id);
-        if is_free {
-            places.insert(row.id, from);
-        }
-        is_free
-    }
 }
 
 /// A place; it is free again when this is dropped.
-struct Place {
-    shared: Arc<Shared>,
+pub(super) struct Place {
+    of: Arc<Places>,
     row: i64,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.shared.arriving.places().remove(&self.row);
+        self.of.taken().remove(&self.row);
+        self.of.left.send_modify(|left| *left = left.wrapping_add(1));
     }
 }
 
@@ -99,28 +127,30 @@ pub(crate) async fn not_here(shared: &Arc<Shared>, rows: &[InboundRow]) -> Resul
 
 fn begin(shared: &Arc<Shared>, row: &InboundRow) {
     let Some(bot) = shared.channels.bot(TELEGRAM, &row.inbound.account) else { return };
-    if !shared.arriving.take(row) {
-        return;
-    }
-    let place = Place { shared: shared.clone(), row: row.id };
+    let Some(place) = shared.arriving.fetching.take(row.id, origin(&row.inbound)) else { return };
     let Some(claim) = shared.runs.claim(shared, row.id) else { return };
     let (shared, soft, id) = (shared.clone(), shared.lifecycle.soft().clone(), row.id);
     let lifecycle = shared.lifecycle.clone();
     lifecycle.spawn(async move {
-        // In this order: whoever is woken by the claim's end finds the place free.
-        let _held = (place, claim);
+        // Dropped last: whoever is woken by its end finds the place free.
+        let _claim = claim;
         tokio::select! {
             () = soft.cancelled() => {}
-            () = arrive(&shared, id, &bot) => {}
+            () = arrive(&shared, id, &bot, place) => {}
         }
     });
 }
 
-async fn arrive(shared: &Shared, id: i64, bot: &Telegram) {
-    if let Err(error) = fetch(shared, id, bot).await {
+async fn arrive(shared: &Shared, id: i64, bot: &Telegram, place: Place) {
+    if let Err(error) = fetch(shared, id, bot, place).await {
         tracing::error!(row = id, %error, "a message waits: what came with it cannot be stored");
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// A place for listening to a message, once there is one; none where there is none in time.
+pub(super) async fn to_listen(shared: &Shared, row: i64, inbound: &Inbound, until: Instant) -> Option<Place> {
+    shared.arriving.listening.wait(row, origin(inbound), until).await
 }
 
 /// Whether there is room for a message's images. Waits for some while others have it.
@@ -156,7 +186,7 @@ impl Looks {
     }
 }
 
-async fn fetch(shared: &Shared, id: i64, bot: &Telegram) -> Result<(), StoreError> {
+async fn fetch(shared: &Shared, id: i64, bot: &Telegram, place: Place) -> Result<(), StoreError> {
     // Since the list that it stands in was read, it may have ended, or have been completed.
     let Some(inbound) = shared.store.waiting_inbound(id).await? else { return Ok(()) };
     if inbound.coming.is_empty() {
@@ -165,7 +195,9 @@ async fn fetch(shared: &Shared, id: i64, bot: &Telegram) -> Result<(), StoreErro
     let has_room = has_room(shared, &inbound).await?;
     let fetching = async {
         let (mut complete, sounds) = bot.fetch(inbound.clone(), has_room).await;
-        let said = transcripts::add(shared, &mut complete, &sounds).await?;
+        // Its files are here. As listening may take minutes, others fetch theirs meanwhile.
+        drop(place);
+        let said = transcripts::add(shared, (id, &mut complete), &sounds).await?;
         Ok::<_, StoreError>((complete, said))
     };
     let fetched = AssertUnwindSafe(fetching).catch_unwind().await.unwrap_or_else(|_| {
@@ -196,6 +228,24 @@ fn without(mut inbound: Inbound, why: &str) -> Inbound {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn places_are_shared_and_whoever_waits_gets_the_next_that_is_free() {
+        let places = Arc::<Places>::default();
+        let of = |chat: &str| ("main".to_owned(), chat.to_owned());
+        let first = places.take(1, of("a"));
+        let others = [places.take(2, of("a")), places.take(3, of("b")), places.take(4, of("b"))];
+        assert!(first.is_some() && others.iter().all(Option::is_some));
+        assert!(places.take(5, of("c")).is_none(), "all of the account's are taken");
+        let until = Instant::now() + FOR_ROOM;
+        let mut waiting = std::pin::pin!(places.wait(5, of("c"), until));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        drop(first);
+        assert!(waiting.await.is_some());
+        // Nobody leaves any more: the time is all that passes.
+        let _fifth = places.take(6, of("a"));
+        assert!(places.wait(7, of("a"), until).await.is_none());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn who_finds_no_room_looks_again_when_a_message_has_ended_and_not_for_ever() {

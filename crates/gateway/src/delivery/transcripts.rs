@@ -3,6 +3,7 @@
 
 mod program;
 
+use super::arriving;
 use crate::models::Models;
 use crate::models::hearing::{HeardBy, Hearer};
 use crate::runs::dispatch;
@@ -19,10 +20,12 @@ use tokio_util::sync::CancellationToken;
 const ATTEMPT: Duration = Duration::from_secs(60);
 /// All attempts for a message together, whatever the configuration says: what follows in its chat waits for them.
 const WITHIN: Duration = Duration::from_secs(300);
+/// A program that is to end has so much more.
+const LAST: Duration = Duration::from_secs(5);
 /// Larger files are not given to anybody, where the configuration does not say.
 const MAX_BYTES: u64 = 20 * 1024 * 1024;
-/// Nor ever: a file is read as a whole.
-const MOST_BYTES: u64 = 200 * 1024 * 1024;
+/// Nor ever: a file is read as a whole, and stands once more in what is sent.
+const MOST_BYTES: u64 = 50 * 1024 * 1024;
 /// Nothing that was said is smaller.
 const MIN_BYTES: u64 = 1024;
 /// Characters of a transcript: hours of speech stay below it.
@@ -36,7 +39,7 @@ const NOTHING: [&str; 3] = ["context:", "###", "Transcribe the audio."];
 /// Puts transcripts of what can be heard into a message, and gives what is said of them in its chat.
 pub(super) async fn add(
     shared: &Shared,
-    inbound: &mut Inbound,
+    (row, inbound): (i64, &mut Inbound),
     sounds: &[Sound],
 ) -> Result<Vec<Outbound>, store::StoreError> {
     if sounds.is_empty() || !is_wanted(shared, inbound) {
@@ -48,6 +51,10 @@ pub(super) async fn add(
     }
     let mut heard = Vec::new();
     let until = Instant::now() + WITHIN;
+    let Some(_place) = arriving::to_listen(shared, row, inbound, until).await else {
+        inbound.remark("[no transcript: others were listened to all the time]");
+        return Ok(vec![]);
+    };
     for sound in sounds {
         match words(shared, &hearers, sound, until).await {
             Ok(words) if words.is_empty() => inbound.remark("[no transcript: nothing was said]"),
@@ -158,8 +165,9 @@ async fn ask(shared: &Shared, hearer: &Hearer, sound: &Sound, until: Instant) ->
         HeardBy::Nobody(why) => Err(why.clone()),
         HeardBy::Program { command, args } => {
             let dir = shared.paths.state_dir.join("media").join("transcripts");
+            // It ends the program by itself, first asking it to; that takes its time.
             let running = program::run_in(&dir, (command, args), hearer, sound, attempt);
-            timeout_at(until, running).await.unwrap_or_else(|_| Err(late()))
+            timeout_at(until + LAST, running).await.unwrap_or_else(|_| Err(late()))
         }
         HeardBy::Provider(listener) => {
             let bytes = tokio::fs::read(&sound.path).await.map_err(|e| e.to_string())?;

@@ -1,5 +1,5 @@
 //! Who makes transcripts of what is said by voice: the entries of `tools.media.models` that are for sound, in their order; where
-//! there are none, the first provider that is known to listen and has a key, else programs of this host.
+//! there are none, the providers that are known to listen and have a key, and then programs of this host.
 
 use super::Models;
 use crate::models::keys::Key;
@@ -48,7 +48,10 @@ impl Models {
         if !configured.is_empty() {
             return configured;
         }
-        self.known_hearer(agent_id).map_or_else(|| self.programs(), |hearer| vec![hearer])
+        // A key goes before a program of this host, as it does at OpenClaw; where one has no such service, the next is asked.
+        let mut known = self.known_hearers(agent_id);
+        known.extend(self.programs());
+        known
     }
 
     /// `tools.media.audio`.
@@ -72,7 +75,8 @@ impl Models {
                 let model = model.as_deref().or(known.map(|known| known.model)).unwrap_or("whisper-1");
                 let name = format!("{provider}/{model}");
                 let key = self.hearing_key(provider, profile.as_deref());
-                let by = match key.and_then(|key| self.listener(provider, model, base_url.as_deref(), &key)) {
+                let address = (base_url.as_deref(), self.config.tools.media.audio.base_url.as_deref());
+                let by = match key.and_then(|key| self.listener((provider, model), address, &key)) {
                     Ok(listener) => HeardBy::Provider(Box::new(listener)),
                     Err(why) => HeardBy::Nobody(why),
                 };
@@ -81,70 +85,81 @@ impl Models {
         }
     }
 
-    /// The first provider that is known to listen and has a key: that of the agent's own model, if it is one, goes before the others.
-    fn known_hearer(&self, agent_id: &str) -> Option<Hearer> {
+    /// The providers that are known to listen and have a key: that of the agent's own model, if it is one, goes before the others.
+    fn known_hearers(&self, agent_id: &str) -> Vec<Hearer> {
         let own = self.name_for(agent_id);
         let own =
             own.as_deref().and_then(|name| self.whole(name).split_once('/')).map(|(provider, _)| provider);
         let first = HEARING.iter().filter(|known| Some(known.name) == own);
         let known = first.chain(HEARING.iter().filter(|known| Some(known.name) != own));
-        known.into_iter().find_map(|known| self.known(known))
+        known.filter_map(|known| self.known(known)).collect()
     }
 
     fn known(&self, known: &Hearing) -> Option<Hearer> {
         let key = self.hearing_key(known.name, None).ok().filter(|key| key.secret.is_some())?;
-        let listener = self.listener(known.name, known.model, None, &key).ok()?;
+        // `audio.baseUrl` is for entries: no key goes there that nobody sent there.
+        let listener = self.listener((known.name, known.model), (None, None), &key).ok()?;
         let name = format!("{}/{}", known.name, known.model);
         let bounds = self.config.tools.media.audio.bounds.clone();
         Some(Hearer { name, by: HeardBy::Provider(Box::new(listener)), bounds })
     }
 
-    /// A provider's key: its profiles' first, else that of its variable, else what its entry says.
+    /// A provider's key: the profile that is named and no other; else its profiles' first, else that of its variable, else what its entry
+    /// says. An entry with an address of its own has a key of its own, if it has one: the variable's is not for that address.
     fn hearing_key(&self, provider: &str, profile: Option<&str>) -> Result<Key, String> {
         let of_profiles = self.profile_keys(provider, 0)?;
         let chosen = match profile {
             Some(id) => of_profiles.into_iter().find(|key| key.id == id),
             None => of_profiles.into_iter().next(),
         };
-        if let Some(key) = chosen {
-            return Ok(key);
+        match (chosen, profile) {
+            (Some(key), _) => return Ok(key),
+            (None, Some(id)) => {
+                return Err(format!("the profile {id} cannot be used; see openclaw models auth list"));
+            }
+            (None, None) => {}
         }
         let known = HEARING.iter().find(|known| known.name == provider);
+        let entry = self.config.models.providers.get(provider);
+        let is_elsewhere =
+            |entry: &config::ProviderConfig| known.is_some_and(|known| known.base_url != entry.base_url);
+        let is_own = entry.is_some_and(|entry| entry.api_key.is_some() && is_elsewhere(entry));
         let variable = known.map(|known| known.key_variable).or(self.known_variable(provider));
-        if let Some(key) = variable.and_then(|variable| self.env.get_filled(variable)) {
+        if let Some(key) = variable.filter(|_| !is_own).and_then(|variable| self.env.get_filled(variable)) {
             let secret = Some(SecretString::from(key.to_owned()));
             return Ok(Key { id: format!("{provider} (environment)"), secret, is_token: false });
         }
-        let entry = self.config.models.providers.get(provider).and_then(|entry| entry.api_key.as_ref());
-        let secret = match entry {
+        let secret = match entry.and_then(|entry| entry.api_key.as_ref()) {
             Some(input) => self.secrets.get(input.place())?,
             None => None,
         };
         Ok(Key { id: format!("{provider} (configuration)"), secret, is_token: false })
     }
 
+    /// Who listens at a provider's address: the one that the entry of `tools.media.models` names, else that of `models.providers`, else
+    /// `tools.media.audio.baseUrl`, else the provider's own.
     fn listener(
         &self,
-        provider: &str,
-        model: &str,
-        base_url: Option<&str>,
+        (provider, model): (&str, &str),
+        (own, audio): (Option<&str>, Option<&str>),
         key: &Key,
     ) -> Result<Listener, String> {
         let known = HEARING.iter().find(|known| known.name == provider);
-        let audio = self.config.tools.media.audio.base_url.as_deref();
         let mut to = match self.provider(provider, model, key) {
             Ok(to) => to,
+            // Where it is configured and cannot be used, nothing goes anywhere else.
+            Err(why) if self.config.models.providers.contains_key(provider) => return Err(why),
             // Nobody has to configure a provider that everybody knows, or whose address the entry names.
             Err(why) => llm::ProviderConfig {
                 name: provider.to_owned(),
-                base_url: known.map(|known| known.base_url).or(base_url).or(audio).ok_or(why)?.to_owned(),
+                base_url: own.or(audio).or(known.map(|known| known.base_url)).ok_or(why)?.to_owned(),
                 api_key: key.secret.clone(),
                 is_token: key.is_token,
                 api: llm::Api::OpenAiCompletions,
                 headers: Vec::new(),
             },
         };
-        if let Some(url) = base_url.or(audio) {
+        if let Some(url) = own {
             url.clone_into(&mut to.base_url);
         }
         Listener::new(&to, model, self.setup.http.clone()).map_err(|e| e.to_string())

@@ -134,6 +134,12 @@ async fn what_became_of_the_answer_is_what_the_platform_says() {
     assert_eq!((&failed["total"], &entry["status"]), (&json!(1), &json!("ok")));
     assert_eq!((&entry["completionStatus"], &entry["delivered"]), (&json!("failed"), &json!(false)));
     assert!(entry["deliveryError"].as_str().unwrap().contains("blocked"), "{entry}");
+
+    // Whoever drops the message has not delivered it.
+    let letters = operator.call("channels.deadLetters.list", json!({})).await;
+    operator.call("channels.deadLetters.drop", json!({"id": letters["entries"][0]["id"]})).await;
+    let failed = operator.call("cron.runs", json!({"id": id, "deliveryStatus": "not-delivered"})).await;
+    assert_eq!(failed["total"], 1);
     gateway.stop().await;
 }
 

@@ -3,6 +3,7 @@
 use super::device::{NodeArgs, call};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::printable;
 use crate::view::cell;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -57,7 +58,7 @@ pub(super) async fn run(args: LocationArgs, ctx: &Context) -> Result<(), Failure
         params["maxAgeMs"] = json!(age);
     }
     let place = call(&args.node, ("location.get", params), args.location_timeout + 10_000, ctx).await?;
-    ctx.out.show(&place, || line(&place))
+    ctx.out.show(&place, || printable(&line(&place)))
 }
 
 fn line(place: &Value) -> String {

@@ -70,7 +70,8 @@ impl WebhookKeys {
         Self {
             url: self.url.or(section.url.filter(|_| is_its_own)),
             secret: self.secret.or(section.secret),
-            certificate: self.certificate.or(section.certificate),
+            // It is that of the section's own address.
+            certificate: self.certificate.or(section.certificate.filter(|_| is_its_own)),
             path: self.path.or(section.path),
             host: self.host.or(section.host),
             port: self.port.or(section.port.filter(|_| is_its_own)),

@@ -85,11 +85,19 @@ pub(super) async fn run_in(
         return Err(format!("{end}: {last}"));
     }
     match written {
-        Some(file) => tokio::fs::read_to_string(&file).await.map_err(|e| {
+        Some(file) => read(&file).await.map_err(|e| {
             format!("it wrote no {}: {e}", file.file_name().unwrap_or_default().to_string_lossy())
         }),
         None => Ok(without_times(&ended.stdout)),
     }
+}
+
+/// What it wrote, as much of it as may be.
+async fn read(file: &Path) -> io::Result<String> {
+    use tokio::io::AsyncReadExt;
+    let mut text = Vec::new();
+    tokio::fs::File::open(file).await?.take(MAX_OUTPUT as u64).read_to_end(&mut text).await?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// An argument with what stands in it filled in.

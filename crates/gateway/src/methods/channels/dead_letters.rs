@@ -1,5 +1,6 @@
 //! `channels.deadLetters.list`, `.resubmit` and `.drop`: messages that could not be sent and were given up.
 
+use crate::delivery::gates;
 use crate::methods::{Answer, Call, store_error};
 use model::Act;
 use protocol::ErrorShape;
@@ -65,6 +66,19 @@ pub(super) async fn resubmit(mut call: Call) -> Answer {
         return Err(ErrorShape::invalid(format!(
             "message {id} had a file with it, which is not kept any more; send it anew"
         )));
+    }
+    let out = &letter.row.outbound;
+    if call.shared.settings().account(&out.channel, &out.account).is_none() {
+        return Err(ErrorShape::invalid(format!(
+            "message {id} was for the account {} of {}, which is not there any more",
+            out.account, out.channel
+        )));
+    }
+    // What is denied today is not done because it was once allowed.
+    if let Some(refusal) =
+        gates::refusal(&call.shared.settings(), &out.channel, &out.account, out.act.as_ref())
+    {
+        return Err(ErrorShape::invalid(refusal));
     }
     if !call.shared.store.resubmit_dead_letter(id).await.map_err(store_error)? {
         return Err(none(id));

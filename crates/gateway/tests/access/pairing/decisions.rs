@@ -253,7 +253,7 @@ async fn a_node_is_paired_silently_from_where_nodes_are_expected_and_nobody_else
     let token = testkit::gateway::TOKEN;
     let gateway = gateway_of(format!(
         r#"{{ gateway: {{ auth: {{ mode: "token", token: "{token}" }}, trustedProxies: ["127.0.0.1"],
-            nodes: {{ pairing: {{ autoApproveCidrs: ["192.168.7.0/24"] }} }} }} }}"#
+            nodes: {{ pairing: {{ autoApproveLocal: false, autoApproveCidrs: ["192.168.7.0/24", "127.0.0.0/8"] }} }} }} }}"#
     ))
     .await;
     let port = gateway.port();
@@ -281,5 +281,8 @@ async fn a_node_is_paired_silently_from_where_nodes_are_expected_and_nobody_else
         let (error, _) = Raw::refused(port, &from(ask, ip)).await;
         assert_eq!(error["details"]["code"], code, "{ip}: {error}");
     }
+    // The proxy itself is within a range, and that is not where those are for whom it speaks.
+    let (error, _) = Raw::refused(port, &node(6).header("host", "127.0.0.2")).await;
+    assert_eq!(error["details"]["code"], "PAIRING_REQUIRED", "{error}");
     gateway.stop().await;
 }

@@ -356,3 +356,24 @@ async fn a_message_without_a_chat_is_refused_where_the_account_names_none() {
     assert_eq!(fake.calls("sendMessage"), 0);
     bench.gateway.stop().await;
 }
+
+#[tokio::test]
+async fn what_was_given_up_is_not_sent_again_where_that_is_denied_by_now() {
+    let (bench, fake) = bench("actions: { sendMessage: false },", "").await;
+    let operator = bench.operator().await;
+    // Answers go out all the same; this one somebody does not want.
+    fake.fail_next("sendMessage", 403, super::refusal(403, "Forbidden: bot was blocked by the user"));
+    fake.push_text(FRIEND, FRIEND, "hello");
+    assert!(fake.wait_until(|| fake.calls("sendMessage") == 1, PATIENCE).await);
+    let letters = loop {
+        let letters = operator.call("channels.deadLetters.list", json!({})).await;
+        if letters["total"] == 1 {
+            break letters;
+        }
+        tokio::task::yield_now().await;
+    };
+    let refused =
+        operator.refused("channels.deadLetters.resubmit", json!({"id": letters["entries"][0]["id"]})).await;
+    assert!(refused.message.contains("actions.sendMessage"), "{}", refused.message);
+    bench.gateway.stop().await;
+}

@@ -119,7 +119,7 @@ async fn who_has_a_key_is_asked_without_being_configured_and_a_switch_ends_it() 
     let known = format!(r#"providers: {{ deepgram: {{ apiKey: "dg-key", baseUrl: "{}" }},"#, ears.url());
     let config = config_with_model(&own.url(), &account).replacen("providers: {", &known, 1);
     let dir = tempfile::tempdir().unwrap();
-    let gateway = gateway_at(dir.path(), config).await;
+    let gateway = gateway_at(dir.path(), config.clone()).await;
     ears.transcripts(vec![Step::Text("from afar".to_owned())]);
     speak(&fake, FRIEND);
     answered(&fake, 1).await;
@@ -129,6 +129,42 @@ async fn who_has_a_key_is_asked_without_being_configured_and_a_switch_ends_it() 
     assert_eq!(heard.key.as_deref(), Some("Token dg-key"));
     assert_eq!(heard.fields.get("model").map(String::as_str), Some("nova-3"));
     gateway.stop().await;
+
+    let off = config.replacen("models: {", "tools: { media: { audio: { enabled: false } } }, models: {", 1);
+    let gateway = gateway_at(dir.path(), off).await;
+    speak(&fake, FRIEND);
+    answered(&fake, 2).await;
+    assert!(asked(&own.requests()[1]).contains("voice message"));
+    assert_eq!(ears.listened().len(), 1);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_program_that_takes_too_long_is_ended_with_all_that_it_started() {
+    let script = r#"sleep 1000 & echo $! > "$0"; wait"#;
+    let pid = tempfile::NamedTempFile::new().unwrap();
+    let entry = json!({"type": "cli", "command": "/bin/sh", "capabilities": ["audio"], "timeoutSeconds": 1,
+        "args": ["-c", script, pid.path()]});
+    let (bench, fake) = bench("", &media(&format!("{entry},"), "")).await;
+    speak(&fake, FRIEND);
+    answered(&fake, 1).await;
+    let told = asked(&bench.model.requests()[0]);
+    assert!(told.contains("[no transcript: /bin/sh: it took longer than 1 s]"), "{told}");
+    let started = std::fs::read_to_string(pid.path()).unwrap();
+    let is_there = || std::path::Path::new(&format!("/proc/{}/status", started.trim())).exists();
+    assert!(fake.wait_until(|| !is_there(), PATIENCE).await, "{started}");
+    bench.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_profile_that_cannot_be_used_is_not_replaced_by_another_key() {
+    let (bench, fake, ears) = with_ears(|ears| provider(ears, r#"profile: "openai:work""#), "").await;
+    speak(&fake, FRIEND);
+    answered(&fake, 1).await;
+    let told = asked(&bench.model.requests()[0]);
+    assert!(told.contains("openai:work cannot be used"), "{told}");
+    assert!(ears.listened().is_empty());
+    bench.gateway.stop().await;
 }
 
 #[tokio::test]
@@ -183,10 +219,15 @@ async fn in_a_group_a_voice_message_that_names_the_agent_is_for_it() {
 #[tokio::test]
 async fn a_spoken_command_is_one_and_scope_says_where_nobody_listens() {
     let scope = r#"scope: { rules: [ { action: "deny", match: { chatType: "group" } } ] }"#;
-    let (bench, fake, ears) = with_ears(|ears| provider(ears, ""), scope).await;
+    let ears = FakeModel::start().await;
+    let groups = format!(r#"groups: {{ "{GROUP}": {{ requireMention: false }} }},"#);
+    let (bench, fake) = bench(&groups, &media(&provider(&ears, ""), scope)).await;
+    speak(&fake, GROUP);
+    assert!(answered(&fake, 1).await[0].contains("voice message"), "the file is told of");
+    assert!(ears.listened().is_empty());
     ears.transcripts(vec![Step::Text("/status".to_owned())]);
     speak(&fake, FRIEND);
-    let sent = answered(&fake, 1).await;
-    assert!(sent[0].contains("agent:main:main") && bench.model.requests().is_empty(), "{sent:?}");
+    let sent = answered(&fake, 2).await;
+    assert!(sent[1].contains("agent:main:main") && bench.model.requests().len() == 1, "{sent:?}");
     bench.gateway.stop().await;
 }
