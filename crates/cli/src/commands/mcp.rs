@@ -6,6 +6,7 @@ mod edit;
 mod flags;
 mod look;
 mod probe;
+mod secrets;
 
 use crate::context::Context;
 use crate::failure::Failure;

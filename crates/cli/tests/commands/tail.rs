@@ -49,6 +49,10 @@ async fn what_was_said_is_shown_and_then_what_is_said() {
     world.says("work", "the third word");
     let after = tail.wait_for_json("what is said", |line| said(line, "the third word"));
     assert!(after > before);
+    // A new conversation under the same key counts from the beginning.
+    world.json(&["gateway", "call", "sessions.reset", "--params", r#"{"key":"agent:main:work"}"#]);
+    world.says("work", "the word after");
+    tail.wait_for_json("what is said in the new one", |line| said(line, "the word after"));
     let all = tail.kill();
     assert!(!all.iter().any(|line| line.contains("elsewhere")), "{all:?}");
     let second =

@@ -1,12 +1,12 @@
 //! `openclaw mcp add`, `set`, `configure`, `tools` and `unset`: changing `mcp.servers`.
 
 use super::flags::{Controls, Way, names, within};
-use super::{one, probe, written};
+use super::{is_on, one, probe, written};
 use crate::commands::config_cmd;
 use crate::context::Context;
 use crate::failure::Failure;
 use clap::Args;
-use config::{Change, Edited, Editor, PathStep};
+use config::{Base, Change, Edited, Editor, Loaded, PathStep};
 use serde_json::{Map, Value};
 
 /// A new server.
@@ -97,7 +97,8 @@ pub(super) struct UnsetArgs {
 }
 
 pub(super) async fn add(args: AddArgs, ctx: &Context) -> Result<(), Failure> {
-    if written(&ctx.load()?).contains_key(&args.name) {
+    let loaded = ctx.load()?;
+    if written(&loaded).contains_key(&args.name) {
         return Err(Failure::usage(format!(
             "there is a server of tools {} already; nothing was changed",
             args.name
@@ -112,7 +113,7 @@ pub(super) async fn add(args: AddArgs, ctx: &Context) -> Result<(), Failure> {
     }
     // One that wants people to sign in can be spoken with once they did.
     let look = !args.no_probe && !args.disabled && server.get("auth").is_none();
-    keep(&args.name, server, look, ctx).await
+    keep((&args.name, server), &loaded, look, ctx).await
 }
 
 pub(super) fn set(args: SetArgs, ctx: &Context) -> Result<(), Failure> {
@@ -123,11 +124,12 @@ pub(super) fn set(args: SetArgs, ctx: &Context) -> Result<(), Failure> {
     if let Some(kind) = kind.as_ref().and_then(Value::as_str).filter(|_| server.get("transport").is_none()) {
         server["transport"] = if kind == "http" { "streamable-http" } else { kind }.into();
     }
-    told(ctx, &apply(ctx, put(&args.name, server), false)?)
+    told(ctx, &apply(ctx, put(&args.name, server), None, false)?)
 }
 
 pub(super) async fn configure(args: ConfigureArgs, ctx: &Context) -> Result<(), Failure> {
-    let servers = written(&ctx.load()?);
+    let loaded = ctx.load()?;
+    let servers = written(&loaded);
     let mut server = one(&servers, &args.name)?.clone();
     let map = server.as_object_mut().ok_or_else(|| Failure::usage("a server is an object"))?;
     let goes: [(bool, &[&str]); 4] = [
@@ -146,18 +148,26 @@ pub(super) async fn configure(args: ConfigureArgs, ctx: &Context) -> Result<(), 
     if args.enable {
         map.remove("enabled");
     }
-    keep(&args.name, server, args.probe && !args.disable, ctx).await
+    if args.probe && !is_on(&server) {
+        return Err(Failure::usage(format!(
+            "{} is turned off, and is not spoken with; nothing was changed",
+            args.name
+        ))
+        .hint("add --enable, or leave --probe out"));
+    }
+    keep((&args.name, server), &loaded, args.probe, ctx).await
 }
 
 pub(super) fn tools(args: ToolsArgs, ctx: &Context) -> Result<(), Failure> {
-    let servers = written(&ctx.load()?);
+    let loaded = ctx.load()?;
+    let servers = written(&loaded);
     let mut server = one(&servers, &args.name)?.clone();
     let map = server.as_object_mut().ok_or_else(|| Failure::usage("a server is an object"))?;
     if args.clear {
         map.remove("toolFilter");
     }
     filter(map, args.include, args.exclude);
-    told(ctx, &apply(ctx, put(&args.name, server), false)?)
+    told(ctx, &apply(ctx, put(&args.name, server), Some(&loaded), false)?)
 }
 
 fn filter(server: &mut Map<String, Value>, include: Vec<String>, exclude: Vec<String>) {
@@ -166,14 +176,20 @@ fn filter(server: &mut Map<String, Value>, include: Vec<String>, exclude: Vec<St
 
 pub(super) fn unset(args: UnsetArgs, ctx: &Context) -> Result<(), Failure> {
     one(&written(&ctx.load()?), &args.name)?;
-    told(ctx, &apply(ctx, Change::Unset { steps: steps(&args.name) }, false)?)
+    told(ctx, &apply(ctx, Change::Unset { steps: steps(&args.name) }, None, false)?)
 }
 
-/// Writes a server, after speaking with it where that is wanted: one that cannot be spoken with is not kept.
-async fn keep(name: &str, server: Value, look: bool, ctx: &Context) -> Result<(), Failure> {
+/// Writes a server, after speaking with it where that is wanted: one that cannot be spoken with is not kept. What somebody else changed since
+/// `loaded` was read is not written over.
+async fn keep(
+    (name, server): (&str, Value),
+    loaded: &Loaded,
+    look: bool,
+    ctx: &Context,
+) -> Result<(), Failure> {
     let change = put(name, server);
     if look {
-        let would_be = apply(ctx, change.clone(), true)?;
+        let would_be = apply(ctx, change.clone(), Some(loaded), true)?;
         let seen = probe::look(ctx, &would_be.loaded, Some(name)).await?;
         if let Some((name, why)) = seen.first_problem() {
             return Err(Failure::new(
@@ -185,7 +201,7 @@ async fn keep(name: &str, server: Value, look: bool, ctx: &Context) -> Result<()
         }
         ctx.out.remark(&seen.in_words());
     }
-    told(ctx, &apply(ctx, change, false)?)
+    told(ctx, &apply(ctx, change, Some(loaded), false)?)
 }
 
 /// A name is one key, whatever stands in it.
@@ -197,8 +213,10 @@ fn put(name: &str, server: Value) -> Change {
     Change::Set { steps: steps(name), value: server }
 }
 
-fn apply(ctx: &Context, change: Change, dry_run: bool) -> Result<Edited, Failure> {
-    Ok(Editor { paths: &ctx.paths, env: &ctx.env, base: None, dry_run }.apply(change)?)
+fn apply(ctx: &Context, change: Change, read: Option<&Loaded>, dry_run: bool) -> Result<Edited, Failure> {
+    let plain = |hash: &str| hash.to_owned();
+    let base = read.map(|loaded| Base { given: &loaded.hash, name: &plain });
+    Ok(Editor { paths: &ctx.paths, env: &ctx.env, base, dry_run }.apply(change)?)
 }
 
 fn told(ctx: &Context, edited: &Edited) -> Result<(), Failure> {

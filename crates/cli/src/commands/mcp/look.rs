@@ -1,6 +1,6 @@
 //! `openclaw mcp list`, `show` and `status`: what the configuration says of servers of tools.
 
-use super::{is_on, one, transport, written};
+use super::{is_on, one, secrets, transport, written};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Table, printable};
@@ -46,34 +46,9 @@ fn shown(ctx: &Context) -> Result<Map<String, Value>, Failure> {
     let mut servers: Vec<(String, Value)> = written(&loaded).into_iter().collect();
     servers.sort_by(|a, b| a.0.cmp(&b.0));
     for (_, server) in &mut servers {
-        if let Some(args) = server.get_mut("args").and_then(Value::as_array_mut) {
-            hide_secrets(args);
-        }
+        secrets::hide(server);
     }
     Ok(servers.into_iter().collect())
-}
-
-/// Takes what follows `--api-key`, or stands in `--token=…`, out of the arguments of a program.
-fn hide_secrets(args: &mut [Value]) {
-    let mut after_name = false;
-    for arg in args {
-        let Some(text) = arg.as_str() else { continue };
-        let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
-        // What holds a secret in the configuration has the same names here.
-        let named = name.trim_start_matches('-');
-        let is_named = name.starts_with('-') && config::redact(&json!({named: "x"}))[named] != "x";
-        let hidden = match (after_name, is_named, value) {
-            (true, ..) if !text.starts_with('-') && !text.starts_with('$') => {
-                Some(config::REDACTED.to_owned())
-            }
-            (_, true, Some(value)) if !value.starts_with('$') => Some(format!("{name}={}", config::REDACTED)),
-            _ => None,
-        };
-        after_name = is_named && value.is_none();
-        if let Some(hidden) = hidden {
-            *arg = hidden.into();
-        }
-    }
 }
 
 /// How each is spoken with.
@@ -140,26 +115,4 @@ fn entry(name: &str, server: &Value) -> Value {
         }
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_among_the_arguments_of_a_program_are_not_shown() {
-        let of = |args: &[&str]| {
-            let mut args: Vec<Value> = args.iter().map(|arg| json!(arg)).collect();
-            hide_secrets(&mut args);
-            args.iter().map(|arg| arg.as_str().unwrap().replace(config::REDACTED, "*")).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            of(&["-y", "srv", "--api-key", "hunter2", "--token=hunter3"]),
-            ["-y", "srv", "--api-key", "*", "--token=*"]
-        );
-        assert_eq!(
-            of(&["--token", "${T}", "--api-key", "--fast", "x"]),
-            ["--token", "${T}", "--api-key", "--fast", "x"]
-        );
-    }
 }

@@ -48,7 +48,7 @@ const SHOWN_CHARS: usize = 200;
 /// # Errors
 /// The gateway cannot be reached (where it follows: for a while), or there is no such session.
 pub(super) async fn run(args: TailArgs, ctx: &Context) -> Result<(), Failure> {
-    let mut tail = Tail { key: args.session_key.clone(), args, last: None };
+    let mut tail = Tail { key: args.session_key.clone(), args, conversation: None, last: None };
     if !tail.args.follow {
         let link = Link::dial_for(ctx, &tail.args.connect, "chat.history").await?;
         let key = tail.key(ctx, &link).await?;
@@ -75,6 +75,8 @@ enum Never {}
 struct Tail {
     args: TailArgs,
     key: Option<String>,
+    /// The conversation under it, in which messages are counted.
+    conversation: Option<String>,
     /// The last message that was printed, once one was asked for.
     last: Option<i64>,
 }
@@ -114,8 +116,14 @@ impl Tail {
         self.catch_up(ctx, &link, &key).await?;
         *failures = 0;
         while let Some(event) = events.recv().await {
-            if event.event == "session.message" && event.payload["sessionKey"] == key.as_str() {
-                self.print(ctx, &key, &event.payload["message"])?;
+            if event.event != "session.message" || event.payload["sessionKey"] != key.as_str() {
+                continue;
+            }
+            let message = &event.payload["message"];
+            // It was printed, or a new conversation has begun under the key, which counts its messages anew.
+            match seq(message).is_some() && seq(message) <= self.last {
+                true => self.catch_up(ctx, &link, &key).await?,
+                false => self.print(ctx, &key, message)?,
             }
         }
         Err(Failure::new(Exit::Dropped, "CONNECTION_LOST", "the connection to the gateway ended"))
@@ -131,6 +139,11 @@ impl Tail {
         let params = json!({"sessionKey": key, "limit": limit});
         let payload = link.call_within("chat.history", params, self.time()).await?;
         let messages = list(&payload, "/messages");
+        let conversation = text(&payload, "/sessionId").map(str::to_owned);
+        if self.conversation.is_some() && conversation != self.conversation {
+            self.last = Some(0);
+        }
+        self.conversation = conversation;
         if messages.is_empty() && payload.get("sessionInfo").is_none() && !self.args.follow {
             return Err(Failure::not_found(format!("there is no session {key}"))
                 .hint("see which there are: openclaw sessions list"));
