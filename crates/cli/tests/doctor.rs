@@ -477,7 +477,7 @@ fn an_ssh_server_that_refuses_tunnels_is_told() {
 #[test]
 fn one_check_is_run_alone_or_left_out() {
     let home = lived_in();
-    set_mode(&home.state().join("openclaw.json"), 0o644);
+    set_mode(&home.state().join("openclaw.json"), 0o640);
     let counts = |args: &[&str]| {
         let report = doctor(&home, &[&["--json"], args].concat()).json();
         let of = |key: &str| report[key].as_u64().unwrap();
