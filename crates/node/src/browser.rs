@@ -27,6 +27,7 @@ mod session;
 mod snapshot;
 mod storage;
 mod tabs;
+mod trace;
 mod uploads;
 
 pub use guard::Reach;

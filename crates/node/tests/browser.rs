@@ -7,6 +7,8 @@
 mod actions;
 #[path = "browser/files.rs"]
 mod files;
+#[path = "browser/looks.rs"]
+mod looks;
 #[path = "browser/state.rs"]
 mod state;
 mod support;
@@ -345,7 +347,6 @@ async fn what_is_asked_for_wrongly_is_refused_and_nothing_waits_for_ever() {
             let mut peer = bench.gateway.welcome().await.0;
             let none = || json!({});
             for (method, path, query, body, status) in [
-                ("POST", "/trace/start", none(), none(), 501),
                 ("POST", "/screencast", none(), none(), 501),
                 ("POST", "/profiles/create", none(), json!({"name": "x"}), 501),
                 ("GET", "/", json!({"profile": "user"}), none(), 403),

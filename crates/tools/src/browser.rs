@@ -252,6 +252,7 @@ fn properties() -> Value {
     // In two parts: one is too large for the macro.
     let more = json!({
                 "labels": {"type": "boolean", "description": "of a screenshot: with refs drawn on it"},
+                "frame": {"type": "string", "description": "of a snapshot: CSS selector of an iframe"},
                 "startRef": text(), "endRef": text(), "slowly": flag(), "delayMs": number(), "stopOnError": flag(),
                 "actions": {"type": "array", "items": {"type": "object"}, "description": "of batch: acts"},
                 "urls": flag(), "element": {"type": "string", "description": "CSS selector"}, "path": {"type": "string", "description": "a file's name"},

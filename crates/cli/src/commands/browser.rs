@@ -96,6 +96,8 @@ enum BrowserCommand {
     /// Wait for the answer of a server and print what is in it
     #[command(name = "responsebody")]
     ResponseBody(inspect::BodyArgs),
+    /// Record what the browser does and how long that takes
+    Trace(inspect::TraceArgs),
     /// Show at the window which element is meant
     Highlight(act::RefArgs),
     /// The browser's cookies
@@ -136,6 +138,7 @@ pub(crate) async fn run(args: BrowserArgs, ctx: &Context) -> Result<(), Failure>
         BrowserCommand::Errors(args) => inspect::errors(args, &driver).await,
         BrowserCommand::Requests(args) => inspect::requests(args, &driver).await,
         BrowserCommand::ResponseBody(args) => inspect::body(args, &driver).await,
+        BrowserCommand::Trace(args) => inspect::trace(args, &driver).await,
         BrowserCommand::Dialog(args) => files::dialog(args, &driver).await,
         BrowserCommand::Upload(args) => files::upload(args, &driver).await,
         BrowserCommand::Download(args) => files::download(args, &driver).await,

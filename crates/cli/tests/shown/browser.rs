@@ -61,6 +61,8 @@ pub(crate) fn run(scene: &Scene) {
     tabs(scene, url);
     let pages = |args: &[&str]| scene.shows(&[&["browser"], args].concat());
     pages(&["snapshot"]);
+    pages(&["trace", "start", "--no-screenshots"]);
+    pages(&["trace", "start"]);
     let of = |role: &str, name: &str| named(scene, role, name);
     let (name, order) = (of("textbox", "Name"), of("button", "Order"));
     pages(&["type", &name, "Ada"]);
@@ -87,6 +89,7 @@ pub(crate) fn run(scene: &Scene) {
     pages(&["waitfordownload"]);
     pages(&["screenshot", "--element", "h1"]);
     pages(&["pdf"]);
+    pages(&["trace", "stop", "--out", "shop.json.gz"]);
     told(scene, url);
     pages(&["close", "shop"]);
     pages(&["doctor"]);

@@ -49,7 +49,16 @@ const MIDDLE: &str = r"function() {
   if (this.disabled) return {problem: 'it is disabled'};
   if (hit && hit !== this && !this.contains(hit) && !hit.contains(this) && !(label && label.control === this))
     return {problem: 'it is covered by <' + hit.tagName.toLowerCase() + '>'};
-  return {x, y};
+  let at = {x, y};
+  for (let w = window; w !== w.parent; w = w.parent) {
+    const frame = w.frameElement;
+    if (!frame) return {problem: 'it is in a frame from another site'};
+    const outer = frame.getBoundingClientRect();
+    at = {x: at.x + outer.left + frame.clientLeft, y: at.y + outer.top + frame.clientTop};
+    const over = frame.ownerDocument.elementFromPoint(at.x, at.y);
+    if (over !== frame) return {problem: 'its frame is covered' + (over ? ' by <' + over.tagName.toLowerCase() + '>' : ' or not seen')};
+  }
+  return at;
 }";
 /// Makes an element the one that is written into, with all that is in it chosen.
 const CHOOSE_ALL: &str = r"function() {

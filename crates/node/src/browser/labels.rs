@@ -2,7 +2,8 @@
 
 use super::error::Refusal;
 use super::page::Page;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// Names in one picture; more would hide it.
 const MAX_LABELS: usize = 150;
@@ -59,7 +60,11 @@ pub(super) async fn draw(page: &Page<'_>, clip: Option<&Value>) -> Result<Value,
     let seen = Area::of(&seen);
     let shown = clip.map_or(seen, Area::of);
     let (mut boxes, mut annotations, mut skipped) = (Vec::new(), Vec::new(), 0);
-    for (name, element) in in_order(page) {
+    let (refs, about) = match page.session.tabs().by_target(&page.tab.target) {
+        Some(tab) => (tab.refs.clone(), tab.about.clone()),
+        None => Default::default(),
+    };
+    for (name, element) in in_order(refs) {
         let place = if boxes.len() < MAX_LABELS { place_of(page, element).await? } else { None };
         let place = place.map(|place| place.moved(seen.x, seen.y)).filter(|place| place.touches(shown));
         let Some(place) = place else {
@@ -67,7 +72,12 @@ pub(super) async fn draw(page: &Page<'_>, clip: Option<&Value>) -> Result<Value,
             continue;
         };
         boxes.push(json!([name, place.x, place.y, place.width, place.height]));
-        annotations.push(annotation(page, &name, boxes.len(), place.moved(-shown.x, -shown.y).scaled(scale)));
+        annotations.push(annotation(
+            &about,
+            &name,
+            boxes.len(),
+            place.moved(-shown.x, -shown.y).scaled(scale),
+        ));
     }
     page.evaluate(&drawing(&boxes)).await?;
     Ok(
@@ -82,9 +92,8 @@ pub(super) async fn clear(page: &Page<'_>) -> Result<(), Refusal> {
 }
 
 /// The elements of the last snapshot, by number.
-fn in_order(page: &Page<'_>) -> Vec<(String, i64)> {
-    let mut all: Vec<(String, i64)> =
-        page.tab.refs.iter().map(|(name, element)| (name.clone(), *element)).collect();
+fn in_order(refs: HashMap<String, i64>) -> Vec<(String, i64)> {
+    let mut all: Vec<(String, i64)> = refs.into_iter().collect();
     let number = |name: &str| name.trim_start_matches(char::is_alphabetic).parse().unwrap_or(usize::MAX);
     all.sort_by_key(|(name, _)| number(name));
     all
@@ -100,9 +109,9 @@ async fn place_of(page: &Page<'_>, element: i64) -> Result<Option<Area>, Refusal
     }
 }
 
-fn annotation(page: &Page<'_>, name: &str, number: usize, place: Value) -> Value {
+fn annotation(about: &Map<String, Value>, name: &str, number: usize, place: Value) -> Value {
     let mut out = json!({"ref": name, "number": number, "box": place});
-    let about = page.tab.about.get(name);
+    let about = about.get(name);
     for key in ["role", "name"] {
         if let Some(text) = about.and_then(|about| about[key].as_str()).filter(|text| !text.is_empty()) {
             out[key] = json!(text);

@@ -152,8 +152,25 @@ impl Page<'_> {
 
     /// The first element that a CSS selector fits.
     pub(super) async fn select(&self, selector: &str) -> Result<i64, Refusal> {
-        let expression = format!("document.querySelector({})", json!(selector));
-        let found = self.call("Runtime.evaluate", json!({"expression": expression})).await?;
+        self.select_in(None, selector).await
+    }
+
+    /// The same in the document that a frame shows, which is an element of the page.
+    pub(super) async fn select_in(&self, frame: Option<i64>, selector: &str) -> Result<i64, Refusal> {
+        let found = match frame {
+            None => {
+                let expression = format!("document.querySelector({})", json!(selector));
+                self.call("Runtime.evaluate", json!({"expression": expression})).await?
+            }
+            Some(frame) => {
+                let object = self.object(frame).await?;
+                let function = "function(selector) { return this.contentDocument.querySelector(selector) }";
+                let arguments = [json!({ "value": selector })];
+                let params =
+                    json!({"objectId": object, "functionDeclaration": function, "arguments": arguments});
+                self.call("Runtime.callFunctionOn", params).await?
+            }
+        };
         if !found["exceptionDetails"].is_null() {
             return Err(Refusal::invalid(format!("{selector:?} is no CSS selector")));
         }
@@ -171,14 +188,19 @@ impl Page<'_> {
         function: &str,
         arguments: &[Value],
     ) -> Result<Value, Refusal> {
-        let gone = || Refusal::operation("the element is not there any more; take a new snapshot");
-        let resolved = self.call("DOM.resolveNode", json!({"backendNodeId": element})).await;
-        let resolved = resolved.map_err(|refusal| if refusal.status == 500 { gone() } else { refusal })?;
-        let Some(object) = resolved["object"]["objectId"].as_str() else { return Err(gone()) };
+        let object = self.object(element).await?;
         let arguments: Vec<Value> = arguments.iter().map(|value| json!({"value": value})).collect();
         let params = json!({"objectId": object, "functionDeclaration": function, "arguments": arguments,
             "returnByValue": true, "awaitPromise": true, "userGesture": true});
         value(self.call("Runtime.callFunctionOn", params).await?)
+    }
+
+    /// What the page's own code calls an element.
+    async fn object(&self, element: i64) -> Result<String, Refusal> {
+        let gone = || Refusal::operation("the element is not there any more; take a new snapshot");
+        let resolved = self.call("DOM.resolveNode", json!({"backendNodeId": element})).await;
+        let resolved = resolved.map_err(|refusal| if refusal.status == 500 { gone() } else { refusal })?;
+        resolved["object"]["objectId"].as_str().map(str::to_owned).ok_or_else(gone)
     }
 }
 

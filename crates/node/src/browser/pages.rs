@@ -140,7 +140,19 @@ pub(super) async fn screenshot(page: &Page<'_>, request: &Request) -> Result<(Va
         params["clip"] =
             json!({"x": 0, "y": 0, "width": side("width"), "height": side("height"), "scale": 1});
     }
-    let (taken, labels) = match fields.is_set("labels") {
+    let (file, labels) = picture(page, params, fields.is_set("labels")).await?;
+    let told = json!({"ok": true, "path": file["path"], "targetId": page.tab.target, "url": page.url()});
+    Ok((super::snapshot::with(told, labels), file))
+}
+
+/// Takes a picture, with the names of the last snapshot drawn over it or not: the file, and what is told of the names.
+pub(super) async fn picture(
+    page: &Page<'_>,
+    params: Value,
+    with_labels: bool,
+) -> Result<(Value, Value), Refusal> {
+    let format = params["format"].as_str().unwrap_or("png").to_owned();
+    let (taken, labels) = match with_labels {
         false => (page.call("Page.captureScreenshot", params).await?, json!({})),
         true => {
             let drawn = labels::draw(page, params.get("clip")).await?;
@@ -161,8 +173,7 @@ pub(super) async fn screenshot(page: &Page<'_>, request: &Request) -> Result<(Va
     // Nothing is left on the node: the picture goes with the answer, under a name that is made for that.
     let path = format!("/browser/{}.{format}", model::new_id());
     let file = json!({"path": path, "base64": data, "mimeType": format!("image/{format}")});
-    let told = json!({"ok": true, "path": path, "targetId": page.tab.target, "url": page.url()});
-    Ok((super::snapshot::with(told, labels), file))
+    Ok((file, labels))
 }
 
 /// `POST /pdf`: the page as it would be printed.

@@ -4,7 +4,8 @@ use super::error::Refusal;
 use super::page::Page;
 use super::request::Request;
 use super::{
-    Browser, PROFILE, act, batch, dialogs, doctor, downloads, emulate, pages, snapshot, storage, uploads,
+    Browser, PROFILE, act, batch, dialogs, doctor, downloads, emulate, pages, snapshot, storage, trace,
+    uploads,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -55,6 +56,8 @@ const OF_A_PAGE: &[(&str, &str)] = &[
     ("GET", "/requests"),
     ("GET", "/dialogs"),
     ("POST", "/highlight"),
+    ("POST", "/trace/start"),
+    ("POST", "/trace/stop"),
     ("POST", "/response/body"),
     ("GET", "/cookies"),
     ("POST", "/cookies/*"),
@@ -306,7 +309,7 @@ async fn look(page: &Page<'_>, request: &Request) -> Result<Given, Refusal> {
         result
     };
     let result = match path {
-        "/snapshot" => snapshot::snapshot(page, request).await?,
+        "/snapshot" => return snapshot::snapshot(page, request).await,
         "/text" => pages::text(page, request).await?,
         "/console" => told("messages", &|log| log.messages(request.query("level"))),
         "/errors" => told("errors", &|log| log.errors(clear)),
@@ -326,6 +329,8 @@ async fn change(page: &Page<'_>, request: &Request, upload: Option<&Value>) -> R
     let result = match request.path.as_str() {
         "/screenshot" => return pages::screenshot(page, request).await.map(Given::from),
         "/pdf" => return pages::pdf(page).await.map(Given::from),
+        "/trace/start" => trace::start(page, fields).await?,
+        "/trace/stop" => return trace::stop(page, fields).await,
         "/highlight" => pages::highlight(page, request).await?,
         "/hooks/file-chooser" => {
             let upload = upload.ok_or_else(|| {
@@ -438,7 +443,8 @@ mod tests {
             ("POST", "/storage/local/set", true),
             ("GET", "/storage/", false),
             ("POST", "/set/device/more", false),
-            ("POST", "/trace/start", false),
+            ("POST", "/trace/start", true),
+            ("POST", "/trace", false),
         ] {
             assert_eq!(is_of_a_page(method, path), known, "{method} {path}");
         }

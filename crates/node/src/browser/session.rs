@@ -6,6 +6,7 @@ use super::emulate::Settings;
 use super::error::Refusal;
 use super::guard::Guard;
 use super::tabs::{Tab, Tabs};
+use super::trace::Trace;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Map, Value, json};
@@ -190,6 +191,10 @@ impl Session {
             "Page.javascriptDialogClosed" => self.with(session, |tab| tab.dialogs.closed()),
             "Page.fileChooserOpened" => told = self.choose(session, params),
             "Input.dragIntercepted" => self.with(session, |tab| tab.dragged = Some(params["data"].clone())),
+            "Tracing.tracingComplete" => self.with(session, |tab| {
+                let stream = params["stream"].as_str().unwrap_or_default();
+                tab.trace = Some(Trace::Ended(stream.to_owned()));
+            }),
             "Browser.downloadWillBegin" => told = self.download(params),
             "Browser.downloadProgress" => {
                 let fits = self.tabs().downloads.came(params);

@@ -2,7 +2,9 @@
 
 use super::error::Refusal;
 use super::page::Page;
+use super::pages;
 use super::request::Request;
+use super::routes::Given;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -78,24 +80,24 @@ struct Built {
 }
 
 /// Takes a snapshot.
-pub(super) async fn snapshot(page: &Page<'_>, request: &Request) -> Result<Value, Refusal> {
-    if request.query("frame").is_some() {
-        return Err(Refusal::unsupported("a snapshot with frame"));
-    }
-    if request.is_set("labels") {
-        return Err(Refusal::unsupported("a snapshot with labels"));
-    }
+pub(super) async fn snapshot(page: &Page<'_>, request: &Request) -> Result<Given, Refusal> {
+    let labels = request.is_set("labels");
     let efficient = request.query("mode") == Some("efficient");
     let aria = request.query("format") == Some("aria");
-    if aria && efficient {
+    if aria && (efficient || labels) {
         return Err(Refusal::invalid("labels/mode=efficient require format=ai"));
     }
-    let tree = page.call("Accessibility.getFullAXTree", json!({})).await?;
+    let frame = match request.query("frame") {
+        None => None,
+        Some(selector) => Some(frame(page, selector).await?),
+    };
+    let of = frame.as_ref().map_or_else(|| json!({}), |(_, id)| json!({ "frameId": id }));
+    let tree = page.call("Accessibility.getFullAXTree", of).await?;
     let nodes = tree["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
     let below = match request.query("selector") {
         None => nodes.first().map(|root| root["nodeId"].clone()),
         // What is not there is shown as nothing.
-        Some(selector) => match page.select(selector).await {
+        Some(selector) => match page.select_in(frame.as_ref().map(|(element, _)| *element), selector).await {
             Ok(element) => {
                 nodes.iter().find(|n| n["backendDOMNodeId"] == element).map(|n| n["nodeId"].clone())
             }
@@ -107,7 +109,7 @@ pub(super) async fn snapshot(page: &Page<'_>, request: &Request) -> Result<Value
     let nodes = nodes.as_slice();
     let base = json!({"ok": true, "targetId": page.tab.target, "url": page.url()});
     if aria {
-        return Ok(with(base, flat(page, nodes, request.number("limit").unwrap_or(MAX_NODES))));
+        return Ok(with(base, flat(page, nodes, request.number("limit").unwrap_or(MAX_NODES))).into());
     }
     let otherwise = if efficient { EFFICIENT_CHARS } else { MAX_CHARS };
     let plan = Plan {
@@ -132,7 +134,30 @@ pub(super) async fn snapshot(page: &Page<'_>, request: &Request) -> Result<Value
     if built.truncated {
         shown["truncated"] = json!(true);
     }
-    Ok(with(base, shown))
+    let result = with(base, shown);
+    if !labels {
+        return Ok(result.into());
+    }
+    let params = json!({"format": "png", "captureBeyondViewport": false});
+    let (file, labels) = pages::picture(page, params, true).await?;
+    let picture = json!({"imagePath": file["path"], "imageType": "png"});
+    Ok((with(with(result, labels), picture), file).into())
+}
+
+/// The frame that the first element shows which this CSS selector fits: the element, and the browser's name for the frame.
+async fn frame(page: &Page<'_>, selector: &str) -> Result<(i64, String), Refusal> {
+    let element = page.select(selector).await?;
+    // One from elsewhere is a page of its own to the browser, whose elements cannot be pointed at from here.
+    let shown =
+        "function() { return this.contentDocument ? 'here' : this.contentWindow ? 'elsewhere' : 'none' }";
+    match page.on_element(element, shown, &[]).await?.as_str() {
+        Some("here") => {}
+        Some("elsewhere") => return Err(Refusal::unsupported("a snapshot of a frame from another site")),
+        _ => return Err(Refusal::invalid(format!("{selector:?} is no frame"))),
+    }
+    let node = page.call("DOM.describeNode", json!({"backendNodeId": element})).await?;
+    let id = node["node"]["frameId"].as_str().ok_or_else(|| Refusal::failed("the frame has no name"))?;
+    Ok((element, id.to_owned()))
 }
 
 /// One object, of two.

@@ -4,6 +4,7 @@ use super::dialogs::Dialogs;
 use super::downloads::Downloads;
 use super::error::Refusal;
 use super::log::Log;
+use super::trace::Trace;
 use super::uploads::Armed;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -36,6 +37,8 @@ pub(super) struct Tab {
     pub(super) dialogs: Dialogs,
     /// Files that the next field is given which asks for some.
     pub(super) armed: Option<Armed>,
+    /// What is recorded of it.
+    pub(super) trace: Option<Trace>,
     /// What the mouse has picked up.
     pub(super) dragged: Option<Value>,
     /// The browser's own name for the tab that opened it.

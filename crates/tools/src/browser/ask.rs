@@ -148,6 +148,7 @@ fn one(args: &Map<String, Value>) -> Result<Ask, String> {
                 "limit",
                 "selector",
                 "urls",
+                "frame",
             ]);
             if let Some(format) = word("snapshotFormat") {
                 query["format"] = json!(format);

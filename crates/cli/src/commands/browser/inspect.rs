@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::printable;
 use crate::view::{cell, flag, list, text};
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -57,6 +57,12 @@ pub(super) struct SnapshotArgs {
     /// Of the first element that this CSS selector fits
     #[arg(long, value_name = "SELECTOR", value_parser = NonEmptyStringValueParser::new())]
     selector: Option<String>,
+    /// Of the frame that the first element shows which this CSS selector fits
+    #[arg(long, value_name = "SELECTOR", value_parser = NonEmptyStringValueParser::new())]
+    frame: Option<String>,
+    /// With a picture, the names drawn over the elements
+    #[arg(long)]
+    labels: bool,
     /// With the addresses of links below it
     #[arg(long)]
     urls: bool,
@@ -150,16 +156,72 @@ pub(super) struct BodyArgs {
     max_chars: Option<u32>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct TraceArgs {
+    #[command(subcommand)]
+    command: TraceCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TraceCommand {
+    /// Begin; one trace at a time
+    Start(TraceStartArgs),
+    /// End, and keep the trace for the performance tools of Chromium, or ui.perfetto.dev; prints where on the gateway's host
+    Stop(TraceStopArgs),
+}
+
+#[derive(Debug, Args)]
+struct TraceStartArgs {
+    #[command(flatten)]
+    tab: InTab,
+    /// Without pictures of the page
+    #[arg(long)]
+    no_screenshots: bool,
+    #[arg(long, hide = true)]
+    no_snapshots: bool,
+    #[arg(long, hide = true)]
+    sources: bool,
+}
+
+#[derive(Debug, Args)]
+struct TraceStopArgs {
+    #[command(flatten)]
+    tab: InTab,
+    /// The file's name [default: trace.json.gz]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    out: Option<String>,
+}
+
+pub(super) async fn trace(args: TraceArgs, driver: &Driver<'_>) -> Result<(), Failure> {
+    match args.command {
+        TraceCommand::Start(args) => {
+            // What is recorded has neither the page's text nor its code.
+            let body = json!({"targetId": args.tab.target_id, "screenshots": !args.no_screenshots,
+                "snapshots": !args.no_snapshots, "sources": args.sources});
+            driver.show(Ask::post("/trace/start", body), |_| "a trace is recorded".to_owned()).await
+        }
+        TraceCommand::Stop(args) => {
+            let body = json!({"targetId": args.tab.target_id, "path": args.out});
+            driver.show(Ask::post("/trace/stop", body), |answer| printable(&cell(answer, "/path"))).await
+        }
+    }
+}
+
 pub(super) async fn snapshot(args: SnapshotArgs, driver: &Driver<'_>) -> Result<(), Failure> {
     let aria = matches!(args.format, Format::Aria);
     let mode = (args.efficient || args.mode.is_some()).then_some("efficient");
     let yes = |flag: bool| flag.then_some(true);
     let query = json!({"format": if aria { "aria" } else { "ai" }, "targetId": args.tab.target_id, "limit": args.limit,
         "interactive": yes(args.interactive), "compact": yes(args.compact), "depth": args.depth, "selector": args.selector,
-        "urls": yes(args.urls), "mode": mode});
+        "urls": yes(args.urls), "mode": mode, "frame": args.frame, "labels": yes(args.labels)});
     let answer = driver.ask(Ask::get("/snapshot", query)).await?;
-    let shown =
-        || if aria { nodes(&answer) } else { printable(text(&answer, "/snapshot").unwrap_or_default()) };
+    let shown = || {
+        if aria {
+            return nodes(&answer);
+        }
+        let picture = text(&answer, "/imagePath").map(|path| format!("\n{path}")).unwrap_or_default();
+        printable(&format!("{}{picture}", text(&answer, "/snapshot").unwrap_or_default()))
+    };
     let Some(file) = args.out else {
         return driver.ctx.out.show(&answer, shown);
     };
