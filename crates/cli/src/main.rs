@@ -13,7 +13,9 @@ mod logging;
 mod output;
 mod runtime;
 mod service;
+mod sign_in;
 mod terminal;
+mod tool_servers;
 mod view;
 
 use failure::Failure;

@@ -44,6 +44,8 @@ const WITHOUT_PAGE: &[(&str, &str)] = &[
     ("gateway start", "a service; tests/services"),
     ("gateway stop", "a service; tests/services"),
     ("gateway uninstall", "a service; tests/services"),
+    ("mcp login", "waits for somebody at a page; tests/commands/mcp_login.rs"),
+    ("mcp logout", "takes a server; tests/commands/mcp_login.rs"),
     ("models auth add", "asks at a terminal; tests/onboard/keys.rs"),
     ("models auth login", "waits for somebody at a page; tests/onboard/login.rs"),
     ("node install", "a service; tests/services"),

@@ -6,17 +6,20 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A change takes milliseconds; whoever holds the lock longer than this hangs.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// A change of small files takes milliseconds; whoever holds the lock longer than this hangs.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks whether the lock is free.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The right to change the files of a directory; it ends with its drop, and with its process.
-pub(crate) struct Lock(#[allow(dead_code, reason = "holds the lock while it is open")] Option<File>);
+pub struct Lock(#[allow(dead_code, reason = "holds the lock while it is open")] Option<File>);
 
-/// Waits for the right to read and then change files beside `path`: one program at a time, five seconds at most. The lock is the
-/// directory's own, so that nothing is left behind. Directories that are missing are made with mode 0700.
-pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
+/// Waits for the right to read and then change files beside `path`: one program at a time. The lock is the directory's own, so that
+/// nothing is left behind. Directories that are missing are made with mode 0700. Blocks its thread.
+///
+/// # Errors
+/// The directory cannot be made or opened, or another program holds the lock for longer than `patience` (`TimedOut`).
+pub fn lock(path: &Path, patience: Duration) -> io::Result<Lock> {
     let directory = directory_of(path);
     make(directory)?;
     let open = File::open(directory)?;
@@ -25,14 +28,14 @@ pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
     loop {
         match open.try_lock() {
             Ok(()) => return Ok(Lock(Some(open))),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < patience => {
                 std::thread::sleep(LOCK_PAUSE);
             }
             Err(TryLockError::WouldBlock) => {
                 let text = format!(
                     "another program has been changing files in {} for {} s",
                     directory.display(),
-                    LOCK_PATIENCE.as_secs()
+                    patience.as_secs()
                 );
                 return Err(io::Error::new(ErrorKind::TimedOut, text));
             }
@@ -45,8 +48,12 @@ pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
     }
 }
 
-/// Replaces `path`, or makes it, with mode 0600. Directories that are missing are made with mode 0700.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Replaces `path`, or makes it, with mode 0600. Directories that are missing are made with mode 0700. A crash leaves the old file or
+/// the new one.
+///
+/// # Errors
+/// The disk refuses; the file is as it was.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = write_beside(path, bytes)?;
     let result = fs::rename(&temporary, path).and_then(|()| sync_directory(path));
     discard_on_error(&temporary, result)

@@ -8,7 +8,7 @@ mod close;
 mod connection;
 pub mod duplex;
 mod error;
-mod files;
+pub mod files;
 mod handshake;
 mod identity;
 mod loopback;

@@ -99,7 +99,8 @@ impl TokenStore {
     }
 
     fn lock(&self) -> Result<files::Lock, TokenStoreError> {
-        files::lock(&self.path).map_err(|source| TokenStoreError::Write { path: self.path.clone(), source })
+        files::lock(&self.path, files::LOCK_PATIENCE)
+            .map_err(|source| TokenStoreError::Write { path: self.path.clone(), source })
     }
 
     fn read(&self) -> Result<Stored, TokenStoreError> {

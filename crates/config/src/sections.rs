@@ -53,7 +53,10 @@ pub use gateway_auth::{AuthConfig, AuthMode, RateLimit};
 pub use gateway_identity::{AutoApprove, OperatorScope, TailscaleConfig, TailscaleMode, TrustedProxyConfig};
 pub use heartbeat::{ActiveHours, HeartbeatConfig};
 pub use logging::{LogLevel, LoggingConfig};
-pub use mcp::{McpConfig, McpServerConfig, McpTransport, McpWayConfig};
+pub use mcp::{
+    McpAuth, McpConfig, McpIdentity, McpOAuthConfig, McpServerConfig, McpTlsConfig, McpTransport,
+    McpWayConfig,
+};
 pub use media::{
     AudioConfig, EntryType, MediaBounds, MediaBy, MediaConfig, MediaKind, MediaModel, MediaScope,
     ScopeAction, ScopeChat, ScopeRule,

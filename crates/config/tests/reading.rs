@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use config::{
-    Bind, Config, ConfigError, DmPolicy, Env, ExecHost, GroupPolicy, InputKind, Level, Loaded, Paths,
-    ProviderApi, QueueMode, TelegramConfig, load, parse,
+    Bind, Config, ConfigError, DmPolicy, Env, ExecHost, GroupPolicy, InputKind, Level, Loaded, McpTlsConfig,
+    McpWayConfig, Paths, ProviderApi, QueueMode, TelegramConfig, load, parse,
 };
 use model::ExposeSecret;
 
@@ -459,4 +459,39 @@ fn accounts_take_what_they_leave_open_from_the_section_and_never_its_token() {
     );
     let from_env = Env::from_iter([("TELEGRAM_BOT_TOKEN", "3:c")]);
     assert!(shut.token(&from_env).expect("no failure").is_none(), "a token is one bot");
+}
+
+#[test]
+fn a_server_of_tools_says_who_signs_in_and_which_certificates_count() {
+    let server = |more: &str| {
+        let text =
+            format!("{{ mcp: {{ servers: {{ docs: {{ url: 'https://mcp.example.com/mcp', {more} }} }} }} }}");
+        parse(&text, Path::new("/etc/openclaw.json"), &env()).map_err(|error| error.to_string())
+    };
+    let way = |more: &str| {
+        let loaded = server(more).expect("it can be read");
+        let way = loaded.config.mcp.servers.first().map(|server| server.way.clone());
+        (way, loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let (Some(McpWayConfig::Http { sign_in, tls, .. }), _) = way("oauth: { scope: 'docs.read' }") else {
+        panic!("over HTTP")
+    };
+    assert_eq!((sign_in, tls), (None, McpTlsConfig { verify: true, client: None }));
+    let all = "auth: 'oauth', oauth: { scope: 'docs.read', redirectUrl: 'http://127.0.0.1:8989/x', clientMetadataUrl: '' },
+        sslVerify: false, clientCert: 'client.crt', clientKey: '/keys/client.key'";
+    let (Some(McpWayConfig::Http { sign_in: Some(sign_in), tls, .. }), told) = way(all) else {
+        panic!("over HTTP")
+    };
+    assert_eq!((sign_in.scope.as_deref(), sign_in.client_metadata_url), (Some("docs.read"), None));
+    assert_eq!(tls.client, Some(("/etc/client.crt".into(), "/keys/client.key".into())));
+    assert!(!tls.verify && told.is_empty(), "{told:?}");
+    // Nobody's account is used for somebody else.
+    let (none, told) = way("auth: 'oauth', oauth: { identity: 'per-requester' }");
+    assert!(none.is_none() && told[0].contains("mcp.servers.docs.oauth"), "{told:?}");
+    for (more, key) in
+        [("clientCert: 'a'", "clientKey"), ("clientKey: 'a'", "clientCert"), ("auth: 'basic'", "auth")]
+    {
+        let said = server(more).err().unwrap_or_default();
+        assert!(said.contains(&format!("mcp.servers.docs.{key}")), "{more}: {said}");
+    }
 }

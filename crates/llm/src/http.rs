@@ -4,12 +4,16 @@
 //! of the file that `SSL_CERT_FILE` names, for servers of one's own. Proxies are taken from `HTTP_PROXY`, `HTTPS_PROXY`,
 //! `ALL_PROXY` and `NO_PROXY`, except for addresses of this machine, which no proxy can reach.
 
+mod trust;
+
+pub use trust::Trust;
+
 use crate::fault::Fault;
 use reqwest::Url;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The bounds of one call to a provider.
@@ -67,7 +71,7 @@ impl Http {
         if let Some(client) = client.get() {
             return Ok(client);
         }
-        let built = build(self.limits.connect, local)?;
+        let built = build(self.limits.connect, local, &Trust::default())?;
         Ok(client.get_or_init(|| built))
     }
 }
@@ -77,8 +81,16 @@ impl Http {
 /// # Errors
 /// It is no address, or the proxy variables or `SSL_CERT_FILE` are of no use.
 pub fn plain_client(url: &str, connect: Duration) -> Result<reqwest::Client, String> {
+    client_trusting(url, connect, &Trust::default())
+}
+
+/// The same for a server with certificates of its own.
+///
+/// # Errors
+/// As [`plain_client`], or the certificate to show cannot be used.
+pub fn client_trusting(url: &str, connect: Duration, trust: &Trust) -> Result<reqwest::Client, String> {
     let url = Url::parse(url).map_err(|e| e.to_string())?;
-    build(connect, is_local(&url)).map_err(|fault| fault.said)
+    build(connect, is_local(&url), trust).map_err(|fault| fault.said)
 }
 
 /// Whether an address is on this machine.
@@ -89,11 +101,11 @@ fn is_local(url: &Url) -> bool {
 }
 
 /// Builds a client: rustls with ring, no redirects (they would carry the key elsewhere), few idle connections.
-fn build(connect: Duration, local: bool) -> Result<reqwest::Client, Fault> {
+fn build(connect: Duration, local: bool, trust: &Trust) -> Result<reqwest::Client, Fault> {
     let builder = reqwest::Client::builder();
     let builder = if local { builder.no_proxy() } else { builder };
     builder
-        .tls_backend_preconfigured(tls()?)
+        .tls_backend_preconfigured(tls(trust)?)
         .connect_timeout(connect)
         .redirect(reqwest::redirect::Policy::none())
         .pool_idle_timeout(Duration::from_secs(60))
@@ -108,17 +120,12 @@ fn build(connect: Duration, local: bool) -> Result<reqwest::Client, Fault> {
         })
 }
 
-fn tls() -> Result<rustls::ClientConfig, Fault> {
+fn tls(trust: &Trust) -> Result<rustls::ClientConfig, Fault> {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(file) = std::env::var_os("SSL_CERT_FILE") {
         add_file(&mut roots, Path::new(&file))?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| Fault::refused(format!("cannot set up TLS: {e}")))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut config = trust.config(roots).map_err(Fault::refused)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

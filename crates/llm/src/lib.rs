@@ -20,7 +20,7 @@ mod types;
 
 pub use anthropic::AnthropicModel;
 pub use demo::DemoModel;
-pub use http::{Http, Limits, plain_client};
+pub use http::{Http, Limits, Trust, client_trusting, plain_client};
 pub use openai::OpenAiModel;
 pub use provider::{
     Api, ProviderConfig, Setup, WELL_KNOWN, WellKnown, build, build_with, detect_ollama, well_known,

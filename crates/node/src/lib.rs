@@ -24,9 +24,13 @@ mod stream;
 
 pub use browser::{BrowserOptions, LocalBrowser, Reach};
 pub use kept::{keep_commands, kept_commands, name};
-pub use mcp::{LocalServers, McpHttp, McpProgram, McpServer, McpWay, Probe, ProbedServer};
+pub use mcp::{
+    ClientFor, LocalServers, McpHttp, McpProgram, McpServer, McpSignIn, McpSignInBegun, McpSignInWanted,
+    McpWay, Probe, ProbedServer, SignInState, WantedServers,
+};
 pub use notice::{Notice, Notices};
 pub use options::{NodeError, NodeIdentity, NodeOptions};
+pub use reqwest::{Client as HttpClient, Url};
 
 use client::{ClientDescription, ConnectOptions, Identity, Supervisor, TokenStore};
 use std::path::Path;
@@ -76,7 +80,7 @@ pub async fn run(
     };
     let place = mcp::Place { path: &host.path, cwd: &host.working_dir };
     // Whoever says which commands are offered starts no servers by leaving theirs out.
-    let servers = if host.commands.iter().any(|c| c == mcp::COMMAND) { options.mcp } else { Vec::new() };
+    let servers = if host.commands.iter().any(|c| c == mcp::COMMAND) { options.mcp } else { options::none() };
     // Servers of tools and the browser outlive connections, and end with the node.
     let browser = async {
         if let Some(browser) = &host.browser {

@@ -5,21 +5,27 @@
 //! Written by hand instead of with `rmcp`: four methods of JSON-RPC are needed, and `rmcp` brings more than fifty
 //! crates, reads what comes without bounds, and leaves it to us to restart, to bound and to end what it talks with.
 //!
-//! [`Servers::run`] owns one task for each server (`keep`), which starts it, lists its tools, serves calls, and starts it again.
+//! [`Servers::run`] (`wanted`) owns one task for each server (`keep`), which starts it, lists its tools, serves calls, and starts it again.
 
 mod catalog;
+mod challenge;
 mod client;
 mod filter;
 mod http;
 mod keep;
 mod local;
 mod names;
+mod offers;
 mod pause;
 mod probe;
+mod sign_in;
+mod wanted;
 mod wire;
 
 pub use local::LocalServers;
 pub use probe::{Probe, ProbedServer};
+pub use sign_in::{Begun as McpSignInBegun, ClientFor, McpSignIn, SignInState, Wanted as McpSignInWanted};
+pub use wanted::WantedServers;
 
 use crate::invoke::Failure;
 use catalog::{ListedTool, Whose, descriptors};
@@ -31,12 +37,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
-use tokio_util::sync::CancellationToken;
 
 /// The command by which a gateway calls a tool of a server.
 pub(crate) const COMMAND: &str = "mcp.tools.call.v1";
 /// How long a call may take where neither its caller nor the server's configuration says less.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+/// Tools, resources or prompts that a server may list.
+const MAX_LISTED: usize = 4096;
 /// Servers that are started at once: each may be a program that is fetched first.
 const STARTING: usize = 4;
 /// Servers of one node; each is a process, or several.
@@ -90,6 +97,8 @@ pub struct McpHttp {
     pub sse: bool,
     /// By what; redirects are not followed.
     pub client: reqwest::Client,
+    /// Where somebody signs in at it: its tokens go with each request, instead of a header `Authorization`.
+    pub sign_in: Option<Arc<McpSignIn>>,
 }
 
 /// What the servers lend now, and the way to them. Outlives connections to the gateway.
@@ -135,15 +144,6 @@ impl Servers {
 }
 
 impl Servers {
-    /// Runs them until `end`, and ends them then. Dropping the future kills them.
-    pub(crate) async fn run(&self, servers: Vec<McpServer>, place: Place<'_>, end: &CancellationToken) {
-        if let Some(left_out) = servers.get(MAX_SERVERS..).filter(|rest| !rest.is_empty()) {
-            tracing::warn!(left_out = left_out.len(), "a node runs {MAX_SERVERS} servers of tools at most");
-        }
-        let keep = |server| keep::keep(self, server, place, end);
-        futures_util::future::join_all(servers.into_iter().take(MAX_SERVERS).map(keep)).await;
-    }
-
     /// The tools as the gateway is told of them, now and whenever that changes.
     pub(crate) fn lent(&self) -> watch::Receiver<Arc<Vec<Value>>> {
         self.lent.subscribe()
@@ -156,23 +156,23 @@ impl Servers {
         if server.is_empty() || tool.is_empty() {
             return Err(Failure::invalid(format!("invalid {COMMAND} params: server and tool must be named")));
         }
-        let (client, timeout) = {
+        let (client, timeout, offer) = {
             let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(found) = live.get(server) else {
                 let message = format!("MCP server {server:?} is unavailable");
                 return Err(Failure { code: "MCP_SERVER_UNAVAILABLE", message });
             };
-            if !found.tools.iter().any(|listed| listed.name == tool) {
+            let Some(listed) = found.tools.iter().find(|listed| listed.name == tool) else {
                 let message = format!("MCP tool {tool:?} is unavailable on server {server:?}");
                 return Err(Failure { code: "MCP_TOOL_UNAVAILABLE", message });
-            }
-            (found.client.clone(), found.request_timeout.unwrap_or(CALL_TIMEOUT).min(waits))
+            };
+            (found.client.clone(), found.request_timeout.unwrap_or(CALL_TIMEOUT).min(waits), listed.offer)
         };
-        let params = json!({"name": tool, "arguments": arguments});
-        client
-            .call("tools/call", params, timeout)
-            .await
-            .map_err(|error| client::failure(error, server, timeout))
+        let answer = match offer {
+            Some(offer) => offers::ask(offer, &client, arguments, timeout).await,
+            None => client.call("tools/call", json!({"name": tool, "arguments": arguments}), timeout).await,
+        };
+        answer.map_err(|error| client::failure(error, server, timeout))
     }
 
     /// Takes what a server lends instead of what it lent before.

@@ -1,9 +1,10 @@
 //! What a node is started with, and where it keeps its key.
 
-use crate::{BrowserOptions, McpServer};
+use crate::{BrowserOptions, WantedServers};
 use model::SecretString;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A report of the host's state each.
@@ -36,8 +37,8 @@ pub struct NodeOptions {
     pub working_dir: Option<PathBuf>,
     /// Where programs are looked for; `None` is the PATH of this process.
     pub path_env: Option<String>,
-    /// The servers of tools that run here, and are lent to the gateway's agents.
-    pub mcp: Vec<McpServer>,
+    /// The servers of tools that run here, and are lent to the gateway's agents; none unless said otherwise.
+    pub mcp: WantedServers,
     /// The commands that this node offers; `None` is all that it knows. Names that it does not know are left out.
     pub commands: Option<Vec<String>>,
     /// The browser that may be driven from afar; it is offered where its program is there.
@@ -64,13 +65,18 @@ impl NodeOptions {
             version: version.into(),
             working_dir: None,
             path_env: None,
-            mcp: Vec::new(),
+            mcp: none(),
             commands: None,
             browser: None,
             skills: true,
             stats_interval: STATS_INTERVAL,
         }
     }
+}
+
+/// No servers of tools.
+pub(crate) fn none() -> WantedServers {
+    tokio::sync::watch::channel(Arc::default()).1
 }
 
 /// Who a node is.

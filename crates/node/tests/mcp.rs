@@ -12,6 +12,7 @@ mod support;
 use logged::Logged;
 use node::{McpProgram, McpServer, McpWay, NodeOptions};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use support::{Bench, Peer, invoke, payload, read_pipe, result};
 
@@ -24,7 +25,7 @@ while IFS= read -r line; do
   id=${line#*'"id":'}; id=${id%%,*}
   method=${line#*'"method":"'}; method=${method%%'"'*}
   case "$method" in
-    initialize) say '{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}' ;;
+    initialize) say '{"protocolVersion":"2025-06-18","capabilities":{"tools":{}'"$CAN"'},"serverInfo":{"name":"s","version":"1"}}' ;;
     notifications/initialized) ;;
     *) eval "$ANSWERS" ;;
   esac
@@ -51,7 +52,7 @@ fn by(argv: Vec<String>) -> McpWay {
 }
 
 fn with(bench: &Bench, servers: Vec<McpServer>) -> NodeOptions {
-    NodeOptions { mcp: servers, ..bench.options() }
+    NodeOptions { mcp: tokio::sync::watch::channel(Arc::new(servers)).1, ..bench.options() }
 }
 
 /// A connection of a gateway that takes tools.
@@ -230,6 +231,48 @@ async fn a_server_that_lists_its_tools_and_ends_again_and_again_is_started_ever_
         })
         .await;
     assert_eq!(pauses().get(..3).unwrap(), ["250", "500", "1000"]);
+}
+
+#[tokio::test]
+async fn resources_and_prompts_of_a_server_are_lent_as_tools_as_far_as_the_filter_lets_them_through() {
+    let bench = Bench::new().await;
+    let answers = r#"case "$method" in
+        tools/list) say '{"tools":[{"name":"prompts_list"}]}' ;;
+        tools/call) say '{"content":[{"type":"text","text":"its own"}]}' ;;
+        resources/list) case "$line" in
+            *cursor*) say '{"resources":[{"uri":"doc:2"}]}' ;;
+            *) say '{"resources":[{"uri":"doc:1"}],"nextCursor":"2"}' ;;
+        esac ;;
+        resources/read) case "$line" in *'"uri":"doc:1"'*) say '{"contents":[{"uri":"doc:1","text":"one"}]}' ;; esac ;;
+        prompts/get) say '{"messages":[{"role":"user","content":{"type":"text","text":"Review it."}}]}' ;;
+    esac"#;
+    let mut docs = server("docs", answers);
+    docs.exclude = vec!["prompts_get".into()];
+    let McpWay::Program(program) = &mut docs.way else { panic!("a program") };
+    program.env.push(("CAN".into(), r#","resources":{},"prompts":{}"#.to_owned().into()));
+    bench
+        .during_with(with(&bench, vec![docs]), async {
+            let mut peer = welcome(&bench).await;
+            let lent = names(&mut peer, 3).await;
+            assert_eq!(lent, ["docs_prompts_list", "docs_resources_list", "docs_resources_read"]);
+            let ask = async |peer: &mut Peer, tool: &str, arguments: Value| {
+                let params = json!({"server": "docs", "tool": tool, "arguments": &arguments});
+                invoke(peer, &format!("{tool}{arguments}"), "mcp.tools.call.v1", params).await;
+            };
+            let text = |payload: Value| payload["content"][0]["text"].as_str().unwrap().to_owned();
+            ask(&mut peer, "prompts_list", json!({})).await;
+            assert_eq!(text(payload(&mut peer).await), "its own", "a tool goes before what is offered");
+            ask(&mut peer, "resources_list", json!({})).await;
+            let listed: Value = serde_json::from_str(&text(payload(&mut peer).await)).unwrap();
+            assert_eq!(listed, json!({"resources": [{"uri": "doc:1"}, {"uri": "doc:2"}]}));
+            ask(&mut peer, "resources_read", json!({"uri": "doc:1"})).await;
+            assert!(text(payload(&mut peer).await).contains("one"));
+            ask(&mut peer, "resources_read", json!({"arguments": {}})).await;
+            assert_eq!(failure(&mut peer).await, ("MCP_TOOL_ERROR".into(), "uri is required".into()));
+            ask(&mut peer, "prompts_get", json!({"name": "review"})).await;
+            assert_eq!(failure(&mut peer).await.0, "MCP_TOOL_UNAVAILABLE");
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! for tests, held against the published contract; a real sshd and who signs in there.
 
 pub mod contract;
+pub mod fake_mcp;
 pub mod fake_model;
 pub mod fake_tailscale;
 pub mod fake_telegram;

@@ -4,6 +4,7 @@
 mod doctor;
 mod edit;
 mod flags;
+mod login;
 mod look;
 mod probe;
 mod secrets;
@@ -44,6 +45,10 @@ enum McpCommand {
     /// Take one out
     #[command(visible_alias = "remove")]
     Unset(edit::UnsetArgs),
+    /// Sign in at a server over HTTP, at its page in a browser; gateway and node go on with it at once
+    Login(login::LoginArgs),
+    /// Forget the sign-in at a server; what describes the server stays
+    Logout(login::LogoutArgs),
     /// Nothing: a running gateway takes up by itself what is changed
     #[command(hide = true)]
     Reload,
@@ -81,6 +86,8 @@ pub(crate) async fn run(args: McpArgs, ctx: &Context) -> Result<(), Failure> {
         McpCommand::Configure(args) => edit::configure(args, ctx).await,
         McpCommand::Tools(args) => edit::tools(args, ctx),
         McpCommand::Unset(args) => edit::unset(args, ctx),
+        McpCommand::Login(args) => login::login(args, ctx).await,
+        McpCommand::Logout(args) => login::logout(args, ctx).await,
         McpCommand::Reload => ctx.out.show(&json!({"ok": true}), || {
             "nothing to do: a running gateway takes up by itself what mcp.servers says".to_owned()
         }),

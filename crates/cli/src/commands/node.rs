@@ -5,14 +5,14 @@ mod lends;
 mod notices;
 pub(crate) mod service;
 
-pub(crate) use lends::{browser_options, mcp_server};
+pub(crate) use lends::browser_options;
 
 use crate::args::{LogLevel, pin, secret};
-use crate::commands::connect::Paired;
 use crate::commands::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
 use crate::failure::local::of_node;
 use crate::failure::{Exit, Failure};
+use crate::commands::connect::Paired;
 use crate::link::tunnel::Keeper;
 use crate::logging;
 use clap::{Args, Subcommand};
@@ -126,7 +126,7 @@ async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
     let mut target = target(&args, code.as_ref(), ctx)?;
     let kept = Keeper::begin(ctx, &mut target).await?;
     let mut options = options(args, code, ctx, &target)?;
-    lends::read(ctx, &mut options).await?;
+    let lends = lends::read(ctx, &mut options)?;
     options.way = kept.as_ref().map(|(keeper, _)| keeper.way());
     let keep = async {
         match kept {
@@ -137,6 +137,7 @@ async fn serve(args: RunArgs, ctx: &Context) -> Result<(), Failure> {
     tokio::select! {
         outcome = run_until_stopped(options, ctx, &target) => outcome,
         never = keep => match never {},
+        never = lends => match never {},
     }
 }
 
@@ -170,8 +171,11 @@ async fn run_until_stopped(options: NodeOptions, ctx: &Context, target: &Target)
 pub(crate) async fn stay(ctx: &Context, target: Target, name: Option<String>) -> Result<(), Failure> {
     logging::start_console(ctx.global.log_level.unwrap_or(LogLevel::Warn), !ctx.global.no_color)?;
     let mut options = plain_options(ctx, &target, name, commands::kept(ctx)?)?;
-    lends::read(ctx, &mut options).await?;
-    run_until_stopped(options, ctx, &target).await
+    let lends = lends::read(ctx, &mut options)?;
+    tokio::select! {
+        outcome = run_until_stopped(options, ctx, &target) => outcome,
+        never = lends => match never {},
+    }
 }
 
 /// Pairs this computer as a node of this name, which offers these commands, by a setup code; keeps its token, and leaves.

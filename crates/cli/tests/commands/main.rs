@@ -14,6 +14,7 @@ mod dead_letters;
 mod gateway_run;
 mod local_files;
 mod mcp;
+mod mcp_login;
 mod node_devices;
 mod node_mcp;
 mod node_output;

@@ -196,6 +196,13 @@ async fn the_gateway_has_a_browser_itself_only_where_its_configuration_says_so_a
     assert_eq!(opened["suggestedTargetId"], "status", "{opened}");
     let picture = world.json(&["browser", "screenshot", "--target", "host"]);
     assert!(std::fs::read(picture["path"].as_str().unwrap()).unwrap().starts_with(b"\x89PNG"), "{picture}");
+    let snapshot = world.json(&["browser", "snapshot", "--labels"]);
+    for (drawn, path) in
+        [(&world.json(&["browser", "screenshot", "--labels"]), "path"), (&snapshot, "imagePath")]
+    {
+        assert_eq!(drawn["labels"], true, "{drawn}");
+        assert!(std::fs::read(drawn[path].as_str().unwrap()).unwrap().starts_with(b"\x89PNG"), "{drawn}");
+    }
     let node = world.run(&["browser", "status", "--target", "node"]);
     assert!(node.code == 1 && node.err.contains("No connected node"), "{}{}", node.out, node.err);
     let asked = r#"TOOL:browser {"action": "snapshot", "target": "host", "targetId": "status"}"#;
@@ -226,16 +233,30 @@ async fn the_gateway_has_a_browser_itself_only_where_its_configuration_says_so_a
     browser_ended(&stat).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_leaves_out_a_server_whose_secret_cannot_be_had_names_it_and_lends_the_others() {
+    let world = World::start().await;
+    let home = home();
+    let file = home.state().join("openclaw.json");
+    let locked = r#"servers: { locked: { command: "/bin/cat", env: { KEY: { source: "env", provider: "default", id: "NOT_THERE_KEY" } } },"#;
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("servers: {", locked)).unwrap();
+    let held = read_to_the_end(&home.path().join("held"));
+    let node = Node { program: run_node(&world, &home), home };
+    let left_out = |line: &str| line.contains("NOT_THERE_KEY").then(|| line.to_owned());
+    let told = node.program.wait_for("a secret that cannot be had", left_out);
+    assert!(told.contains("left out") && told.contains("nodeHost.mcp.servers.locked.env.KEY"), "{told}");
+    let pending = world.json(&["nodes", "pending"]);
+    world.json(&["nodes", "approve", pending[0]["requestId"].as_str().unwrap()]);
+    assert_eq!(effective(&world, 1), ["docs_search"]);
+    node.program.kill();
+    held.join().unwrap();
+}
+
 #[test]
 fn a_configuration_that_cannot_be_used_stops_the_node_and_names_the_key() {
-    let home = Home::with_config(
-        r#"{ nodeHost: { mcp: { servers: { docs: { command: "x", env: { KEY: { source: "env", provider: "default", id: "NOT_THERE_KEY" } } } } } } }"#,
-    );
-    let args = ["node", "run", "--host", "127.0.0.1", "--port", "1"];
-    let ran = home.run_with(&args, &[("OPENCLAW_GATEWAY_TOKEN", TOKEN)]);
-    assert_eq!(ran.code, 6, "{}{}", ran.out, ran.err);
-    assert!(ran.err.contains("nodeHost.mcp.servers.docs.env.KEY"), "{}", ran.err);
     let home = Home::with_config(r#"{ nodeHost: { mcp: { servers: { docs: { args: ["x"] } } } } }"#);
+    let args = ["node", "run", "--host", "127.0.0.1", "--port", "1"];
     let ran = home.run_with(&args, &[("OPENCLAW_GATEWAY_TOKEN", TOKEN)]);
     assert_eq!(ran.code, 6, "{}{}", ran.out, ran.err);
     assert!(ran.err.contains("nodeHost.mcp.servers.docs.command"), "{}", ran.err);

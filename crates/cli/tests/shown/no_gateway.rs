@@ -40,6 +40,8 @@ const ASK_NONE: &[&str] = &[
     "mcp configure",
     "mcp tools",
     "mcp unset",
+    "mcp login",
+    "mcp logout",
     "models set",
     "models fallbacks list",
     "models fallbacks add",

@@ -203,7 +203,8 @@ impl PinStore {
     }
 
     fn lock(&self) -> Result<files::Lock, PinStoreError> {
-        files::lock(&self.path).map_err(|source| PinStoreError::Write { path: self.path.clone(), source })
+        files::lock(&self.path, files::LOCK_PATIENCE)
+            .map_err(|source| PinStoreError::Write { path: self.path.clone(), source })
     }
 
     fn read(&self) -> Result<Stored, PinStoreError> {

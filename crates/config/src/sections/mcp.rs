@@ -60,7 +60,49 @@ pub enum McpWayConfig {
         headers: Vec<(String, SecretInput)>,
         /// `transport` is `sse`, as without it: the older way, with one stream of events for all answers.
         sse: bool,
+        /// Where `auth` is `oauth`: somebody signs in at it.
+        sign_in: Option<McpOAuthConfig>,
+        /// Which certificates count.
+        tls: McpTlsConfig,
     },
+}
+
+/// `oauth` of a server: how somebody signs in at it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct McpOAuthConfig {
+    /// `scope`: what a token is to be good for.
+    pub scope: Option<String>,
+    /// `redirectUrl`: where the page leads to.
+    pub redirect_url: Option<String>,
+    /// `clientMetadataUrl`: a document that describes this program.
+    pub client_metadata_url: Option<String>,
+}
+
+/// Certificates between here and a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct McpTlsConfig {
+    /// `sslVerify`: whether the server's is checked.
+    pub verify: bool,
+    /// `clientCert` and `clientKey`: what is shown to it, as PEM files.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+choice! {
+    /// How somebody is known to a server.
+    McpAuth {
+        /// By signing in.
+        Oauth => "oauth",
+    }
+}
+
+choice! {
+    /// Whose sign-in counts.
+    McpIdentity {
+        /// The operator's, for everybody.
+        Shared => "shared",
+        /// That of each sender of messages.
+        PerRequester => "per-requester",
+    }
 }
 
 choice! {
@@ -84,23 +126,17 @@ pub(super) fn servers(s: &Section<'_>) -> Vec<McpServerConfig> {
 }
 
 fn server(name: &str, s: &Section<'_>) -> Option<McpServerConfig> {
-    for (key, consequence) in [
-        ("auth", "a server that wants a sign-in refuses; give it a token in headers"),
-        ("oauth", "a server that wants a sign-in refuses; give it a token in headers"),
-        ("sslVerify", "certificates are always checked; name an authority of your own in SSL_CERT_FILE"),
-        ("clientCert", "no certificate is shown to servers"),
-        ("clientKey", "no certificate is shown to servers"),
-    ] {
-        s.unsupported(key, consequence);
-    }
+    s.unsupported("codex", "no Codex runs here");
+    s.unsupported("supportsParallelToolCalls", "calls are always made at once");
     let enabled = s.boolean("enabled").unwrap_or(true);
     let (include, exclude) = s.section("toolFilter", |filter| {
         (filter.texts("include").unwrap_or_default(), filter.texts("exclude").unwrap_or_default())
     });
     let connection_timeout_ms = s.integer("connectionTimeoutMs", 1..=HOUR_MS).unwrap_or(30_000);
     let request_timeout_ms = s.integer("requestTimeoutMs", 1..=HOUR_MS);
-    let way = way(s);
-    if !enabled || s.is_described() {
+    let (sign_in, is_anybodys) = sign_in(s);
+    let way = way(s, sign_in);
+    if !enabled || is_anybodys || s.is_described() {
         return None;
     }
     if name.is_empty() || name.trim() != name || name == "__proto__" {
@@ -111,10 +147,43 @@ fn server(name: &str, s: &Section<'_>) -> Option<McpServerConfig> {
     Some(McpServerConfig { name, way, connection_timeout_ms, request_timeout_ms, include, exclude })
 }
 
+/// How somebody signs in, where that is done; and whether each sender of messages is to do so.
+fn sign_in(s: &Section<'_>) -> (Option<McpOAuthConfig>, bool) {
+    let auth = s.choice::<McpAuth>("auth");
+    let (oauth, identity) = s.section("oauth", |oauth| {
+        oauth.unsupported("authProfileId", "sign in with openclaw mcp login instead");
+        let [scope, redirect_url, client_metadata_url] = ["scope", "redirectUrl", "clientMetadataUrl"]
+            .map(|key| oauth.text(key).filter(|text| !text.is_empty()));
+        (McpOAuthConfig { scope, redirect_url, client_metadata_url }, oauth.choice::<McpIdentity>("identity"))
+    });
+    let is_anybodys = auth.is_some() && identity == Some(McpIdentity::PerRequester);
+    if is_anybodys {
+        s.warn("oauth", "identity \"per-requester\" is not supported by this version yet: nobody's account is used for somebody else, and the server is left out");
+    }
+    (auth.map(|McpAuth::Oauth| oauth), is_anybodys)
+}
+
+/// Which certificates count, or what is wrong.
+fn tls(s: &Section<'_>) -> Result<McpTlsConfig, (&'static str, String)> {
+    let verify = s.boolean("sslVerify").unwrap_or(true);
+    let client = match (s.path("clientCert"), s.path("clientKey")) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (Some(_), None) => {
+            return Err(("clientKey", "a certificate is shown with its key; name that file, too".into()));
+        }
+        (None, Some(_)) => {
+            return Err(("clientCert", "a key is of a certificate; name that file, too".into()));
+        }
+    };
+    Ok(McpTlsConfig { verify, client })
+}
+
 /// How it is spoken with, or what is wrong at which key. A `url` says that it is over HTTP, whatever else stands there.
-fn way(s: &Section<'_>) -> Result<McpWayConfig, (&'static str, String)> {
+fn way(s: &Section<'_>, sign_in: Option<McpOAuthConfig>) -> Result<McpWayConfig, (&'static str, String)> {
     let command = s.text("command").filter(|command| !command.trim().is_empty());
     let (args, env, cwd) = (s.texts("args").unwrap_or_default(), s.variables("env"), s.path("cwd"));
+    let tls = tls(s);
     let (url, headers, transport) = (s.text("url"), s.secrets("headers"), s.choice("transport"));
     let wrong = |key, problem: &str| Err((key, problem.to_owned()));
     match (url, transport) {
@@ -130,7 +199,8 @@ fn way(s: &Section<'_>) -> Result<McpWayConfig, (&'static str, String)> {
             if let Some((name, _)) = headers.iter().find(|(name, _)| !is_header(name)) {
                 return Err(("headers", format!("{name:?} is no name of a header")));
             }
-            Ok(McpWayConfig::Http { url, headers, sse: transport != Some(McpTransport::StreamableHttp) })
+            let sse = transport != Some(McpTransport::StreamableHttp);
+            Ok(McpWayConfig::Http { url, headers, sse, sign_in, tls: tls? })
         }
         (None, Some(McpTransport::Sse | McpTransport::StreamableHttp)) => {
             wrong("url", "a server over HTTP needs an address; name it, or set enabled to false")

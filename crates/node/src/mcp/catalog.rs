@@ -1,5 +1,6 @@
 //! How tools of servers are described to the gateway (`node.pluginTools.update`), under the names that OpenClaw gives them.
 
+use super::offers::Offer;
 use super::{COMMAND, names};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -46,6 +47,8 @@ pub(super) struct ListedTool {
     pub(super) description: String,
     /// JSON Schema of its arguments.
     pub(super) schema: Value,
+    /// What of the server it is where it is none of its tools.
+    pub(super) offer: Option<Offer>,
 }
 
 impl ListedTool {
@@ -58,6 +61,7 @@ impl ListedTool {
             name: name.to_owned(),
             description: plain(tool["description"].as_str().unwrap_or_default()),
             schema: schema.map_or_else(any, Value::Object),
+            offer: None,
         })
     }
 }

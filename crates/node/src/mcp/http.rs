@@ -5,13 +5,15 @@
 //! and what a server names as its address for posting has to be on the same host.
 
 use super::McpHttp;
+use super::challenge::Challenge;
 use super::client::Client;
+use super::sign_in::{McpSignIn, showing};
 use super::wire::{self, MAX_LINE, Said};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use model::ExposeSecret;
 use model::sse::{Decoder, Event};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -82,7 +84,7 @@ impl<'a> Session<'a> {
         if self.agreed().session.is_none() {
             return;
         }
-        let left = timeout(LEAVE_WITHIN, self.request(Method::DELETE, &self.way.url).send()).await;
+        let left = timeout(LEAVE_WITHIN, self.send(self.request(Method::DELETE, &self.way.url))).await;
         if !matches!(left, Ok(Ok(_))) {
             tracing::debug!("a server of tools did not hear that its session is over");
         }
@@ -265,7 +267,10 @@ impl<'a> Session<'a> {
 
     fn request(&self, method: Method, to: &Url) -> RequestBuilder {
         let mut headers = HeaderMap::new();
-        for (name, value) in &self.way.headers {
+        // Who signs in is known by that.
+        let signs_in = self.way.sign_in.is_some();
+        let of_use = |name: &str| !(signs_in && name.eq_ignore_ascii_case(AUTHORIZATION.as_str()));
+        for (name, value) in self.way.headers.iter().filter(|(name, _)| of_use(name)) {
             let mut value = value.expose_secret().parse::<HeaderValue>().ok();
             value.iter_mut().for_each(|value| value.set_sensitive(true));
             // Both were looked at when the configuration was read.
@@ -281,7 +286,10 @@ impl<'a> Session<'a> {
 
     /// Sends a request. One that does not get there ends the session, and so does a session that the server does not know.
     async fn send(&self, request: RequestBuilder) -> Result<Response, End> {
-        let response = request.send().await.map_err(|e| End::Session(causes(e)))?;
+        let response = match &self.way.sign_in {
+            Some(sign_in) => send_signed(sign_in, request).await.map_err(End::Session)?,
+            None => request.send().await.map_err(|e| End::Session(causes(e)))?,
+        };
         let knows = self.way.sse || self.agreed().session.is_some();
         if response.status() == StatusCode::NOT_FOUND && knows {
             return Err(End::Session(EXPIRED.into()));
@@ -291,6 +299,28 @@ impl<'a> Session<'a> {
 }
 
 const EXPIRED: &str = "its session has expired";
+
+/// Sends a request with the token of a sign-in. One that is refused is renewed and sent once more: nothing was done with what came
+/// without a token that counts.
+async fn send_signed(sign_in: &McpSignIn, request: RequestBuilder) -> Result<Response, String> {
+    let again = request.try_clone();
+    let mut token = sign_in.bearer(None).await?;
+    let mut response = showing(request, &token).send().await.map_err(causes)?;
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Some(again) = again
+    {
+        token = sign_in.bearer(Some(&token)).await?;
+        response = showing(again, &token).send().await.map_err(causes)?;
+    }
+    let challenge = Challenge::of(response.headers());
+    match response.status() {
+        StatusCode::UNAUTHORIZED => Err(sign_in.is_refused(&token, None).await),
+        StatusCode::FORBIDDEN if challenge.error.as_deref() == Some("insufficient_scope") => {
+            Err(sign_in.is_refused(&token, Some(challenge.scope.as_deref().unwrap_or_default())).await)
+        }
+        _ => Ok(response),
+    }
+}
 
 /// Fails where the status is no success.
 async fn checked(mut response: Response) -> Result<Response, End> {
@@ -306,11 +336,14 @@ async fn checked(mut response: Response) -> Result<Response, End> {
             status.as_u16()
         )));
     }
+    let asks = status == StatusCode::UNAUTHORIZED && Challenge::of(response.headers()).metadata.is_some();
+    let hint =
+        if asks { " (it wants a sign-in: say auth: \"oauth\" and use openclaw mcp login)" } else { "" };
     let said = body(&mut response, MAX_SHOWN * 4).await.unwrap_or_default();
     let said = String::from_utf8_lossy(&said);
     let said: String = said.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SHOWN).collect();
     let said = if said.trim().is_empty() { String::new() } else { format!(": {}", said.trim()) };
-    Err(End::Request(format!("HTTP {}{said}", status.as_u16())))
+    Err(End::Request(format!("HTTP {}{said}{hint}", status.as_u16())))
 }
 
 /// The content's kind, without its parameters.
@@ -331,7 +364,7 @@ async fn body(response: &mut Response, most: usize) -> Result<Vec<u8>, String> {
 }
 
 /// What went wrong, without the address: it may have a secret in it.
-fn causes(error: reqwest::Error) -> String {
+pub(super) fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);

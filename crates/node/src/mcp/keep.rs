@@ -5,11 +5,14 @@ use super::client::Client;
 use super::filter::is_lent;
 use super::pause::Pause;
 use super::wire::{self, Said, next_line};
-use super::{CALL_TIMEOUT, Live, McpHttp, McpProgram, McpServer, McpWay, Place, Servers, http};
+use super::{
+    CALL_TIMEOUT, Live, MAX_LISTED, McpHttp, McpProgram, McpServer, McpWay, Place, Servers, http, offers,
+};
 use crate::calls::CallError;
 use exec::{CommandSpec, Pipes};
 use model::ExposeSecret;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -23,8 +26,7 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(60);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// A server that says all the time that its tools have changed is asked this often.
 const LIST_PAUSE: Duration = Duration::from_secs(1);
-/// Tools that a server may list, and pages that it may need for that: far more than are lent.
-const MAX_LISTED: usize = 4096;
+/// Pages that a server may need to list its tools: far more than are lent.
 const MAX_PAGES: usize = 128;
 /// Lines that are no JSON-RPC: some programs greet. One that goes on is none that can be spoken with.
 const MAX_GARBAGE: usize = 100;
@@ -46,8 +48,16 @@ pub(super) async fn keep(servers: &Servers, server: McpServer, place: Place<'_>,
             again_in_ms = pause.as_millis() as u64,
             "a server of tools is not there: {why}"
         );
+        // Somebody who has just signed in need not wait.
+        let signed_in = async {
+            match &server.way {
+                McpWay::Http(McpHttp { sign_in: Some(sign_in), .. }) => sign_in.changed().await,
+                _ => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = sleep(pause) => {}
+            () = signed_in => {}
             () = end.cancelled() => return,
         }
     }
@@ -68,11 +78,12 @@ async fn run(
     let (client, lines) = Client::new();
     let changed = Notify::new();
     let session = async {
-        if let Err(error) = greet(&client, servers.whose.client(), server.connection_timeout).await {
-            return format!("its start failed: {error}");
-        }
+        let itself = match greet(&client, servers.whose.client(), server.connection_timeout).await {
+            Ok(itself) => itself,
+            Err(error) => return format!("its start failed: {error}"),
+        };
         drop(starting);
-        serve(servers, server, &client, &changed, answered).await
+        serve(servers, (server, &itself), &client, &changed, answered).await
     };
     let why = speak(server, place, (&client, &changed, lines), session, end).await;
     client.end();
@@ -171,13 +182,13 @@ pub(super) async fn greet(client: &Client, name: &str, within: Duration) -> Resu
 /// Lends its tools, again whenever they change, until it does not answer any more; why.
 async fn serve(
     servers: &Servers,
-    server: &McpServer,
+    (server, itself): (&McpServer, &Value),
     client: &Client,
     changed: &Notify,
     answered: &mut Option<Instant>,
 ) -> String {
     loop {
-        let tools = match list(server, client).await {
+        let tools = match lent(server, itself, client).await {
             Ok(tools) => tools,
             Err(error) => return format!("its tools could not be listed: {error}"),
         };
@@ -201,8 +212,26 @@ async fn serve(
     }
 }
 
+/// All that it lends: its tools, and what it offers beside them.
+pub(super) async fn lent(
+    server: &McpServer,
+    itself: &Value,
+    client: &Client,
+) -> Result<Vec<ListedTool>, CallError> {
+    let can = &itself["capabilities"];
+    let offers = offers::of(can);
+    // One that has resources or prompts need not have tools.
+    let has_tools = offers.is_empty() || !can["tools"].is_null();
+    let mut tools = if has_tools { list(server, client).await? } else { Vec::new() };
+    // A tool of the server's own goes before what it offers under that name.
+    let taken: HashSet<String> = tools.iter().map(|tool| tool.name.clone()).collect();
+    let fits = |offer: &ListedTool| is_lent(server, &offer.name) && !taken.contains(&offer.name);
+    tools.extend(offers.into_iter().filter(fits));
+    Ok(tools)
+}
+
 /// Its tools that are lent.
-pub(super) async fn list(server: &McpServer, client: &Client) -> Result<Vec<ListedTool>, CallError> {
+async fn list(server: &McpServer, client: &Client) -> Result<Vec<ListedTool>, CallError> {
     let within = server.request_timeout.unwrap_or(LIST_TIMEOUT);
     let mut tools = Vec::new();
     let all = async {

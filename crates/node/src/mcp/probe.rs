@@ -2,7 +2,7 @@
 
 use super::catalog::{ListedTool, Whose, descriptors};
 use super::client::Client;
-use super::keep::{greet, list, speak};
+use super::keep::{greet, lent, speak};
 use super::{McpServer, Place, STARTING};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -67,7 +67,7 @@ async fn look(server: &McpServer, place: Place<'_>) -> Result<Seen, String> {
             Ok(itself) => itself,
             Err(error) => return format!("its start failed: {error}"),
         };
-        match list(server, &client).await {
+        match lent(server, &itself, &client).await {
             Ok(tools) => seen = Some(Seen { capabilities: itself["capabilities"].clone(), tools }),
             Err(error) => return format!("its tools could not be listed: {error}"),
         }

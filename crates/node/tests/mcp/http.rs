@@ -154,6 +154,7 @@ fn server(name: &str, url: &str, sse: bool) -> McpServer {
             headers: vec![("Authorization".into(), "Bearer secret".into())],
             sse,
             client: client.build().unwrap(),
+            sign_in: None,
         }),
         connection_timeout: Duration::from_secs(20),
         request_timeout: None,

@@ -106,7 +106,7 @@ async fn serve(
     client::install_crypto();
     let config_exists = loaded.exists;
     let browser = own_browser::of(&loaded.config, ctx);
-    let tools = OwnServers::of(&loaded.config, ctx.env.clone());
+    let tools = OwnServers::of(&loaded.config, ctx.env.clone(), &ctx.paths.state_dir);
     let (levels, servers) = (log_levels(args, ctx, logging), tools.clone());
     let on_config: ConfigHook = Arc::new(move |config| {
         levels(config);

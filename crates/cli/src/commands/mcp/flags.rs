@@ -58,6 +58,15 @@ pub(super) struct Controls {
     /// Where this client is described
     #[arg(long, value_name = "URL")]
     oauth_client_metadata_url: Option<String>,
+    /// A file (PEM) with the certificate that is shown to it
+    #[arg(long, value_name = "FILE")]
+    client_cert: Option<String>,
+    /// The file (PEM) with the key of that certificate
+    #[arg(long, value_name = "FILE")]
+    client_key: Option<String>,
+    /// Whether its certificate is checked; false takes anybody's
+    #[arg(long, value_name = "BOOL")]
+    ssl_verify: Option<bool>,
     #[command(flatten)]
     not_here: NotHere,
 }
@@ -67,12 +76,6 @@ pub(super) struct Controls {
 struct NotHere {
     #[arg(long, hide = true)]
     approval: Option<String>,
-    #[arg(long, hide = true)]
-    client_cert: Option<String>,
-    #[arg(long, hide = true)]
-    client_key: Option<String>,
-    #[arg(long, hide = true)]
-    ssl_verify: Option<String>,
     // Calls always go side by side.
     #[arg(long, hide = true)]
     parallel: bool,
@@ -122,6 +125,9 @@ impl Controls {
             ("requestTimeoutMs", self.timeout.map(millis)),
             ("connectionTimeoutMs", self.connect_timeout.map(millis)),
             ("auth", self.auth.map(Value::String)),
+            ("clientCert", self.client_cert.map(Value::String)),
+            ("clientKey", self.client_key.map(Value::String)),
+            ("sslVerify", self.ssl_verify.map(Value::Bool)),
         ];
         for (key, value) in plain {
             if let Some(value) = value {
@@ -166,13 +172,6 @@ impl NotHere {
         if self.approval.is_some() {
             return Err(Failure::usage("--approval is for Codex, which this gateway does not run")
                 .hint("take tools away from agents: openclaw mcp tools NAME --exclude TOOL"));
-        }
-        if self.client_cert.is_some() || self.client_key.is_some() {
-            return Err(Failure::usage("no certificate is shown to servers of tools"));
-        }
-        if self.ssl_verify.as_deref().is_some_and(|verify| verify != "true") {
-            return Err(Failure::usage("certificates of servers of tools are always checked")
-                .hint("name an authority of your own in SSL_CERT_FILE"));
         }
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use super::look::NONE;
 use super::{is_on, one, written};
-use crate::commands::node::mcp_server;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::{Table, printable};
+use crate::tool_servers;
 use config::Loaded;
 use node::Probe;
 use serde_json::{Map, Value, json};
@@ -46,14 +46,15 @@ pub(super) async fn look(ctx: &Context, loaded: &Loaded, name: Option<&str>) -> 
     let meant: Vec<_> =
         servers.into_iter().filter(|server| name.is_none_or(|name| server.name == name)).collect();
     let env = loaded.config.environment(&ctx.env);
+    let state_dir = ctx.paths.state_dir.clone();
     // Programs may be asked for secrets.
     let resolved = move || {
         let (mut ready, mut left_out) = (Vec::new(), Vec::new());
         for server in meant {
             let name = server.name.clone();
-            match mcp_server("mcp.servers", server, &env) {
+            match tool_servers::resolve(("mcp.servers", &state_dir), server, &env) {
                 Ok(server) => ready.push(server),
-                Err(why) => left_out.push((name, why.to_string())),
+                Err(why) => left_out.push((name, why)),
             }
         }
         (ready, left_out)

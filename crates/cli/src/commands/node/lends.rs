@@ -1,56 +1,35 @@
 //! What this computer lends as a node, as its own configuration (`nodeHost`) says.
 
 use crate::context::Context;
-use crate::failure::{Exit, Failure};
-use config::{BrowserConfig, Config, McpServerConfig, McpWayConfig, SecretInput};
-use model::SecretString;
-use node::{BrowserOptions, McpHttp, McpProgram, McpServer, McpWay, NodeOptions, Reach};
-use std::time::Duration;
+use crate::failure::Failure;
+use crate::tool_servers::{self, Described};
+use config::{BrowserConfig, Config};
+use node::{BrowserOptions, NodeOptions, Reach};
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::sync::watch;
 
-/// Puts what is lent into the options of a node.
+/// Puts what is lent into the options of a node. What comes back keeps to it for as long as the node runs: servers of tools whose
+/// secrets cannot be had yet come later.
 ///
 /// # Errors
-/// The configuration cannot be used, or a secret that it refers to cannot be had.
-pub(super) async fn read(ctx: &Context, options: &mut NodeOptions) -> Result<(), Failure> {
+/// The configuration cannot be used.
+pub(super) fn read(
+    ctx: &Context,
+    options: &mut NodeOptions,
+) -> Result<impl Future<Output = Infallible> + use<>, Failure> {
     let loaded = ctx.load()?;
     options.browser = browser(&loaded.config, ctx);
     options.skills = loaded.config.node_host.skills;
-    let servers = loaded.config.node_host.mcp_servers.clone();
-    let env = loaded.config.environment(&ctx.env);
-    // Programs may be asked for secrets.
-    let all =
-        move || servers.into_iter().map(|server| mcp_server("nodeHost.mcp.servers", server, &env)).collect();
-    let read: Result<Vec<McpServer>, Unusable> = match tokio::task::spawn_blocking(all).await {
-        Ok(read) => read,
-        Err(error) => return Err(Failure::new(Exit::Failed, "SECRETS", error.to_string())),
-    };
-    options.mcp = read.map_err(|error| match error {
-        Unusable::Secret(error) => Failure::new(Exit::Config, "SECRET_UNRESOLVED", error.to_string()),
-        Unusable::Server(problem) => Failure::new(Exit::Config, "CONFIG_INVALID", problem),
-    })?;
-    Ok(())
-}
-
-/// Why a server of tools cannot be used.
-#[derive(Debug)]
-pub(crate) enum Unusable {
-    Secret(config::SecretError),
-    Server(String),
-}
-
-impl std::fmt::Display for Unusable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Secret(error) => error.fmt(f),
-            Self::Server(problem) => f.write_str(problem),
-        }
-    }
-}
-
-impl From<config::SecretError> for Unusable {
-    fn from(error: config::SecretError) -> Self {
-        Self::Secret(error)
-    }
+    let described = Described::of_node(&loaded.config, &ctx.env, &ctx.paths.state_dir);
+    let (lent, wanted) = watch::channel(Arc::default());
+    options.mcp = wanted;
+    Ok(async move {
+        // The configuration is read once: there is nobody who changes it.
+        let described = watch::channel(described).1;
+        let set = |servers| drop(lent.send_replace(Arc::new(servers)));
+        tool_servers::follow(described, tool_servers::AGAIN, set).await
+    })
 }
 
 /// The browser, where it may be driven from afar.
@@ -74,45 +53,4 @@ pub(crate) fn browser_options(browser: &BrowserConfig, ctx: &Context) -> Browser
         reach: Reach { allow_private: browser.allow_private, allowed_hosts: browser.allowed_hosts.clone() },
         allow_profiles: Vec::new(),
     }
-}
-
-/// A server as a part of the configuration, which is named by its `place`, describes it, with its secrets.
-pub(crate) fn mcp_server(
-    place: &str,
-    server: McpServerConfig,
-    env: &config::Env,
-) -> Result<McpServer, Unusable> {
-    let connection_timeout = Duration::from_millis(server.connection_timeout_ms);
-    let way = match server.way {
-        McpWayConfig::Program { command, args, env: variables, cwd } => McpWay::Program(McpProgram {
-            argv: std::iter::once(command).chain(args).collect(),
-            env: resolved(variables, env)?,
-            cwd,
-        }),
-        McpWayConfig::Http { url, headers, sse } => {
-            let problem = |why: String| Unusable::Server(format!("{place}.{}: {why}", server.name));
-            let client = llm::plain_client(&url, connection_timeout).map_err(problem)?;
-            let url = url.parse().map_err(|_| problem("url is no address".into()))?;
-            McpWay::Http(McpHttp { url, headers: resolved(headers, env)?, sse, client })
-        }
-    };
-    Ok(McpServer {
-        name: server.name,
-        way,
-        connection_timeout,
-        request_timeout: server.request_timeout_ms.map(Duration::from_millis),
-        include: server.include,
-        exclude: server.exclude,
-    })
-}
-
-/// The values of variables and headers. One that is empty is one, too.
-fn resolved(
-    inputs: Vec<(String, SecretInput)>,
-    env: &config::Env,
-) -> Result<Vec<(String, SecretString)>, config::SecretError> {
-    let one = |(name, input): (String, SecretInput)| {
-        Ok((name, input.resolve(env)?.unwrap_or_else(|| String::new().into())))
-    };
-    inputs.into_iter().map(one).collect()
 }

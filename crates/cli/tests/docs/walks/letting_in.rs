@@ -46,6 +46,9 @@ pub(super) fn nodes(page: &'static str) {
     walk.line("openclaw nodes approve REQUEST").finds("REQUEST", || request_of(server, "laptop"));
     walk.line("openclaw nodes invoke --node laptop --command dir.list").says("today");
     walk.names(&["openclaw nodes remove", "openclaw devices remove"]);
+    for line in ["openclaw mcp login linear", "openclaw mcp logout linear"] {
+        walk.line(line).cannot("takes a server that wants a sign-in; tests/commands/mcp_login.rs");
+    }
     walk.line("openclaw node run").instead().stays("connected to");
     walk.go();
 }

@@ -190,6 +190,9 @@ fn of_servers_of_tools<'a>(walk: &mut Walk<'a>, place: &'a Place) {
 fn of_models<'a>(walk: &mut Walk<'a>, place: &'a Place) {
     // The one that there is goes on answering.
     walk.line("openclaw models set").then(|| place.run("openclaw models set local/some-model"));
+    for line in ["openclaw mcp login", "openclaw mcp logout"] {
+        walk.line(line).cannot("takes a server that wants a sign-in; tests/commands/mcp_login.rs");
+    }
     walk.line("openclaw models auth add").cannot(AT_A_TERMINAL);
     walk.line("openclaw models auth login").cannot("waits for somebody at a page; tests/onboard/login.rs");
     walk.line("openclaw models auth setup-token").reads("sk-ant-oat01-of-a-test\n");

@@ -1,115 +1,55 @@
 //! The servers of tools beside the gateway that `mcp.servers` names: the piece that nodes have. They follow the configuration.
 
-use crate::commands::node::mcp_server;
-use config::{Config, Env, McpServerConfig};
+use crate::tool_servers::{self, Described};
+use config::{Config, Env};
 use gateway::OwnTools;
-use node::{LocalServers, McpServer};
+use node::LocalServers;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// A secret that cannot be had is asked for again after this time: whoever keeps it may not be up yet.
-const AGAIN: Duration = Duration::from_secs(60);
-
 /// The servers, and what the configuration says of them.
 pub(super) struct OwnServers {
     servers: LocalServers,
-    wanted: watch::Sender<Wanted>,
+    described: watch::Sender<Described>,
     /// The environment without the variables of the configuration.
     env: Env,
+    state_dir: PathBuf,
     again: Duration,
-}
-
-#[derive(Clone)]
-struct Wanted {
-    servers: Vec<McpServerConfig>,
-    env: Env,
 }
 
 impl OwnServers {
     /// Those of this configuration.
-    pub(super) fn of(config: &Config, env: Env) -> Arc<Self> {
-        Arc::new(Self::asking_again(config, env, AGAIN))
+    pub(super) fn of(config: &Config, env: Env, state_dir: &Path) -> Arc<Self> {
+        Arc::new(Self::asking_again(config, env, state_dir, tool_servers::AGAIN))
     }
 
-    fn asking_again(config: &Config, env: Env, again: Duration) -> Self {
+    fn asking_again(config: &Config, env: Env, state_dir: &Path, again: Duration) -> Self {
         let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let path = std::env::var("PATH").unwrap_or_default();
-        let wanted = watch::Sender::new(Wanted::of(config, &env));
-        Self { servers: LocalServers::new(path, cwd), wanted, env, again }
+        let described = watch::Sender::new(Described::of_gateway(config, &env, state_dir));
+        Self { servers: LocalServers::new(path, cwd), described, env, state_dir: state_dir.to_owned(), again }
     }
 
     /// Takes up another configuration.
     pub(super) fn configure(&self, config: &Config) {
-        self.wanted.send_replace(Wanted::of(config, &self.env));
-    }
-
-    /// Takes up what is wanted, now and whenever it changes. Programs may be asked for secrets, each for a bounded time.
-    async fn follow(&self, end: &CancellationToken) {
-        let mut wanted = self.wanted.subscribe();
-        let (mut told, mut taken) = (Vec::new(), Vec::<McpServer>::new());
-        loop {
-            let mut now = {
-                let now = wanted.borrow_and_update();
-                // Since the sleep ended.
-                if now.has_changed() {
-                    taken.clear();
-                }
-                now.clone()
-            };
-            // Those that run go on with what they were given: only what was missing is asked for again.
-            now.servers.retain(|server| !taken.iter().any(|has| has.name == server.name));
-            let resolved = tokio::select! {
-                resolved = tokio::task::spawn_blocking(move || now.resolved()) => resolved,
-                () = end.cancelled() => return,
-            };
-            let problems = match resolved {
-                Ok((servers, problems)) => {
-                    taken.extend(servers);
-                    self.servers.set(taken.clone());
-                    problems
-                }
-                Err(error) => vec![error.to_string()],
-            };
-            if problems != told {
-                problems.iter().for_each(|why| tracing::error!("a server of tools is left out: {why}"));
-            }
-            told = problems;
-            tokio::select! {
-                _ = wanted.changed() => taken.clear(),
-                () = tokio::time::sleep(self.again), if !told.is_empty() => {}
-                () = end.cancelled() => return,
-            }
-        }
-    }
-}
-
-impl Wanted {
-    fn of(config: &Config, env: &Env) -> Self {
-        Self { servers: config.mcp.servers.clone(), env: config.environment(env) }
-    }
-
-    /// Those that can be spoken with, and why the others cannot: a secret cannot be had, perhaps.
-    fn resolved(self) -> (Vec<McpServer>, Vec<String>) {
-        let (mut servers, mut problems) = (Vec::new(), Vec::new());
-        for server in self.servers {
-            match mcp_server("mcp.servers", server, &self.env) {
-                Ok(server) => servers.push(server),
-                Err(problem) => problems.push(problem.to_string()),
-            }
-        }
-        (servers, problems)
+        self.described.send_replace(Described::of_gateway(config, &self.env, &self.state_dir));
     }
 }
 
 impl OwnTools for OwnServers {
     fn run<'a>(&'a self, end: &'a CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         Box::pin(async move {
-            tokio::join!(self.servers.run(end), self.follow(end));
+            let set = |servers| self.servers.set(servers);
+            let follow = tool_servers::follow(self.described.subscribe(), self.again, set);
+            tokio::select! {
+                () = self.servers.run(end) => {}
+                never = follow => match never {},
+            }
         })
     }
 
@@ -130,7 +70,6 @@ impl OwnTools for OwnServers {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
 
     #[tokio::test]
     async fn a_server_whose_secret_comes_later_begins_then_and_the_others_neither_wait_nor_begin_anew() {
@@ -159,7 +98,8 @@ mod tests {
         };
         keep("known", "known");
         let loaded = config::parse(&text, Path::new("openclaw.json"), &Env::default()).unwrap();
-        let servers = OwnServers::asking_again(&loaded.config, Env::default(), Duration::from_millis(10));
+        let servers =
+            OwnServers::asking_again(&loaded.config, Env::default(), dir.path(), Duration::from_millis(10));
         let written = async |name: &str| {
             while !at(name).exists() {
                 tokio::task::yield_now().await;
