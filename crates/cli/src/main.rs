@@ -8,6 +8,7 @@ mod commands;
 mod context;
 mod failure;
 mod input;
+mod kept_secret;
 mod link;
 mod logging;
 mod output;

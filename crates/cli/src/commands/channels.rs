@@ -40,15 +40,6 @@ enum ChannelsCommand {
     Remove(remove::RemoveArgs),
 }
 
-/// Reads the number of somebody on Telegram, with or without a `telegram:` or `tg:` before it.
-pub(crate) fn person(text: &str) -> Result<i64, String> {
-    let bare = ["telegram:", "tg:"].iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
-    let number = bare.trim().parse::<i64>().ok().filter(|id| *id > 0);
-    number.ok_or_else(|| {
-        "people on Telegram are known by number, such as 123456789; names change hands".to_owned()
-    })
-}
-
 #[derive(Debug, Args)]
 struct StatusArgs {
     #[command(flatten)]

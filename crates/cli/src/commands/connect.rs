@@ -8,7 +8,7 @@ use crate::commands::node::commands::OfferedArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::input;
-use crate::link::join;
+use crate::link::join::{self, Paired};
 use clap::Args;
 use model::{ExposeSecret, Pin, SecretString};
 use remote::{JoinError, JoinTarget, SetupCode, Target};
@@ -53,12 +53,6 @@ pub(crate) struct ConnectCommandArgs {
     session_host: bool,
     #[arg(long, hide = true)]
     ephemeral: bool,
-}
-
-/// What this computer is at the gateway now.
-pub(crate) struct Paired {
-    pub(crate) role: &'static str,
-    pub(crate) device_id: String,
 }
 
 /// Joins.

@@ -12,7 +12,7 @@ use crate::commands::living::{PlainArgs, RestartArgs, StopArgs, UninstallArgs};
 use crate::context::Context;
 use crate::failure::local::of_node;
 use crate::failure::{Exit, Failure};
-use crate::commands::connect::Paired;
+use crate::link::join::Paired;
 use crate::link::tunnel::Keeper;
 use crate::logging;
 use clap::{Args, Subcommand};

@@ -19,7 +19,6 @@ use config::{CredentialOrigin, Loaded, ServerAuth, server_auth};
 pub(crate) use flags::OnboardArgs;
 use flags::{Mode, SecretMode};
 use plan::Plan;
-pub(crate) use secrets::Kept;
 use serde_json::{Value, json};
 
 /// Asks or takes the flags, writes, and brings the gateway up where that was wanted.

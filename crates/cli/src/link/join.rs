@@ -1,13 +1,18 @@
 //! Coming in for the first time, with a setup code.
 
 use super::device::{Device, ROLE};
-use crate::commands::connect::Paired;
 use crate::context::Context;
 use crate::failure::Failure;
 use client::{ClientDescription, ConnectError, ConnectOptions, Connection};
 use model::SecretString;
 use remote::Target;
 use std::time::Duration;
+
+/// What this computer is at the gateway now.
+pub(crate) struct Paired {
+    pub(crate) role: &'static str,
+    pub(crate) device_id: String,
+}
 
 /// Pairs this installation as an operator, keeps its token, and comes in with it once: the code is over then. The inner result
 /// is the gateway's.

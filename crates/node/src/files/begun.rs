@@ -3,22 +3,19 @@
 
 use super::problem::Problem;
 use super::walk;
+use client::files;
 use rustix::fs::{self, AtFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// A file that is not whole yet ends so, and begins with a dot.
 pub(super) const PART: &str = ".openclaw-part";
 /// Bytes of an entry: a path, and some more of directories on the way.
 const MAX_ENTRY: u64 = 256 * 1024;
-
-/// An entry that has nothing in it is about to be written and locked, for so long: another node may share the directory.
-const BEING_WRITTEN: Duration = Duration::from_secs(60);
 
 /// What is under way, an entry a file: `<state>/transfers`.
 pub(crate) struct Ledger {
@@ -63,7 +60,8 @@ impl Ledger {
     }
 
     fn write(&self, path: &Path, entry: &Entry) -> io::Result<Begun> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        // Another node may share the directory: nobody looks at an entry before it is locked.
+        let _alone = files::lock(path, files::LOCK_PATIENCE)?;
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         let written = file
             .lock()
@@ -103,21 +101,25 @@ fn undo_entry(path: &Path) {
     }
 }
 
-/// Undoes one; which file that was. `None`: somebody works on it.
-fn undo(path: &Path) -> io::Result<Option<PathBuf>> {
-    let file = File::open(path)?;
+/// An entry that nobody works on any more, locked. `None`: somebody does, or another node has undone it.
+fn left(path: &Path) -> io::Result<Option<File>> {
+    let _alone = files::lock(path, files::LOCK_PATIENCE)?;
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
     match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) => return Err(error),
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
+}
+
+/// Undoes one; which file that was. `None`: there is nothing to be undone.
+fn undo(path: &Path) -> io::Result<Option<PathBuf>> {
+    let Some(file) = left(path)? else { return Ok(None) };
     let mut text = Vec::new();
-    let made = file.metadata()?.modified()?;
-    let is_new = made.elapsed().is_ok_and(|age| age < BEING_WRITTEN);
-    file.take(MAX_ENTRY).read_to_end(&mut text)?;
-    if text.is_empty() && is_new {
-        return Ok(None);
-    }
+    (&file).take(MAX_ENTRY).read_to_end(&mut text)?;
     // One that is not whole itself is of a transfer that had made nothing yet.
     let entry: Option<Entry> = serde_json::from_slice(&text).ok();
     if let Some(entry) = &entry {
@@ -208,6 +210,29 @@ mod tests {
         // It is gone already, with its directory.
         drop(bench.cut());
         std::fs::remove_dir_all(bench.at("new")).unwrap();
+        bench.ledger.undo();
+        assert_eq!(bench.entries(), 0);
+    }
+
+    #[test]
+    fn what_is_being_begun_is_never_undone_and_one_that_was_cut_in_that_moment_is_at_once() {
+        let bench = Bench::new();
+        let others = Ledger::of(&bench.at("state"));
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    others.undo();
+                }
+            });
+            for n in 0..200 {
+                let begun = bench.ledger.begin(&bench.at(&format!(".{n}{PART}")), &[]).unwrap();
+                assert!(begun.path.exists());
+                begun.over();
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        std::fs::write(bench.at("state/transfers/cut"), "").unwrap();
         bench.ledger.undo();
         assert_eq!(bench.entries(), 0);
     }

@@ -1,11 +1,11 @@
 //! `openclaw channels add`, `list` and `remove`: the accounts that the configuration of this host has. No gateway is asked.
 
-use super::person;
+use crate::args::person;
 use crate::args::secret;
 use crate::commands::config_cmd;
-use crate::commands::onboard::Kept;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::kept_secret::Kept;
 use crate::output::Table;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;

@@ -3,7 +3,7 @@
 use super::flags::{AuthChoice, Compatibility, Flow, Mode, OnboardArgs, SecretMode};
 use super::model::{PROVIDERS, Provider};
 use super::plan;
-use crate::commands::channels::person;
+use crate::args::person;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::terminal::Terminal;

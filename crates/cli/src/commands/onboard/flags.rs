@@ -165,7 +165,7 @@ pub(super) struct TelegramFlags {
     )]
     pub(super) token_ref_env: Option<String>,
     /// Who may write to it, by number; can be repeated. Others get a code that you approve
-    #[arg(long = "telegram-allow-from", value_name = "ID", value_parser = super::super::channels::person, help_heading = "Telegram")]
+    #[arg(long = "telegram-allow-from", value_name = "ID", value_parser = crate::args::person, help_heading = "Telegram")]
     pub(super) allow_from: Vec<i64>,
     /// Leave the channels as they are, and do not ask about them
     #[arg(long, help_heading = "Telegram")]

@@ -1,9 +1,10 @@
 //! The model: its provider, how the key is kept, and which of the provider's models it is.
 
 use super::flags::{AuthChoice, Compatibility, ModelFlags, SecretMode};
-use super::secrets::{Kept, kept};
+use super::secrets::kept;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::kept_secret::Kept;
 use config::Loaded;
 use model::SecretString;
 use serde_json::{Map, Value, json};

@@ -2,10 +2,11 @@
 
 use super::flags::{AuthChoice, Mode, OnboardArgs};
 use super::model;
-use super::secrets::{Kept, kept};
+use super::secrets::kept;
 use crate::commands::channels::{self, Bot};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::kept_secret::Kept;
 use config::{Change, Edited, Editor, GatewayMode, Loaded};
 use serde_json::{Value, json};
 

@@ -14,12 +14,8 @@ use plan::{Planned, planned};
 use protocol::ErrorShape;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashSet;
 use std::sync::Arc;
 use store::{Archived, Patched, Session, SessionFilter, SessionGuard, SessionPatch, Store, StoreError};
-
-/// Sessions that are read at once.
-const PAGE: usize = 1000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -160,25 +156,16 @@ impl Asked {
     }
 }
 
-/// All sessions of an agent that are not put away. One that is spoken in meanwhile moves to the front, and those behind it come twice.
+/// All sessions of an agent that are not put away, as of one moment: a list that is read in pieces leaves out some where another one
+/// goes meanwhile.
 async fn of_agent(store: &Store, agent: &str) -> Result<Vec<Session>, StoreError> {
-    let (mut all, mut known, mut read) = (Vec::new(), HashSet::new(), 0);
-    loop {
-        let filter = SessionFilter {
-            agent_id: Some(agent.to_owned()),
-            limit: PAGE,
-            offset: read,
-            archived: Archived::No,
-            ..SessionFilter::default()
-        };
-        let page = store.sessions(filter).await?;
-        let is_last = page.len() < PAGE;
-        read += page.len();
-        all.extend(page.into_iter().filter(|session| known.insert(session.key.clone())));
-        if is_last {
-            return Ok(all);
-        }
-    }
+    let filter = SessionFilter {
+        agent_id: Some(agent.to_owned()),
+        limit: usize::MAX,
+        archived: Archived::No,
+        ..SessionFilter::default()
+    };
+    store.sessions(filter).await
 }
 
 /// Puts them away, and gives those that were: one that has begun to work since, or was changed, stays.
