@@ -45,7 +45,11 @@ fn a_server_is_spoken_with_before_it_is_kept_and_its_secret_is_kept_by_name() {
     let vars = [("PATH", "/usr/bin:/bin"), ("DOCS_KEY", "hunter2")];
     let kept = home.run_with(&add, &vars);
     assert_eq!(kept.code, 0, "{}", kept.err);
-    assert!(kept.err.contains("docs__delete, docs__search"), "{}", kept.err);
+    assert!(
+        kept.err.contains("docs__delete, docs__prompts_get, docs__prompts_list, docs__search"),
+        "{}",
+        kept.err
+    );
     let now = text(&home);
     assert!(now.contains("// mine") && now.contains("// the old one"), "{now}");
     assert!(now.contains("${DOCS_KEY}") && !now.contains("hunter2"), "{now}");
@@ -55,18 +59,18 @@ fn a_server_is_spoken_with_before_it_is_kept_and_its_secret_is_kept_by_name() {
     let seen = home.run_with(&["mcp", "probe", "docs", "--json"], &vars);
     assert_eq!(seen.code, 0, "{}{}", seen.out, seen.err);
     let seen = seen.json();
-    assert_eq!(seen["tools"], json!(["docs__search"]), "{seen}");
+    assert_eq!(seen["tools"], json!(["docs__prompts_get", "docs__prompts_list", "docs__search"]), "{seen}");
     let docs = &seen["servers"]["docs"];
     assert_eq!(
         (&docs["tools"], &docs["prompts"], &docs["resources"]),
-        (&json!(1), &json!(true), &json!(null))
+        (&json!(3), &json!(true), &json!(null))
     );
     assert_eq!(docs["listChanged"], json!({"tools": true, "resources": false, "prompts": false}));
 
     let all = home.run_with(&["mcp", "probe", "--json"], &vars);
     assert_eq!(all.code, 1, "the old one ends at once");
     assert_eq!(all.json()["diagnostics"][0]["server"], "old", "{}", all.out);
-    assert_eq!(all.json()["tools"], json!(["docs__search"]), "what answers is shown all the same");
+    assert_eq!(all.json()["tools"], seen["tools"], "what answers is shown all the same");
 }
 
 #[test]

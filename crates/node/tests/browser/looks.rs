@@ -75,7 +75,7 @@ async fn a_trace_is_recorded_once_at_a_time_and_comes_as_a_file() {
             let mut peer = bench.gateway.welcome().await.0;
             let url = json!({"url": format!("{}/", site.url)});
             let other = post(&mut peer, "/tabs/open", url.clone()).await["targetId"].clone();
-            post(&mut peer, "/tabs/open", url.clone()).await;
+            let recorded = post(&mut peer, "/tabs/open", url.clone()).await["targetId"].clone();
             let none = json!({});
             assert_eq!(refused(&mut peer, "POST", "/trace/stop", none.clone(), none.clone()).await.0, 409);
             post(&mut peer, "/trace/start", json!({"screenshots": false})).await;
@@ -84,8 +84,6 @@ async fn a_trace_is_recorded_once_at_a_time_and_comes_as_a_file() {
             }
             let outside = json!({"path": "../mine.gz"});
             assert_eq!(refused(&mut peer, "POST", "/trace/stop", none.clone(), outside).await.0, 400);
-            let tabs = get(&mut peer, "/tabs", json!({})).await;
-            let recorded = tabs["tabs"][1]["targetId"].clone();
             post(
                 &mut peer,
                 "/navigate",
@@ -95,6 +93,7 @@ async fn a_trace_is_recorded_once_at_a_time_and_comes_as_a_file() {
             let body = json!({"path": "mine.json.gz", "targetId": recorded});
             let stopped = ask(&mut peer, "POST", "/trace/stop", none.clone(), body).await;
             let (told, file) = (&stopped["result"], &stopped["files"][0]);
+            assert_eq!(stopped["error"], Value::Null);
             assert_eq!((&told["path"], &file["mimeType"]), (&file["path"], &json!("application/gzip")));
             assert!(told["path"].as_str().unwrap().ends_with("/mine.json.gz"), "{told}");
             let packed = base64::Engine::decode(
