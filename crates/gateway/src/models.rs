@@ -5,6 +5,7 @@ pub(crate) mod failover;
 pub(crate) mod hearing;
 mod keys;
 mod plan;
+pub(crate) mod probe;
 
 use crate::current::Base;
 use crate::secrets::{self, Secrets};
@@ -196,12 +197,16 @@ impl Models {
 
     /// The models that `models.list` shows: those listed in the configuration, the default one, and what it falls back on.
     pub(crate) fn list(&self) -> Vec<ModelInfo> {
+        self.list_for(self.config.agents.default_id())
+    }
+
+    /// As [`Models::list`], with what this agent is answered by.
+    pub(crate) fn list_for(&self, agent: &str) -> Vec<ModelInfo> {
         let mut out = Vec::new();
         for (name, entry) in &self.config.models.providers {
             let listed = entry.models.iter();
             out.extend(listed.map(|listed| model_info(api_of(entry.api), name, &listed.id, Some(listed))));
         }
-        let agent = self.config.agents.default_id();
         let used = self.names_for_run(agent, &Wanted::Own).unwrap_or_default();
         for info in used.iter().filter_map(|name| self.info(name).ok()) {
             if !out.iter().any(|i| i.provider == info.provider && i.id == info.id) {

@@ -4,7 +4,7 @@
 use crate::current::{Base, Current};
 use crate::methods::agents::list::agents;
 use crate::methods::channels::{dead_letters, pairing};
-use crate::methods::models::{auth_status, list::models};
+use crate::methods::models::{auth_status, list as model_list};
 use crate::methods::sessions::cleanup;
 use crate::methods::sessions::list::{self, Seen};
 use crate::models::Models;
@@ -67,7 +67,7 @@ impl Offline {
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, OfflineError> {
         match method {
             "agents.list" => Ok(agents(&self.current)),
-            "models.list" => Ok(json!({"models": models(&self.current)})),
+            "models.list" => Ok(json!({"models": model_list::of_agent(&self.current, &read(params)?)?})),
             "models.authStatus" => self.auth_status().await,
             "sessions.list" => self.sessions(read(params)?).await,
             "sessions.cleanup" => self.cleanup(read(params)?).await,

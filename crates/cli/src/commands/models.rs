@@ -3,6 +3,7 @@
 mod aliases;
 mod auth;
 mod fallbacks;
+mod probe;
 mod status;
 
 use super::config_cmd;
@@ -70,6 +71,14 @@ struct ListArgs {
     /// Only those of this provider
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
+    /// As this agent has them
+    #[arg(long, value_name = "ID")]
+    agent: Option<String>,
+    // All that are known are those that are configured.
+    #[arg(long, hide = true)]
+    all: bool,
+    #[arg(long, hide = true)]
+    refresh: bool,
     /// One name a line and nothing else
     #[arg(long)]
     plain: bool,
@@ -138,7 +147,8 @@ fn provider_known(provider: &str, loaded: &Loaded) -> Result<(), Failure> {
 }
 
 async fn models(args: ListArgs, ctx: &Context) -> Result<(), Failure> {
-    let mut payload = one_look(ctx, &args.connect, "models.list", json!({})).await?;
+    let params = args.agent.as_ref().map_or_else(|| json!({}), |agent| json!({ "agentId": agent }));
+    let mut payload = one_look(ctx, &args.connect, "models.list", params).await?;
     if let (Some(provider), Some(models)) = (&args.provider, payload["models"].as_array_mut()) {
         models.retain(|model| model["provider"] == **provider);
     }

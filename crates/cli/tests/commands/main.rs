@@ -15,6 +15,7 @@ mod gateway_run;
 mod local_files;
 mod mcp;
 mod mcp_login;
+mod models_probe;
 mod node_devices;
 mod node_mcp;
 mod node_output;

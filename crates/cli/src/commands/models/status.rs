@@ -1,8 +1,10 @@
 //! `openclaw models status`: which model answers, what it falls back on, which providers have a key, and which keys rest.
 
+use super::probe::{self, ProbeArgs};
 use crate::args::ConnectArgs;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::link::Link;
 use crate::link::here::Source;
 use crate::output::{Table, printable, span};
 use crate::view::{cell, list, number, text};
@@ -18,8 +20,11 @@ pub(super) struct StatusArgs {
     /// End with exit code 1 where a model that may answer has no key, 2 where its key runs out within a day
     #[arg(long)]
     check: bool,
-    #[arg(long, hide = true)]
-    probe: bool,
+    /// As it is for this agent
+    #[arg(long, value_name = "ID")]
+    agent: Option<String>,
+    #[command(flatten)]
+    probe: ProbeArgs,
     #[command(flatten)]
     connect: ConnectArgs,
 }
@@ -29,13 +34,18 @@ pub(super) struct StatusArgs {
 /// # Errors
 /// The gateway cannot be reached or refuses.
 pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> {
-    if args.probe {
-        return Err(Failure::usage("--probe is not supported: no key is tried for the sake of trying it")
-            .hint("have the model answer: openclaw agent --message hello"));
+    let of = args.agent.as_ref().map_or_else(|| json!({}), |agent| json!({ "agentId": agent }));
+    let source = if args.probe.probe {
+        // No files ask anybody.
+        Source::Gateway(Box::new(Link::dial_for(ctx, &args.connect, "models.probe").await?))
+    } else {
+        Source::find(ctx, &args.connect, "models.authStatus").await?
+    };
+    let listed = source.call("models.list", of.clone()).await?;
+    let mut payload = source.call("models.authStatus", of).await?;
+    if let (true, Source::Gateway(link)) = (args.probe.probe, &source) {
+        payload["auth"] = json!({"probes": args.probe.ask(link, args.agent.as_deref()).await?});
     }
-    let source = Source::find(ctx, &args.connect, "models.authStatus").await?;
-    let listed = source.call("models.list", json!({})).await?;
-    let mut payload = source.call("models.authStatus", json!({})).await?;
     source.leave().await;
     let chain = chain(&listed);
     let (first, fallbacks) = chain.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
@@ -53,6 +63,9 @@ pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> 
         }
         lines.push(String::new());
         lines.push(table(&payload, now_ms, ctx));
+        if let Some(probes) = payload.pointer("/auth/probes") {
+            lines.push(format!("\n{}", probe::page(probes, ctx)));
+        }
         lines.join("\n")
     })?;
     if args.check { verdict(&checked(&payload, &chain, now_ms), ctx) } else { Ok(()) }

@@ -3,17 +3,40 @@
 use crate::current::Current;
 use crate::methods::{Answer, Call};
 use crate::models::Wanted;
+use protocol::ErrorShape;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub(super) async fn handle(call: Call) -> Answer {
-    Ok(json!({"models": models(&call.shared.current())}).into())
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Params {
+    agent_id: Option<String>,
 }
 
-/// Those that a reading of the configuration names.
+pub(super) async fn handle(mut call: Call) -> Answer {
+    let p: Params = call.params()?;
+    Ok(json!({"models": of_agent(&call.shared.current(), &p)?}).into())
+}
+
+/// Those that a reading of the configuration names, as the agent that is meant has them.
+pub(crate) fn of_agent(current: &Current, p: &Params) -> Result<Vec<Value>, ErrorShape> {
+    let agent = p.agent_id.as_deref().unwrap_or(&current.settings.default_agent);
+    if !current.settings.has_agent(agent) {
+        return Err(ErrorShape::invalid(format!(
+            "unknown agent id {agent:?}; agents.list names those that there are"
+        )));
+    }
+    Ok(shown(current, agent))
+}
+
+/// Those of the default agent.
 pub(crate) fn models(current: &Current) -> Vec<Value> {
-    let used =
-        current.models.names_for_run(&current.settings.default_agent, &Wanted::Own).unwrap_or_default();
-    let models = current.models.list();
+    shown(current, &current.settings.default_agent)
+}
+
+fn shown(current: &Current, agent: &str) -> Vec<Value> {
+    let used = current.models.names_for_run(agent, &Wanted::Own).unwrap_or_default();
+    let models = current.models.list_for(agent);
     models
         .iter()
         .map(|m| {

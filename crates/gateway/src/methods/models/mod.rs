@@ -2,6 +2,7 @@
 
 pub(crate) mod auth_status;
 pub(crate) mod list;
+mod probe;
 
 use super::{Handler, handlers};
 
@@ -9,4 +10,5 @@ use super::{Handler, handlers};
 pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "models.authStatus" => auth_status::handle,
     "models.list" => list::handle,
+    "models.probe" => probe::handle,
 };
