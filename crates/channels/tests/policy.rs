@@ -22,6 +22,7 @@ fn message(kind: ChatKind, chat: &str, sender: &str, addressed: bool) -> Inbound
         coming: vec![],
         text: "hi".into(),
         images: Vec::new(),
+        forwarded: false,
         addressed,
         sent_at_ms: 0,
         directives: None,

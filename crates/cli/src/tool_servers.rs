@@ -3,7 +3,7 @@
 
 use config::{Config, Env, McpServerConfig, McpTlsConfig, McpWayConfig, SecretInput};
 use model::{SecretString, SystemClock};
-use node::{HttpClient, McpHttp, McpProgram, McpServer, McpSignIn, McpWay, Url};
+use node::{HttpClient, McpHttp, McpProgram, McpServer, McpSignIn, McpTrust, McpWay, Url};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -119,7 +119,8 @@ pub(crate) fn resolve(
             let url = url.parse().map_err(|_| problem("url is no address".into()))?;
             let sign_in =
                 sign_in.map(|_| Arc::new(sign_in_at(state_dir, (&server.name, &url), client.clone())));
-            McpWay::Http(McpHttp { url, headers: resolved(headers, env)?, sse, client, sign_in })
+            let trust = McpTrust { verify: tls.verify, client: tls.client };
+            McpWay::Http(McpHttp { url, headers: resolved(headers, env)?, sse, client, trust, sign_in })
         }
     };
     Ok(McpServer {

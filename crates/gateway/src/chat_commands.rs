@@ -13,7 +13,7 @@ use crate::connection::outbound::ConnHandle;
 use crate::methods::store_error;
 use crate::runs;
 use crate::shared::Shared;
-use model::{ChatKind, Inbound, SessionKey};
+use model::{ChatEvent, ChatKind, Inbound, SessionKey};
 use protocol::ErrorShape;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +50,9 @@ impl Speaker<'_> {
     fn not_the_owner(&self) -> String {
         match self.inbound {
             None => "That is for operators with operator.admin.".into(),
+            Some(Inbound { event: Some(ChatEvent::Pressed { .. }), .. }) => {
+                "No button does that: whose gateway this is has to write it.".into()
+            }
             Some(inbound) => format!(
                 "That is for whose gateway this is. Whoever looks after it can say so: commands.ownerAllowFrom with \"{}:{}\".",
                 inbound.channel, inbound.sender.id

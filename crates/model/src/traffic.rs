@@ -42,6 +42,9 @@ pub struct Inbound {
     /// The sticker that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sticker: Option<Sticker>,
+    /// Whether somebody passes on what was said elsewhere: it is no command of theirs.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forwarded: bool,
     /// Whether the bot was named or replied to. Always true in direct chats.
     pub addressed: bool,
     /// When the platform says it was sent, in ms since the epoch.

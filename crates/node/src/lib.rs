@@ -26,7 +26,7 @@ pub use browser::{BrowserOptions, LocalBrowser, Reach};
 pub use kept::{keep_commands, kept_commands, name};
 pub use mcp::{
     ClientFor, LocalServers, McpHttp, McpProgram, McpServer, McpSignIn, McpSignInBegun, McpSignInWanted,
-    McpWay, Probe, ProbedServer, SignInState, WantedServers,
+    McpTrust, McpWay, Probe, ProbedServer, SignInState, WantedServers,
 };
 pub use notice::{Notice, Notices};
 pub use options::{NodeError, NodeIdentity, NodeOptions};

@@ -97,8 +97,25 @@ pub struct McpHttp {
     pub sse: bool,
     /// By what; redirects are not followed.
     pub client: reqwest::Client,
+    /// What that client trusts and shows.
+    pub trust: McpTrust,
     /// Where somebody signs in at it: its tokens go with each request, instead of a header `Authorization`.
     pub sign_in: Option<Arc<McpSignIn>>,
+}
+
+/// Which certificates count between here and a server, as its client was made. Another one starts the server anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct McpTrust {
+    /// Whether the server's is checked.
+    pub verify: bool,
+    /// The files of the one that is shown to it, and of its key.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+impl Default for McpTrust {
+    fn default() -> Self {
+        Self { verify: true, client: None }
+    }
 }
 
 /// What the servers lend now, and the way to them. Outlives connections to the gateway.

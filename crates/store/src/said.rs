@@ -95,6 +95,8 @@ pub(crate) fn heard(c: &Connection, row: i64, now: i64) -> Sql<()> {
         sql::one(c, sql, [row], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Json<Inbound>>(1)?.0)))?;
     let Some((message_id, inbound)) = found else { return Ok(()) };
     let text: String = inbound.text.chars().take(MAX_TEXT).collect();
+    // What was merged is known by its first part, and has the time of the last.
+    let is_merged = inbound.message_id != message_id;
     let place = (inbound.channel.as_str(), inbound.account.as_str(), inbound.chat.id.as_str());
     match &inbound.event {
         Some(ChatEvent::Edited { message_id }) => changed(c, place, message_id, &text, now),
@@ -110,6 +112,9 @@ pub(crate) fn heard(c: &Connection, row: i64, now: i64) -> Sql<()> {
                     edited_at_ms: None,
                     reply_to: None,
                 };
+                if !is_merged {
+                    make_room(c, place, &said)?;
+                }
                 put(c, place, &said)
             }
             Err(_) => Ok(()),
@@ -152,6 +157,14 @@ pub(crate) fn sent(c: &Connection, outbox: i64, platform_id: &str, now: i64) -> 
         reply_to: out.reply_to.clone(),
     };
     put(c, place, &said)
+}
+
+/// Another bot under the same account counts anew: what was sent at another time under the same number is another message.
+fn make_room(c: &Connection, (channel, account, chat): (&str, &str, &str), said: &Said) -> Sql<()> {
+    let sql = "DELETE FROM said
+               WHERE channel = ?1 AND account = ?2 AND chat_id = ?3 AND message_id = ?4 AND sent_at_ms <> ?5";
+    sql::run(c, sql, params![channel, account, chat, said.message_id, said.sent_at_ms])?;
+    Ok(())
 }
 
 /// A message that is known stays as it is: parts of one that came together are noted before they become one.

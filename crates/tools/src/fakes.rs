@@ -85,7 +85,7 @@ impl Host for FakeHost {
 
     fn read_messages<'a>(
         &'a self,
-        _: SessionKey,
+        _: String,
         asked: ReadMessages,
     ) -> BoxFuture<'a, Result<Value, HostError>> {
         Box::pin(async move { Ok(json!({"ok": true, "messages": [], "limit": asked.limit})) })

@@ -27,10 +27,10 @@ pub trait Host: Send + Sync + 'static {
     fn send_message<'a>(&'a self, message: OutgoingMessage) -> BoxFuture<'a, Result<String, HostError>>;
     /// The reactions that the chat allows that the session answers.
     fn reactions<'a>(&'a self, session: SessionKey) -> BoxFuture<'a, Result<Reactions, HostError>>;
-    /// What was said in the chat that a session answers, as JSON.
+    /// What was said in the chat that a run answers, as JSON.
     fn read_messages<'a>(
         &'a self,
-        session: SessionKey,
+        run_id: String,
         asked: ReadMessages,
     ) -> BoxFuture<'a, Result<Value, HostError>>;
     /// The stickers that people have sent to an account (the one of the chat that the session answers, where none is named) and that have to

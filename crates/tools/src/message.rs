@@ -32,7 +32,7 @@ impl SendMessage {
         Self { spec: described(), places: env.places(), host: env.host.clone() }
     }
 
-    async fn run(&self, arguments: Value, session: SessionKey, key: String) -> Outcome {
+    async fn run(&self, arguments: Value, session: SessionKey, run_id: String, key: String) -> Outcome {
         let mut args: Args = crate::args::parse("message", arguments)?;
         // A message may go to the channel's own default.
         let has_default = args.action == Action::Send && args.to.is_none();
@@ -46,7 +46,7 @@ impl SendMessage {
             return self.reactions(session).await;
         }
         if args.action == Action::Read {
-            return self.read(args, session).await;
+            return self.read(args, run_id).await;
         }
         let act = args.act()?;
         let seen_as = args.seen_as()?;
@@ -118,7 +118,7 @@ impl SendMessage {
     }
 
     /// What was said in the chat that is answered; in no other.
-    async fn read(&self, args: Args, session: SessionKey) -> Outcome {
+    async fn read(&self, args: Args, run_id: String) -> Outcome {
         if args.to.is_some() {
             return Err("read is about this chat alone; leave channel and to out.".into());
         }
@@ -134,7 +134,7 @@ impl SendMessage {
             after: number("after", args.after)?,
             limit: args.limit,
         };
-        let read = self.host.read_messages(session, asked).await;
+        let read = self.host.read_messages(run_id, asked).await;
         let read = read.map_err(|e| format!("Not read: {e}"))?;
         Ok(ToolOutput::text(read.to_string()))
     }
@@ -204,7 +204,7 @@ impl Tool for SendMessage {
     fn call<'a>(&'a self, arguments: Value, context: ToolContext) -> ToolFuture<'a> {
         // The same call, should it be made again, is the same message.
         let key = format!("{}:{}", context.run_id, context.tool_call_id);
-        within(SHORT, context.cancel, self.run(arguments, context.session_key, key))
+        within(SHORT, context.cancel, self.run(arguments, context.session_key, context.run_id, key))
     }
 }
 

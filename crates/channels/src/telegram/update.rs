@@ -69,6 +69,7 @@ impl Reader<'_> {
             album: message.media_group_id.clone(),
             coming: image.into_iter().chain(content.file).collect(),
             sticker: message.media.sticker.as_ref().and_then(sticker),
+            forwarded: message.forward_origin.is_some(),
             addressed,
             sent_at_ms: message.date.saturating_mul(1000),
             ..self.bare(&message.chat, topic, kind, sender)
@@ -179,6 +180,7 @@ impl Reader<'_> {
             sticker: None,
             images: Vec::new(),
             coming: Vec::new(),
+            forwarded: false,
             addressed: false,
             sent_at_ms: self.now_ms,
             directives: None,

@@ -87,6 +87,13 @@ fn a_command_to_the_bot_loses_the_bots_name() {
 }
 
 #[test]
+fn what_is_passed_on_is_told_from_what_is_said() {
+    let origin = json!({ "type": "hidden_user", "date": 1, "sender_user_name": "Eve" });
+    assert!(read(json!({ "text": "/stop", "forward_origin": origin })).unwrap().forwarded);
+    assert!(!read(json!({ "text": "/stop" })).unwrap().forwarded);
+}
+
+#[test]
 fn topics_are_part_of_the_chats_id() {
     let forum = json!({ "id": -100, "type": "supergroup", "title": "T", "is_forum": true });
     for (message, expected) in [

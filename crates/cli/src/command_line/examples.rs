@@ -50,6 +50,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("message delete", "--channel telegram --target 1001 --message-id 42"),
     ("message pin", "--channel telegram --target 1001 --message-id 42"),
     ("message unpin", "--channel telegram --target 1001 --message-id 42"),
+    ("message read", "--channel telegram --target 1001 --limit 20"),
     ("message sticker send", "--channel telegram --target 1001 --sticker-id CAACAgIAAxkBAAI"),
     ("channels status", "--probe"),
     ("channels logs", "--channel telegram --lines 50"),

@@ -3,6 +3,7 @@
 mod act;
 mod broadcast;
 mod media;
+mod read;
 mod send;
 
 use crate::context::Context;
@@ -23,6 +24,8 @@ enum MessageCommand {
     Send(SendArgs),
     /// Send a text or files to several chats
     Broadcast(broadcast::BroadcastArgs),
+    /// Show what was said in a chat
+    Read(read::ReadArgs),
     /// Let people choose
     Poll(act::PollArgs),
     /// Put a reaction on a message, or take it away
@@ -54,6 +57,7 @@ pub(crate) async fn run(args: MessageArgs, ctx: &Context) -> Result<(), Failure>
     match args.command {
         MessageCommand::Send(args) => send(args, ctx).await,
         MessageCommand::Broadcast(args) => broadcast::run(args, ctx).await,
+        MessageCommand::Read(args) => read::run(args, ctx).await,
         MessageCommand::Poll(args) => act::poll(args, ctx).await,
         MessageCommand::React(args) => act::react(args, ctx).await,
         MessageCommand::Edit(args) => act::edit(args, ctx).await,

@@ -109,12 +109,27 @@ async fn who_signs_in_has_the_servers_tools_at_once_and_the_tokens_are_renewed_k
         assert!(!all.contains("of old"), "{asked:?}");
     }
 
-    // A token that may do more is wanted: nobody can renew that.
+    // A token that may do more is wanted: nobody can renew that, and the one that there is stays good for what it was good for.
     fake.wants("docs.write");
+    for _ in 0..2 {
+        assert!(!found(&world).await.contains("found behind the door"));
+    }
+    world.gateway.program.wait_for("a wider sign-in", |line| {
+        (line.contains("docs.write") && line.contains("openclaw mcp login docs")).then_some(())
+    });
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(file(&world.home)).unwrap()).unwrap();
+    assert_eq!(
+        (&kept["tokens"]["refused"], &kept["wantedScope"]),
+        (&json!(false), &json!("docs.write")),
+        "neither over nor unknown"
+    );
+    let greeted =
+        || count(&fake, |asked| asked.fields.get("method").is_some_and(|method| method == "\"initialize\""));
+    let before = greeted();
     assert!(!found(&world).await.contains("found behind the door"));
-    world.gateway.program.wait_for("a wider sign-in", |line| line.contains("docs.write").then_some(()));
+    assert_eq!(greeted(), before, "the session goes on");
     let (login, page) = begin(&world.home);
-    assert!(page.contains("scope=docs.write"), "{page}");
+    assert!(page.contains("scope=docs.read+docs.write"), "{page}");
     drop(login);
 
     for was in [true, false] {
@@ -139,6 +154,9 @@ async fn a_sign_in_goes_on_with_a_code_or_the_address_and_ends_where_it_is_refus
 
     let (login, page) = begin(&home);
     let back = agreed(&page);
+    let other = home.run(&["mcp", "login", "docs", "--code", &back.replace("state=", "state=x")]);
+    assert!(other.code == 1 && other.err.contains("of another sign-in"), "{}{}", other.out, other.err);
+    assert_eq!(count(&fake, |asked| asked.path.ends_with("/token")), 0);
     let ran = home.run(&["mcp", "login", "docs", "--code", &back, "--json"]);
     assert_eq!((ran.code, &ran.json()["signedIn"]), (0, &json!(true)), "{}{}", ran.out, ran.err);
     login.kill();
@@ -163,7 +181,10 @@ async fn a_sign_in_goes_on_with_a_code_or_the_address_and_ends_where_it_is_refus
         .collect();
     let places: HashSet<&String> = known.iter().collect();
     assert_eq!(known.len(), places.len(), "a program makes itself known once: {known:?}");
+}
 
+#[test]
+fn nobody_signs_in_where_no_server_wants_that() {
     for (config, args, code, said) in [
         ("mcp: { servers: { docs: { command: 'x' } } }", ["mcp", "login", "docs"], 2, "is a program"),
         (
@@ -171,6 +192,12 @@ async fn a_sign_in_goes_on_with_a_code_or_the_address_and_ends_where_it_is_refus
             ["mcp", "login", "docs"],
             2,
             "auth: \"oauth\"",
+        ),
+        (
+            "mcp: { servers: { docs: { command: 'x' } } }, nodeHost: { mcp: { servers: { docs: { url: 'http://127.0.0.1:1/' } } } }",
+            ["mcp", "login", "docs"],
+            2,
+            "nodeHost.mcp.servers.docs.auth",
         ),
         ("mcp: { servers: { docs: { command: 'x' } } }", ["mcp", "logout", "other"], 2, "docs"),
     ] {
@@ -193,6 +220,7 @@ async fn a_server_leads_nobody_where_a_sign_in_is_not_safe() {
         ("authorization_endpoint", json!("javascript:alert(1)"), "https://"),
         ("token_endpoint", json!("http://192.0.2.1/token"), "https://"),
         ("code_challenge_methods_supported", json!(["plain"]), "S256"),
+        ("code_challenge_methods_supported", json!(null), "S256"),
         ("registration_endpoint", json!("http://me:secret@127.0.0.1/"), "https://"),
     ] {
         fake.says(key, None);

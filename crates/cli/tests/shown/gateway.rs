@@ -88,6 +88,7 @@ async fn people(scene: &Scene<'_>, telegram: &FakeTelegram) {
     scene.shows(&[&["message", "edit"], &about[..], &["--message", "bye"]].concat());
     scene.shows(&[&["message", "pin"], &about[..]].concat());
     scene.shows(&[&["message", "unpin"], &about[..]].concat());
+    scene.shows(&[&["message", "read"], &to[..], &["--limit", "2"]].concat());
     scene.shows(&[&["message", "delete"], &about[..]].concat());
     let both = ["--targets", PERSON, "-100", "--message", "back in an hour"];
     scene.shows(&[&["message", "broadcast"], &both[..]].concat());
@@ -204,6 +205,17 @@ fn nodes(scene: &Scene) -> Nodes {
     scene.shows(&["system", "presence"]);
     let which = ["nodes", "invoke", "--node", "box", "--command", "system.which"];
     scene.shows(&[&which[..], &["--params", r#"{"bins":["sh"]}"#]].concat());
+    let devices: [&[&str]; 6] = [
+        &["camera", "list"],
+        &["camera", "snap"],
+        &["camera", "clip"],
+        &["screen", "record"],
+        &["location", "get"],
+        &["notify", "--title", "Ping"],
+    ];
+    for device in devices {
+        scene.shows_when("a computer has none of these", &[&["nodes"], device, &["--node", "box"]].concat());
+    }
     crate::browser::run(scene);
     let device = pending[0]["nodeId"].as_str().unwrap().to_owned();
     Nodes { program: node, _home: home, device }

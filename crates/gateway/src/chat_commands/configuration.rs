@@ -51,9 +51,6 @@ pub(super) async fn mcp(
     if let Some(refusal) = refused(speaker, settings.commands.mcp, "/mcp", "mcp") {
         return Ok(refusal);
     }
-    if speaker.is_in_group() {
-        return Ok("Servers of tools are shown and changed in a direct chat.".into());
-    }
     let wanted = match read(rest, "/mcp") {
         Ok(wanted) => wanted,
         Err(usage) => return Ok(usage),
@@ -69,7 +66,11 @@ fn refused(speaker: &Speaker<'_>, is_on: bool, command: &str, key: &str) -> Opti
     if !speaker.is_owner {
         return Some(speaker.not_the_owner());
     }
-    (!is_on).then(|| format!("⚠️ {command} is disabled. Set commands.{key}=true to enable."))
+    if !is_on {
+        return Some(format!("⚠️ {command} is disabled. Set commands.{key}=true to enable."));
+    }
+    // What is shown would be read by all who are there.
+    speaker.is_in_group().then(|| format!("{command} is for a direct chat with me."))
 }
 
 fn read<'a>(rest: &'a str, command: &str) -> Result<Wanted<'a>, String> {

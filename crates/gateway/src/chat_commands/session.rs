@@ -26,6 +26,10 @@ pub(super) async fn activation(
     if !speaker.is_owner {
         return Ok(speaker.not_the_owner());
     }
+    // It would be chosen for all groups at once, and for what is said directly.
+    if speaker.key.is_main() {
+        return Ok("⚙️ This group has no conversation of its own (session.groupScope is main); requireMention in the configuration says what is heard here.".into());
+    }
     let hears_all = match mode.to_ascii_lowercase().as_str() {
         "mention" => false,
         "always" => true,

@@ -174,6 +174,7 @@ pub(crate) fn message_of(
         coming: vec![],
         text,
         images: vec![],
+        forwarded: false,
         addressed: true,
         sent_at_ms: now,
         directives: Some(directives),

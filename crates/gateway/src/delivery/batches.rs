@@ -30,7 +30,11 @@ type Key = (String, String, i64);
 
 /// The batches that are still coming in.
 #[derive(Default)]
-pub(crate) struct Batches(Mutex<HashMap<Key, Coming>>);
+pub(crate) struct Batches {
+    coming: Mutex<HashMap<Key, Coming>>,
+    /// Rows behind which a command came: nothing joins them, although the command is long done.
+    sealed: Mutex<HashSet<i64>>,
+}
 
 #[derive(Clone, Copy)]
 struct Coming {
@@ -48,7 +52,11 @@ impl Coming {
 
 impl Batches {
     fn seen(&self) -> MutexGuard<'_, HashMap<Key, Coming>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sealed(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the next one may be whole.
@@ -89,7 +97,17 @@ pub(crate) async fn gathered(
     held: &HashSet<i64>,
 ) -> Result<(Vec<InboundRow>, Vec<i64>), StoreError> {
     let usual = shared.settings().inbound_quiet(TELEGRAM);
-    let batches = in_chats(shared, &rows, held, usual);
+    let batches = {
+        let mut sealed = shared.batches.sealed();
+        sealed.retain(|id| rows.iter().any(|row| row.id == *id));
+        in_chats(
+            &rows,
+            |row| held.contains(&row.id),
+            |row| shared.runs.is_claimed(row.id),
+            &mut sealed,
+            usual,
+        )
+    };
     let (mut waiting, mut gone, mut merged, mut seen) =
         (Vec::new(), Vec::new(), HashMap::new(), HashSet::new());
     for batch in batches {
@@ -126,19 +144,32 @@ pub(crate) async fn gathered(
     Ok((rows.collect(), waiting))
 }
 
-/// The texts of each chat in batches, in order: whatever else comes there ends one, but for commands, which wait for nothing.
-fn in_chats(shared: &Shared, rows: &[InboundRow], held: &HashSet<i64>, usual: Duration) -> Vec<Batch> {
+/// The texts of each chat in batches, in order: whatever else comes there ends one. A command waits for nothing and leaves what was
+/// written before it waiting, but seals it: what is written after a `/stop` is not stopped with it.
+fn in_chats(
+    rows: &[InboundRow],
+    is_held: impl Fn(&InboundRow) -> bool,
+    is_taken: impl Fn(&InboundRow) -> bool,
+    sealed: &mut HashSet<i64>,
+    usual: Duration,
+) -> Vec<Batch> {
     let mut chats: BTreeMap<(&str, &str), Vec<Batch>> = BTreeMap::new();
     for row in rows {
         let inbound = &row.inbound;
-        if inbound.channel != TELEGRAM || shared.runs.is_claimed(row.id) || is_command(inbound) {
+        if inbound.channel != TELEGRAM || is_taken(row) {
             continue;
         }
         let batches = chats.entry((&inbound.account, &inbound.chat.id)).or_default();
-        let is_text = is_text(inbound) && !held.contains(&row.id);
         let last = batches.last_mut().filter(|batch| !batch.is_over);
+        let last_row = last.as_ref().and_then(|batch| batch.parts.last()).map(|row| row.id);
+        if is_command(inbound) {
+            sealed.extend(last_row);
+            continue;
+        }
+        let is_text = is_text(inbound) && !is_held(row);
+        let is_sealed = last_row.is_some_and(|id| sealed.contains(&id));
         match last {
-            Some(batch) if is_text && batch.goes_on_with(inbound, usual) => batch.push(row),
+            Some(batch) if is_text && !is_sealed && batch.goes_on_with(inbound, usual) => batch.push(row),
             last => {
                 if let Some(last) = last {
                     last.is_over = true;
@@ -184,7 +215,10 @@ impl Batch {
 }
 
 fn is_command(inbound: &Inbound) -> bool {
-    inbound.event.is_none() && inbound.images.is_empty() && chat_commands::parse(&inbound.text).is_some()
+    inbound.event.is_none()
+        && !inbound.forwarded
+        && inbound.images.is_empty()
+        && chat_commands::parse(&inbound.text).is_some()
 }
 
 fn is_text(inbound: &Inbound) -> bool {
@@ -228,4 +262,36 @@ fn one_of(parts: Vec<InboundRow>) -> Option<Inbound> {
     }
     one.said = (said != one.text).then_some(said);
     Some(one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Chat, ChatKind, Directives, SessionKey};
+
+    fn row(id: i64, text: &str) -> InboundRow {
+        let key = SessionKey::main("main");
+        let inbound = crate::cron::begin::message_of("1", &key, "7", text.into(), Directives::default(), 0);
+        let chat = Chat { id: "7".into(), kind: ChatKind::Direct, title: None };
+        InboundRow { id, inbound: Inbound { channel: TELEGRAM.into(), chat, directives: None, ..inbound } }
+    }
+
+    fn batched(rows: &[InboundRow], sealed: &mut HashSet<i64>) -> Vec<Vec<i64>> {
+        let batches = in_chats(rows, |_| false, |_| false, sealed, Duration::from_secs(1));
+        batches.iter().map(|batch| batch.parts.iter().map(|row| row.id).collect()).collect()
+    }
+
+    #[test]
+    fn what_is_written_after_a_command_does_not_join_what_was_written_before_it() {
+        let mut sealed = HashSet::new();
+        assert_eq!(batched(&[row(1, "a"), row(3, "b")], &mut sealed), [vec![1, 3]]);
+        assert_eq!(batched(&[row(1, "a"), row(2, "/stop")], &mut sealed), [vec![1]]);
+        // The command is done by the time.
+        assert_eq!(batched(&[row(1, "a"), row(3, "b")], &mut sealed), [vec![1], vec![3]]);
+        let all = [row(4, "a"), row(5, "/stop"), row(6, "b"), row(7, "c")];
+        assert_eq!(batched(&all, &mut sealed), [vec![4], vec![6, 7]]);
+        let mut passed_on = row(9, "/stop");
+        passed_on.inbound.forwarded = true;
+        assert_eq!(batched(&[row(8, "a"), passed_on], &mut sealed), [vec![8, 9]]);
+    }
 }

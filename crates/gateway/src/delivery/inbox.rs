@@ -14,6 +14,9 @@ use tokio::time::Instant;
 /// Open rows are looked at this often even if nobody said that there are any: a safety net, not the way they go.
 const SWEEP: Duration = Duration::from_secs(30);
 
+/// The store does not work: it is tried again after this time.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Wakes the task that hands rows to sessions, and holds the rows that cannot be handed over yet.
 #[derive(Default)]
 pub(crate) struct InboxSignal {
@@ -91,13 +94,17 @@ impl Inbox for ChannelInbox {
 /// Hands open rows to sessions until shutdown. Supervised: when it dies, the rows are still open.
 pub(crate) async fn run(shared: Arc<Shared>) {
     loop {
-        match shared.store.open_inbound().await {
-            Ok(rows) => {
-                if let Err(error) = dispatch::rows(&shared, rows).await {
-                    tracing::error!(%error, "inbound messages wait");
-                }
+        let handed = match shared.store.open_inbound().await {
+            Ok(rows) => dispatch::rows(&shared, rows).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = handed {
+            tracing::error!(%error, "inbound messages wait");
+            // What was due is due still, and would be tried again without a pause.
+            tokio::select! {
+                () = shared.lifecycle.soft().cancelled() => return,
+                () = tokio::time::sleep(PAUSE) => {}
             }
-            Err(error) => tracing::error!(%error, "inbound messages could not be read"),
         }
         let sweep = Instant::now() + SWEEP;
         let comes = shared.albums.next().into_iter().chain(shared.batches.next());

@@ -73,6 +73,7 @@ pub(super) async fn submit(call: &Call, submit: Submit) -> Result<Submitted, Err
         coming: vec![],
         text: submit.message,
         images,
+        forwarded: false,
         addressed: true,
         sent_at_ms: shared.clock.now_ms(),
         directives: Some(directives),

@@ -269,9 +269,10 @@ fn is_said(inbound: &Inbound) -> bool {
     matches!(inbound.event, None | Some(ChatEvent::Pressed { .. }))
 }
 
-/// The command that a message of a channel is.
+/// The command that a message of a channel is. What is passed on is the word of somebody else, and none.
 fn command_of(inbound: &Inbound) -> Option<Parsed<'_>> {
-    let may_be = inbound.channel != RPC && inbound.images.is_empty() && is_said(inbound);
+    let may_be =
+        inbound.channel != RPC && !inbound.forwarded && inbound.images.is_empty() && is_said(inbound);
     // What was only spoken stands beside remarks alone.
     let spoken = inbound.said.as_deref().filter(|_| inbound.text.starts_with('['));
     may_be.then(|| chat_commands::parse(spoken.unwrap_or(&inbound.text))).flatten()
@@ -338,9 +339,9 @@ async fn answer_command(
             approver_of,
         }),
         may_reset: true,
-        is_owner: settings
-            .account(channel, account)
-            .is_some_and(|account| account.owners.contains(&sender.id)),
+        // The agent says what a button stands for: pressing one is not the owner's own word.
+        is_owner: inbound.event.is_none()
+            && settings.account(channel, account).is_some_and(|account| account.owners.contains(&sender.id)),
         inbound: Some(inbound),
         after: Some(row.id.saturating_sub(1)),
     };

@@ -166,10 +166,10 @@ impl Host for GatewayHost {
 
     fn read_messages<'a>(
         &'a self,
-        session: SessionKey,
+        run_id: String,
         asked: tools::ReadMessages,
     ) -> BoxFuture<'a, Result<Value, HostError>> {
-        Box::pin(async move { super::said::read(self.shared()?.as_ref(), &session, asked).await })
+        Box::pin(async move { super::said::read(self.shared()?.as_ref(), &run_id, asked).await })
     }
 
     fn stickers<'a>(

@@ -124,13 +124,17 @@ pub(super) async fn reactions(shared: &Shared, session: &SessionKey) -> Result<R
     Ok(Reactions { emoji, custom })
 }
 
-/// What was said in the chat that a session answers, before what it answers where nothing else is said.
-pub(super) async fn read(
-    shared: &Shared,
-    session: &SessionKey,
-    mut asked: ReadMessages,
-) -> Result<Value, HostError> {
-    let here = route_of(shared, session).await?.ok_or_else(|| refused("this session answers no chat"))?;
+/// What was said in the chat that a run answers, before what it answers where nothing else is said.
+pub(super) async fn read(shared: &Shared, run_id: &str, mut asked: ReadMessages) -> Result<Value, HostError> {
+    let run = shared.store.run(run_id).await.map_err(store_error)?;
+    let run = run.ok_or_else(|| refused("nobody knows this run"))?;
+    // Where those go is said by whoever set them: whoever may set a job could read any chat with it.
+    if run.directives.is_some() {
+        return Err(refused(
+            "a chat is read where its own message is answered; this turn was begun by a job, a heartbeat or a program; do not try again",
+        ));
+    }
+    let here = run.route.ok_or_else(|| refused("this turn answers no chat"))?;
     if asked == (ReadMessages { limit: asked.limit, ..ReadMessages::default() }) {
         asked.before = here.reply_to.as_ref().and_then(|id| id.parse().ok());
     }

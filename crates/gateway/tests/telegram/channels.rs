@@ -77,6 +77,7 @@ async fn a_bot_that_does_not_hear_its_groups_is_warned_of_and_so_are_groups_that
     assert!(said[1].contains("-1006"), "{said:?}");
     let audit = &status["channelAccounts"]["telegram"][0]["probe"]["audit"];
     assert_eq!((&audit["checkedGroups"], &audit["ok"]), (&json!(2), &json!(false)));
+    assert_eq!(audit["unresolvedGroups"], 0);
     bench.gateway.stop().await;
 }
 

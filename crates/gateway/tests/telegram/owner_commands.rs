@@ -141,12 +141,39 @@ async fn the_owner_reads_and_writes_the_configuration_and_nobody_else() {
     assert!(told.contains("invalid config"), "{told}");
     let told = world.say(GROUP, OWNER, "/mcp show").await;
     assert!(told.contains("direct chat"), "{told}");
+    assert!(world.say(GROUP, OWNER, "/config show").await.contains("direct chat"));
     assert!(world.say(OWNER, OWNER, "/mcp show").await.contains("null"));
     world.gateway.stop().await;
 
     let world = World::start("", &format!(r#"commands: {{ ownerAllowFrom: ["{OWNER}"] }},"#)).await;
     assert!(world.say(OWNER, OWNER, "/config show").await.contains("commands.config=true"));
     assert!(world.say(OWNER, OWNER, "/mcp").await.contains("commands.mcp=true"));
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_passed_on_and_what_a_button_stands_for_is_not_the_owners_word() {
+    let world = World::owned().await;
+    let origin = json!({"type": "hidden_user", "date": 1, "sender_user_name": "Eve"});
+    world.fake.push_message(OWNER, OWNER, json!({"text": "/whoami", "forward_origin": origin}));
+    let answered = world.fake.wait_for_sent(1, PATIENCE).await.unwrap().remove(0);
+    assert!(answered.plain.contains("/whoami") && !answered.plain.contains("User id"), "{}", answered.plain);
+    assert_eq!(world.model.requests().len(), 1);
+
+    world.fake.press(OWNER, OWNER, answered.message_id, "/config show");
+    let told = world.fake.wait_for_sent(2, PATIENCE).await.unwrap().remove(1).plain;
+    assert!(told.contains("has to write it"), "{told}");
+    assert!(world.say(OWNER, OWNER, "/config show messages").await.contains("Config"));
+    world.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_group_without_a_conversation_of_its_own_is_not_activated() {
+    let more = format!(
+        r#"commands: {{ ownerAllowFrom: ["telegram:{OWNER}"] }}, session: {{ groupScope: "main" }},"#
+    );
+    let world = World::start("", &more).await;
+    assert!(world.say(GROUP, OWNER, "/activation always").await.contains("groupScope"));
     world.gateway.stop().await;
 }
 

@@ -72,5 +72,15 @@ async fn a_group_is_read_page_by_page_with_what_was_not_for_the_agent_and_not_wh
     fake.wait_for_sent(3, PATIENCE).await.unwrap();
     let asked = model.requests().pop().unwrap().to_string();
     assert!(asked.contains("the plan is Friday"), "{asked}");
+
+    // Nobody reads it by a turn that only belongs to the same session.
+    let session = format!("agent:main:telegram:group:{GROUP}");
+    let message = r#"TOOL:message {"action":"read"}"#;
+    operator
+        .agent_with(json!({"message": message, "idempotencyKey": "elsewhere", "sessionKey": session}))
+        .await
+        .unwrap();
+    let asked = model.requests().pop().unwrap().to_string();
+    assert!(asked.contains("begun by a job, a heartbeat or a program"), "{asked}");
     gateway.stop().await;
 }

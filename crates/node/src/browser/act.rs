@@ -53,8 +53,11 @@ const MIDDLE: &str = r"function() {
   for (let w = window; w !== w.parent; w = w.parent) {
     const frame = w.frameElement;
     if (!frame) return {problem: 'it is in a frame from another site'};
-    const outer = frame.getBoundingClientRect();
-    at = {x: at.x + outer.left + frame.clientLeft, y: at.y + outer.top + frame.clientTop};
+    const outer = frame.getBoundingClientRect(), style = w.parent.getComputedStyle(frame);
+    if (Math.abs(outer.width - frame.offsetWidth) > 1 || Math.abs(outer.height - frame.offsetHeight) > 1)
+      return {problem: 'its frame is scaled or turned, so that nobody knows where in the window it is'};
+    const left = frame.clientLeft + parseFloat(style.paddingLeft), top = frame.clientTop + parseFloat(style.paddingTop);
+    at = {x: at.x + outer.left + left, y: at.y + outer.top + top};
     const over = frame.ownerDocument.elementFromPoint(at.x, at.y);
     if (over !== frame) return {problem: 'its frame is covered' + (over ? ' by <' + over.tagName.toLowerCase() + '>' : ' or not seen')};
   }

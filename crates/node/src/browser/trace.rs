@@ -36,21 +36,30 @@ pub(super) enum Trace {
 
 /// Begins.
 pub(super) async fn start(page: &Page<'_>, fields: Fields<'_>) -> Result<Value, Refusal> {
-    if of(page).is_some() {
-        return Err(Refusal::conflict("a trace of this tab is recorded already; stop it first"));
-    }
     let mut categories = CATEGORIES.to_vec();
     if fields.flag("screenshots").unwrap_or(true) {
         categories.push(PICTURES);
     }
     let how = json!({"recordMode": "recordUntilFull", "traceBufferSizeInKb": ROOM, "includedCategories": categories});
     let params = json!({"transferMode": "ReturnAsStream", "streamCompression": "gzip", "traceConfig": how});
-    page.call("Tracing.start", params).await.map_err(|refusal| match refusal.status {
+    let mut is_recorded = false;
+    // Noted before it is so: nobody may be there any more when the browser answers.
+    page.with_tab(|tab| {
+        is_recorded = tab.trace.is_some();
+        tab.trace.get_or_insert(Trace::Running);
+    });
+    if is_recorded {
+        return Err(Refusal::conflict("a trace of this tab is recorded already; stop it first"));
+    }
+    if let Err(refusal) = page.call("Tracing.start", params).await {
+        if !is_answered(&refusal) {
+            return Err(refusal);
+        }
+        page.with_tab(|tab| tab.trace = None);
         // The browser records once at a time.
-        500 => Refusal::conflict(format!("{}; a trace of another tab may be recorded", refusal.message)),
-        _ => refusal,
-    })?;
-    page.with_tab(|tab| tab.trace = Some(Trace::Running));
+        let message = refusal.message;
+        return Err(Refusal::conflict(format!("{message}; a trace of another tab may be recorded")));
+    }
     Ok(json!({"ok": true, "targetId": page.tab.target, "url": page.url()}))
 }
 
@@ -63,10 +72,9 @@ pub(super) async fn stop(page: &Page<'_>, fields: Fields<'_>) -> Result<Given, R
     if of(page).is_none() {
         return Err(Refusal::conflict("no trace of this tab is recorded; start one first"));
     }
-    let read = read(page).await;
-    page.with_tab(|tab| tab.trace = None);
+    let read = read(page).await?;
     let path = format!("/browser/{}/{name}", model::new_id());
-    let file = json!({"path": path, "base64": STANDARD.encode(read?), "mimeType": "application/gzip"});
+    let file = json!({"path": path, "base64": STANDARD.encode(read), "mimeType": "application/gzip"});
     let result = json!({"ok": true, "targetId": page.tab.target, "url": page.url(), "path": path});
     Ok(Given { result, files: vec![file] })
 }
@@ -75,8 +83,37 @@ fn of(page: &Page<'_>) -> Option<Trace> {
     page.session.tabs().by_target(&page.tab.target)?.trace.clone()
 }
 
+/// Whether the browser itself said no. Otherwise it may have done what it was asked for.
+fn is_answered(refusal: &Refusal) -> bool {
+    refusal.status == 500
+}
+
+/// Reads it all. What is recorded stays known until the browser has let go of it, so that it can be stopped once more.
 async fn read(page: &Page<'_>) -> Result<Vec<u8>, Refusal> {
-    page.call("Tracing.end", json!({})).await?;
+    let stream = ended(page).await?;
+    let bytes = read_stream(page, &stream).await;
+    let closed = page.call("IO.close", json!({ "handle": stream })).await;
+    if closed.as_ref().err().is_none_or(is_answered) {
+        page.with_tab(|tab| tab.trace = None);
+    }
+    let bytes = bytes?;
+    closed.map(|_| bytes)
+}
+
+/// Ends it, where it has not ended yet; by what name it is read.
+async fn ended(page: &Page<'_>) -> Result<String, Refusal> {
+    if let Some(Trace::Ended(stream)) = of(page) {
+        return Ok(stream);
+    }
+    if let Err(refusal) = page.call("Tracing.end", json!({})).await {
+        // Then nothing is recorded, unless it has just ended.
+        if is_answered(&refusal) {
+            page.with_tab(|tab| {
+                tab.trace.take_if(|trace| *trace == Trace::Running);
+            });
+        }
+        return Err(refusal);
+    }
     let target = &page.tab.target;
     let ended = page.session.wait("the trace's end", page.deadline, |tabs| match tabs.by_target(target) {
         None => Some(Err(Refusal::missing("the tab was closed meanwhile"))),
@@ -85,16 +122,16 @@ async fn read(page: &Page<'_>) -> Result<Vec<u8>, Refusal> {
             _ => None,
         },
     });
-    let stream = ended.await??;
-    let bytes = read_stream(page, &stream).await;
-    page.call("IO.close", json!({ "handle": stream })).await?;
-    bytes
+    ended.await?
 }
 
 async fn read_stream(page: &Page<'_>, stream: &str) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
+    // From its beginning: somebody may have read some of it before.
+    let mut what = json!({"handle": stream, "size": PIECE, "offset": 0});
     loop {
-        let piece = page.call("IO.read", json!({"handle": stream, "size": PIECE})).await?;
+        let piece = page.call("IO.read", what).await?;
+        what = json!({"handle": stream, "size": PIECE});
         let data = piece["data"].as_str().unwrap_or_default();
         if piece["base64Encoded"] == true {
             let data = STANDARD.decode(data);

@@ -84,7 +84,16 @@ impl<'a> Session<'a> {
         if self.agreed().session.is_none() {
             return;
         }
-        let left = timeout(LEAVE_WITHIN, self.send(self.request(Method::DELETE, &self.way.url))).await;
+        let request = self.request(Method::DELETE, &self.way.url);
+        let request = match &self.way.sign_in {
+            None => request,
+            // No token is renewed for that: a server forgets a session by itself, too.
+            Some(sign_in) => match sign_in.at_hand() {
+                Some(token) => showing(request, &token),
+                None => return,
+            },
+        };
+        let left = timeout(LEAVE_WITHIN, request.send()).await;
         if !matches!(left, Ok(Ok(_))) {
             tracing::debug!("a server of tools did not hear that its session is over");
         }
@@ -287,7 +296,7 @@ impl<'a> Session<'a> {
     /// Sends a request. One that does not get there ends the session, and so does a session that the server does not know.
     async fn send(&self, request: RequestBuilder) -> Result<Response, End> {
         let response = match &self.way.sign_in {
-            Some(sign_in) => send_signed(sign_in, request).await.map_err(End::Session)?,
+            Some(sign_in) => send_signed(sign_in, request).await?,
             None => request.send().await.map_err(|e| End::Session(causes(e)))?,
         };
         let knows = self.way.sse || self.agreed().session.is_some();
@@ -301,22 +310,24 @@ impl<'a> Session<'a> {
 const EXPIRED: &str = "its session has expired";
 
 /// Sends a request with the token of a sign-in. One that is refused is renewed and sent once more: nothing was done with what came
-/// without a token that counts.
-async fn send_signed(sign_in: &McpSignIn, request: RequestBuilder) -> Result<Response, String> {
+/// without a token that counts. One for which the token is not good enough fails alone: others may go on with it.
+async fn send_signed(sign_in: &McpSignIn, request: RequestBuilder) -> Result<Response, End> {
+    let unreachable = |error| End::Session(causes(error));
     let again = request.try_clone();
-    let mut token = sign_in.bearer(None).await?;
-    let mut response = showing(request, &token).send().await.map_err(causes)?;
+    let mut token = sign_in.bearer(None).await.map_err(End::Session)?;
+    let mut response = showing(request, &token).send().await.map_err(unreachable)?;
     if response.status() == StatusCode::UNAUTHORIZED
         && let Some(again) = again
     {
-        token = sign_in.bearer(Some(&token)).await?;
-        response = showing(again, &token).send().await.map_err(causes)?;
+        token = sign_in.bearer(Some(&token)).await.map_err(End::Session)?;
+        response = showing(again, &token).send().await.map_err(unreachable)?;
     }
     let challenge = Challenge::of(response.headers());
     match response.status() {
-        StatusCode::UNAUTHORIZED => Err(sign_in.is_refused(&token, None).await),
+        StatusCode::UNAUTHORIZED => Err(End::Session(sign_in.is_refused(&token).await)),
         StatusCode::FORBIDDEN if challenge.error.as_deref() == Some("insufficient_scope") => {
-            Err(sign_in.is_refused(&token, Some(challenge.scope.as_deref().unwrap_or_default())).await)
+            let scope = challenge.scope.as_deref().unwrap_or_default();
+            Err(End::Request(sign_in.wants_more(&token, scope).await))
         }
         _ => Ok(response),
     }

@@ -4,8 +4,10 @@
 use super::MAX_LISTED;
 use super::catalog::ListedTool;
 use super::client::Client;
+use super::wire::MAX_LINE;
 use crate::calls::CallError;
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -96,22 +98,71 @@ pub(super) async fn ask(
     timeout(within, asked).await.unwrap_or(Err(CallError::Late))
 }
 
-/// All pages of a list.
+/// What was listed so far: all pages together are bounded as one answer is.
+struct Listed {
+    all: Vec<Value>,
+    /// Bytes that there may still be.
+    room: usize,
+    /// Where pages began.
+    cursors: HashSet<String>,
+}
+
+/// What comes after a page.
+#[derive(Debug, PartialEq)]
+enum Next {
+    Page(String),
+    End,
+    /// More that is left out.
+    Cut,
+}
+
+impl Listed {
+    fn new() -> Self {
+        Self { all: Vec::new(), room: MAX_LINE, cursors: HashSet::new() }
+    }
+
+    /// Takes a page, and where the next one begins. One that was there before leads nowhere.
+    fn take(&mut self, page: Vec<Value>, cursor: Option<&str>) -> Next {
+        for one in page {
+            let size = format!("{one:#}").len();
+            if self.all.len() >= MAX_LISTED || size > self.room {
+                return Next::Cut;
+            }
+            self.room -= size;
+            self.all.push(one);
+        }
+        match cursor.filter(|cursor| !cursor.is_empty()) {
+            None => Next::End,
+            Some(cursor) if self.cursors.insert(cursor.to_owned()) => Next::Page(cursor.to_owned()),
+            Some(_) => Next::Cut,
+        }
+    }
+}
+
+/// All pages of a list, as far as there is room for them.
 async fn list(client: &Client, what: &str, within: Duration) -> Result<Value, CallError> {
-    let (mut all, mut params) = (Vec::new(), json!({}));
+    let (mut so_far, mut params, mut is_whole) = (Listed::new(), json!({}), false);
     for _ in 0..MAX_PAGES {
         let mut page = client.call(&format!("{what}/list"), params, within).await?;
         let Value::Array(listed) = page[what].take() else {
             return Err(CallError::Refused(format!("no list of {what}")));
         };
-        all.extend(listed);
-        match page["nextCursor"].as_str() {
-            Some(cursor) if all.len() < MAX_LISTED => params = json!({ "cursor": cursor }),
-            _ => break,
+        match so_far.take(listed, page["nextCursor"].as_str()) {
+            Next::Page(cursor) => params = json!({ "cursor": cursor }),
+            next => {
+                is_whole = next == Next::End;
+                break;
+            }
         }
     }
-    all.truncate(MAX_LISTED);
-    Ok(as_text(&json!({ what: all })))
+    let all = so_far.all;
+    let mut said = as_text(&json!({ what: all }));
+    if !is_whole && let Some(content) = said["content"].as_array_mut() {
+        content.push(
+            json!({"type": "text", "text": "The rest of the list is left out: there is too much of it."}),
+        );
+    }
+    Ok(said)
 }
 
 fn text<'a>(arguments: &'a Map<String, Value>, key: &str) -> Result<&'a str, CallError> {
@@ -151,6 +202,20 @@ mod tests {
         assert_eq!(names(json!({"tools": {}})), [""; 0]);
         assert_eq!(names(json!({"resources": {"subscribe": true}})), ["resources_list", "resources_read"]);
         assert_eq!(names(json!({"prompts": {}, "resources": {}})).len(), 4);
+    }
+
+    #[test]
+    fn a_list_ends_where_it_is_too_long_or_begins_again() {
+        let mut listed = Listed::new();
+        assert_eq!(listed.take(vec![json!({"uri": "a:1"})], Some("2")), Next::Page("2".into()));
+        assert_eq!(listed.take(vec![json!({"uri": "a:2"})], Some("2")), Next::Cut);
+        assert_eq!(listed.take(Vec::new(), None), Next::End);
+        assert_eq!(listed.all.len(), 2);
+        let big = json!("x".repeat(MAX_LINE / 2));
+        assert_eq!(listed.take(vec![big.clone(), big.clone(), big], Some("3")), Next::Cut);
+        assert_eq!(listed.all.len(), 3);
+        let many = vec![json!(1); MAX_LISTED + 1];
+        assert_eq!(Listed::new().take(many, None), Next::Cut);
     }
 
     #[test]

@@ -97,14 +97,35 @@ impl McpSignIn {
     /// # Errors
     /// Nobody is signed in (any more), or the token could not be renewed now.
     pub(super) async fn bearer(&self, refused: Option<&SecretString>) -> Result<SecretString, String> {
-        let fresh = |kept: &Kept| kept.fresh(self.clock.now_ms() + EARLY_MS, refused);
-        if let Some(token) = fresh(&self.read()?) {
+        if let Some(token) = self.fresh(&self.read()?, refused) {
             return Ok(token);
         }
+        let (sign_in, refused) = (self.clone(), refused.cloned());
+        let renewed = async move { sign_in.renewed(refused.as_ref()).await };
+        // What renews a token is good once: whoever asked may be gone before the answer comes, which is written down all the same.
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "it is to outlive who asked; it ends by itself: the lock and the answer are waited for within bounds"
+        )]
+        let renewed = tokio::spawn(renewed).await;
+        renewed.unwrap_or_else(|error| Err(format!("its sign-in could not be renewed: {error}")))
+    }
+
+    /// The token, where one is at hand that need not be renewed.
+    pub(super) fn at_hand(&self) -> Option<SecretString> {
+        self.fresh(&self.read().ok()?, None)
+    }
+
+    fn fresh(&self, kept: &Kept, refused: Option<&SecretString>) -> Option<SecretString> {
+        kept.fresh(self.clock.now_ms() + EARLY_MS, refused)
+    }
+
+    /// The token, renewed. Nobody else changes the file from before it is asked for until it is written down.
+    async fn renewed(&self, refused: Option<&SecretString>) -> Result<SecretString, String> {
         let _alone = self.alone().await?;
         // Somebody else may have renewed it meanwhile.
         let mut kept = self.read()?;
-        if let Some(token) = fresh(&kept) {
+        if let Some(token) = self.fresh(&kept, refused) {
             return Ok(token);
         }
         let Some(tokens) = kept.tokens.as_mut().filter(|tokens| !tokens.refused) else {
@@ -119,8 +140,10 @@ impl McpSignIn {
                 self.write(&kept)?;
                 Ok(token.into())
             }
-            Err(Refusal::Over(why)) => {
+            Err(refusal @ (Refusal::Over(_) | Refusal::Unknown(_))) => {
                 tokens.refused = true;
+                let program = tokens.program.id.clone();
+                let why = kept.over(refusal, &program);
                 self.write(&kept)?;
                 Err(self.wanted(&format!("has its sign-in renewed no more ({why})")))
             }
@@ -136,21 +159,39 @@ impl McpSignIn {
         Ok(())
     }
 
-    /// Notes that the server takes this token for nothing, not even a renewed one, or wants one that may do more (`scope`).
-    /// Somebody has to sign in again; why, as an error.
-    pub(super) async fn is_refused(&self, token: &SecretString, scope: Option<&str>) -> String {
-        let noted = async {
-            let _alone = self.alone().await?;
-            let mut kept = self.read()?;
-            if kept.refuse(token, scope) { self.write(&kept) } else { Ok(()) }
-        };
-        if let Err(error) = noted.await {
-            return error;
+    /// Notes that the server takes this token for nothing, not even a renewed one. Somebody has to sign in again; why, as an error.
+    pub(super) async fn is_refused(&self, token: &SecretString) -> String {
+        match self.note(|kept| kept.refuse(token)).await {
+            Ok(_) => self.wanted("does not take the sign-in"),
+            Err(error) => error,
         }
-        match scope {
-            Some(scope) => self.wanted(&format!("wants a sign-in that may do more (scope {scope:?})")),
-            None => self.wanted("does not take the sign-in"),
+    }
+
+    /// Notes that the server wants a token that may do more (`scope`) for one request. What this one is good for, it stays good for;
+    /// why the request has failed, as an error.
+    pub(super) async fn wants_more(&self, token: &SecretString, scope: &str) -> String {
+        let shown: String = scope.chars().filter(|c| !c.is_control()).take(300).collect();
+        let why = self.wanted(&format!("wants a sign-in that may do more (scope {shown:?})"));
+        match self.note(|kept| kept.want(token, scope)).await {
+            Ok(is_new) => {
+                if is_new {
+                    tracing::warn!(server = self.name, "a call of a tool was refused: {why}");
+                }
+                why
+            }
+            Err(error) => error,
         }
+    }
+
+    /// Changes what is kept, where there is something to be changed; whether there was.
+    async fn note(&self, change: impl FnOnce(&mut Kept) -> bool) -> Result<bool, String> {
+        let _alone = self.alone().await?;
+        let mut kept = self.read()?;
+        let changes = change(&mut kept);
+        if changes {
+            self.write(&kept)?;
+        }
+        Ok(changes)
     }
 
     /// Waits until somebody has signed in, or out, where the file says otherwise than now.

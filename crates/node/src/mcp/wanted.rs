@@ -101,8 +101,9 @@ fn print_of(server: &McpServer) -> [u8; 32] {
             add(&format!("{argv:?} {cwd:?}"));
             env
         }
-        McpWay::Http(McpHttp { url, headers, sse, client: _, sign_in }) => {
-            add(&format!("{url} {sse} {sign_in:?}"));
+        // The client itself says nothing of what it trusts.
+        McpWay::Http(McpHttp { url, headers, sse, client: _, trust, sign_in }) => {
+            add(&format!("{url} {sse} {trust:?} {sign_in:?}"));
             headers
         }
     };
@@ -111,4 +112,40 @@ fn print_of(server: &McpServer) -> [u8; 32] {
         add(value.expose_secret());
     }
     hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mcp::McpTrust;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    #[test]
+    fn a_server_that_is_trusted_otherwise_is_another_one() {
+        client::install_crypto();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let print = |trust: McpTrust| {
+            let url = "https://mcp.example/".parse().unwrap();
+            let (headers, client) = (Vec::new(), client.clone());
+            print_of(&McpServer {
+                name: "docs".into(),
+                way: McpWay::Http(McpHttp { url, headers, sse: false, client, trust, sign_in: None }),
+                connection_timeout: Duration::from_secs(1),
+                request_timeout: None,
+                include: Vec::new(),
+                exclude: Vec::new(),
+            })
+        };
+        let files = |key: &str| Some((PathBuf::from("cert.pem"), PathBuf::from(key)));
+        let all = [
+            McpTrust::default(),
+            McpTrust { verify: false, client: None },
+            McpTrust { verify: true, client: files("key.pem") },
+            McpTrust { verify: true, client: files("other.pem") },
+        ];
+        let prints: HashSet<[u8; 32]> = all.iter().cloned().map(print).collect();
+        assert_eq!(prints.len(), all.len());
+        assert_eq!(print(McpTrust::default()), print(McpTrust::default()));
+    }
 }

@@ -10,7 +10,7 @@ fn of_frames(path: &str, other: &str) -> Option<String> {
     match path {
         "/" => Some(format!(
             r#"<!doctype html><title>Outer</title><h1>Frames</h1><button>Outer</button>
-            <iframe id=same src="/inner" style="border: 7px solid"></iframe><iframe id=other src="{other}/"></iframe>"#
+            <iframe id=same src="/inner" style="border: 7px solid; padding: 60px 0 0 80px"></iframe><iframe id=other src="{other}/"></iframe>"#
         )),
         "/inner" => Some(INNER.into()),
         _ => None,

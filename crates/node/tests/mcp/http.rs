@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Response, StatusCode, header};
 use futures_util::stream::unfold;
-use node::{McpHttp, McpServer, McpWay};
+use node::{McpHttp, McpServer, McpTrust, McpWay};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -154,6 +154,7 @@ fn server(name: &str, url: &str, sse: bool) -> McpServer {
             headers: vec![("Authorization".into(), "Bearer secret".into())],
             sse,
             client: client.build().unwrap(),
+            trust: McpTrust::default(),
             sign_in: None,
         }),
         connection_timeout: Duration::from_secs(20),

@@ -43,8 +43,8 @@ pub(super) const METHODS: &[MethodSpec] = &[
     admin("channels.stop", &ONE_ACCOUNT).gives(&["channel", "accountId", "stopped"]),
     // What was to be said, and why it could not be.
     read("channels.deadLetters.list", &DEAD_LETTERS).gives(&["entries", "total"]),
-    write("channels.deadLetters.resubmit", &ONE_DEAD_LETTER).gives(&["id", "resubmitted"]),
-    write("channels.deadLetters.drop", &ONE_DEAD_LETTER).gives(&["id", "dropped"]),
+    write("channels.deadLetters.resubmit", &ONE_DEAD_LETTER).unkeyed().gives(&["id", "resubmitted"]),
+    write("channels.deadLetters.drop", &ONE_DEAD_LETTER).unkeyed().gives(&["id", "dropped"]),
     write("send", &SEND).gives(&["runId", "messageId", "channel"]),
     pairing("channels.pairing.list", &CHANNEL_PAIRING_LIST).gives(&[
         "accounts",

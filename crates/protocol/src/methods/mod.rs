@@ -77,6 +77,12 @@ impl MethodSpec {
         self
     }
 
+    /// To do it twice does no harm: it takes no key.
+    const fn unkeyed(mut self) -> Self {
+        self.idempotent = false;
+        self
+    }
+
     /// Asks for `operator.admin` where the parameters are so.
     const fn elevated_by(mut self, test: fn(&Value) -> bool) -> Self {
         self.elevates = Some(test);

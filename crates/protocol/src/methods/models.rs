@@ -7,7 +7,7 @@ use crate::shape::{Kind, Shape, opt};
 pub(super) const METHODS: &[MethodSpec] = &[
     read("models.list", &MODELS_LIST).gives(&["models"]),
     // It costs money, as a turn does.
-    write("models.probe", &PROBE).gives(&[
+    write("models.keys.probe", &PROBE).unkeyed().gives(&[
         "startedAt",
         "finishedAt",
         "durationMs",

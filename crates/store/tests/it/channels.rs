@@ -163,3 +163,29 @@ async fn three_strangers_may_wait_and_a_code_lets_in_exactly_its_sender() {
     assert_eq!(f.store.channel_requests(Some("telegram")).await.unwrap().len(), 3);
     assert!(f.store.channel_requests(Some("slack")).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn what_another_bot_hears_takes_the_place_of_what_was_heard_under_the_same_number() {
+    let f = fixture();
+    let heard = async |owner: &str, id: &str, text: &str, at: i64| {
+        let message = model::Inbound { text: text.into(), sent_at_ms: at, ..inbound("c", id) };
+        f.store.accept_inbound("telegram", owner, vec![message], id).await.unwrap()[0].id
+    };
+    let said = async || {
+        let page = store::SaidPage { limit: 9, ..store::SaidPage::default() };
+        let (said, _) = f.store.said(("telegram", "default", "c"), page).await.unwrap();
+        said.into_iter().map(|said| said.text).collect::<Vec<_>>()
+    };
+    for (owner, text, at) in [("a bot", "old", 1_000), ("another", "new", 9_000)] {
+        let row = heard(owner, "1", text, at).await;
+        f.store.close_overheard(row).await.unwrap();
+        assert_eq!(said().await, [text]);
+    }
+
+    // Parts of one message stay what each of them said, although the whole has the time of the last.
+    let (first, last) = (heard("another", "2", "a", 10_000).await, heard("another", "3", "b", 11_000).await);
+    let merged = model::Inbound { text: "a\nb".into(), sent_at_ms: 11_000, ..inbound("c", "3") };
+    assert!(f.store.merge_inbound(first, merged, vec![last], "batch").await.unwrap());
+    f.store.close_overheard(first).await.unwrap();
+    assert_eq!(said().await, ["new", "a", "b"]);
+}

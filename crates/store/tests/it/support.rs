@@ -140,6 +140,7 @@ pub(crate) fn inbound(chat: &str, message: &str) -> Inbound {
         coming: vec![],
         text: format!("text of {message}"),
         images: vec![],
+        forwarded: false,
         addressed: true,
         directives: Default::default(),
         sent_at_ms: START,

@@ -104,8 +104,8 @@ pub const NOT_PUBLISHED: &[&str] = &[
     "channels.deadLetters.drop",
     "channels.deadLetters.list",
     "channels.deadLetters.resubmit",
-    // OpenClaw's command line asks by itself.
-    "models.probe",
+    // OpenClaw's command line asks by itself; its `models.probe` is another one.
+    "models.keys.probe",
 ];
 
 /// Parts of answers that have a definition: method, place (`*` for every item), definition. A place that is not there is

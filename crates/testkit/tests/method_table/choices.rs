@@ -28,7 +28,7 @@ pub(crate) const OWN_CHOICE: &[(&str, &str, &str)] = &[
 /// Methods whose parameters have no published definition.
 pub(crate) const NO_PARAMS: &str = "
     browser.request channels.deadLetters.drop channels.deadLetters.list channels.deadLetters.resubmit chat.startup device.scopes.requestUpgrade device.scopes.waitUpgrade exec.approval.list exec.approval.waitDecision
-    gateway.identity.get health last-heartbeat models.probe node.pending.pull plugin.approval.list sessions.subscribe sessions.unsubscribe set-heartbeats status
+    gateway.identity.get health last-heartbeat models.keys.probe node.pending.pull plugin.approval.list sessions.subscribe sessions.unsubscribe set-heartbeats status
     system-event
     system-presence terminal.list usage.cost usage.status users.self voicewake.get
     voicewake.set

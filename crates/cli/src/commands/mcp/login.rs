@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::sign_in::{self, Back};
 use crate::tool_servers;
 use clap::Args;
-use config::{McpOAuthConfig, McpServerConfig, McpWayConfig};
+use config::{Config, McpOAuthConfig, McpServerConfig, McpWayConfig};
 use node::{McpSignIn, McpSignInBegun, McpSignInWanted, SignInState, Url};
 use serde_json::json;
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub(super) struct LogoutArgs {
 /// A server over HTTP, as the configuration has it.
 struct Server {
     name: String,
+    /// Where the configuration describes it.
+    section: &'static str,
     oauth: Option<McpOAuthConfig>,
     sign_in: McpSignIn,
 }
@@ -49,9 +51,12 @@ struct Server {
 impl Server {
     fn named(name: &str, ctx: &Context) -> Result<Self, Failure> {
         let config = ctx.load()?.config;
-        let all = || config.mcp.servers.iter().chain(&config.node_host.mcp_servers);
-        let Some(McpServerConfig { name, way, .. }) = all().find(|server| server.name == name) else {
-            let known: Vec<&str> = all().map(|server| server.name.as_str()).collect();
+        // The same name may be in both: it is meant where somebody can sign in.
+        let of_name = described(&config).filter(|(_, server)| server.name == name);
+        let Some((section, McpServerConfig { name, way, .. })) =
+            of_name.min_by_key(|(_, server)| how_far_from_a_sign_in(&server.way))
+        else {
+            let known: Vec<&str> = described(&config).map(|(_, server)| server.name.as_str()).collect();
             let known = if known.is_empty() { "there is none".to_owned() } else { known.join(", ") };
             return Err(Failure::usage(format!("no server of tools is called {name:?}"))
                 .hint(format!("in mcp.servers and nodeHost.mcp.servers: {known}")));
@@ -64,7 +69,7 @@ impl Server {
         let client = tool_servers::client(url, CONNECT_WITHIN, tls).map_err(unusable)?;
         let url: Url = url.parse().map_err(|_| unusable("url is no address".into()))?;
         let sign_in = tool_servers::sign_in_at(&ctx.paths.state_dir, (name, &url), client);
-        Ok(Self { name: name.clone(), oauth: oauth.clone(), sign_in })
+        Ok(Self { name: name.clone(), section, oauth: oauth.clone(), sign_in })
     }
 
     async fn begin(&self, oauth: &McpOAuthConfig, redirect_url: &str) -> Result<McpSignInBegun, String> {
@@ -74,15 +79,30 @@ impl Server {
 
     /// Goes on with a code, and says how that went.
     async fn finish(&self, back: Back, ctx: &Context) -> Result<(), Failure> {
-        let issuer = back.issuer.clone();
+        let (state, issuer) = (back.state.clone(), back.issuer.clone());
         let code = back.code()?;
-        self.sign_in.finish(&code, issuer.as_deref()).await.map_err(failed)?;
+        self.sign_in.finish(&code, state.as_deref(), issuer.as_deref()).await.map_err(failed)?;
         let expires_at_ms = match self.sign_in.state().map_err(failed)? {
             SignInState::In { expires_at_ms, .. } => expires_at_ms,
             SignInState::Out | SignInState::Over => None,
         };
         let report = json!({"server": self.name, "signedIn": true, "expiresAtMs": expires_at_ms});
         ctx.out.show(&report, || format!("signed in at {}", self.name))
+    }
+}
+
+/// All servers, with where the configuration describes them.
+fn described(config: &Config) -> impl Iterator<Item = (&'static str, &McpServerConfig)> {
+    let of_node = config.node_host.mcp_servers.iter().map(|server| ("nodeHost.mcp.servers", server));
+    config.mcp.servers.iter().map(|server| ("mcp.servers", server)).chain(of_node)
+}
+
+/// Of two servers of a name the one with less is meant.
+fn how_far_from_a_sign_in(way: &McpWayConfig) -> u8 {
+    match way {
+        McpWayConfig::Http { sign_in: Some(_), .. } => 0,
+        McpWayConfig::Http { .. } => 1,
+        McpWayConfig::Program { .. } => 2,
     }
 }
 
@@ -94,7 +114,7 @@ pub(super) async fn login(args: LoginArgs, ctx: &Context) -> Result<(), Failure>
     let server = Server::named(&args.name, ctx)?;
     let name = &server.name;
     let Some(oauth) = &server.oauth else {
-        let hint = format!("openclaw config set mcp.servers.{name}.auth oauth");
+        let hint = format!("openclaw config set {}.{name}.auth oauth", server.section);
         return Err(Failure::usage(format!("{name} does not say auth: \"oauth\"")).hint(hint));
     };
     if let Some(code) = args.code {
@@ -106,11 +126,7 @@ pub(super) async fn login(args: LoginArgs, ctx: &Context) -> Result<(), Failure>
     if args.paste {
         let begun = server.begin(oauth, wanted.unwrap_or(&default)).await.map_err(failed)?;
         sign_in::show(begun.page.as_str(), ctx);
-        let back = sign_in::pasted()?;
-        if back.state.as_ref().is_some_and(|state| *state != begun.state) {
-            return Err(failed("that address is of another sign-in".into()));
-        }
-        return server.finish(back, ctx).await;
+        return server.finish(sign_in::pasted()?, ctx).await;
     }
     let Some((listener, redirect_url)) = listener(wanted).await? else {
         let begun = server.begin(oauth, wanted.unwrap_or(&default)).await.map_err(failed)?;

@@ -13,18 +13,18 @@ use serde_json::{Value, json};
 
 /// Where it is done.
 #[derive(Debug, Args)]
-struct Place {
+pub(super) struct Place {
     #[command(flatten)]
-    connect: ConnectArgs,
+    pub(super) connect: ConnectArgs,
     /// The channel
     #[arg(long, value_name = "CHANNEL", default_value = "telegram")]
-    channel: String,
+    pub(super) channel: String,
     /// The chat's id on that channel
     #[arg(short, long, value_name = "ID", allow_hyphen_values = true, value_parser = NonEmptyStringValueParser::new())]
-    target: String,
+    pub(super) target: String,
     /// The channel's account
     #[arg(long, value_name = "ID")]
-    account: Option<String>,
+    pub(super) account: Option<String>,
 }
 
 /// A message that is there.

@@ -54,7 +54,7 @@ impl ProbeArgs {
                 params[name] = value;
             }
         }
-        link.call_within("models.probe", params, LONGEST).await
+        link.call_within("models.keys.probe", params, LONGEST).await
     }
 }
 

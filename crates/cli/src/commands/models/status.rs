@@ -37,7 +37,7 @@ pub(super) async fn run(args: StatusArgs, ctx: &Context) -> Result<(), Failure> 
     let of = args.agent.as_ref().map_or_else(|| json!({}), |agent| json!({ "agentId": agent }));
     let source = if args.probe.probe {
         // No files ask anybody.
-        Source::Gateway(Box::new(Link::dial_for(ctx, &args.connect, "models.probe").await?))
+        Source::Gateway(Box::new(Link::dial_for(ctx, &args.connect, "models.keys.probe").await?))
     } else {
         Source::find(ctx, &args.connect, "models.authStatus").await?
     };

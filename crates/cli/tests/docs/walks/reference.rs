@@ -131,7 +131,7 @@ fn of_what_is_said<'a>(walk: &mut Walk<'a>, place: &'a Place) {
     for line in ["openclaw channels dead-letters resubmit", "openclaw channels dead-letters drop"] {
         walk.line(line).finds("17", || place.refused());
     }
-    walk.line("openclaw sessions tail").stays("hello");
+    walk.line("openclaw sessions tail").stays("what is on my list today?");
     walk.line("openclaw agents delete").asks(&[("[y/N] ", "y")]);
     walk.line("openclaw sessions archive")
         .after(|| place.run("openclaw agent --session-key agent:main:old --message hello"));
@@ -219,6 +219,11 @@ fn of_nodes<'a>(walk: &mut Walk<'a>, place: &'a Place) {
     walk.line("openclaw nodes rename")
         .after(|| place.node_is_let_in())
         .then(|| place.run("openclaw nodes rename --node desk --name laptop"));
+    for line in
+        ["openclaw nodes camera", "openclaw nodes screen", "openclaw nodes location", "openclaw nodes notify"]
+    {
+        walk.line(line).cannot("takes a phone; tests/commands/node_devices.rs");
+    }
     walk.line("openclaw approvals set")
         .after(|| place.town.server.write("approvals.json", r#"{ "version": 1 }"#));
     walk.line("openclaw approvals resolve").finds("REQUEST", || {

@@ -78,7 +78,7 @@ pub struct StreamingConfig {
     /// complete, whatever `mode` says; false by default.
     pub is_whole: bool,
     /// Whether what stands here keeps answers from coming in such messages where agents are to have them so.
-    says_how: bool,
+    pub says_how: bool,
     /// `progress.commentary`: whether what the agent says before it uses a tool is a line among the others, and not at their head;
     /// false by default.
     pub commentary: bool,

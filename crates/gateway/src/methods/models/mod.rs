@@ -10,5 +10,5 @@ use super::{Handler, handlers};
 pub(super) const HANDLERS: &[(&str, Handler)] = handlers! {
     "models.authStatus" => auth_status::handle,
     "models.list" => list::handle,
-    "models.probe" => probe::handle,
+    "models.keys.probe" => probe::handle,
 };

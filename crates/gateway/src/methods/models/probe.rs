@@ -1,4 +1,4 @@
-//! `models.probe`: whether keys of providers work, found out by asking with them.
+//! `models.keys.probe`: whether keys of providers work, found out by asking with them.
 
 use crate::methods::{Answer, Call};
 use crate::models::probe::{self, Wish};

@@ -364,7 +364,7 @@ async fn what_was_given_up_is_not_sent_again_where_that_is_denied_by_now() {
     // Answers go out all the same; this one somebody does not want.
     fake.fail_next("sendMessage", 403, super::refusal(403, "Forbidden: bot was blocked by the user"));
     fake.push_text(FRIEND, FRIEND, "hello");
-    assert!(fake.wait_until(|| fake.calls("sendMessage") == 1, PATIENCE).await);
+    assert!(fake.wait_until(|| fake.calls("sendMessage") == 1, flow::PATIENCE).await);
     let letters = loop {
         let letters = operator.call("channels.deadLetters.list", json!({})).await;
         if letters["total"] == 1 {

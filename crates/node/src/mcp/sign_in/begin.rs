@@ -1,14 +1,17 @@
 //! Signing in: a page is made for somebody to open, and the code that it leads to is exchanged for tokens.
 
 use super::McpSignIn;
-use super::exchange::{Refusal, ask, said};
-use super::kept::{Kept, Pending, Program, Site};
+use super::exchange::{ask, said};
+use super::kept::{Kept, Pending, Program, Site, union};
 use super::metadata::Found;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Url;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+
+/// A program's secret that is over so soon is not begun with: it has to be good until somebody has signed in.
+const SIGNED_IN_WITHIN_MS: i64 = 600_000;
 
 /// What the configuration says of a sign-in.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,8 +41,15 @@ impl McpSignIn {
         let found = self.find().await?;
         let _alone = self.alone().await?;
         let mut kept = self.read()?;
-        let scope = kept.wanted_scope.clone().or_else(|| wanted.scope.map(str::to_owned));
-        let scope = scope.or_else(|| found.scope.clone());
+        let asked = wanted.scope.or(found.scope.as_deref());
+        let scope = match kept.wanted_scope.as_deref() {
+            // More than there was, and nothing of that less.
+            Some(more) => {
+                let granted = kept.tokens.as_ref().and_then(|tokens| tokens.scope.as_deref());
+                union([granted, asked, Some(more)])
+            }
+            None => asked.map(str::to_owned),
+        };
         let program = self.program(&kept, &found, wanted, (redirect_url, scope.as_deref())).await?;
         let random = || model::random_token().map_err(|error| format!("no randomness can be had: {error}"));
         let (state, verifier) = (random()?, random()?);
@@ -66,16 +76,20 @@ impl McpSignIn {
         Ok(Begun { page, state })
     }
 
-    /// Goes on with the code that the page led to. `issuer` is who says so, where the address had it (`iss`).
+    /// Goes on with the code that the page led to. `state` is which sign-in it is of, and `issuer` who says so (`iss`), where the
+    /// address had them.
     ///
     /// # Errors
-    /// Nothing was begun, or the code is not taken. Tokens that were there stay.
-    pub async fn finish(&self, code: &str, issuer: Option<&str>) -> Result<(), String> {
+    /// Nothing was begun, or the code is of another sign-in or is not taken. Tokens that were there stay.
+    pub async fn finish(&self, code: &str, state: Option<&str>, issuer: Option<&str>) -> Result<(), String> {
         let _alone = self.alone().await?;
         let mut kept = self.read()?;
         let Some(pending) = kept.pending.clone() else {
             return Err(format!("no sign-in was begun: openclaw mcp login {}", self.name));
         };
+        if state.is_some_and(|state| state != pending.state) {
+            return Err("that address is of another sign-in".to_owned());
+        }
         if let Some(other) = issuer.filter(|issuer| *issuer != pending.site.issuer) {
             return Err(format!(
                 "the code is of {other:?}, and the sign-in was begun at {:?}",
@@ -89,8 +103,14 @@ impl McpSignIn {
             ("code_verifier", &pending.verifier),
             ("resource", &pending.site.resource),
         ];
-        let given = self.exchange(&pending.site, &pending.program, &form).await;
-        let given = given.map_err(|(Refusal::Now(why) | Refusal::Over(why))| why)?;
+        let given = match self.exchange(&pending.site, &pending.program, &form).await {
+            Ok(given) => given,
+            Err(refusal) => {
+                let why = kept.over(refusal, &pending.program.id);
+                self.write(&kept)?;
+                return Err(why);
+            }
+        };
         let now = self.clock.now_ms();
         kept.tokens = Some(given.tokens((pending.site, pending.program), pending.scope, now));
         (kept.pending, kept.wanted_scope) = (None, None);
@@ -111,12 +131,16 @@ impl McpSignIn {
             id: id.to_owned(),
             secret,
             shown_by,
+            secret_expires_at_ms: None,
         };
         if let Some(document) = wanted.client_metadata_url.filter(|_| found.takes_documents) {
             return Ok(of(document, None, None));
         }
-        let is_known =
-            |program: &&Program| program.issuer == found.issuer && program.redirect_url == redirect_url;
+        let until = self.clock.now_ms().saturating_add(SIGNED_IN_WITHIN_MS);
+        let is_known = |program: &&Program| {
+            let is_over = program.secret_expires_at_ms.is_some_and(|over| over <= until);
+            program.issuer == found.issuer && program.redirect_url == redirect_url && !is_over
+        };
         if let Some(known) = kept.program.as_ref().filter(is_known) {
             return Ok(known.clone());
         }
@@ -142,7 +166,10 @@ impl McpSignIn {
             Some(id) => {
                 let [secret, shown_by] =
                     ["client_secret", "token_endpoint_auth_method"].map(|key| text(key).map(str::to_owned));
-                Ok(of(id, secret, shown_by))
+                // Seconds; 0 is never.
+                let expires_at = answer["client_secret_expires_at"].as_i64().filter(|at| *at > 0);
+                let secret_expires_at_ms = expires_at.map(|at| at.saturating_mul(1000));
+                Ok(Program { secret_expires_at_ms, ..of(id, secret, shown_by) })
             }
             None => Err(format!("this program could not make itself known: {}", said(status, &answer, url))),
         }

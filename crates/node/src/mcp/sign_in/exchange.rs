@@ -23,6 +23,8 @@ pub(super) enum Refusal {
     Now(String),
     /// Never again for this sign-in.
     Over(String),
+    /// Neither for this sign-in nor for another one: the program is not known there as what it says that it is.
+    Unknown(String),
 }
 
 /// What was given.
@@ -108,9 +110,11 @@ impl McpSignIn {
 fn given(status: StatusCode, answer: &Value, url: &Url) -> Result<Given, Refusal> {
     if !status.is_success() {
         let why = said(status, answer, url);
-        let over = ["invalid_grant", "invalid_client", "unauthorized_client"];
-        let is_over = answer["error"].as_str().is_some_and(|error| over.contains(&error));
-        return Err(if is_over { Refusal::Over(why) } else { Refusal::Now(why) });
+        return Err(match answer["error"].as_str() {
+            Some("invalid_grant") => Refusal::Over(why),
+            Some("invalid_client" | "unauthorized_client") => Refusal::Unknown(why),
+            _ => Refusal::Now(why),
+        });
     }
     let text = |key: &str| answer[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let is_bearer = text("token_type").is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));

@@ -1,6 +1,7 @@
 //! What is kept of a sign-in: a file for its user alone, whole at any moment, which one program changes at a time.
 
 use super::McpSignIn;
+use super::exchange::Refusal;
 use client::files;
 use model::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub(super) struct Program {
     pub(super) secret: Option<String>,
     /// How the secret is shown: `client_secret_post` or `client_secret_basic`.
     pub(super) shown_by: Option<String>,
+    /// Until when the secret is good, in milliseconds since the epoch, where that was said.
+    #[serde(default)]
+    pub(super) secret_expires_at_ms: Option<i64>,
 }
 
 /// What was given.
@@ -101,14 +105,36 @@ impl Kept {
     }
 
     /// Notes that a token is refused; whether it is the one that is kept.
-    pub(super) fn refuse(&mut self, token: &SecretString, scope: Option<&str>) -> bool {
+    pub(super) fn refuse(&mut self, token: &SecretString) -> bool {
         match &mut self.tokens {
             Some(tokens) if tokens.access_token == token.expose_secret() => {
                 tokens.refused = true;
-                self.wanted_scope = scope.filter(|scope| !scope.is_empty()).map(str::to_owned);
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Notes that a token is to be good for this, too; whether it is the one that is kept, and that was not known.
+    pub(super) fn want(&mut self, token: &SecretString, scope: &str) -> bool {
+        let is_kept = self.tokens.as_ref().is_some_and(|tokens| tokens.access_token == token.expose_secret());
+        let all = union([self.wanted_scope.as_deref(), Some(scope)]);
+        if !is_kept || all.is_none() || all == self.wanted_scope {
+            return false;
+        }
+        self.wanted_scope = all;
+        true
+    }
+
+    /// Why a sign-in is over. A program that is not known any more where tokens are given out has to make itself known anew.
+    pub(super) fn over(&mut self, refusal: Refusal, program: &str) -> String {
+        match refusal {
+            Refusal::Unknown(why) => {
+                self.program.take_if(|known| known.id == program);
+                self.pending.take_if(|pending| pending.program.id == program);
+                why
+            }
+            Refusal::Now(why) | Refusal::Over(why) => why,
         }
     }
 
@@ -126,6 +152,17 @@ impl Kept {
             }
         }
     }
+}
+
+/// The words of all of them, each once; nothing where there is none.
+pub(super) fn union<'a>(scopes: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
+    let mut words: Vec<&str> = Vec::new();
+    for word in scopes.into_iter().flatten().flat_map(str::split_whitespace) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 impl McpSignIn {
@@ -162,5 +199,42 @@ impl McpSignIn {
         let locked = tokio::task::spawn_blocking(move || files::lock(&file, ALONE_WITHIN)).await;
         let locked = locked.map_err(|error| error.to_string())?;
         locked.map_err(|error| format!("{}: {error}", self.file.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn kept() -> Kept {
+        let program = json!({"issuer": "i", "redirectUrl": "r", "id": "p"});
+        let site = json!({"issuer": "i", "tokenEndpoint": "t", "resource": "s"});
+        let tokens = json!({"accessToken": "a", "scope": "x", "site": site, "program": program});
+        serde_json::from_value(json!({"tokens": tokens, "program": program})).unwrap()
+    }
+
+    #[test]
+    fn what_a_token_is_to_be_good_for_is_noted_once_and_takes_nothing_from_it() {
+        let (mut kept, token) = (kept(), SecretString::from("a"));
+        assert!(!kept.want(&"other".into(), "y"));
+        assert!(!kept.want(&token, " "));
+        assert!(kept.want(&token, "y x") && !kept.want(&token, "x"));
+        assert!(kept.want(&token, "z y"));
+        assert_eq!(kept.wanted_scope.as_deref(), Some("y x z"));
+        assert!(kept.fresh(0, None).is_some());
+    }
+
+    #[test]
+    fn a_program_is_forgotten_only_where_it_is_not_known_any_more() {
+        let mut kept = kept();
+        for (refusal, program, stays) in [
+            (Refusal::Over("why".into()), "p", true),
+            (Refusal::Unknown("why".into()), "other", true),
+            (Refusal::Unknown("why".into()), "p", false),
+        ] {
+            assert_eq!(kept.over(refusal, program), "why");
+            assert_eq!(kept.program.is_some(), stays, "{program}");
+        }
     }
 }

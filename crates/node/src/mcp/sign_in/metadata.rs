@@ -2,7 +2,8 @@
 //! OpenID Connect's document).
 //!
 //! What a server names is not simply gone to: it says for itself alone what it is, all addresses are https (http is for servers on
-//! this computer, or is the server's own), and a place that gives out tokens has to call itself what it was called.
+//! this computer), none leads nearer than the server itself is, and a place that gives out tokens has to call itself what it was
+//! called.
 
 use super::McpSignIn;
 use super::exchange::{ask, place, said};
@@ -10,7 +11,9 @@ use crate::mcp::challenge::Challenge;
 use reqwest::Url;
 use reqwest::header::ACCEPT;
 use serde_json::Value;
+use std::net::IpAddr;
 use std::time::Duration;
+use url::Host;
 
 /// A server has this long to say that it wants a sign-in; it may begin a stream instead.
 const PROBE_WITHIN: Duration = Duration::from_secs(15);
@@ -30,6 +33,13 @@ pub(super) struct Found {
     pub(super) resource: String,
     /// What a token is to be good for, as far as the server says so.
     pub(super) scope: Option<String>,
+}
+
+/// What a place that gives out tokens says of itself.
+struct Words {
+    words: Value,
+    /// It may be silent on PKCE, as OpenID Connect's document may, which knows no word for it.
+    may_be_silent: bool,
 }
 
 impl McpSignIn {
@@ -76,7 +86,7 @@ impl McpSignIn {
 
     fn found(
         &self,
-        words: &Value,
+        Words { words, may_be_silent }: &Words,
         issuer: &str,
         (resource, scope): (String, Option<String>),
     ) -> Result<Found, String> {
@@ -92,8 +102,11 @@ impl McpSignIn {
             let named = text(key).ok_or_else(|| format!("{issuer} names no {key}"))?;
             self.allowed(key, named)
         };
-        let methods = words["code_challenge_methods_supported"].as_array();
-        if methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
+        let takes_pkce = match words["code_challenge_methods_supported"].as_array() {
+            Some(methods) => methods.iter().any(|method| method == "S256"),
+            None => *may_be_silent,
+        };
+        if !takes_pkce {
             return Err(format!("{issuer} takes no PKCE with S256, without which nobody signs in safely"));
         }
         let registration = text("registration_endpoint");
@@ -157,14 +170,18 @@ impl McpSignIn {
     }
 
     /// What the place that gives out tokens says of itself, where it does.
-    async fn words_of(&self, issuer: &Url) -> Result<Option<Value>, String> {
+    async fn words_of(&self, issuer: &Url) -> Result<Option<Words>, String> {
         let path = issuer.path().trim_end_matches('/');
-        let first = [
-            format!("/.well-known/oauth-authorization-server{path}"),
+        let oauth = format!("/.well-known/oauth-authorization-server{path}");
+        if let Some(words) = self.first_of(issuer, [oauth.as_str()]).await? {
+            return Ok(Some(Words { words, may_be_silent: false }));
+        }
+        let openid = [
             format!("/.well-known/openid-configuration{path}"),
             format!("{path}/.well-known/openid-configuration"),
         ];
-        self.first_of(issuer, first.iter().map(String::as_str)).await
+        let words = self.first_of(issuer, openid.iter().map(String::as_str)).await?;
+        Ok(words.map(|words| Words { words, may_be_silent: true }))
     }
 
     /// The first document that is there.
@@ -190,14 +207,46 @@ impl McpSignIn {
     fn allowed(&self, key: &str, named: &str) -> Result<Url, String> {
         let shown: String = named.chars().filter(|c| !c.is_control()).take(300).collect();
         let url = Url::parse(named).map_err(|e| format!("{key} {shown:?}: {e}"))?;
-        let here = |url: &Url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        let plain = url.scheme() == "http"
-            && (url.origin() == self.server.origin() || here(&url) && here(&self.server));
-        let has_user = !url.username().is_empty() || url.password().is_some();
-        if (url.scheme() == "https" || plain) && !has_user {
-            return Ok(url);
+        match refusal(&self.server, &url) {
+            None => Ok(url),
+            Some(why) => Err(format!("{key} {shown:?} is not gone to: {why}")),
         }
-        Err(format!("{key} {shown:?} is not gone to: it has to begin with https://"))
+    }
+}
+
+/// Why a server may not lead somebody there.
+fn refusal(server: &Url, to: &Url) -> Option<&'static str> {
+    let plain = to.scheme() == "http" && is_here(server) && is_here(to);
+    let has_user = !to.username().is_empty() || to.password().is_some();
+    if to.scheme() != "https" && !plain || has_user {
+        return Some("it has to begin with https://, and to name nobody");
+    }
+    // Whoever is far away has no word in what is asked for here.
+    let is_nearer = is_here(to) && !is_here(server) || is_near(to) && !is_near(server);
+    is_nearer.then_some("it is on this computer or in its network, and the server is not")
+}
+
+/// Whether it is on this computer.
+fn is_here(url: &Url) -> bool {
+    match ip(url) {
+        Some(ip) => ip.is_loopback(),
+        None => url.domain().is_some_and(|name| {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }),
+    }
+}
+
+/// Whether it is here or in a network that is not everybody's, as far as its address says.
+fn is_near(url: &Url) -> bool {
+    is_here(url) || ip(url).is_some_and(|ip| model::address_refusal(ip, false).is_some())
+}
+
+fn ip(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Domain(_) => None,
+        Host::Ipv4(ip) => Some(IpAddr::from(ip)),
+        Host::Ipv6(ip) => Some(IpAddr::from(ip).to_canonical()),
     }
 }
 
@@ -205,4 +254,33 @@ fn without_fragment(url: &Url) -> String {
     let mut url = url.clone();
     url.set_fragment(None);
     url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_leads_nobody_nearer_than_it_is_and_nobody_where_others_listen() {
+        for (server, to, may) in [
+            ("https://mcp.example/", "https://login.example/x", true),
+            ("https://mcp.example/", "http://mcp.example/x", false),
+            ("http://10.0.0.1/", "http://10.0.0.1/x", false),
+            ("https://10.0.0.1/", "https://10.0.0.2/x", true),
+            ("https://10.0.0.1/", "https://127.0.0.1/x", false),
+            ("http://127.0.0.1:1/", "http://127.0.0.1:2/x", true),
+            ("http://localhost:1/", "http://[::1]:2/x", true),
+            ("http://127.0.0.1:1/", "https://login.example/x", true),
+            ("http://127.0.0.1:1/", "http://login.example/x", false),
+            ("https://mcp.example/", "https://localhost/x", false),
+            ("https://mcp.example/", "https://a.localhost./x", false),
+            ("https://mcp.example/", "https://192.168.1.1/x", false),
+            ("https://mcp.example/", "https://[::ffff:127.0.0.1]/x", false),
+            ("https://mcp.example/", "https://169.254.169.254/x", false),
+            ("https://mcp.example/", "https://me@login.example/x", false),
+        ] {
+            let [from, named] = [server, to].map(|url| Url::parse(url).unwrap());
+            assert_eq!(refusal(&from, &named).is_none(), may, "{server} {to}");
+        }
+    }
 }
